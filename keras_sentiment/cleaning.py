@@ -1,0 +1,136 @@
+"""One cleaning of a review, as rules that Python and a TensorFlow graph follow alike.
+
+A rule is a pattern or a table at module level. `clean` applies them with `re`, `text_graph` with RE2, so
+the patterns use neither flags nor `\\s`, `\\w`, `\\d`, which mean different characters in the two. All of
+them read a text in time proportional to its length, whatever it holds.
+
+Change a rule, and the ids of texts change: count `CLEANING_VERSION` up.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from html.entities import name2codepoint
+
+CLEANING_VERSION = 1
+
+# HTML's element names, those of older standards too. Any other word in angle brackets is a reviewer's
+# own: <insert film name>, <sigh>.
+ELEMENTS = (
+    "a abbr acronym address applet area article aside audio b base basefont bdi bdo big blink blockquote"
+    " body br button canvas caption center cite code col colgroup data datalist dd del details dfn dialog"
+    " dir div dl dt em embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6"
+    " head header hgroup hr html i iframe img input ins kbd label legend li link main map mark marquee"
+    " menu meta meter nav nobr noframes noscript object ol optgroup option output p param picture pre"
+    " progress q rp rt ruby s samp script section select small source span strike strong style sub summary"
+    " sup svg table tbody td template textarea tfoot th thead time title tr track tt u ul var video wbr"
+).split()
+
+
+def _either_case(names: Iterable[str]) -> str:
+    """A pattern of the names in upper, lower or mixed case, the first letters factored out for speed."""
+    by_first_letter = defaultdict(list)
+    for name in names:
+        letters = [f"[{c}{c.upper()}]" if c.isalpha() else c for c in name]
+        by_first_letter[letters[0]].append("".join(letters[1:]))
+    return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in by_first_letter.items())
+
+
+COMMENT_PATTERN = "<!--(?:.|\n)*?-->"
+# With something after the name, a tag must have an `=`: "if a <b and c> d" holds no attributes.
+TAG_PATTERN = f"</?(?:{_either_case(ELEMENTS)})(?:[ \t\n\r\f/][^<>=]*=[^<>]*|[ \t\n\r\f/]*)>"
+
+ENTITY_PATTERN = "&(?:[A-Za-z][A-Za-z0-9]{1,7}|#[0-9]{2,5}|#[xX][0-9A-Fa-f]{2,4});"
+
+
+def _entity_table() -> dict[str, str]:
+    """Every entity that is decoded, in each way of writing it, and what it stands for."""
+    table = {f"&{name};": chr(codepoint) for name, codepoint in name2codepoint.items()}
+    table["&apos;"] = "'"
+    # As numbers: ASCII to Cyrillic, general punctuation and currency signs, and what has a name.
+    # 128 to 159 are Windows-1252 in HTML 5, and html.unescape knows.
+    numbers = {*range(0x20, 0x530), *range(0x2000, 0x20D0), 0xFEFF, *map(ord, table.values())}
+    for number in sorted(numbers):
+        decoded = html.unescape(f"&#{number};")
+        for form in (f"{number}", f"{number:03}", f"{number:04}", f"x{number:x}", f"x{number:X}"):
+            table[f"&#{form};"] = table[f"&#{form.replace('x', 'X')};"] = decoded
+    return table
+
+
+ENTITIES = _entity_table()
+
+
+def _character_table() -> dict[str, str]:
+    """Every character that is replaced, and what replaces it: a character, several, a space or nothing."""
+    table = {}
+    # Invisible characters go. BERT drops them too; here they go from the stored text.
+    invisible = itertools.chain(
+        range(0x20), [0x7F, 0xAD, 0x61C, 0x180E], range(0x200B, 0x2010), range(0x202A, 0x202F),
+        range(0x2060, 0x2070), [0xFEFF], range(0xFFF9, 0xFFFE), range(0xD800, 0xE000),
+    )  # fmt: skip
+    table.update((chr(c), "") for c in invisible)
+    spaces = itertools.chain(
+        range(0x09, 0x0E), [0xA0, 0x1680], range(0x2000, 0x200B), [0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
+    )
+    table.update((chr(c), " ") for c in spaces)
+    # A C1 control in a text is a Windows-1252 character that was read as Latin-1: 0x85 is an ellipsis.
+    table.update((chr(c), bytes([c]).decode("cp1252", "ignore")) for c in range(0x80, 0xA0))
+    # Letters and digits that a keyboard or a "font generator" wrote with compatibility characters: Roman
+    # numerals, circled letters, ligatures, full-width forms, mathematical alphabets. Not NFKC for all of
+    # Unicode: it turns ½, ´, … and ² into other tokens, and differs between Unicode versions.
+    compatible = itertools.chain(
+        range(0x2160, 0x2180), range(0x24B6, 0x24EA), range(0xFB00, 0xFB07), range(0xFF01, 0xFF5F),
+        range(0x1D400, 0x1D800),
+    )  # fmt: skip
+    for character in map(chr, compatible):
+        if (replacement := unicodedata.normalize("NFKC", character)) != character:
+            table[character] = replacement
+    return table
+
+
+CHARACTERS = _character_table()
+
+
+def _character_class(characters: Iterable[str]) -> str:
+    """A pattern of any of the characters, as ranges: `re` tries one above U+FFFF after the other."""
+    ranges: list[list[int]] = []
+    for codepoint in sorted(map(ord, characters)):
+        if ranges and ranges[-1][1] == codepoint - 1:
+            ranges[-1][1] = codepoint
+        else:
+            ranges.append([codepoint, codepoint])
+    return "[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]"
+
+
+_COMMENT = re.compile(COMMENT_PATTERN)
+_TAG = re.compile(TAG_PATTERN)
+_ENTITY = re.compile(ENTITY_PATTERN)
+_CHARACTER = re.compile(_character_class(CHARACTERS))
+
+
+def clean(text: str) -> str:
+    """Clean a review: tags, entities, characters, white space.
+
+    Cleaning twice is not cleaning once: `&amp;lt;` becomes `&lt;`, and that would become `<`.
+
+    Args:
+        text: str, as it was written; it may hold anything, lone surrogates too.
+
+    Returns:
+        str on one line, with single spaces; it is empty where only markup or white space was.
+    """
+    if "<" in text:
+        # Behind the last end of a comment no comment is looked for: each beginning there would be
+        # followed to the end of the text, in quadratic time.
+        head, end, tail = text.rpartition("-->")
+        text = _COMMENT.sub(" ", head + end) + tail
+        text = _TAG.sub(" ", text)
+    if "&" in text:
+        text = _ENTITY.sub(lambda match: ENTITIES.get(match[0], match[0]), text)
+    text = _CHARACTER.sub(lambda match: CHARACTERS[match[0]], text)
+    return " ".join(text.split())
