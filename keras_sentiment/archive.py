@@ -1,0 +1,124 @@
+"""Readers of archives: aclImdb's .tar.gz, read as a stream, and its download."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import re
+import tarfile
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+
+from keras_sentiment.config import InputError
+from keras_sentiment.folders import position_of
+from keras_sentiment.reviews import Review, decode
+
+IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+CACHE = Path("~/.cache/keras_sentiment")
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+MEMBER = re.compile(r"(?:(?:^|/)(?P<part>train|test)/)?(?P<label>pos|neg)/(?P<name>[^/]+\.txt)")
+TIMEOUT_SECONDS = 30
+CHUNK_BYTES = 1 << 20
+
+
+def read_archive(path: Path) -> Iterator[Review]:
+    """Yield the reviews of a tar archive in aclImdb's layout, without extracting it to disk.
+
+    Links, devices and whatever else is not a plain `pos/*.txt` or `neg/*.txt` file are passed over.
+
+    Raises:
+        InputError: if the archive is damaged, holds no reviews, or a review is not UTF-8.
+    """
+    found = False
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                review = _review(archive, member, path.name)
+                # A stream keeps every header it has seen, 100,000 of them in aclImdb.
+                archive.members = []
+                if review is not None:
+                    found = True
+                    yield review
+    except (tarfile.TarError, EOFError, zlib.error, LZMAError, OSError) as error:
+        raise InputError(f"{path}: damaged or not a tar archive ({error}); fetch it again") from None
+    if not found:
+        raise InputError(f"{path}: no pos/*.txt and neg/*.txt inside; unpack it and prepare the folder")
+
+
+def _review(archive: tarfile.TarFile, member: tarfile.TarInfo, archive_name: str) -> Review | None:
+    place = PurePosixPath(member.name)
+    if not member.isreg() or place.name.startswith("._"):
+        return None
+    match = MEMBER.search("/".join(place.parts[-3:]))
+    if match is None:
+        return None
+    file = archive.extractfile(member)
+    if file is None:
+        return None
+    part = match["part"]
+    source = f"{part}/{match['label']}/{match['name']}" if part else f"{match['label']}/{match['name']}"
+    text = decode(file.read(), f"{archive_name}: {member.name}")
+    return Review(text, match["label"], source, part=part, position=position_of(match["name"]))
+
+
+def download(
+    url: str = IMDB_URL, sha256: str = IMDB_SHA256, folder: Path = CACHE, *, quiet: bool = False
+) -> Path:
+    """Return the path of a file from the web, fetched once and kept in `folder`.
+
+    Args:
+        url: where it is.
+        sha256: what its bytes must hash to.
+        folder: where it is kept under its own name.
+        quiet: no progress bar on standard error.
+
+    Raises:
+        InputError: without a network, or if the bytes differ; nothing is kept then.
+    """
+    folder = folder.expanduser()
+    path = folder / url.rsplit("/", 1)[-1]
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{path.name}.{os.getpid()}.part"
+    try:
+        try:
+            found = _fetch(url, part, quiet)
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise InputError(
+                f"cannot download {url} ({reason}); fetch it elsewhere and give its path, "
+                "or use the source `sample`, which needs no network"
+            ) from None
+        if found != sha256:
+            raise InputError(f"{url}: SHA-256 is {found}, not {sha256}; nothing was kept, try again")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _fetch(url: str, path: Path, quiet: bool) -> str:
+    """Write what a URL answers to `path` and return its SHA-256."""
+    from tqdm import tqdm
+
+    digest = hashlib.sha256()
+    with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, path.open("wb") as file:
+        size = int(answer.headers.get("Content-Length") or 0)
+        with tqdm(
+            total=size or None, unit="B", unit_scale=True, desc=path.name.split(".")[0], disable=quiet
+        ) as bar:
+            received = 0
+            while chunk := answer.read(CHUNK_BYTES):
+                file.write(chunk)
+                digest.update(chunk)
+                received += len(chunk)
+                bar.update(len(chunk))
+    if size and received != size:
+        raise OSError(f"the connection closed after {received} of {size} bytes")
+    return digest.hexdigest()

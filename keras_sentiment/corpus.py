@@ -1,0 +1,319 @@
+"""A prepared corpus (DATA_DIR) as it lies on disk, and its splits as arrays.
+
+data.json                        labels, counts, versions, fingerprints
+tokenizer/                       the tokenizer that made the ids
+train/ validation/ test/
+    ids.npy      uint16 or int32[tokens], no special tokens, nothing cut
+    offsets.npy  int64[reviews + 1], review i has ids[offsets[i]:offsets[i + 1]]
+    labels.npy   int32[reviews], positions in the list of labels
+    texts.jsonl  {"text": cleaned, "label": name, "source": where it came from}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sentiment.cleaning import clean
+from keras_sentiment.config import InputError
+from keras_sentiment.reviews import Review, match_label
+from keras_sentiment.splits import SPLITS
+from keras_sentiment.tokenizer import Tokenizer
+
+FORMAT_VERSION = 1
+INFO_FILE = "data.json"
+TOKENIZER_FOLDER = "tokenizer"
+IDS_FILE, OFFSETS_FILE, LABELS_FILE = "ids.npy", "offsets.npy", "labels.npy"
+TEXTS_FILE = "texts.jsonl"
+CHUNK_REVIEWS = 1024
+CHUNK_CHARACTERS = 4_000_000
+
+
+class Record(NamedTuple):
+    """A cleaned review beside its ids: a row of `texts.jsonl`."""
+
+    text: str
+    label: str
+    source: str
+
+
+def hash_text(text: str) -> bytes:
+    """Return the 16 bytes by which equal cleaned texts are known."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def unpack_hashes(hashes: bytes | bytearray) -> npt.NDArray[np.uint64]:
+    """Return hashes that stand one after another as numbers that sort alike, uint64[reviews, 2]."""
+    return np.frombuffer(hashes, ">u8").reshape(-1, 2).astype(np.uint64)
+
+
+def fingerprint(
+    hashes: npt.NDArray[np.uint64], labels: npt.NDArray[np.integer[Any]], names: Sequence[str]
+) -> str:
+    """Return the SHA-256 over the sorted (label, text) pairs, the same in any order of reviews.
+
+    Args:
+        hashes: uint64[reviews, 2], of the cleaned texts.
+        labels: int[reviews], positions in `names`.
+        names: of the labels.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(names):
+        mine = hashes[labels == names.index(name)]
+        mine = mine[np.lexsort((mine[:, 1], mine[:, 0]))]
+        digest.update(f"{name}\0{len(mine)}\0".encode() + mine.astype(">u8").tobytes())
+    return digest.hexdigest()
+
+
+def ids_dtype(vocabulary_size: int) -> type[np.uint16 | np.int32]:
+    """Return the narrower integer type that holds every id."""
+    return np.uint16 if vocabulary_size <= 2**16 else np.int32
+
+
+def in_chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield lists of texts that are few and, together, short, so that encoding needs little memory."""
+    chunk: list[str] = []
+    characters = 0
+    for text in texts:
+        if chunk and (len(chunk) == CHUNK_REVIEWS or characters + len(text) > CHUNK_CHARACTERS):
+            yield chunk
+            chunk, characters = [], 0
+        chunk.append(text)
+        characters += len(text)
+    if chunk:
+        yield chunk
+
+
+@dataclass(frozen=True)
+class Split:
+    """Encoded reviews: on disk (a part of a corpus) or in memory.
+
+    Args:
+        ids: uint16 or int32[tokens], all reviews one after another.
+        offsets: int64[reviews + 1], where each begins.
+        labels: int32[reviews]; -1 where no label is known.
+        records: gives an iterator over the cleaned texts, in order.
+    """
+
+    ids: npt.NDArray[Any]
+    offsets: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int32]
+    records: Callable[[], Iterator[Record]]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """int64[reviews], tokens of each review, specials not counted."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the sorted (text, label) pairs."""
+        hashes = bytearray()
+        names: dict[str, int] = {}
+        labels = []
+        for record in self.records():
+            hashes += hash_text(record.text)
+            labels.append(names.setdefault(record.label, len(names)))
+        return fingerprint(unpack_hashes(hashes), np.array(labels, np.int32), list(names))
+
+    def ids_of(self, index: int) -> npt.NDArray[Any]:
+        """Return the ids of a review, int[tokens], whole and without specials."""
+        return self.ids[self.offsets[index] : self.offsets[index + 1]]
+
+    def texts(self) -> Iterator[str]:
+        """Yield the cleaned texts, in order."""
+        return (record.text for record in self.records())
+
+    def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Split:
+        """Return the reviews at some indices as a split in memory.
+
+        Args:
+            indices: increasing positions, because the texts are read from the first to the last.
+        """
+        chosen = np.asarray(indices, np.int64)
+        if len(chosen) and (chosen[0] < 0 or chosen[-1] >= len(self) or np.any(np.diff(chosen) <= 0)):
+            raise ValueError(f"indices must be increasing, from 0 to {len(self) - 1}. Received: {indices!r}")
+        parts = [self.ids_of(index) for index in chosen]
+
+        def records() -> Iterator[Record]:
+            wanted = iter(chosen.tolist())
+            next_index = next(wanted, None)
+            for index, record in enumerate(self.records()):
+                if next_index is None:
+                    return
+                if index == next_index:
+                    yield record
+                    next_index = next(wanted, None)
+
+        return Split(
+            np.concatenate(parts) if parts else self.ids[:0],
+            np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64),
+            np.asarray(self.labels)[chosen],
+            records,
+        )
+
+    def limit(self, size: int, seed: int) -> Split:
+        """Return a stratified draw of `size` reviews, or the split itself if it has no more.
+
+        Raises:
+            InputError: if `size` is too small for a review of every label.
+        """
+        if size >= len(self):
+            return self
+        labels = np.asarray(self.labels)
+        names = np.unique(labels)
+        if size < len(names):
+            raise InputError(f"a limit of {size} reviews cannot hold all {len(names)} labels; raise it")
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(labels))
+        # Each review's rank within its label, as a share of the label: the lowest shares are a draw
+        # in the label's own proportion. The first of each label comes before everything else.
+        share = np.empty(len(labels))
+        for name in names:
+            members = order[labels[order] == name]
+            share[members] = (np.arange(len(members)) + 0.5) / len(members)
+            share[members[0]] = -1
+        return self.take(np.sort(np.lexsort((order, share))[:size]))
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Iterable[str],
+        tokenizer: Tokenizer,
+        labels: Sequence[str] = (),
+        names: Iterable[str] = (),
+        sources: Iterable[str] = (),
+    ) -> Split:
+        """Clean and encode texts in memory.
+
+        Args:
+            texts: as they were written.
+            tokenizer: of the model that will read them.
+            labels: the list of labels; empty where none are known.
+            names: the label of each text, one of `labels`.
+            sources: what a report calls each text.
+        """
+        cleaned = [clean(text) for text in texts]
+        parts = [ids for chunk in in_chunks(cleaned) for ids in tokenizer.encode(chunk)]
+        lengths = np.fromiter((len(ids) for ids in parts), np.int64, len(parts))
+        dtype = ids_dtype(tokenizer.vocabulary_size)
+        found = list(names) or [""] * len(cleaned)
+        records = list(
+            map(
+                Record,
+                cleaned,
+                found,
+                list(sources) or [str(i + 1) for i in range(len(cleaned))],
+                strict=True,
+            )
+        )
+        return cls(
+            np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            np.array([labels.index(name) if labels else -1 for name in found], np.int32),
+            lambda: iter(records),
+        )
+
+    @classmethod
+    def from_reviews(cls, reviews: Iterable[Review], tokenizer: Tokenizer, labels: Sequence[str]) -> Split:
+        """Clean and encode the reviews of a source in memory, for a model with these labels.
+
+        Raises:
+            InputError: for a label that the model does not have, naming the review.
+        """
+        texts, names, sources = [], [], []
+        for review in reviews:
+            try:
+                names.append(labels[match_label(review.label, labels)])
+            except InputError as error:
+                raise InputError(f"{review.source}: {error}") from None
+            texts.append(review.text)
+            sources.append(review.source)
+        if not texts:
+            raise InputError("no reviews found")
+        return cls.from_texts(texts, tokenizer, labels, names, sources)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A prepared corpus, its arrays mapped from disk.
+
+    Args:
+        path: the DATA_DIR.
+        info: what `data.json` holds.
+        splits: `train`, `validation` and `test`.
+    """
+
+    path: Path
+    info: dict[str, Any]
+    splits: dict[str, Split]
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels; a label's id is its position."""
+        return list(self.info["labels"])
+
+    def tokenizer(self) -> Tokenizer:
+        """Return the tokenizer that made the ids."""
+        return Tokenizer.load(self.path / TOKENIZER_FOLDER)
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield the rows of a `texts.jsonl`."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield Record(**json.loads(line))
+
+
+def is_corpus(path: Path) -> bool:
+    """Return whether a folder is a prepared corpus and holds nothing else."""
+    ours = {INFO_FILE, TOKENIZER_FOLDER, *SPLITS}
+    return (path / INFO_FILE).is_file() and {item.name for item in path.iterdir()} <= ours
+
+
+def open_corpus(path: str | Path) -> Corpus:
+    """Open a DATA_DIR without reading it into memory.
+
+    Raises:
+        InputError: if it is none, comes from a later version, or is damaged.
+    """
+    path = Path(path)
+    try:
+        info = json.loads((path / INFO_FILE).read_text(encoding="utf-8"))
+        version = int(info["format_version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{path}: not a prepared corpus (no readable {INFO_FILE}); make one with `prepare`"
+        ) from None
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"{path}: written in format {version}, and this version reads {FORMAT_VERSION}; "
+            "update keras-sentiment or prepare it again"
+        )
+    return Corpus(path, info, {name: _open_split(path / name, info) for name in SPLITS})
+
+
+def _open_split(folder: Path, info: dict[str, Any]) -> Split:
+    try:
+        ids = np.load(folder / IDS_FILE, mmap_mode="r", allow_pickle=False)
+        offsets = np.load(folder / OFFSETS_FILE, mmap_mode="r", allow_pickle=False)
+        labels = np.load(folder / LABELS_FILE, mmap_mode="r", allow_pickle=False)
+        reviews = info["splits"][folder.name]["reviews"]
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
+    if not len(labels) == len(offsets) - 1 == reviews or offsets[-1] != len(ids):
+        raise InputError(
+            f"{folder}: damaged corpus (arrays of other sizes); prepare it again with --overwrite"
+        )
+    return Split(ids, offsets, labels, lambda: read_records(folder / TEXTS_FILE))

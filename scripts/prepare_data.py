@@ -1,0 +1,68 @@
+"""`prepare`: labelled reviews, cleaned, split and encoded once for every later step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from keras_sentiment.scripts.command_line import overwrite_option, quiet_option, run, say, version_option
+
+from keras_sentiment.config import PrepareConfig
+
+DEFAULTS = PrepareConfig()
+
+
+@click.command()
+@click.argument("source")
+@click.argument("data_dir", type=click.Path(path_type=Path))
+@click.option("--tokenizer", help="minilm, a KerasHub preset or a folder.  [default: minilm if installed]")
+@click.option("--text-column", default=DEFAULTS.text_column, show_default=True, help="Column of the reviews.")
+@click.option(
+    "--label-column", default=DEFAULTS.label_column, show_default=True, help="Column of their labels."
+)
+@click.option("--group-column", help="Column whose equal values stay in one split: author, product.")
+@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Of the random splits.")
+@overwrite_option
+@quiet_option
+@version_option
+def prepare(
+    source: str,
+    data_dir: Path,
+    tokenizer: str | None,
+    text_column: str,
+    label_column: str,
+    group_column: str | None,
+    seed: int,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Clean, split and encode the labelled reviews of SOURCE into DATA_DIR.
+
+    SOURCE is an aclImdb folder (whole, or one part with pos/ and neg/), its .tar.gz, a .csv, .tsv,
+    .jsonl or .parquet file, a folder with one subfolder of .txt files a label, the word `imdb`
+    (downloads aclImdb) or the word `sample` (25,000 of its reviews, no network).
+    """
+    from keras_sentiment.preparation import prepare_corpus, summarize
+    from keras_sentiment.sources import read
+    from keras_sentiment.tokenizer import default_tokenizer_name, find_tokenizer
+
+    config = PrepareConfig(text_column, label_column, group_column, seed)
+    name = tokenizer or default_tokenizer_name()
+    reviews = read(source, config, quiet=quiet)
+    info = prepare_corpus(
+        reviews,
+        data_dir,
+        find_tokenizer(name),
+        source=source,
+        tokenizer_name=name,
+        config=config,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    for warning in info["warnings"]:
+        say(f"Warning: {warning}")
+    click.echo(summarize(info))
+
+
+if __name__ == "__main__":
+    run(prepare)
