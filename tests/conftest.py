@@ -1,0 +1,23 @@
+"""What holds for every test: a backend, quiet logs, fixed seeds."""
+
+import os
+
+# Before the first import of Keras or TensorFlow, which read them once.
+os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import random
+import sys
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """Every test starts from the same random state, whatever ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    # Tests that do not need Keras should not wait for its import.
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
