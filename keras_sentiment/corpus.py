@@ -11,11 +11,10 @@ train/ validation/ test/
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from keras_sentiment.cleaning import clean
 from keras_sentiment.config import InputError
+from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.reviews import Review, match_label
 from keras_sentiment.splits import SPLITS
 from keras_sentiment.tokenizer import Tokenizer
@@ -43,34 +43,6 @@ class Record(NamedTuple):
     text: str
     label: str
     source: str
-
-
-def hash_text(text: str) -> bytes:
-    """Return the 16 bytes by which equal cleaned texts are known."""
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def unpack_hashes(hashes: bytes | bytearray) -> npt.NDArray[np.uint64]:
-    """Return hashes that stand one after another as numbers that sort alike, uint64[reviews, 2]."""
-    return np.frombuffer(hashes, ">u8").reshape(-1, 2).astype(np.uint64)
-
-
-def fingerprint(
-    hashes: npt.NDArray[np.uint64], labels: npt.NDArray[np.integer[Any]], names: Sequence[str]
-) -> str:
-    """Return the SHA-256 over the sorted (label, text) pairs, the same in any order of reviews.
-
-    Args:
-        hashes: uint64[reviews, 2], of the cleaned texts.
-        labels: int[reviews], positions in `names`.
-        names: of the labels.
-    """
-    digest = hashlib.sha256()
-    for name in sorted(names):
-        mine = hashes[labels == names.index(name)]
-        mine = mine[np.lexsort((mine[:, 1], mine[:, 0]))]
-        digest.update(f"{name}\0{len(mine)}\0".encode() + mine.astype(">u8").tobytes())
-    return digest.hexdigest()
 
 
 def ids_dtype(vocabulary_size: int) -> type[np.uint16 | np.int32]:
@@ -100,7 +72,8 @@ class Split:
         ids: uint16 or int32[tokens], all reviews one after another.
         offsets: int64[reviews + 1], where each begins.
         labels: int32[reviews]; -1 where no label is known.
-        records: gives an iterator over the cleaned texts, in order.
+        records: gives an iterator over the cleaned texts, in order; can be pickled, as worker processes
+            need.
     """
 
     ids: npt.NDArray[Any]
@@ -145,22 +118,11 @@ class Split:
         if len(chosen) and (chosen[0] < 0 or chosen[-1] >= len(self) or np.any(np.diff(chosen) <= 0)):
             raise ValueError(f"indices must be increasing, from 0 to {len(self) - 1}. Received: {indices!r}")
         parts = [self.ids_of(index) for index in chosen]
-
-        def records() -> Iterator[Record]:
-            wanted = iter(chosen.tolist())
-            next_index = next(wanted, None)
-            for index, record in enumerate(self.records()):
-                if next_index is None:
-                    return
-                if index == next_index:
-                    yield record
-                    next_index = next(wanted, None)
-
         return Split(
             np.concatenate(parts) if parts else self.ids[:0],
             np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64),
             np.asarray(self.labels)[chosen],
-            records,
+            partial(_chosen_records, self.records, set(chosen.tolist())),
         )
 
     def limit(self, size: int, seed: int) -> Split:
@@ -209,20 +171,13 @@ class Split:
         lengths = np.fromiter((len(ids) for ids in parts), np.int64, len(parts))
         dtype = ids_dtype(tokenizer.vocabulary_size)
         found = list(names) or [""] * len(cleaned)
-        records = list(
-            map(
-                Record,
-                cleaned,
-                found,
-                list(sources) or [str(i + 1) for i in range(len(cleaned))],
-                strict=True,
-            )
-        )
+        found_sources = list(sources) or [str(index + 1) for index in range(len(cleaned))]
+        records = [Record(*row) for row in zip(cleaned, found, found_sources, strict=True)]
         return cls(
             np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             np.array([labels.index(name) if labels else -1 for name in found], np.int32),
-            lambda: iter(records),
+            partial(iter, records),
         )
 
     @classmethod
@@ -240,9 +195,10 @@ class Split:
                 raise InputError(f"{review.source}: {error}") from None
             texts.append(review.text)
             sources.append(review.source)
-        if not texts:
-            raise InputError("no reviews found")
-        return cls.from_texts(texts, tokenizer, labels, names, sources)
+        split = cls.from_texts(texts, tokenizer, labels, names, sources)
+        for index in np.flatnonzero(split.lengths == 0):
+            raise InputError(f"{sources[index]}: the review has no text after cleaning; remove it")
+        return split
 
 
 @dataclass(frozen=True)
@@ -274,6 +230,10 @@ def read_records(path: Path) -> Iterator[Record]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield Record(**json.loads(line))
+
+
+def _chosen_records(records: Callable[[], Iterator[Record]], chosen: set[int]) -> Iterator[Record]:
+    return (record for index, record in enumerate(records()) if index in chosen)
 
 
 def is_corpus(path: Path) -> bool:
@@ -316,4 +276,4 @@ def _open_split(folder: Path, info: dict[str, Any]) -> Split:
         raise InputError(
             f"{folder}: damaged corpus (arrays of other sizes); prepare it again with --overwrite"
         )
-    return Split(ids, offsets, labels, lambda: read_records(folder / TEXTS_FILE))
+    return Split(ids, offsets, labels, partial(read_records, folder / TEXTS_FILE))

@@ -28,7 +28,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _files(folder: Path) -> list[Path]:
     """Return the reviews of a label: by number where every file has one, else by name."""
-    files = sorted(item for item in folder.iterdir() if item.suffix == ".txt" and item.is_file())
+    files = sorted(item for item in folder.iterdir() if item.suffix.lower() == ".txt" and item.is_file())
     if all(NUMBERED.fullmatch(item.name) for item in files):
         return sorted(files, key=lambda item: position_of(item.name) or 0)
     return files

@@ -23,13 +23,11 @@ from keras_sentiment.corpus import (
     OFFSETS_FILE,
     TEXTS_FILE,
     TOKENIZER_FOLDER,
-    fingerprint,
-    hash_text,
     ids_dtype,
     in_chunks,
     is_corpus,
-    unpack_hashes,
 )
+from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.reviews import Review, name_labels
 from keras_sentiment.splits import DROPPED, SPLITS, Assignment, assign
 from keras_sentiment.staging import staged_folder
@@ -73,7 +71,7 @@ class _Table:
         """Return the final label of each review, and the names of the labels."""
         final = name_labels(self.label_codes)
         names = sorted(set(final.values()))
-        codes = np.array([names.index(final[name]) for name in self.label_codes])
+        codes = np.array([names.index(final[name]) for name in self.label_codes], np.int64)
         return codes[np.array(self.labels, np.int64)], names
 
     def assign(self, labels: npt.NDArray[np.int64], names: list[str], config: PrepareConfig) -> Assignment:
@@ -101,7 +99,10 @@ class _SplitWriter:
         self._folder = folder
         self._dtype = np.dtype(dtype)
         self._ids: BinaryIO = files.enter_context((folder / IDS_FILE).open("wb"))
-        self._texts = files.enter_context((folder / TEXTS_FILE).open("w", encoding="utf-8", newline="\n"))
+        # A file name that is not UTF-8 reaches a row as surrogates, which JSON can escape.
+        self._texts = files.enter_context(
+            (folder / TEXTS_FILE).open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+        )
         self._write_header(0)
         self._lengths = array("q")
         self.unknown_tokens = 0
@@ -163,7 +164,7 @@ def prepare_corpus(
         table = _spool(reviews, spool, quiet)
         labels, names = table.renamed()
         assignment = table.assign(labels, names, config)
-        info = {
+        info: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "source": source,
             "labels": names,
@@ -234,6 +235,8 @@ def _encode(
         for chunk in in_chunks(text for text, _ in _read_spool(spool)):
             for text, ids in zip(chunk, tokenizer.encode(chunk), strict=True):
                 split, source = assignment.splits[index], next(sources)
+                if not len(ids):
+                    raise InputError(f"{source}: the review has no words after cleaning; remove it")
                 if split != DROPPED:
                     writers[split].add(text, names[labels[index]], source, ids, tokenizer.unk_id)
                 index += 1

@@ -10,6 +10,8 @@ from keras_sentiment.config import InputError
 NEGATIVE = frozenset({"neg", "negative", "0"})
 POSITIVE = frozenset({"pos", "positive", "1"})
 POLARITY = ("negative", "positive")
+# More than this is a column of numbers or of texts that was taken for the labels.
+MOST_LABELS = 1000
 
 
 class Review(NamedTuple):
@@ -56,9 +58,16 @@ def name_labels(found: Iterable[str]) -> dict[str, str]:
     `positive`; any other set of names keeps its own.
 
     Raises:
-        InputError: if fewer than two labels are left.
+        InputError: if there are fewer than two labels or far too many, or one cannot be printed.
     """
     names = sorted(set(found))
+    if len(names) > MOST_LABELS:
+        raise InputError(
+            f"more than {MOST_LABELS} different labels, such as {names[0]!r}; name another column"
+        )
+    for name in names:
+        if not name.isprintable():
+            raise InputError(f"label {name!r} holds characters that cannot be printed; rename it")
     folded = {name.casefold() for name in names}
     if folded <= NEGATIVE | POSITIVE and folded & NEGATIVE and folded & POSITIVE:
         return {name: POLARITY[name.casefold() in POSITIVE] for name in names}

@@ -33,7 +33,18 @@ def read(source: str | Path, config: PrepareConfig | None = None, *, quiet: bool
         InputError: if there is no such source; while iterating, naming the file and the row of what
             cannot be read.
     """
-    config = config or PrepareConfig()
+    return _some(_reader(source, config or PrepareConfig(), quiet), source)
+
+
+def _some(reviews: Iterator[Review], source: str | Path) -> Iterator[Review]:
+    found = False
+    for found, review in ((True, review) for review in reviews):
+        yield review
+    if not found:
+        raise InputError(f"{source}: holds no reviews; add some of at least two labels")
+
+
+def _reader(source: str | Path, config: PrepareConfig, quiet: bool) -> Iterator[Review]:
     if config.group_column is not None and Path(source).suffix.lower() not in READERS:
         raise InputError(f"--group-column needs a table ({', '.join(READERS)}); {source} is none")
     if source == IMDB:

@@ -25,7 +25,7 @@ def _cell(value: Any, column: str, source: str) -> str:
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         shown = "nothing" if value is None or isinstance(value, str) else f"a {type(value).__name__}"
-        raise InputError(f"{source}: column {column!r} holds {shown}; give each review a name there")
+        raise InputError(f"{source}: column {column!r} holds {shown}; write a name or a whole number there")
     return value.strip()
 
 
@@ -142,7 +142,7 @@ def _parquet(path: Path, config: PrepareConfig) -> Iterator[Review]:
                     except UnicodeDecodeError:
                         raise InputError(f"{source}: not UTF-8; write the column as strings") from None
                     yield _review(row, source, config)
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path.name}: not a readable Parquet file ({reason})") from None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from keras_sentiment.scripts.command_line import overwrite_option, quiet_option, run, say, version_option
 
 from keras_sentiment.config import PrepareConfig
+from keras_sentiment.scripts.command_line import overwrite_option, quiet_option, run, say, version_option
 
 DEFAULTS = PrepareConfig()
 
