@@ -19,7 +19,7 @@ from html.entities import name2codepoint
 
 CLEANING_VERSION = 1
 
-# HTML's element names, those of older standards too. Any other word in angle brackets is a reviewer's
+# HTML's element names, those of older standards too, in one string. Any other word in angle brackets is a reviewer's
 # own: <insert film name>, <sigh>.
 ELEMENTS = (
     "a abbr acronym address applet area article aside audio b base basefont bdi bdo big blink blockquote"
@@ -29,7 +29,7 @@ ELEMENTS = (
     " menu meta meter nav nobr noframes noscript object ol optgroup option output p param picture pre"
     " progress q rp rt ruby s samp script section select small source span strike strong style sub summary"
     " sup svg table tbody td template textarea tfoot th thead time title tr track tt u ul var video wbr"
-).split()
+)
 
 
 def _either_case(names: Iterable[str]) -> str:
@@ -43,7 +43,7 @@ def _either_case(names: Iterable[str]) -> str:
 
 COMMENT_PATTERN = "<!--(?:.|\n)*?-->"
 # With something after the name, a tag must have an `=`: "if a <b and c> d" holds no attributes.
-TAG_PATTERN = f"</?(?:{_either_case(ELEMENTS)})(?:[ \t\n\r\f/][^<>=]*=[^<>]*|[ \t\n\r\f/]*)>"
+TAG_PATTERN = f"</?(?:{_either_case(ELEMENTS.split())})(?:[ \t\n\r\f/][^<>=]*=[^<>]*|[ \t\n\r\f/]*)>"
 
 ENTITY_PATTERN = "&(?:[A-Za-z][A-Za-z0-9]{1,7}|#[0-9]{2,5}|#[xX][0-9A-Fa-f]{2,4});"
 
