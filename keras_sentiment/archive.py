@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import http.client
+import lzma
 import os
 import re
 import tarfile
 import urllib.request
 import zlib
 from collections.abc import Iterator
-from lzma import LZMAError
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 from keras_sentiment.config import InputError
 from keras_sentiment.folders import position_of
@@ -36,18 +39,29 @@ def read_archive(path: Path) -> Iterator[Review]:
     """
     found = False
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with _decompressed(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
             for member in archive:
                 review = _review(archive, member, path.name)
                 # A stream keeps every header it has seen, 100,000 of them in aclImdb.
-                archive.members = []
+                archive.members = []  # type: ignore[attr-defined]
                 if review is not None:
                     found = True
                     yield review
-    except (tarfile.TarError, EOFError, zlib.error, LZMAError, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         raise InputError(f"{path}: damaged or not a tar archive ({error}); fetch it again") from None
     if not found:
         raise InputError(f"{path}: no pos/*.txt and neg/*.txt inside; unpack it and prepare the folder")
+
+
+def _decompressed(path: Path) -> IO[bytes]:
+    # tarfile's own decompression takes a stream that breaks off for one that ends, and half of the
+    # reviews for all of them.
+    with path.open("rb") as file:
+        start = file.read(6)
+    for magic, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
+        if start.startswith(magic):
+            return cast(IO[bytes], opener(path, "rb"))
+    return path.open("rb")
 
 
 def _review(archive: tarfile.TarFile, member: tarfile.TarInfo, archive_name: str) -> Review | None:

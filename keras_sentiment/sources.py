@@ -37,11 +37,11 @@ def read(source: str | Path, config: PrepareConfig | None = None, *, quiet: bool
 
 
 def _some(reviews: Iterator[Review], source: str | Path) -> Iterator[Review]:
-    found = False
-    for found, review in ((True, review) for review in reviews):
-        yield review
-    if not found:
+    first = next(reviews, None)
+    if first is None:
         raise InputError(f"{source}: holds no reviews; add some of at least two labels")
+    yield first
+    yield from reviews
 
 
 def _reader(source: str | Path, config: PrepareConfig, quiet: bool) -> Iterator[Review]:
