@@ -1,0 +1,25 @@
+"""From labelled texts to a sentiment model that can be trusted and served.
+
+`keras_sentiment.load(path).predict(["…"])` labels texts with a trained model.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from keras_sentiment.config import InputError
+
+if TYPE_CHECKING:
+    from keras_sentiment.classifier import Classifier
+
+__all__ = ["InputError", "load"]
+__version__ = version("keras-sentiment")
+
+
+def load(path: str, precision: str = "float32") -> Classifier:
+    """Opens a trained model; see `keras_sentiment.classifier.load`."""
+    # Keras is imported here and not at the top, so that commands answer and servers start without it.
+    from keras_sentiment.classifier import load
+
+    return load(path, precision)

@@ -1,0 +1,136 @@
+"""Token ids -> padded batches of reviews of like length, for `fit`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_sentiment.config import InputConfig
+from keras_sentiment.corpus import Split
+from keras_sentiment.tokenizer import Tokenizer
+
+# The lengths that batches are padded to. Each costs jax and tensorflow a compilation; closer ones
+# save torch some padding.
+BUCKET_LENGTHS = (32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448)
+
+# A position of a plan: the rows of the split that make up a batch, and the length they're padded to.
+Plan = list[tuple[np.ndarray, int]]
+
+
+class ReviewBatches(keras.utils.PyDataset):
+    """Batches of reviews of like length, sized by a budget of tokens.
+
+    Item: `({"token_ids": int32[batch, length], "padding_mask": int32[batch, length]},
+    int32[batch])`, the labels last.
+
+    Args:
+        split: ids, offsets and labels of the texts.
+        tokenizer: the one that made the ids.
+        inputs: how ids become rows.
+        batch_tokens: int, tokens a batch holds, padding included.
+        seed: int, composes the batches anew, as a function of (seed, epoch), each time `start_epoch`
+            is called; `None` keeps the order of length, for evaluation and prediction.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        tokenizer: Tokenizer,
+        inputs: InputConfig,
+        batch_tokens: int,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.split, self.tokenizer, self.inputs = split, tokenizer, inputs
+        self.batch_tokens, self.seed = batch_tokens, seed
+        if len(split) == 0:
+            raise ValueError("split must hold at least one review. Received: an empty split")
+        self._lengths = np.minimum(split.lengths + 2, inputs.sequence_length)
+        self._bucket_lengths = bucket_lengths(inputs)
+        self._buckets = np.searchsorted(self._bucket_lengths, self._lengths)
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Composes the batches of an epoch: Keras calls `on_epoch_end` too early to count epochs by."""
+        self._plan = self._composed(epoch)
+
+    @property
+    def num_batches(self) -> int:
+        return len(self._plan)
+
+    def for_scoring(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Yields each batch's rows of the split, int64[batch], and its inputs."""
+        for index, (rows, _) in enumerate(self._plan):
+            yield rows, self[index][0]
+
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        rows, length = self._plan[index]
+        token_ids = np.full((len(rows), length), self.tokenizer.pad_id, "int32")
+        padding_mask = np.zeros((len(rows), length), "int32")
+        for line, row in enumerate(rows):
+            kept = self._cut(self.split.ids_of(row))
+            end = len(kept) + 1
+            token_ids[line, 0] = self.tokenizer.cls_id
+            token_ids[line, 1:end] = kept
+            token_ids[line, end] = self.tokenizer.sep_id
+            padding_mask[line, : end + 1] = 1
+        inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
+        return inputs, np.asarray(self.split.labels)[rows]
+
+    def _cut(self, ids: np.ndarray) -> np.ndarray:
+        room = self.inputs.sequence_length - 2
+        if len(ids) <= room:
+            return ids
+        head = room * 128 // 510 if self.inputs.long == "head_tail" else room
+        return np.concatenate([ids[:head], ids[len(ids) - (room - head) :]])
+
+    def _composed(self, epoch: int) -> Plan:
+        """Full batches from each bucket, shortest first; what is left over moves up a bucket.
+
+        So every review is in one batch, the number of batches is the same in every epoch, and all but
+        the last batch have one of a few shapes.
+        """
+        rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
+        plan: Plan = []
+        left = np.empty(0, "int64")
+        for bucket, length in enumerate(self._bucket_lengths):
+            members = np.flatnonzero(self._buckets == bucket)
+            if rng is None:
+                members = members[np.argsort(self._lengths[members], kind="stable")]
+            else:
+                members = rng.permutation(members)
+            members = np.concatenate([left, members])
+            size = max(1, self.batch_tokens // length)
+            full = len(members) - len(members) % size
+            plan += [(batch, length) for batch in members[:full].reshape(-1, size)]
+            left = members[full:]
+        if len(left):
+            plan.append((left, self._bucket_lengths[self._buckets[left].max()]))
+        if rng is not None:
+            plan = _differing_first([plan[i] for i in rng.permutation(len(plan))])
+        return plan
+
+
+def bucket_lengths(inputs: InputConfig) -> Sequence[int]:
+    """Returns the lengths that rows are padded to, ascending."""
+    if inputs.pad_to != "longest":
+        return (inputs.pad_to,)
+    limit = inputs.sequence_length
+    return (*(length for length in BUCKET_LENGTHS if length < limit), limit)
+
+
+def _differing_first(plan: Plan) -> Plan:
+    """Moves a batch of another shape to position 1: tensorflow takes its spec from the first two."""
+    rows, length = plan[0]
+
+    def likeness(index: int) -> int:
+        return (len(plan[index][0]) == len(rows)) + (plan[index][1] == length)
+
+    if len(plan) > 1:
+        other = min(range(1, len(plan)), key=likeness)
+        plan[1], plan[other] = plan[other], plan[1]
+    return plan

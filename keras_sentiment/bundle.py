@@ -1,0 +1,211 @@
+"""The run directory (RUN_DIR) on disk: the one owner of what is saved of a run and how it is read.
+
+config.json      what a text goes through on its way to a label, and how the model was trained
+checkpoints/     weights of the best epoch, while training
+history.csv      a row an epoch
+tokenizer/       the tokenizer of the model
+model.keras      the model, float32; written last, so a RUN_DIR that has it is a bundle
+metrics.json     what `evaluate` found, by split and fingerprint of the data
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from keras_sentiment.cleaning import CLEANING_VERSION
+from keras_sentiment.config import BertConfig, InputError, PrepareConfig, Recipe, RunConfig
+from keras_sentiment.corpus import INFO_FILE, Corpus, Split, open_corpus
+from keras_sentiment.decision import Decision
+from keras_sentiment.reviews import Review
+from keras_sentiment.sources import read
+from keras_sentiment.tokenizer import Tokenizer
+
+FORMAT_VERSION = 1
+_RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A RUN_DIR, complete or not."""
+
+    path: Path
+    config: RunConfig
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def decision(self) -> Decision:
+        """The rule from this model's logits to labels."""
+        return Decision(self.config.labels, self.config.temperature, self.config.threshold)
+
+    def tokenizer(self) -> Tokenizer:
+        """Returns the tokenizer of the model."""
+        return Tokenizer.load(self.path / "tokenizer")
+
+    def open_split(
+        self, data: str | Path, name: str | None, config: PrepareConfig, quiet: bool = True
+    ) -> tuple[str, Split]:
+        """Returns the name and the reviews of a split, encoded for this model.
+
+        Args:
+            data: a DATA_DIR, or a source that `sources.read` takes.
+            name: `train`, `validation` or `test`; by default the test part, or all of a source without.
+            config: names of a table's columns.
+
+        Raises:
+            InputError: the data can't be read, has another vocabulary or labels that the model lacks.
+        """
+        if (Path(data) / INFO_FILE).is_file():
+            corpus = open_corpus(data)
+            if corpus.tokenizer().sha256 != self.tokenizer().sha256:
+                raise InputError(
+                    f"{data}: it was prepared with another vocabulary than {self.path} has; "
+                    f"give what it was made of ({corpus.info['source']}) instead"
+                )
+            if corpus.labels != list(self.config.labels):
+                raise InputError(
+                    f"{data}: its labels are {', '.join(corpus.labels)}; {self.path} has "
+                    f"{', '.join(self.config.labels)}"
+                )
+            name = name or "test"
+            return name, corpus.splits[name]
+        parts: dict[str | None, list[Review]] = {}
+        for review in read(data, config, quiet=quiet):
+            parts.setdefault(review.part, []).append(review)
+        if name is None:
+            name = "test" if "test" in parts else "all"
+        reviews = parts.get(name) if name != "all" else [r for part in parts.values() for r in part]
+        if not reviews:
+            raise InputError(f"{data}: it has no {name} part; leave out --split to take all of it")
+        return name, Split.from_reviews(reviews, self.tokenizer(), self.config.labels)
+
+    def save(self, model: Any, tokenizer: Tokenizer) -> None:
+        """Completes the run: writes the tokenizer, then the model under the float32 policy."""
+        from keras_sentiment.precision import with_precision
+
+        tokenizer.save(self.path / "tokenizer")
+        part = self.path / "model.part.keras"
+        with_precision(model, "float32").save(part)
+        os.replace(part, self.path / "model.keras")
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def record_metrics(self, split: str, fingerprint: str, metrics: dict[str, Any]) -> None:
+        """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data."""
+        path = self.path / "metrics.json"
+        recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        recorded.setdefault(split, {})[fingerprint] = metrics
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
+        os.replace(part, path)
+
+    def load_model(self, precision: str = "float32") -> Any:
+        """Returns the Keras model, built under a dtype policy on the current backend.
+
+        Raises:
+            InputError: `model.keras` is damaged or of a version of Keras that cannot be read.
+        """
+        import keras
+
+        import keras_sentiment.layers
+        from keras_sentiment.precision import with_precision
+
+        if isinstance(self.config.recipe.model, BertConfig):
+            import keras_hub  # noqa: F401  registers the layers of the backbone
+        path = self.path / "model.keras"
+        try:
+            model = keras.models.load_model(path, compile=False)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(f"{path}: it can't be read ({reason}); train again or copy it anew") from error
+        return model if precision == "float32" else with_precision(model, precision)
+
+
+def start_run(
+    path: str | Path, corpus: Corpus, recipe: Recipe, backend: str, precision: str, overwrite: bool = False
+) -> Run:
+    """Creates a RUN_DIR with its `config.json`.
+
+    Raises:
+        InputError: it holds something and `overwrite` is not given, or something that is no run.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: it is a file; name a folder for the run")
+    if path.is_dir() and any(path.iterdir()):
+        if not overwrite:
+            raise InputError(f"{path}: it holds something already; name another folder, or add --overwrite")
+        if not (path / "config.json").is_file():
+            raise InputError(f"{path}: it holds something other than a run; name another folder")
+        shutil.rmtree(path)
+    info = corpus.info
+    config = RunConfig(
+        labels=tuple(corpus.labels),
+        recipe=recipe,
+        cleaning_version=info["cleaning_version"],
+        backend=backend,
+        precision=precision,
+        versions=_versions(),
+        data={key: info[key] for key in ("source", "fingerprint", "splits", "tokenizer")},
+    )
+    run = Run(path, config)
+    run.checkpoints.mkdir(parents=True)
+    values = {"format_version": FORMAT_VERSION, **config.to_dict()}
+    (path / "config.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    return run
+
+
+def open_bundle(path: str | Path) -> Run:
+    """Opens a complete RUN_DIR; the model is read by `load_model`.
+
+    Raises:
+        InputError: it is none, is incomplete or damaged, or comes from a later version.
+    """
+    path = Path(path)
+    file = path / "config.json"
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        found = int(values.pop("format_version"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{path}: not a trained model (no readable config.json); train one with train-transformer or train-bert"
+        ) from None
+    if found > FORMAT_VERSION:
+        raise InputError(
+            f"{path}: written in format {found}, and this version reads {FORMAT_VERSION}; update keras-sentiment"
+        )
+    if not (path / "model.keras").is_file():
+        raise InputError(
+            f"{path}: its training did not end (no model.keras); train again with --overwrite, or wait for it"
+        )
+    try:
+        config = RunConfig.from_dict(values)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    if config.cleaning_version != CLEANING_VERSION:
+        raise InputError(
+            f"{path}: its texts were cleaned by version {config.cleaning_version} of the rules, and this "
+            f"version has {CLEANING_VERSION}; train again"
+        )
+    return Run(path, config)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _RECORDED_PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,140 @@
+"""The blocks of the small Transformer: KerasHub's put dropout on attention scores, and import TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+_PACKAGE = "keras_sentiment"
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class PositionEmbedding(keras.layers.Layer):
+    """Adds a learned embedding of its position to each token.
+
+    Args:
+        sequence_length: int, the most positions.
+    """
+
+    def __init__(self, sequence_length: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sequence_length = sequence_length
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.embeddings = self.add_weight(
+            shape=(self.sequence_length, input_shape[-1]),
+            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            name="embeddings",
+        )
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Maps float[batch, length, hidden_dim] to the same shape."""
+        return inputs + self.embeddings[: ops.shape(inputs)[1]]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "sequence_length": self.sequence_length}
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class EncoderBlock(keras.layers.Layer):
+    """Self-attention and a feed-forward layer, each with a residual connection (Vaswani et al. 2017).
+
+    Args:
+        num_heads: int, divides the width of the input.
+        intermediate_dim: int, width of the feed-forward layer.
+        activation: str, of the feed-forward layer.
+        norm_first: bool, pre-norm (Xiong et al. 2020) or post-norm.
+        dropout: float in [0, 1), on the output of both parts and within the feed-forward layer.
+        attention_dropout: float in [0, 1), on attention scores; 0 takes the backend's fused attention.
+        layer_norm_epsilon: float > 0.
+        kernel_initializer, bias_initializer: of every projection.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        intermediate_dim: int,
+        activation: str = "gelu",
+        norm_first: bool = True,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        layer_norm_epsilon: float = 1e-5,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.intermediate_dim = intermediate_dim
+        self.activation = activation
+        self.norm_first = norm_first
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        hidden_dim = input_shape[-1]
+        shared: dict[str, Any] = {"dtype": self.dtype_policy}
+        projection = {
+            **shared,
+            "kernel_initializer": self.kernel_initializer,
+            "bias_initializer": self.bias_initializer,
+        }
+        self.attention = keras.layers.MultiHeadAttention(
+            self.num_heads,
+            hidden_dim // self.num_heads,
+            dropout=self.attention_dropout,
+            name="attention",
+            **projection,
+        )
+        self.intermediate = keras.layers.Dense(
+            self.intermediate_dim, activation=self.activation, name="intermediate", **projection
+        )
+        self.output_dense = keras.layers.Dense(hidden_dim, name="output_dense", **projection)
+        norm = {"epsilon": self.layer_norm_epsilon, **shared}
+        self.attention_norm = keras.layers.LayerNormalization(name="attention_norm", **norm)
+        self.feedforward_norm = keras.layers.LayerNormalization(name="feedforward_norm", **norm)
+        self.dropout_layer = keras.layers.Dropout(self.dropout, name="dropout", **shared)
+        self.attention.build(input_shape, input_shape)
+        self.intermediate.build(input_shape)
+        self.output_dense.build((*input_shape[:-1], self.intermediate_dim))
+        self.attention_norm.build(input_shape)
+        self.feedforward_norm.build(input_shape)
+        self.built = True
+
+    def call(self, inputs: Any, padding_mask: Any, training: bool | None = None) -> Any:
+        """Maps float[batch, length, hidden_dim] and int32[batch, length] to the inputs' shape."""
+        mask = ops.cast(padding_mask, "bool")[:, None, :]  # bool[batch, 1, length]
+        x = inputs
+        if self.norm_first:
+            x = x + self._attend(self.attention_norm(x), mask, training)
+            return x + self._feed_forward(self.feedforward_norm(x), training)
+        x = self.attention_norm(x + self._attend(x, mask, training))
+        return self.feedforward_norm(x + self._feed_forward(x, training))
+
+    def _attend(self, x: Any, mask: Any, training: bool | None) -> Any:
+        attended = self.attention(x, x, attention_mask=mask, training=training)
+        return self.dropout_layer(attended, training=training)
+
+    def _feed_forward(self, x: Any, training: bool | None) -> Any:
+        x = self.dropout_layer(self.intermediate(x), training=training)
+        return self.dropout_layer(self.output_dense(x), training=training)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "intermediate_dim": self.intermediate_dim,
+            "activation": self.activation,
+            "norm_first": self.norm_first,
+            "dropout": self.dropout,
+            "attention_dropout": self.attention_dropout,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+        }

@@ -1,0 +1,78 @@
+"""In what precision a model computes: chosen for a run and a machine, never part of a saved file."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import keras
+
+# Their outputs are what the loss and a user see: they stay float32 under every policy.
+FLOAT32_LAYERS = ("pooling", "logits")
+
+
+def resolve_precision(name: str) -> str:
+    """Returns the Keras dtype policy that `name` stands for on this backend and machine.
+
+    `"auto"` is `mixed_float16` on a GPU, `mixed_bfloat16` on the torch backend where the CPU multiplies
+    bfloat16 in hardware, and `float32` elsewhere.
+    """
+    if name != "auto":
+        return name
+    if gpu_available():
+        return "mixed_float16"
+    if keras.backend.backend() == "torch" and _cpu_multiplies_bfloat16():
+        return "mixed_bfloat16"
+    return "float32"
+
+
+def gpu_available() -> bool:
+    """Returns whether the current backend computes on a GPU."""
+    backend: Any = importlib.import_module(keras.backend.backend())
+    if keras.backend.backend() == "torch":
+        return backend.cuda.is_available()
+    if keras.backend.backend() == "jax":
+        return backend.default_backend() == "gpu"
+    return bool(backend.config.list_physical_devices("GPU"))
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def allow_tf32() -> None:
+    """Lets float32 matrix products on an NVIDIA GPU of the Ampere line or newer use TensorFloat-32.
+
+    jax and tensorflow do so by themselves; elsewhere the setting changes nothing.
+    """
+    if keras.backend.backend() == "torch" and gpu_available():
+        import torch
+
+        torch.set_float32_matmul_precision("high")
+
+
+def with_precision(model: keras.Model, policy: str) -> keras.Model:
+    """Returns the model under another dtype policy, with the same weights and trainable parts.
+
+    Args:
+        policy: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
+    """
+    other = type(model).from_config(_with_policy(model.get_config(), policy))
+    other.set_weights(model.get_weights())
+    return other
+
+
+def _with_policy(config: Any, policy: str) -> Any:
+    """Returns a serialized model whose layers have the policy, but for `FLOAT32_LAYERS`."""
+    if isinstance(config, (list, tuple)):
+        return type(config)(_with_policy(value, policy) for value in config)
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return {**config, "config": {"name": policy}}
+    if config.get("name") in FLOAT32_LAYERS and "dtype" in config:
+        return config
+    return {key: _with_policy(value, policy) for key, value in config.items()}

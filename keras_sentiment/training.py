@@ -1,0 +1,200 @@
+"""What `fit` needs: batches, a compiled model, callbacks; and the end of a run."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.bundle import Run, start_run
+from keras_sentiment.config import Recipe, TrainingConfig
+from keras_sentiment.corpus import Corpus, Split
+from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
+
+HISTORY_FIELDS = (
+    "epoch",
+    "seconds",
+    "reviews_per_second",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "learning_rate",
+)
+BEST_WEIGHTS = "best.weights.h5"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The arguments of `model.fit`, and the model compiled for them."""
+
+    model: keras.Model
+    train: ReviewBatches
+    validation: ReviewBatches
+    callbacks: list[keras.callbacks.Callback]
+    class_weight: dict[int, float] | None
+
+    def summary(self) -> str:
+        """Returns a line on how many parameters there are, how many train, and in what precision."""
+        trained = sum(math.prod(weight.shape) for weight in self.model.trainable_weights)
+        return (
+            f"{self.model.name}: {self.model.count_params():,} parameters, {trained:,} train; "
+            f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch"
+        )
+
+
+def start(run_dir: str | Path, corpus: Corpus, recipe: Recipe, overwrite: bool = False) -> Run:
+    """Creates a RUN_DIR, and seeds everything random: Keras, numpy and the backend.
+
+    Raises:
+        InputError: `run_dir` holds something and `overwrite` is not given.
+    """
+    precision = resolve_precision(recipe.training.precision)
+    run = start_run(run_dir, corpus, recipe, keras.backend.backend(), precision, overwrite)
+    keras.utils.set_random_seed(recipe.training.seed)
+    allow_tf32()
+    return run
+
+
+def prepare_fit(
+    model: keras.Model, corpus: Corpus, run: Run, limit: int | None = None, quiet: bool = False
+) -> Fit:
+    """Returns what `model.fit` takes to train `model` on a corpus as the run's config says.
+
+    Args:
+        model: built in float32; the one returned has the precision of the run.
+        limit: how many of the train reviews to use, a stratified draw; all by default.
+        quiet: whether to show no progress bar.
+    """
+    config, inputs, tokenizer = run.config.recipe.training, run.config.recipe.inputs, corpus.tokenizer()
+    split = corpus.splits["train"]
+    if limit is not None:
+        split = split.limit(limit, config.seed)
+    train = ReviewBatches(split, tokenizer, inputs, config.batch_tokens, seed=config.seed)
+    validation = ReviewBatches(corpus.splits["validation"], tokenizer, inputs, config.batch_tokens)
+    if run.config.precision != "float32":
+        model = with_precision(model, run.config.precision)
+    compile_model(model, config, config.epochs * train.num_batches, run.config.precision)
+    callbacks = [
+        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.start_epoch(epoch)),
+        EpochRecord(run, len(split)),
+        *([] if quiet else [ProgressBar(train.num_batches, config.epochs)]),
+    ]
+    if config.keep == "best":
+        best = run.checkpoints / BEST_WEIGHTS
+        callbacks.append(
+            keras.callbacks.ModelCheckpoint(
+                str(best), monitor="val_loss", save_best_only=True, save_weights_only=True
+            )
+        )
+    if config.patience:
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience))
+    weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
+    return Fit(model, train, validation, callbacks, weights)
+
+
+def compile_model(model: keras.Model, config: TrainingConfig, steps: int, precision: str) -> None:
+    """Compiles a classifier with AdamW and cross-entropy on its logits.
+
+    Args:
+        steps: int, of the whole training, over which the learning rate rises and falls.
+        precision: its dtype policy; `mixed_float16` scales the loss.
+    """
+    optimizer: keras.optimizers.Optimizer = keras.optimizers.AdamW(
+        _learning_rate(config, steps), weight_decay=config.weight_decay, epsilon=config.epsilon
+    )
+    if not config.decay_all:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
+        auto_scale_loss=False,
+    )
+
+
+def _learning_rate(config: TrainingConfig, steps: int) -> Any:
+    if config.decay == "constant":
+        return config.learning_rate
+    rising = round(config.warmup * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if rising else config.learning_rate,
+        steps - rising,
+        warmup_target=config.learning_rate if rising else None,
+        warmup_steps=rising,
+    )
+
+
+def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
+    """Returns a weight a class, in inverse proportion to its count; their mean over reviews is 1."""
+    counts = np.bincount(split.labels, minlength=num_classes)
+    return {label: len(split) / (num_classes * count) for label, count in enumerate(counts.tolist())}
+
+
+def finish(fit: Fit, run: Run, corpus: Corpus) -> None:
+    """Puts back the best epoch's weights, if the config says so, and saves the bundle."""
+    best = run.checkpoints / BEST_WEIGHTS
+    if best.exists():
+        fit.model.load_weights(best)
+    run.save(fit.model, corpus.tokenizer())
+
+
+class EpochRecord(keras.callbacks.Callback):
+    """Writes a row an epoch to `history.csv`, seconds and speed of training alone."""
+
+    def __init__(self, run: Run, reviews: int) -> None:
+        super().__init__()
+        self._path, self._reviews = run.history, reviews
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        with self._path.open("w", newline="") as file:
+            csv.writer(file).writerow(HISTORY_FIELDS)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._begin = time.perf_counter()
+        self._seconds = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._seconds = time.perf_counter() - self._begin
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        row = {
+            **(logs or {}),
+            "epoch": epoch + 1,
+            "seconds": self._seconds,
+            "reviews_per_second": self._reviews / self._seconds,
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+        }
+        with self._path.open("a", newline="") as file:
+            values = [row[name] for name in HISTORY_FIELDS]
+            csv.writer(file).writerow([f"{v:.6g}" if isinstance(v, float) else v for v in values])
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """A bar an epoch on standard error; Keras's own prints to standard output."""
+
+    def __init__(self, steps: int, epochs: int) -> None:
+        super().__init__()
+        self._steps, self._epochs = steps, epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._bar = tqdm(total=self._steps, desc=f"epoch {epoch + 1}/{self._epochs}", unit="batch")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._bar.update()
+        if logs:
+            self._bar.set_postfix({k: f"{v:.4f}" for k, v in logs.items()}, refresh=False)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()})
+        self._bar.close()

@@ -1,0 +1,65 @@
+"""The small Transformer encoder, trained from scratch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_sentiment.config import TransformerConfig
+from keras_sentiment.layers import EncoderBlock, PositionEmbedding
+
+
+def build_transformer(
+    config: TransformerConfig, vocabulary_size: int, sequence_length: int, num_classes: int
+) -> keras.Model:
+    """Returns an untrained classifier.
+
+    It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` with a length
+    of at most `sequence_length`, and returns logits float32[batch, num_classes].
+    """
+    weights = _initializers(config.initializer)
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
+    x = keras.layers.Embedding(
+        vocabulary_size, config.hidden_dim, weights["embedding"], name="token_embedding"
+    )(token_ids)  # [batch, length, hidden_dim]
+    if config.token_dropout:
+        whole = (None, None, 1)
+        x = keras.layers.Dropout(config.token_dropout, noise_shape=whole, name="token_dropout")(x)
+    if config.position_embedding:
+        x = PositionEmbedding(sequence_length, name="position_embedding")(x)
+    x = keras.layers.Dropout(config.embedding_dropout, name="embedding_dropout")(x)
+    for i in range(config.num_layers):
+        x = EncoderBlock(
+            config.num_heads,
+            config.intermediate_dim,
+            activation=config.activation,
+            norm_first=config.norm_first,
+            dropout=config.dropout,
+            attention_dropout=config.attention_dropout,
+            layer_norm_epsilon=config.layer_norm_epsilon,
+            kernel_initializer=weights["kernel"],
+            bias_initializer=weights["bias"],
+            name=f"block_{i}",
+        )(x, padding_mask)
+    if config.norm_first:
+        x = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="final_norm")(x)
+    pooling = keras.layers.GlobalAveragePooling1D(dtype="float32", name="pooling")
+    x = pooling(x, mask=padding_mask if config.pooling == "mean" else None)  # [batch, hidden_dim]
+    logits = keras.layers.Dense(
+        num_classes, None, True, weights["kernel"], weights["bias"], dtype="float32", name="logits"
+    )(x)
+    inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
+    return keras.Model(inputs, logits, name="transformer")
+
+
+def _initializers(kind: str) -> dict[str, Any]:
+    if kind == "keras":
+        return {"embedding": "uniform", "kernel": "glorot_uniform", "bias": "zeros"}
+    # torch.nn.Linear draws weights from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch.nn.Embedding from N(0, 1).
+    return {
+        "embedding": keras.initializers.RandomNormal(stddev=1.0),
+        "kernel": keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform"),
+        "bias": "zeros",
+    }

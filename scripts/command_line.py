@@ -1,0 +1,127 @@
+"""What every command shares: its options, its errors, its exit status; and `keras-sentiment` itself."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, InputError, PrepareConfig
+
+PREPARE = PrepareConfig()
+
+COMMANDS = {
+    "prepare": "prepare_data",
+    "train-transformer": "train_transformer",
+    "train-bert": "train_bert",
+    "evaluate": "evaluate_model",
+    "predict": "predict_texts",
+    "demo": "run_demo",
+}
+
+
+class Commands(click.Group):
+    """The commands by name, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"keras_sentiment.scripts.{COMMANDS[cmd_name]}")
+        return getattr(module, cmd_name.replace("-", "_"))
+
+
+def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Returns one decorator for several, in reading order."""
+
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+version_option = click.version_option(package_name="keras-sentiment")
+quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
+
+# How a table is read, where a command takes a source.
+source_options = options(
+    click.option(
+        "--text-column", default=PREPARE.text_column, show_default=True, help="Column of the texts."
+    ),
+    click.option("--label-column", default=PREPARE.label_column, show_default=True, help="Of their labels."),
+)
+# What both training commands take; a default that is not said here is the recipe's.
+training_options = options(
+    click.option("--recipe", type=click.Choice(RECIPES), default="default", show_default=True),
+    click.option("--epochs", type=int, help="Passes over the train reviews."),
+    click.option("--learning-rate", type=float, help="Its peak."),
+    click.option("--sequence-length", type=int, help="Most tokens of a review that are read."),
+    click.option("--precision", type=click.Choice(PRECISIONS), help="In what numbers to compute."),
+    click.option("--class-weight", is_flag=True, default=None, help="Let rare labels weigh more."),
+    click.option("--seed", type=int, help="Of everything random."),
+    click.option("--limit", type=click.IntRange(min=1), help="Train on so many reviews, a stratified draw."),
+    overwrite_option,
+    quiet_option,
+    version_option,
+)
+
+
+def say(message: str) -> None:
+    """Prints a line of progress on standard error; standard output carries results only."""
+    click.echo(message, err=True)
+
+
+def run(command: click.Command) -> None:
+    """Runs a command and exits: 0 on success, 2 on a user's mistake, 130 on Ctrl-C, 1 on a bug."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    # Keras and TensorFlow would write their own chatter between our lines.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    try:
+        command.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except InputError as error:
+        say(f"Error: {error}")
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        say("Interrupted.")
+        sys.exit(130)
+
+
+def check_backend() -> None:
+    """Refuses a KERAS_BACKEND that does not exist or is not installed, before Keras is imported.
+
+    Raises:
+        InputError: with the fix.
+    """
+    backend = os.environ["KERAS_BACKEND"]
+    if backend not in BACKENDS:
+        raise InputError(
+            f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}. Received: KERAS_BACKEND={backend}"
+        )
+    if importlib.util.find_spec(backend) is None:
+        fix = 'pip install "keras-sentiment[jax]"' if backend == "jax" else f"pip install {backend}"
+        raise InputError(f"KERAS_BACKEND={backend} is not installed: {fix}")
+
+
+@click.group(cls=Commands)
+@version_option
+def commands() -> None:
+    """From labelled texts to a sentiment model that can be trusted and served."""
+
+
+def main() -> None:
+    """The console script `keras-sentiment`."""
+    run(commands)

@@ -1,0 +1,57 @@
+"""`demo`: from 25,000 packaged reviews to an evaluated model, the whole path in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from keras_sentiment.scripts.command_line import overwrite_option, quiet_option, run, say, version_option
+from keras_sentiment.scripts.evaluate_model import evaluate
+from keras_sentiment.scripts.predict_texts import predict
+from keras_sentiment.scripts.prepare_data import prepare
+from keras_sentiment.scripts.train_transformer import train_transformer
+
+SEQUENCE_LENGTH = 160
+EPOCHS = 2
+SENTENCES = (
+    "A warm, funny film with not one dull minute.",
+    "Two hours of my life that I will never get back.",
+)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), default="demo_output")
+@overwrite_option
+@quiet_option
+@version_option
+@click.pass_context
+def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None:
+    """Prepare the packaged reviews, train, evaluate and predict; what is made goes to FOLDER."""
+    data_dir, run_dir = str(folder / "data"), str(folder / "transformer")
+    shared = {"overwrite": overwrite, "quiet": quiet}
+    say("1/4 prepare: 25,000 film reviews, cleaned, split by film, turned into token ids")
+    ctx.invoke(prepare, source="sample", data_dir=Path(data_dir), **shared)
+    say(
+        f"2/4 train-transformer: {EPOCHS} epochs on the train part. To be quick it reads {SEQUENCE_LENGTH} "
+        "tokens of each review, its beginning and its end; the default reads 512"
+    )
+    ctx.invoke(
+        train_transformer,
+        data_dir=data_dir,
+        run_dir=run_dir,
+        recipe="default",
+        limit=None,
+        sequence_length=SEQUENCE_LENGTH,
+        epochs=EPOCHS,
+        **shared,
+    )
+    say("3/4 evaluate: on the test part, which trained nothing and chose nothing")
+    ctx.invoke(evaluate, run_dir=run_dir, data=data_dir, quiet=quiet)
+    say("4/4 predict: two sentences")
+    ctx.invoke(predict, run_dir=run_dir, texts=SENTENCES)
+    say(f'Try your own: keras-sentiment predict {run_dir} "…"')
+
+
+if __name__ == "__main__":
+    run(demo)

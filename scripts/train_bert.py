@@ -1,0 +1,70 @@
+"""Fine-tunes the last blocks of a pretrained BERT on a prepared corpus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from keras_sentiment.config import BERT_RECIPES, InputError
+from keras_sentiment.scripts.command_line import check_backend, run, say, training_options
+
+
+class Blocks(click.ParamType):
+    """A number of encoder blocks, or `all`."""
+
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value in ("all", None) else click.INT.convert(value, param, ctx)
+
+
+@click.command()
+@click.argument("data_dir", type=click.Path())
+@click.argument("run_dir", type=click.Path())
+@click.option("--preset", help="KerasHub preset, local folder, or minilm.")
+@click.option("--trainable-blocks", type=Blocks(), help="How many of the last blocks train.")
+@training_options
+def train_bert(
+    data_dir: str,
+    run_dir: str,
+    recipe: str,
+    limit: int | None,
+    overwrite: bool,
+    quiet: bool,
+    **changes: Any,
+) -> None:
+    """Fine-tune a pretrained BERT on DATA_DIR into RUN_DIR, all but its last blocks frozen."""
+    chosen = BERT_RECIPES[recipe].replace(**changes)
+    check_backend()
+    from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.tokenizer import find_tokenizer
+
+    corpus = open_corpus(data_dir)
+    preset = chosen.model.preset
+    if find_tokenizer(preset).sha256 != corpus.tokenizer().sha256:
+        raise InputError(
+            f"{data_dir}: it was prepared with another vocabulary than {preset} has. "
+            f"Run: keras-sentiment prepare {corpus.info['source']} NEW_DATA_DIR --tokenizer {preset}"
+        )
+    from keras_sentiment import training
+    from keras_sentiment.bert import build_bert
+
+    session = training.start(run_dir, corpus, chosen, overwrite)
+    fit = training.prepare_fit(build_bert(chosen.model, len(corpus.labels)), corpus, session, limit, quiet)
+    say(fit.summary())
+    fit.model.fit(
+        fit.train,
+        validation_data=fit.validation,
+        epochs=chosen.training.epochs,
+        callbacks=fit.callbacks,
+        class_weight=fit.class_weight,
+        shuffle=False,
+        verbose=0,
+    )
+    training.finish(fit, session, corpus)
+    say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
+
+
+if __name__ == "__main__":
+    run(train_bert)

@@ -1,0 +1,48 @@
+"""Trains the small Transformer encoder from scratch on a prepared corpus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from keras_sentiment.config import TRANSFORMER_RECIPES
+from keras_sentiment.scripts.command_line import check_backend, run, say, training_options
+
+
+@click.command()
+@click.argument("data_dir", type=click.Path())
+@click.argument("run_dir", type=click.Path())
+@training_options
+def train_transformer(
+    data_dir: str, run_dir: str, recipe: str, limit: int | None, overwrite: bool, quiet: bool, **changes: Any
+) -> None:
+    """Train a small Transformer encoder on DATA_DIR, from scratch, into RUN_DIR."""
+    chosen = TRANSFORMER_RECIPES[recipe].replace(**changes)
+    check_backend()
+    from keras_sentiment import training
+    from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.transformer import build_transformer
+
+    corpus = open_corpus(data_dir)
+    session = training.start(run_dir, corpus, chosen, overwrite)
+    model = build_transformer(
+        chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length, len(corpus.labels)
+    )
+    fit = training.prepare_fit(model, corpus, session, limit, quiet)
+    say(fit.summary())
+    fit.model.fit(
+        fit.train,
+        validation_data=fit.validation,
+        epochs=chosen.training.epochs,
+        callbacks=fit.callbacks,
+        class_weight=fit.class_weight,
+        shuffle=False,
+        verbose=0,
+    )
+    training.finish(fit, session, corpus)
+    say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
+
+
+if __name__ == "__main__":
+    run(train_transformer)
