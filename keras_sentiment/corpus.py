@@ -270,6 +270,7 @@ def _open_split(folder: Path, info: dict[str, Any]) -> Split:
         offsets = np.load(folder / OFFSETS_FILE, mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / LABELS_FILE, mmap_mode="r", allow_pickle=False)
         reviews = info["splits"][folder.name]["reviews"]
+        (folder / TEXTS_FILE).stat()
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
     if not len(labels) == len(offsets) - 1 == reviews or offsets[-1] != len(ids):

@@ -78,7 +78,9 @@ def test_archive_gives_what_its_folder_gives(tmp_path):
 
 
 def test_one_part_of_aclimdb_and_its_unlabelled_reviews(tmp_path, capsys):
-    write_tree(tmp_path, {name.removeprefix("train/"): text for name, text in REVIEWS.items() if "train" in name})
+    write_tree(
+        tmp_path, {name.removeprefix("train/"): text for name, text in REVIEWS.items() if "train" in name}
+    )
     write_tree(tmp_path, {"unsup/0_0.txt": "nobody knows", "urls_pos.txt": "http://…"})
     reviews = list(read(tmp_path))
     assert {(r.label, r.part) for r in reviews} == {("neg", None), ("pos", None)}
@@ -120,7 +122,12 @@ def test_archive_passes_over_odd_members(tmp_path):
             member = tarfile.TarInfo(name)
             member.type, member.linkname = kind, "/etc/passwd"
             archive.addfile(member)
-        for name in ("aclImdb/README", "aclImdb/train/unsup/0_0.txt", "aclImdb/train/pos/._5_9.txt", "pos/6_9.txt"):
+        for name in (
+            "aclImdb/README",
+            "aclImdb/train/unsup/0_0.txt",
+            "aclImdb/train/pos/._5_9.txt",
+            "pos/6_9.txt",
+        ):
             member = tarfile.TarInfo(name)
             member.size = 4
             archive.addfile(member, io.BytesIO(b"text"))
@@ -303,7 +310,9 @@ def test_names_of_labels(found, expected):
     assert name_labels(found) == expected
 
 
-@pytest.mark.parametrize("found", [["pos"], ["pos", "positive"], ["joy"], [], ["a\nb", "c"], map(str, range(2000))])
+@pytest.mark.parametrize(
+    "found", [["pos"], ["pos", "positive"], ["joy"], [], ["a\nb", "c"], map(str, range(2000))]
+)
 def test_labels_that_cannot_be_used(found):
     if found == ["pos", "positive"]:
         # Two names of one polarity are two labels as they stand; nothing says which is meant.
@@ -368,7 +377,11 @@ def test_download(tmp_path, server, capsys):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("small.tar.gz", "SHA-256 is"), ("missing.tar.gz", "File not found"), ("short.tar.gz", "after 3 of 1000 bytes")],
+    [
+        ("small.tar.gz", "SHA-256 is"),
+        ("missing.tar.gz", "File not found"),
+        ("short.tar.gz", "after 3 of 1000 bytes"),
+    ],
 )
 def test_failed_download_leaves_nothing(tmp_path, server, name, expected):
     url, folder = server
@@ -381,6 +394,6 @@ def test_failed_download_leaves_nothing(tmp_path, server, name, expected):
 def test_download_without_a_network(tmp_path, server):
     url, _ = server
     closed = url.rsplit(":", 1)[0] + ":1"
-    with pytest.raises(InputError, match="cannot download .* `sample`"):
+    with pytest.raises(InputError, match=r"cannot download .* `sample`"):
         download(f"{closed}/small.tar.gz", "0" * 64, tmp_path / "cache", quiet=True)
     assert list((tmp_path / "cache").iterdir()) == []
