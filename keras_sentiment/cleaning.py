@@ -19,8 +19,8 @@ from html.entities import name2codepoint
 
 CLEANING_VERSION = 1
 
-# HTML's element names, those of older standards too, in one string. Any other word in angle brackets is a reviewer's
-# own: <insert film name>, <sigh>.
+# HTML's element names, those of older standards too. Any other word in angle brackets is a reviewer's own:
+# <insert film name>, <sigh>.
 ELEMENTS = (
     "a abbr acronym address applet area article aside audio b base basefont bdi bdo big blink blockquote"
     " body br button canvas caption center cite code col colgroup data datalist dd del details dfn dialog"
@@ -56,7 +56,7 @@ def _entity_table() -> dict[str, str]:
     # 128 to 159 are Windows-1252 in HTML 5, and html.unescape knows.
     numbers = {*range(0x20, 0x530), *range(0x2000, 0x20D0), 0xFEFF, *map(ord, table.values())}
     for number in sorted(numbers):
-        decoded = html.unescape(f"&#{number};")
+        decoded = html.unescape(f"&#{number};") or chr(number)
         for form in (f"{number}", f"{number:03}", f"{number:04}", f"x{number:x}", f"x{number:X}"):
             table[f"&#{form};"] = table[f"&#{form.replace('x', 'X')};"] = decoded
     return table
@@ -78,8 +78,11 @@ def _character_table() -> dict[str, str]:
         range(0x09, 0x0E), [0xA0, 0x1680], range(0x2000, 0x200B), [0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
     )
     table.update((chr(c), " ") for c in spaces)
-    # A C1 control in a text is a Windows-1252 character that was read as Latin-1: 0x85 is an ellipsis.
+    # A C1 control in a text is a Windows-1252 character that was read as Latin-1. The ellipsis and the two
+    # dashes, by far the most frequent, become a space: BERT drops all of C1, so a space changes ids only
+    # where it parts two words ("okay\x85so what"), and not those of 3% of the IMDB reviews.
     table.update((chr(c), bytes([c]).decode("cp1252", "ignore")) for c in range(0x80, 0xA0))
+    table.update((c, " ") for c in "\x85\x96\x97")
     # Letters and digits that a keyboard or a "font generator" wrote with compatibility characters: Roman
     # numerals, circled letters, ligatures, full-width forms, mathematical alphabets. Not NFKC for all of
     # Unicode: it turns ½, ´, … and ² into other tokens, and differs between Unicode versions.

