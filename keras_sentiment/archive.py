@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import hashlib
 import http.client
@@ -98,10 +99,10 @@ def download(
     path = folder / url.rsplit("/", 1)[-1]
     if path.exists():
         return path
-    folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{path.name}.{os.getpid()}.part"
     try:
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             found = _fetch(url, part, quiet)
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
@@ -113,7 +114,8 @@ def download(
             raise InputError(f"{url}: SHA-256 is {found}, not {sha256}; nothing was kept, try again")
         part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
     return path
 
 

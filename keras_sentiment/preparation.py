@@ -106,6 +106,7 @@ class _SplitWriter:
         self._write_header(0)
         self._lengths = array("q")
         self.unknown_tokens = 0
+        self.words = 0
 
     def _write_header(self, tokens: int) -> None:
         # NumPy pads the header so that it keeps its size while the shape grows.
@@ -118,6 +119,7 @@ class _SplitWriter:
         record = json.dumps({"text": text, "label": label, "source": source}, ensure_ascii=False)
         self._texts.write(record + "\n")
         self._lengths.append(len(ids))
+        self.words += text.count(" ") + 1
         self.unknown_tokens += int((ids == unknown_id).sum())
 
     def finish(self, labels: npt.NDArray[np.int64]) -> int:
@@ -249,18 +251,22 @@ def _encode(
                 "labels": dict(zip(names, counts, strict=True)),
                 "tokens": writer.finish(labels[members]),
                 "unknown_tokens": writer.unknown_tokens,
+                "words": writer.words,
                 "fingerprint": fingerprint(hashes[members], labels[members], names),
             }
     return result
 
 
 def _warnings(splits: dict[str, dict[str, Any]], config: PrepareConfig) -> list[str]:
-    tokens = sum(split["tokens"] for split in splits.values())
-    unknown = sum(split["unknown_tokens"] for split in splits.values())
-    if unknown <= config.unknown_warning * tokens:
-        return []
-    share = f"{unknown / tokens:.0%} of the tokens are not in the tokenizer's vocabulary"
-    return [f"{share}; if the reviews are in another language, choose a --tokenizer made for it"]
+    tokens, unknown, words = (
+        sum(split[key] for split in splits.values()) for key in ("tokens", "unknown_tokens", "words")
+    )
+    found = []
+    if unknown > config.unknown_warning * tokens:
+        found.append(f"{unknown / tokens:.0%} of the tokens are not in the tokenizer's vocabulary")
+    if tokens > config.pieces_warning * words:
+        found.append(f"the tokenizer cuts a word into {tokens / words:.1f} pieces on average")
+    return [f"{fact}; for reviews in another language choose a --tokenizer made for it" for fact in found]
 
 
 def summarize(info: dict[str, Any]) -> str:

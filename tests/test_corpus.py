@@ -212,6 +212,14 @@ def test_a_corpus_in_another_language_gets_a_warning(tmp_path, tokenizer):
     # The number at the end of each made review is its only unknown word.
     reviews = [review for review in make_reviews() if len(review.text) > 100]
     assert prepare_corpus(reviews, tmp_path / "a", tokenizer, quiet=True)["warnings"] == []
+    # A vocabulary that has another alphabet's letters spells every word, and nothing is unknown.
+    letters = Tokenizer(
+        [*VOCABULARY, *"абвгд", *(f"##{letter}" for letter in "абвгд0123456789"), *"0123456789"]
+    )
+    reviews = [review._replace(text=f"абвгд дгвба {i}") for i, review in enumerate(make_reviews())]
+    info = prepare_corpus(reviews, tmp_path / "c", letters, quiet=True)
+    assert info["splits"]["train"]["unknown_tokens"] == 0
+    assert "into 4." in info["warnings"][0]
     reviews = [review._replace(text=f"слово{i} и ещё worda") for i, review in enumerate(make_reviews())]
     info = prepare_corpus(reviews, tmp_path / "b", tokenizer, quiet=True)
     assert info["splits"]["train"]["unknown_tokens"] == 3 * 160
