@@ -67,7 +67,7 @@ ENTITIES = _entity_table()
 
 def _character_table() -> dict[str, str]:
     """Every character that is replaced, and what replaces it: a character, several, a space or nothing."""
-    table = {}
+    table: dict[str, str] = {}
     # Invisible characters go. BERT drops them too; here they go from the stored text.
     invisible = itertools.chain(
         range(0x20), [0x7F, 0xAD, 0x61C, 0x180E], range(0x200B, 0x2010), range(0x202A, 0x202F),
