@@ -10,6 +10,7 @@ metrics.json     what `evaluate` found, by split and fingerprint of the data
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -118,11 +119,11 @@ class Run:
         """
         import keras
 
-        import keras_sentiment.layers
         from keras_sentiment.precision import with_precision
 
-        if isinstance(self.config.recipe.model, BertConfig):
-            import keras_hub  # noqa: F401  registers the layers of the backbone
+        # Importing either registers its layers, by whose names the file speaks of them.
+        bert = isinstance(self.config.recipe.model, BertConfig)
+        importlib.import_module("keras_hub" if bert else "keras_sentiment.layers")
         path = self.path / "model.keras"
         try:
             model = keras.models.load_model(path, compile=False)
@@ -133,7 +134,12 @@ class Run:
 
 
 def start_run(
-    path: str | Path, corpus: Corpus, recipe: Recipe, backend: str, precision: str, overwrite: bool = False
+    path: str | Path,
+    corpus: Corpus,
+    recipe: Recipe[Any],
+    backend: str,
+    precision: str,
+    overwrite: bool = False,
 ) -> Run:
     """Creates a RUN_DIR with its `config.json`.
 
@@ -179,11 +185,13 @@ def open_bundle(path: str | Path) -> Run:
         found = int(values.pop("format_version"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(
-            f"{path}: not a trained model (no readable config.json); train one with train-transformer or train-bert"
+            f"{path}: not a trained model (no readable config.json); "
+            "train one with train-transformer or train-bert"
         ) from None
     if found > FORMAT_VERSION:
         raise InputError(
-            f"{path}: written in format {found}, and this version reads {FORMAT_VERSION}; update keras-sentiment"
+            f"{path}: written in format {found}, and this version reads {FORMAT_VERSION}; "
+            "update keras-sentiment"
         )
     if not (path / "model.keras").is_file():
         raise InputError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
@@ -168,21 +168,24 @@ class TrainingConfig:
         _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
 
 
+Model = TypeVar("Model", TransformerConfig, BertConfig)
+
+
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Generic[Model]):
     """A model's hyperparameters with those of its input and its training."""
 
-    model: TransformerConfig | BertConfig
+    model: Model
     inputs: InputConfig
     training: TrainingConfig
 
-    def replace(self, **changes: Any) -> Recipe:
+    def replace(self, **changes: Any) -> Recipe[Model]:
         """Returns the recipe with hyperparameters changed by name; `None` leaves one as it is.
 
         Raises:
             InputError: a value is not valid.
         """
-        parts = {}
+        parts: dict[str, Any] = {}
         for part in dataclasses.fields(self):
             config = getattr(self, part.name)
             names = {f.name for f in dataclasses.fields(config)}
@@ -206,7 +209,7 @@ _SEED_TRAINING = TrainingConfig(
     keep="last",
 )
 
-TRANSFORMER_RECIPES = {
+TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
     "default": Recipe(TransformerConfig(), InputConfig(), TrainingConfig()),
     "seed": Recipe(
         TransformerConfig(
@@ -223,7 +226,7 @@ TRANSFORMER_RECIPES = {
         _SEED_TRAINING,
     ),
 }
-BERT_RECIPES = {
+BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
     "default": Recipe(
         BertConfig(), InputConfig(), TrainingConfig(epochs=1, learning_rate=1e-4, epsilon=1e-6)
     ),
@@ -249,7 +252,7 @@ class RunConfig:
     """
 
     labels: tuple[str, ...]
-    recipe: Recipe
+    recipe: Recipe[Any]
     cleaning_version: int
     backend: str
     precision: str
@@ -282,7 +285,7 @@ class RunConfig:
         values = dict(values)
         try:
             kind: Any = {"bert": BertConfig, "transformer": TransformerConfig}[values.pop("kind")]
-            recipe = Recipe(
+            recipe: Recipe[Any] = Recipe(
                 kind(**values.pop("model")),
                 InputConfig(**values.pop("inputs")),
                 TrainingConfig(**values.pop("training")),

@@ -34,6 +34,10 @@ class PositionEmbedding(keras.layers.Layer):
         """Maps float[batch, length, hidden_dim] to the same shape."""
         return inputs + self.embeddings[: ops.shape(inputs)[1]]
 
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns the input's shape; Keras would find it out with a length that may be too long."""
+        return input_shape
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "sequence_length": self.sequence_length}
 
@@ -77,7 +81,7 @@ class EncoderBlock(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         hidden_dim = input_shape[-1]
         shared: dict[str, Any] = {"dtype": self.dtype_policy}
         projection = {
@@ -124,6 +128,10 @@ class EncoderBlock(keras.layers.Layer):
     def _feed_forward(self, x: Any, training: bool | None) -> Any:
         x = self.dropout_layer(self.intermediate(x), training=training)
         return self.dropout_layer(self.output_dense(x), training=training)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...], *_: Any) -> tuple[int | None, ...]:
+        """Returns the input's shape."""
+        return input_shape
 
     def get_config(self) -> dict[str, Any]:
         return {

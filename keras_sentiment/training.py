@@ -51,7 +51,7 @@ class Fit:
         )
 
 
-def start(run_dir: str | Path, corpus: Corpus, recipe: Recipe, overwrite: bool = False) -> Run:
+def start(run_dir: str | Path, corpus: Corpus, recipe: Recipe[Any], overwrite: bool = False) -> Run:
     """Creates a RUN_DIR, and seeds everything random: Keras, numpy and the backend.
 
     Raises:

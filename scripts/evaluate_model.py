@@ -69,7 +69,7 @@ def report(metrics: dict[str, Any]) -> str:
             f"loss      {metrics['loss']:.4f}",
             f"ece       {metrics['ece']:.4f}",
             f"brier     {metrics['brier']:.4f}",
-            f"confusion, a line a true label:",
+            "confusion, a line a true label:",
             f"{'':{width}}  {header}",
             *(
                 f"{name:{width}}  " + "  ".join(str(n).rjust(w) for n, w in zip(row, columns, strict=True))

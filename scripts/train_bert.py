@@ -10,20 +10,22 @@ from keras_sentiment.config import BERT_RECIPES, InputError
 from keras_sentiment.scripts.command_line import check_backend, run, say, training_options
 
 
-class Blocks(click.ParamType):
-    """A number of encoder blocks, or `all`."""
-
-    name = "N|all"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if value in ("all", None) else click.INT.convert(value, param, ctx)
+def number_or_all(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    """Returns the number that is written out, or `all`."""
+    if value is None or value == "all":
+        return value
+    if not value.isdecimal():
+        raise click.BadParameter(f"{value!r} is neither a number nor all.", ctx, param)
+    return int(value)
 
 
 @click.command()
 @click.argument("data_dir", type=click.Path())
 @click.argument("run_dir", type=click.Path())
 @click.option("--preset", help="KerasHub preset, local folder, or minilm.")
-@click.option("--trainable-blocks", type=Blocks(), help="How many of the last blocks train.")
+@click.option(
+    "--trainable-blocks", callback=number_or_all, metavar="N|all", help="How many of the last blocks train."
+)
 @training_options
 def train_bert(
     data_dir: str,

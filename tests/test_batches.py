@@ -1,0 +1,117 @@
+"""Batches: every review once, cut and padded as configured, composed anew each epoch."""
+
+import numpy as np
+import pytest
+from tiny import TOKENIZER, make_split
+
+from keras_sentiment.batches import ReviewBatches, bucket_lengths
+from keras_sentiment.config import InputConfig
+
+LENGTHS = [*range(1, 120), *range(1, 60), 700, 900]
+
+
+INPUTS = InputConfig(sequence_length=128)
+
+
+def batches(lengths=LENGTHS, inputs=INPUTS, batch_tokens=512, seed=7):
+    return ReviewBatches(make_split(lengths), TOKENIZER, inputs, batch_tokens, seed=seed)
+
+
+def rows_of(dataset):
+    return [rows.tolist() for rows, _ in dataset.for_scoring()]
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+def test_every_review_is_in_one_batch(seed):
+    dataset = batches(seed=seed)
+    assert sorted(row for batch in rows_of(dataset) for row in batch) == list(range(len(LENGTHS)))
+    assert len(rows_of(dataset)) == dataset.num_batches
+
+
+def test_rows_hold_specials_ids_and_padding():
+    dataset = batches([3, 5], seed=None)
+    inputs, labels = dataset[0]
+    for line, row in enumerate(rows_of(dataset)[0]):
+        ids = dataset.split.ids_of(row)
+        expected = [TOKENIZER.cls_id, *ids, TOKENIZER.sep_id]
+        padding = inputs["token_ids"].shape[1] - len(expected)
+        assert inputs["token_ids"][line].tolist() == expected + [TOKENIZER.pad_id] * padding
+        assert inputs["padding_mask"][line].tolist() == [1] * len(expected) + [0] * padding
+        assert labels[line] == dataset.split.labels[row]
+    assert inputs["token_ids"].dtype == inputs["padding_mask"].dtype == labels.dtype == np.int32
+
+
+@pytest.mark.parametrize(("long", "head", "tail"), [("truncate", 510, 0), ("head_tail", 128, 382)])
+def test_long_review_is_cut(long, head, tail):
+    dataset = batches([900], InputConfig(sequence_length=512, long=long))
+    ids = dataset.split.ids_of(0).tolist()
+    row = dataset[0][0]["token_ids"][0].tolist()
+    assert row == [TOKENIZER.cls_id, *ids[:head], *ids[900 - tail :], TOKENIZER.sep_id]
+
+
+def test_review_that_just_fits_is_whole():
+    for long in ("truncate", "head_tail"):
+        dataset = batches([10], InputConfig(sequence_length=12, long=long))
+        assert dataset[0][0]["token_ids"][0, 1:11].tolist() == dataset.split.ids_of(0).tolist()
+
+
+def test_few_shapes_and_a_budget_of_tokens():
+    dataset = batches()
+    shapes = [dataset[i][0]["token_ids"].shape for i in range(dataset.num_batches)]
+    assert all(rows * length <= 512 for rows, length in shapes)
+    assert {length for _, length in shapes} <= set(bucket_lengths(dataset.inputs))
+    # One shape a bucket, and one for what is left over at the end.
+    assert len(set(shapes)) <= len(bucket_lengths(dataset.inputs)) + 1
+
+
+def test_like_lengths_pad_less_than_half_as_much():
+    def padding(dataset):
+        masks = [dataset[i][0]["padding_mask"] for i in range(dataset.num_batches)]
+        return sum(int((mask == 0).sum()) for mask in masks)
+
+    assert padding(batches()) < padding(batches(inputs=InputConfig(128, pad_to=128))) / 2
+
+
+def test_short_leftovers_are_not_padded_to_the_longest():
+    assert batches([4, 9])[0][0]["token_ids"].shape == (2, 32)
+
+
+def test_pad_to_a_number_pads_all_rows_to_it():
+    dataset = batches(inputs=InputConfig(sequence_length=100, pad_to=128))
+    assert {dataset[i][0]["token_ids"].shape[1] for i in range(dataset.num_batches)} == {128}
+
+
+def test_order_is_a_function_of_seed_and_epoch():
+    first, second = batches(), batches()
+    second.start_epoch(3)
+    third = rows_of(second)
+    second.start_epoch(0)
+    assert rows_of(second) == rows_of(first)
+    first.start_epoch(3)
+    assert rows_of(first) == third != rows_of(second)
+    assert rows_of(batches(seed=8)) != rows_of(batches(seed=7))
+
+
+def test_composition_changes_and_number_of_batches_does_not():
+    dataset = batches()
+    compositions, counts = set(), set()
+    for epoch in range(5):
+        dataset.start_epoch(epoch)
+        compositions.add(frozenset(map(frozenset, rows_of(dataset))))
+        counts.add(dataset.num_batches)
+    assert len(compositions) == 5
+    assert len(counts) == 1
+
+
+def test_first_two_batches_differ_in_shape():
+    """Tensorflow takes what may vary from the first two."""
+    for epoch in range(10):
+        dataset = batches()
+        dataset.start_epoch(epoch)
+        (first, _), (second, _) = dataset[0], dataset[1]
+        assert all(a != b for a, b in zip(first["token_ids"].shape, second["token_ids"].shape, strict=True))
+
+
+def test_empty_split_is_refused():
+    with pytest.raises(ValueError, match="at least one review"):
+        batches([])

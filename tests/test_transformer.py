@@ -1,0 +1,117 @@
+"""The small Transformer: padding is invisible, tokens and their order are not, and it learns."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
+
+from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.config import TRANSFORMER_RECIPES, InputError, TransformerConfig
+from keras_sentiment.layers import EncoderBlock, PositionEmbedding
+from keras_sentiment.training import compile_model
+
+SEED_MODEL = dataclasses.replace(
+    TRANSFORMER_RECIPES["seed"].model, hidden_dim=8, num_heads=2, intermediate_dim=16
+)
+
+
+def rows(length=12, padding=0, batch=3):
+    ids = np.random.default_rng(0).integers(5, TOKENIZER.vocabulary_size, (batch, length)).astype("int32")
+    pad = ((0, 0), (0, padding))
+    return {"token_ids": np.pad(ids, pad), "padding_mask": np.pad(np.ones_like(ids), pad)}
+
+
+def test_logits_are_float32_for_each_class():
+    logits = build(num_classes=5).predict_on_batch(rows())
+    assert logits.shape == (3, 5)
+    assert logits.dtype == np.float32
+
+
+def test_padding_changes_nothing():
+    model = build()
+    np.testing.assert_allclose(
+        model.predict_on_batch(rows()), model.predict_on_batch(rows(padding=9)), atol=1e-5
+    )
+
+
+def test_seed_recipe_averages_padding_too():
+    model = build(SEED_MODEL)
+    plain, padded = model.predict_on_batch(rows()), model.predict_on_batch(rows(padding=9))
+    assert np.abs(plain - padded).max() > 1e-3
+
+
+def test_a_token_and_its_place_matter():
+    model, inputs = build(), rows()
+    before = model.predict_on_batch(inputs)
+    other = {**inputs, "token_ids": inputs["token_ids"].copy()}
+    other["token_ids"][0, 3] = 5 + (other["token_ids"][0, 3] - 4) % 10
+    changed = np.abs(model.predict_on_batch(other) - before).max(axis=1) > 1e-6
+    assert changed.tolist() == [True, False, False]
+    turned = {**inputs, "token_ids": inputs["token_ids"][:, ::-1]}
+    assert np.abs(model.predict_on_batch(turned) - before).max() > 1e-6
+
+
+def test_without_positions_order_does_not_matter():
+    model, inputs = build(dataclasses.replace(MODEL, position_embedding=False)), rows()
+    turned = {**inputs, "token_ids": inputs["token_ids"][:, ::-1].copy()}
+    np.testing.assert_allclose(model.predict_on_batch(turned), model.predict_on_batch(inputs), atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [MODEL, SEED_MODEL], ids=["default", "seed"])
+def test_four_reviews_can_be_memorised(config):
+    split = make_split([5, 9, 20, 30], labels=[1, 0, 0, 1])
+    batches = ReviewBatches(split, TOKENIZER, INPUTS, 1024, seed=0)
+    model = build(dataclasses.replace(config, embedding_dropout=0.0, dropout=0.0, attention_dropout=0.0))
+    compile_model(model, dataclasses.replace(TRAINING, decay="constant"), 60, "float32")
+    model.fit(batches, epochs=60, shuffle=False, verbose=0)
+    assert model.evaluate(batches, verbose=0, return_dict=True)["accuracy"] == 1.0
+
+
+def test_dropout_of_whole_tokens_is_for_training_alone():
+    model = build(dataclasses.replace(MODEL, token_dropout=0.5))
+    inputs = {name: keras.ops.convert_to_tensor(value) for name, value in rows().items()}
+    once, again = (keras.ops.convert_to_numpy(model(inputs, training=True)) for _ in range(2))
+    assert np.abs(once - again).max() > 1e-6
+    np.testing.assert_array_equal(model.predict_on_batch(inputs), model.predict_on_batch(inputs))
+
+
+@pytest.mark.parametrize("layer", [PositionEmbedding(40), EncoderBlock(2, 16, "relu", False, 0.1, 0.1)])
+def test_layers_come_back_from_their_config(layer):
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert type(copy) is type(layer)
+    assert copy.get_config() == layer.get_config()
+
+
+def test_default_recipe_keeps_the_fused_kernel():
+    assert TRANSFORMER_RECIPES["default"].model.attention_dropout == 0
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the kernel is torch's")
+def test_fused_attention_is_reached_with_a_padding_mask(monkeypatch):
+    import torch
+
+    calls = []
+    fused = torch.nn.functional.scaled_dot_product_attention
+
+    def counted(*args, **kwargs):
+        calls.append(kwargs.get("attn_mask") is not None)
+        return fused(*args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
+    model = build()
+    inputs = {name: keras.ops.convert_to_tensor(value) for name, value in rows(padding=3).items()}
+    calls.clear()
+    model(inputs, training=True)
+    model(inputs, training=False)
+    assert calls == [True] * 2 * MODEL.num_layers
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [({"num_heads": 3}, "num_heads"), ({"dropout": 1.0}, "dropout"), ({"num_layers": 0}, "num_layers")],
+)
+def test_bad_hyperparameter_is_named(changes, named):
+    with pytest.raises(InputError, match=rf"{named} must be .* Received: {named}="):
+        TransformerConfig(**{**dataclasses.asdict(MODEL), **changes})

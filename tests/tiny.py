@@ -1,0 +1,80 @@
+"""Tiny corpora and models: a ten-word vocabulary, two blocks, eight wide."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_sentiment import training
+from keras_sentiment.bundle import Run
+from keras_sentiment.config import InputConfig, Recipe, TrainingConfig, TransformerConfig
+from keras_sentiment.corpus import Corpus, Split, open_corpus
+from keras_sentiment.preparation import prepare_corpus
+from keras_sentiment.reviews import Review
+from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.transformer import build_transformer
+
+WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not")
+TOKENIZER = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
+
+MODEL = TransformerConfig(
+    num_layers=2, num_heads=2, hidden_dim=8, intermediate_dim=16, embedding_dropout=0.0, dropout=0.0
+)
+INPUTS = InputConfig(sequence_length=40)
+TRAINING = TrainingConfig(epochs=2, batch_tokens=256, learning_rate=1e-2, precision="float32")
+RECIPE = Recipe(MODEL, INPUTS, TRAINING)
+
+
+def reviews(count: int, seed: int = 0) -> list[Review]:
+    """Distinct reviews of 1 to 60 words; one with more `good` than `bad` is positive."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, Review] = {}
+    while len(found) < count:
+        words = rng.choice(WORDS, rng.integers(3, 60))
+        label = "pos" if rng.random() < 0.5 else "neg"
+        words[: len(words) // 2] = "good" if label == "pos" else "bad"
+        text = " ".join(rng.permutation(words))
+        found.setdefault(text, Review(text, label, f"line {len(found)}"))
+    return list(found.values())
+
+
+def make_corpus(path: Path, count: int = 200) -> Corpus:
+    """A prepared corpus of made-up reviews."""
+    prepare_corpus(reviews(count), path, TOKENIZER, source="made up", tokenizer_name="tiny", quiet=True)
+    return open_corpus(path)
+
+
+def make_split(lengths: Sequence[int], labels: Sequence[int] | None = None) -> Split:
+    """Reviews of random ids with the given numbers of tokens."""
+    rng = np.random.default_rng(1)
+    ids = rng.integers(5, TOKENIZER.vocabulary_size, sum(lengths)).astype("uint16")
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype("int64")
+    found = np.arange(len(lengths)) % 2 if labels is None else np.asarray(labels)
+    return Split(ids, offsets, found.astype("int32"), lambda: iter(()))
+
+
+def build(config: TransformerConfig = MODEL, num_classes: int = 2) -> keras.Model:
+    """An untrained tiny Transformer."""
+    return build_transformer(config, TOKENIZER.vocabulary_size, INPUTS.sequence_length, num_classes)
+
+
+def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -> Run:
+    """Trains a tiny Transformer into a bundle, as the command does."""
+    run = training.start(path, corpus, recipe)
+    model = build_transformer(
+        recipe.model, corpus.tokenizer().vocabulary_size, recipe.inputs.sequence_length, len(corpus.labels)
+    )
+    fit = training.prepare_fit(model, corpus, run, quiet=True, **options)
+    fit.model.fit(
+        fit.train,
+        validation_data=fit.validation,
+        epochs=recipe.training.epochs,
+        callbacks=fit.callbacks,
+        class_weight=fit.class_weight,
+        shuffle=False,
+        verbose=0,
+    )
+    training.finish(fit, run, corpus)
+    return run
