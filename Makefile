@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/keras-sentiment demo
+	$(BIN)/keras-sentiment demo --overwrite
 
 # All three backends run, even after one of them failed. `make -j2 test` runs two at a time.
 test: $(STAMP)

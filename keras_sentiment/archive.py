@@ -127,7 +127,7 @@ def _fetch(url: str, path: Path, quiet: bool) -> str:
     with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, path.open("wb") as file:
         size = int(answer.headers.get("Content-Length") or 0)
         with tqdm(
-            total=size or None, unit="B", unit_scale=True, desc=path.name.split(".")[0], disable=quiet
+            total=size or None, unit="B", unit_scale=True, desc=path.name.split(".")[0], disable=quiet or None
         ) as bar:
             received = 0
             while chunk := answer.read(CHUNK_BYTES):

@@ -40,7 +40,7 @@ class Classifier:
         """
         batches = ReviewBatches(split, self.tokenizer, self.run.config.recipe.inputs, SCORING_BATCH_TOKENS)
         logits = np.empty((len(split), len(self.labels)), "float32")
-        with tqdm(total=len(split), desc="scoring", unit=" reviews", disable=quiet) as bar:
+        with tqdm(total=len(split), desc="scoring", unit=" reviews", disable=quiet or None) as bar:
             for rows, inputs in batches.for_scoring():
                 logits[rows] = self.model.predict_on_batch(inputs)
                 bar.update(len(rows))

@@ -62,7 +62,18 @@ def with_precision(model: keras.Model, policy: str) -> keras.Model:
     """
     other = type(model).from_config(_with_policy(model.get_config(), policy))
     other.set_weights(model.get_weights())
+    _copy_trainable(model, other)
     return other
+
+
+def _copy_trainable(source: keras.Model, target: keras.Model) -> None:
+    """Freezes what is frozen in `source`: a config holds it, but not for what a layer creates in `build`."""
+    target.trainable = source.trainable
+    for ours, theirs in zip(source.layers, target.layers, strict=True):
+        if isinstance(ours, keras.Model):
+            _copy_trainable(ours, theirs)
+        else:
+            theirs.trainable = ours.trainable
 
 
 def _with_policy(config: Any, policy: str) -> Any:

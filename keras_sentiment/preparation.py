@@ -195,7 +195,7 @@ def _spool(reviews: Iterable[Review], spool: Path, quiet: bool) -> _Table:
     table = _Table()
     empty: list[str] = []
     with spool.open("w", encoding="utf-8", newline="\n") as file:
-        for review in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet):
+        for review in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
             text = clean(review.text)
             if not text:
                 empty.append(review.source)
@@ -231,7 +231,9 @@ def _encode(
     with ExitStack() as files:
         dtype = ids_dtype(tokenizer.vocabulary_size)
         writers = [_SplitWriter(folder / name, dtype, files) for name in SPLITS]
-        bar = files.enter_context(tqdm(total=len(table), desc="encoding", unit=" reviews", disable=quiet))
+        bar = files.enter_context(
+            tqdm(total=len(table), desc="encoding", unit=" reviews", disable=quiet or None)
+        )
         sources = (source for _, source in _read_spool(spool))
         index = 0
         for chunk in in_chunks(text for text, _ in _read_spool(spool)):

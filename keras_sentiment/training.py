@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def prepare_fit(
     callbacks = [
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.start_epoch(epoch)),
         EpochRecord(run, len(split)),
-        *([] if quiet else [ProgressBar(train.num_batches, config.epochs)]),
+        *([] if quiet else [Progress(train.num_batches, config.epochs)]),
     ]
     if config.keep == "best":
         best = run.checkpoints / BEST_WEIGHTS
@@ -180,21 +181,28 @@ class EpochRecord(keras.callbacks.Callback):
             csv.writer(file).writerow([f"{v:.6g}" if isinstance(v, float) else v for v in values])
 
 
-class ProgressBar(keras.callbacks.Callback):
-    """A bar an epoch on standard error; Keras's own prints to standard output."""
+class Progress(keras.callbacks.Callback):
+    """A bar within an epoch and a line at its end, on standard error; Keras's own go to standard output."""
 
     def __init__(self, steps: int, epochs: int) -> None:
         super().__init__()
         self._steps, self._epochs = steps, epochs
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._bar = tqdm(total=self._steps, desc=f"epoch {epoch + 1}/{self._epochs}", unit="batch")
+        # disable=None: no bar where standard error is not a terminal.
+        self._bar = tqdm(
+            total=self._steps,
+            desc=f"epoch {epoch + 1}/{self._epochs}",
+            unit="batch",
+            leave=False,
+            disable=None,
+        )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()}, refresh=False)
         self._bar.update()
-        if logs:
-            self._bar.set_postfix({k: f"{v:.4f}" for k, v in logs.items()}, refresh=False)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()})
         self._bar.close()
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        print(f"epoch {epoch + 1}/{self._epochs}: {figures}", file=sys.stderr)

@@ -86,7 +86,6 @@ def run(command: click.Command) -> None:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     # Keras and TensorFlow would write their own chatter between our lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         command.main(standalone_mode=False)
     except click.ClickException as error:

@@ -7,6 +7,8 @@ from tiny import TOKENIZER, make_split
 from keras_sentiment.batches import ReviewBatches, bucket_lengths
 from keras_sentiment.config import InputConfig
 
+pytestmark = pytest.mark.once
+
 LENGTHS = [*range(1, 120), *range(1, 60), 700, 900]
 
 
