@@ -29,6 +29,18 @@ from keras_sentiment.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
 _RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
+_RUN_FILES = {
+    "config.json",
+    "checkpoints",
+    "history.csv",
+    "tokenizer",
+    "model.keras",
+    "model.part.keras",
+    "metrics.json",
+    "metrics.part",
+    "report.html",
+    "README.md",
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,14 @@ class Run:
     def decision(self) -> Decision:
         """The rule from this model's logits to labels."""
         return Decision(self.config.labels, self.config.temperature, self.config.threshold)
+
+    def begin(self) -> None:
+        """Makes the RUN_DIR with its `config.json`, in place of the run that was there."""
+        if self.path.exists():
+            shutil.rmtree(os.path.realpath(self.path))
+        self.checkpoints.mkdir(parents=True)
+        values = {"format_version": FORMAT_VERSION, **self.config.to_dict()}
+        (self.path / "config.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
     def tokenizer(self) -> Tokenizer:
         """Returns the tokenizer of the model."""
@@ -141,7 +161,7 @@ def start_run(
     precision: str,
     overwrite: bool = False,
 ) -> Run:
-    """Creates a RUN_DIR with its `config.json`.
+    """Returns a new run, of which nothing is on disk before `begin`.
 
     Raises:
         InputError: it holds something and `overwrite` is not given, or something that is no run.
@@ -152,9 +172,8 @@ def start_run(
     if path.is_dir() and any(path.iterdir()):
         if not overwrite:
             raise InputError(f"{path}: it holds something already; name another folder, or add --overwrite")
-        if not (path / "config.json").is_file():
+        if not _is_run(path):
             raise InputError(f"{path}: it holds something other than a run; name another folder")
-        shutil.rmtree(path)
     info = corpus.info
     config = RunConfig(
         labels=tuple(corpus.labels),
@@ -165,11 +184,17 @@ def start_run(
         versions=_versions(),
         data={key: info[key] for key in ("source", "fingerprint", "splits", "tokenizer")},
     )
-    run = Run(path, config)
-    run.checkpoints.mkdir(parents=True)
-    values = {"format_version": FORMAT_VERSION, **config.to_dict()}
-    (path / "config.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    return run
+    return Run(path, config)
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a folder holds a run and nothing else: other people's models have a config.json too."""
+    try:
+        values = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    ours = isinstance(values, dict) and "format_version" in values
+    return ours and {item.name for item in path.iterdir()} <= _RUN_FILES
 
 
 def open_bundle(path: str | Path) -> Run:

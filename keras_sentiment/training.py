@@ -53,7 +53,7 @@ class Fit:
 
 
 def start(run_dir: str | Path, corpus: Corpus, recipe: Recipe[Any], overwrite: bool = False) -> Run:
-    """Creates a RUN_DIR, and seeds everything random: Keras, numpy and the backend.
+    """Returns a new run, its folder not yet made, and seeds all that is random: Keras, numpy, the backend.
 
     Raises:
         InputError: `run_dir` holds something and `overwrite` is not given.
@@ -69,6 +69,8 @@ def prepare_fit(
     model: keras.Model, corpus: Corpus, run: Run, limit: int | None = None, quiet: bool = False
 ) -> Fit:
     """Returns what `model.fit` takes to train `model` on a corpus as the run's config says.
+
+    It makes the RUN_DIR when nothing of the user's is left to refuse.
 
     Args:
         model: built in float32; the one returned has the precision of the run.
@@ -99,6 +101,7 @@ def prepare_fit(
     if config.patience:
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience))
     weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
+    run.begin()
     return Fit(model, train, validation, callbacks, weights)
 
 
