@@ -1,0 +1,159 @@
+"""Figures of merit against formulas written anew, and the one rule from logits to labels."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from keras_sentiment.decision import Decision
+from keras_sentiment.evaluation import evaluate_logits, expected_calibration_error
+
+pytestmark = pytest.mark.once
+
+NAMES = ("anger", "fear", "joy", "love")
+
+
+def case(classes, reviews=300):
+    """Logits that know something of the labels, and are wrong often enough."""
+    rng = np.random.default_rng(classes)
+    labels = rng.integers(0, classes, reviews)
+    logits = rng.normal(size=(reviews, classes)) * 2 + np.eye(classes)[labels] * 1.5
+    return logits, labels
+
+
+def softmax(logits):
+    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("classes", "temperature", "threshold"), [(2, 1.0, None), (2, 2.5, 0.8), (4, 1.0, None), (4, 0.7, None)]
+)
+def test_every_figure_is_what_its_formula_gives(classes, temperature, threshold):
+    logits, labels = case(classes)
+    found = evaluate_logits(logits, labels, Decision(NAMES[:classes], temperature, threshold))
+    p = softmax(logits / temperature)
+    predicted = p.argmax(axis=1) if threshold is None else (p[:, 1] >= threshold).astype(int)
+    confusion = np.zeros((classes, classes), int)
+    for label, guess in zip(labels, predicted, strict=True):
+        confusion[label, guess] += 1
+    hits = np.diag(confusion)
+    f1 = 2 * hits / (confusion.sum(axis=0) + confusion.sum(axis=1))
+    squares = ((p - np.eye(classes)[labels]) ** 2).sum(axis=1)
+    one_vs_rest = [np.mean(p[labels == c, c][:, None] > p[labels != c, c][None, :]) for c in range(classes)]
+    assert found["labels"] == list(NAMES[:classes])
+    assert found["examples"] == len(labels)
+    assert found["confusion"] == confusion.tolist()
+    assert found["accuracy"] == pytest.approx(hits.sum() / len(labels))
+    assert found["f1"] == pytest.approx(f1.mean())
+    assert found["loss"] == pytest.approx(-np.log(p[np.arange(len(labels)), labels]).mean())
+    # Over two classes Brier's score counts the probability of one of them.
+    assert found["brier"] == pytest.approx(squares.mean() / (2 if classes == 2 else 1))
+    assert found["roc_auc"] == pytest.approx(np.mean(one_vs_rest))
+    assert found["ece"] == pytest.approx(ece_by_loop(p, labels))
+
+
+def ece_by_loop(p, labels):
+    confidence, gaps = p.max(axis=1), 0.0
+    for low in np.arange(15) / 15:
+        inside = (confidence >= low) & (confidence < low + 1 / 15)
+        if inside.any():
+            right = (p.argmax(axis=1) == labels)[inside].mean()
+            gaps += inside.mean() * abs(right - confidence[inside].mean())
+    return gaps
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_area_under_the_curve_is_scikit_learns(classes):
+    logits, labels = case(classes)
+    found = evaluate_logits(logits, labels, Decision(NAMES[:classes]))["roc_auc"]
+    p = softmax(logits)
+    if classes == 2:
+        assert found == pytest.approx(metrics.roc_auc_score(labels, p[:, 1]))
+    else:
+        assert found == pytest.approx(metrics.roc_auc_score(labels, p, multi_class="ovr"))
+
+
+def test_calibrated_probabilities_have_a_small_error_and_bold_ones_the_known_gap():
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.5, 1, 20_000)
+    labels = (rng.random(20_000) < p).astype(int)
+    assert expected_calibration_error(np.column_stack([1 - p, p]), labels) < 0.02
+    bold = np.tile([0.01, 0.99], (100, 1))
+    assert expected_calibration_error(bold, np.arange(100) % 10 < 7) == pytest.approx(0.99 - 0.7)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_one_label_only_still_gives_json(classes):
+    logits, _ = case(classes)
+    found = evaluate_logits(logits, np.ones(len(logits), int), Decision(NAMES[:classes]))
+    assert found["roc_auc"] is None
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_a_label_that_no_review_has_is_left_out_of_the_curves():
+    logits, labels = case(4)
+    kept = labels != 3
+    found = evaluate_logits(logits[kept], labels[kept], Decision(NAMES))
+    p = softmax(logits[kept])
+    expected = [metrics.roc_auc_score(labels[kept] == c, p[:, c]) for c in range(3)]
+    assert found["roc_auc"] == pytest.approx(np.mean(expected))
+    assert len(found["confusion"]) == 4
+
+
+def test_certain_and_wrong_is_a_finite_loss():
+    found = evaluate_logits(np.array([[1e4, -1e4], [-1e4, 1e4]]), np.array([1, 0]), Decision(NAMES[:2]))
+    assert found["accuracy"] == 0
+    assert found["ece"] == found["brier"] == 1
+    json.dumps(found, allow_nan=False)
+
+
+def test_interval_holds_the_accuracy_and_shrinks():
+    widths = []
+    for repeats in (1, 100):
+        logits, labels = (np.concatenate([part] * repeats) for part in case(2, 200))
+        found = evaluate_logits(logits, labels, Decision(NAMES[:2]))
+        low, high = found["accuracy_ci95"]
+        assert low < found["accuracy"] < high
+        spread = np.sqrt(found["accuracy"] * (1 - found["accuracy"]) / len(labels))
+        assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.15)
+        widths.append(high - low)
+    assert widths[1] == pytest.approx(widths[0] / 10, rel=0.2)
+
+
+def test_temperature_changes_confidence_and_no_label():
+    logits, _ = case(4)
+    cold, plain, warm = (Decision(NAMES, t).probabilities(logits) for t in (0.5, 1.0, 3.0))
+    assert (cold.argmax(axis=1) == plain.argmax(axis=1)).all()
+    assert (warm.argmax(axis=1) == plain.argmax(axis=1)).all()
+    assert (cold.max(axis=1) > plain.max(axis=1)).all()
+    assert (plain.max(axis=1) > warm.max(axis=1)).all()
+
+
+def test_a_higher_threshold_only_takes_labels_away():
+    logits, _ = case(2)
+    p = Decision(NAMES[:2]).probabilities(logits)
+    chosen = [Decision(NAMES[:2], 1.0, t).choose(p) for t in (0.05, 0.3, 0.5, 0.7, 0.95)]
+    for lower, higher in itertools.pairwise(chosen):
+        assert (higher <= lower).all()
+        assert higher.sum() < lower.sum()
+    assert (chosen[2] == Decision(NAMES[:2]).choose(p)).all()
+
+
+def test_results_name_the_chosen_label_row_by_row():
+    logits, _ = case(2)
+    results = Decision(NAMES[:2], 2.0, 0.9).results(logits)
+    for row, result in zip(softmax(logits / 2), results, strict=True):
+        assert result["label"] == ("fear" if row[1] >= 0.9 else "anger")
+        assert result["probability"] == result["probabilities"][result["label"]]
+        assert list(result["probabilities"]) == ["anger", "fear"]
+        assert list(result["probabilities"].values()) == pytest.approx(row.tolist())
+        assert sum(result["probabilities"].values()) == pytest.approx(1)
+    json.dumps(results, allow_nan=False)
+
+
+def test_huge_logits_do_not_overflow():
+    logits = np.array([[3e38, -3e38], [-3e38, 3e38], [3e38, 3e38]], "float32")
+    p = Decision(NAMES[:2], 0.01).probabilities(logits)
+    np.testing.assert_array_equal(p, [[1, 0], [0, 1], [0.5, 0.5]])

@@ -1,0 +1,264 @@
+"""Training: what a run writes, which epoch it keeps, how it draws, weighs, decays and repeats itself."""
+
+import csv
+import dataclasses
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+from tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, make_split
+
+from keras_sentiment import training
+from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.bundle import Run, open_bundle
+from keras_sentiment.classifier import Classifier
+from keras_sentiment.config import InputError
+from keras_sentiment.decision import Decision
+from keras_sentiment.evaluation import evaluate_logits
+from keras_sentiment.training import HISTORY_FIELDS, Fit, balanced_weights, compile_model
+from keras_sentiment.transformer import build_transformer
+
+
+class Ruin(keras.callbacks.Callback):
+    """Spoils the head before an epoch, so that this epoch is worse than those before it."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            kernel = self.model.get_layer("logits").kernel
+            kernel.assign(-30.0 * kernel.numpy())
+
+
+class Trained(NamedTuple):
+    run: Run
+    fit: Fit
+    history: list[dict[str, float]]
+
+
+def prepared(corpus, path, limit=None, **changes):
+    recipe = RECIPE.replace(**changes)
+    run = training.start(path, corpus, recipe)
+    model = build_transformer(MODEL, TOKENIZER.vocabulary_size, recipe.inputs.sequence_length, 2)
+    return run, training.prepare_fit(model, corpus, run, limit, quiet=True)
+
+
+def train(corpus, path, callbacks=(), limit=None, **changes) -> Trained:
+    run, fit = prepared(corpus, path, limit, **changes)
+    fit.model.fit(
+        fit.train,
+        validation_data=fit.validation,
+        epochs=run.config.recipe.training.epochs,
+        callbacks=[*callbacks, *fit.callbacks],
+        class_weight=fit.class_weight,
+        shuffle=False,
+        verbose=0,
+    )
+    training.finish(fit, run, corpus)
+    with run.history.open(newline="") as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return Trained(run, fit, rows)
+
+
+def validate(trained, corpus):
+    """The figures of the saved model on the validation split."""
+    run = open_bundle(trained.run.path)
+    split = corpus.splits["validation"]
+    logits = Classifier(run, run.load_model()).logits(split)
+    return evaluate_logits(logits, split.labels, Decision(corpus.labels))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("training") / "data")
+
+
+@pytest.fixture(scope="module")
+def kept_best(corpus, tmp_path_factory):
+    """Five epochs, the last of them spoilt."""
+    path = tmp_path_factory.mktemp("training") / "best"
+    return train(corpus, path, [Ruin(4)], epochs=5, patience=0, keep="best")
+
+
+@pytest.fixture(scope="module")
+def stopped(corpus, tmp_path_factory):
+    """Spoilt before the second of four epochs; patience for one, and the last weights kept."""
+    path = tmp_path_factory.mktemp("training") / "last"
+    return train(corpus, path, [Ruin(1)], epochs=4, patience=1, keep="last")
+
+
+def test_it_learns_what_can_be_learnt(kept_best, corpus):
+    assert validate(kept_best, corpus)["accuracy"] >= 0.9
+
+
+def test_history_has_a_row_an_epoch(kept_best):
+    with kept_best.run.history.open() as file:
+        assert file.readline().strip() == ",".join(HISTORY_FIELDS)
+    rows = kept_best.history
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
+    assert rows[3]["loss"] < rows[0]["loss"]
+    for row in rows:
+        assert row["seconds"] > 0
+        assert row["seconds"] * row["reviews_per_second"] == pytest.approx(160, rel=1e-3)
+    rates = [row["learning_rate"] for row in rows]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] < TRAINING.learning_rate
+    assert rates[-1] == pytest.approx(0, abs=1e-4)
+
+
+def test_best_epoch_is_kept(kept_best, corpus):
+    losses = [row["val_loss"] for row in kept_best.history]
+    assert losses[-1] > 2 * min(losses)
+    found = validate(kept_best, corpus)
+    assert found["loss"] == pytest.approx(min(losses), rel=1e-3)
+    best = kept_best.history[losses.index(min(losses))]
+    assert found["accuracy"] == pytest.approx(best["val_accuracy"], abs=1e-5)
+
+
+def test_patience_ends_training_and_last_keeps_the_last(stopped, corpus):
+    losses = [row["val_loss"] for row in stopped.history]
+    assert len(losses) == 2
+    assert losses[1] > 2 * losses[0]
+    assert validate(stopped, corpus)["loss"] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_run_is_left_with_what_a_bundle_holds(kept_best):
+    names = {item.name for item in kept_best.run.path.iterdir()}
+    assert names == {"config.json", "history.csv", "tokenizer", "model.keras"}
+
+
+class Draws(keras.callbacks.Callback):
+    """Notes the rows of every batch that is drawn, by epoch, and calls what Keras sometimes calls."""
+
+    def __init__(self, monkeypatch):
+        super().__init__()
+        self.by_epoch, self.drawing = [], False
+        original = ReviewBatches.__getitem__
+
+        def noted(batches, index):
+            if batches.seed is not None and self.drawing:
+                self.by_epoch[-1].append(batches._plan[index][0].tolist())
+            return original(batches, index)
+
+        monkeypatch.setattr(ReviewBatches, "__getitem__", noted)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.by_epoch.append([])
+        self.drawing = True
+
+    def on_train_end(self, logs=None):
+        self.drawing = False
+
+
+def test_same_seed_gives_the_same_batches_and_weights(corpus, tmp_path, monkeypatch):
+    draws = Draws(monkeypatch)
+    once = train(corpus, tmp_path / "once", [draws], limit=60, epochs=2)
+    again = train(corpus, tmp_path / "again", [draws], limit=60, epochs=2)
+    weights = zip(once.fit.model.get_weights(), again.fit.model.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in weights)
+
+    monkeypatch.undo()
+    # What `fit` drew is the plan of (seed, epoch), whichever end of an epoch Keras announced before.
+    assert len(draws.by_epoch) == 4
+    split = corpus.splits["train"].limit(60, TRAINING.seed)
+    for number, drawn in enumerate(draws.by_epoch):
+        expected = ReviewBatches(split, TOKENIZER, RECIPE.inputs, TRAINING.batch_tokens, seed=TRAINING.seed)
+        for _ in range(number):
+            expected.on_epoch_end()
+        expected.start_epoch(number % 2)
+        assert drawn[-expected.num_batches :] == [rows.tolist() for rows, _ in expected.for_scoring()]
+
+
+def test_another_seed_gives_other_weights(corpus, tmp_path):
+    one, two = (prepared(corpus, tmp_path / str(seed), seed=seed)[1].model for seed in (1, 2))
+    assert not np.array_equal(one.get_layer("logits").kernel.numpy(), two.get_layer("logits").kernel.numpy())
+
+
+def test_limit_draws_in_proportion_and_leaves_validation_whole(corpus, tmp_path):
+    _, fit = prepared(corpus, tmp_path / "run", limit=40)
+    whole = corpus.splits["train"]
+    assert len(fit.train.split) == 40
+    assert abs(fit.train.split.labels.sum() - 40 * whole.labels.mean()) <= 1
+    assert len(fit.validation.split) == len(corpus.splits["validation"])
+    _, other = prepared(corpus, tmp_path / "other", limit=40, seed=5)
+    assert list(fit.train.split.texts()) != list(other.train.split.texts())
+
+
+def test_limit_below_the_number_of_labels_is_refused(corpus, tmp_path):
+    with pytest.raises(InputError, match="limit of 1"):
+        prepared(corpus, tmp_path / "run", limit=1)
+    # A mistake leaves nothing: the corrected command needs no --overwrite.
+    assert not (tmp_path / "run").exists()
+
+
+def test_class_weights_make_labels_count_alike(corpus, tmp_path):
+    labels = [0] * 30 + [1] * 10
+    weights = balanced_weights(make_split([5] * 40, labels), 2)
+    assert 30 * weights[0] == pytest.approx(10 * weights[1])
+    assert sum(weights[label] for label in labels) == pytest.approx(40)
+    assert prepared(corpus, tmp_path / "plain")[1].class_weight is None
+    weighed = prepared(corpus, tmp_path / "weighed", class_weight=True)[1]
+    assert weighed.class_weight == balanced_weights(corpus.splits["train"], 2)
+
+
+def rates(**changes):
+    model = build()
+    compile_model(model, dataclasses.replace(TRAINING, **changes), 100, "float32")
+    found = []
+    for step in (0, 2, 5, 10, 20, 50, 90, 100):
+        model.optimizer.iterations.assign(step)
+        found.append(float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)))
+    return found
+
+
+def test_learning_rate_rises_and_falls():
+    found = rates(warmup=0.1)
+    assert found[3] == pytest.approx(TRAINING.learning_rate)
+    assert found[:4] == sorted(found[:4])
+    assert found[1] == pytest.approx(0.2 * TRAINING.learning_rate)
+    assert found[3:] == sorted(found[3:], reverse=True)
+    assert found[-1] == pytest.approx(0, abs=1e-8)
+    # Without a warm-up it starts at its peak.
+    found = rates(warmup=0.0)
+    assert found[0] == pytest.approx(TRAINING.learning_rate)
+    assert found == sorted(found, reverse=True)
+
+
+def test_constant_learning_rate_stays():
+    assert rates(decay="constant") == pytest.approx([TRAINING.learning_rate] * 8)
+
+
+@pytest.mark.parametrize("decay_all", [False, True])
+def test_weight_decay_leaves_biases_and_norms_alone(decay_all):
+    model = build()
+    model.set_weights([np.ones_like(weight) for weight in model.get_weights()])
+    config = dataclasses.replace(TRAINING, decay="constant", weight_decay=0.1, decay_all=decay_all)
+    compile_model(model, config, 10, "float32")
+    variables = model.trainable_variables
+    # Without a gradient, decay is all that moves a weight.
+    zeros = [keras.ops.zeros(variable.shape) for variable in variables]
+    model.optimizer.apply(zeros, variables)
+    moved = {v.path for v in variables if not np.array_equal(v.numpy(), np.ones(v.shape))}
+    spared = {v.path for v in variables if v.name in ("bias", "gamma", "beta")}
+    assert spared
+    assert moved == {v.path for v in variables} - (set() if decay_all else spared)
+
+
+def test_summary_counts_what_trains(corpus, tmp_path):
+    _, fit = prepared(corpus, tmp_path / "run")
+    fit.model.get_layer("token_embedding").trainable = False
+    frozen = TOKENIZER.vocabulary_size * MODEL.hidden_dim
+    total = fit.model.count_params()
+    assert f"{total:,} parameters, {total - frozen:,} train; 160 reviews" in fit.summary()
+
+
+def test_progress_goes_to_standard_error(corpus, tmp_path, capfd):
+    run = training.start(tmp_path / "run", corpus, RECIPE)
+    fit = training.prepare_fit(build(), corpus, run, limit=60)
+    fit.model.fit(fit.train, epochs=1, callbacks=[fit.callbacks[2]], shuffle=False, verbose=0)
+    streams = capfd.readouterr()
+    assert streams.out == ""
+    assert "epoch 1/2: accuracy" in streams.err
