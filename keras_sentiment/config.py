@@ -138,7 +138,7 @@ class TrainingConfig:
         batch_tokens: int, tokens a batch holds, padding included: fewer rows where reviews are long.
         learning_rate: float > 0, its peak.
         warmup: float in [0, 1), share of the steps over which the rate rises from 0.
-        decay: `"linear"` lets it fall to 0 over the remaining steps, `"constant"` keeps it.
+        decay: `"cosine"` lets it fall to 0 over the remaining steps, `"constant"` keeps it.
         weight_decay: float >= 0, AdamW's; not on biases and normalization unless `decay_all`.
         patience: int, epochs without a better validation loss before training stops; 0 never stops.
         keep: `"best"` ends with the weights of the epoch of least validation loss, `"last"` doesn't.
@@ -149,7 +149,7 @@ class TrainingConfig:
     batch_tokens: int = 8192
     learning_rate: float = 1e-3
     warmup: float = 0.1
-    decay: Literal["linear", "constant"] = "linear"
+    decay: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = 0.01
     decay_all: bool = False
     epsilon: float = 1e-7
