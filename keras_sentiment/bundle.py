@@ -14,10 +14,12 @@ import importlib
 import json
 import os
 import shutil
+import zlib
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from keras_sentiment.cleaning import CLEANING_VERSION
 from keras_sentiment.config import BertConfig, InputError, PrepareConfig, Recipe, RunConfig
@@ -123,10 +125,17 @@ class Run:
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def record_metrics(self, split: str, fingerprint: str, metrics: dict[str, Any]) -> None:
-        """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data."""
+        """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data.
+
+        Raises:
+            InputError: what is there is damaged.
+        """
         path = self.path / "metrics.json"
-        recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        recorded.setdefault(split, {})[fingerprint] = metrics
+        try:
+            recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            recorded.setdefault(split, {})[fingerprint] = metrics
+        except (ValueError, AttributeError, TypeError):
+            raise InputError(f"{path}: it can't be read; delete it and evaluate again") from None
         part = path.with_suffix(".part")
         part.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
         os.replace(part, path)
@@ -147,8 +156,8 @@ class Run:
         path = self.path / "model.keras"
         try:
             model = keras.models.load_model(path, compile=False)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0]
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise InputError(f"{path}: it can't be read ({reason}); train again or copy it anew") from error
         return model if precision == "float32" else with_precision(model, precision)
 
