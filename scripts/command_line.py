@@ -89,7 +89,12 @@ def run(command: click.Command) -> None:
     try:
         command.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        message = error.format_message()
+        if "\n" in message:  # the help, of a group that was given nothing
+            error.show()
+        else:
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            say(f"Error: {message}" + (f" See {context.command_path} --help." if context else ""))
         sys.exit(error.exit_code)
     except InputError as error:
         say(f"Error: {error}")
