@@ -1,0 +1,124 @@
+"""Texts in, labels out: in order, whatever their company, and whatever they hold."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, train
+
+import keras_sentiment
+from keras_sentiment.bundle import start_run
+from keras_sentiment.classifier import Classifier
+from keras_sentiment.config import InputError, Recipe
+from keras_sentiment.corpus import Split
+
+TEXTS = [
+    "good good good film",
+    "bad bad bad film",
+    "the plot is dull and the film is bad , very bad " + "bad " * 40,
+    "a good film",
+    "good " * 60,
+    "bad",
+    "good plot , good film , very good",
+    "bad " * 25,
+]
+LABELS = ["positive", "negative", "negative", "positive", "positive", "negative", "positive", "negative"]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("classifier") / "data")
+
+
+@pytest.fixture(scope="module")
+def bundle(corpus, tmp_path_factory):
+    path = tmp_path_factory.mktemp("classifier") / "run"
+    train(corpus, path, RECIPE.replace(epochs=4))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(bundle):
+    return keras_sentiment.load(str(bundle))
+
+
+def probabilities(results):
+    return np.array([list(result["probabilities"].values()) for result in results])
+
+
+def test_what_it_learnt_comes_out_under_the_labels_names(model):
+    """The corpus says `pos` and `neg`."""
+    assert model.labels == ("negative", "positive")
+    results = model.predict(TEXTS)
+    assert [result["label"] for result in results] == LABELS
+    for result in results:
+        assert result["probability"] == max(result["probabilities"].values())
+        assert list(result["probabilities"]) == ["negative", "positive"]
+
+
+def test_order_is_the_callers(model):
+    order = [5, 2, 7, 0, 4, 1, 3, 6]
+    plain = probabilities(model.predict(TEXTS))
+    shuffled = probabilities(model.predict([TEXTS[i] for i in order]))
+    np.testing.assert_allclose(shuffled, plain[order], atol=1e-6)
+    assert len(np.unique(plain[:, 1].round(6))) == len(TEXTS)
+
+
+def test_a_text_alone_is_the_text_in_a_batch(model):
+    batch = probabilities(model.predict(TEXTS))
+    for i in (0, 4):
+        np.testing.assert_allclose(probabilities(model.predict([TEXTS[i]]))[0], batch[i], atol=1e-5)
+
+
+def test_any_text_has_an_answer(model):
+    # 5 MB are cut to their beginning and their end, as the same few words are that just fit.
+    odd = ["", "   <br />", "good film " * 500_000, "good film " * 19, "a [MASK] film", "a ( qqq ) film"]
+    found = probabilities(model.predict([*odd, TEXTS[0], TEXTS[1]]))
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+    np.testing.assert_allclose(found[2], found[3], atol=1e-6)
+    # A special token that is written out is three characters and a word, not special.
+    np.testing.assert_allclose(found[4], found[5], atol=1e-6)
+    assert TOKENIZER.mask_id not in Split.from_texts(odd, model.tokenizer).ids
+
+
+def test_nothing_asked_is_nothing_answered(model):
+    assert model.predict([]) == []
+
+
+@pytest.mark.parametrize("texts", ["a good film", [b"a good film"], ["a film", None], [1]])
+def test_what_is_no_list_of_texts_is_refused(model, texts):
+    with pytest.raises(TypeError, match="texts must be a list of strings"):
+        model.predict(texts)
+
+
+def test_load_says_what_is_missing(tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        keras_sentiment.load(str(tmp_path / "nowhere"))
+
+
+def test_load_takes_a_precision(bundle, model):
+    mixed = keras_sentiment.load(bundle, "mixed_bfloat16")
+    assert mixed.model.get_layer("block_0").compute_dtype == "bfloat16"
+    inputs = {"token_ids": np.full((1, 8), 5, "int32"), "padding_mask": np.ones((1, 8), "int32")}
+    difference = mixed.model.predict_on_batch(inputs) - model.model.predict_on_batch(inputs)
+    assert 0 < np.abs(difference).max() < 0.2
+
+
+def test_padding_to_a_number_is_the_same_alone_and_in_company(corpus, tmp_path):
+    """The seed's model sees its padding: what is a text's must not hang on its neighbours."""
+    config = dataclasses.replace(MODEL, pooling="mean_padded", position_embedding=False)
+    network = build(config)
+    logits = {}
+    for pad_to in (64, "longest"):
+        inputs = dataclasses.replace(INPUTS, pad_to=pad_to)
+        recipe = Recipe(config, inputs, TRAINING)
+        run = start_run(tmp_path / str(pad_to), corpus, recipe, keras.backend.backend(), "float32")
+        run.begin()
+        run.save(network, TOKENIZER)
+        found = Classifier(run, network)
+        splits = [Split.from_texts(texts, TOKENIZER) for texts in (TEXTS[:1], [TEXTS[2], TEXTS[0]])]
+        logits[pad_to] = [found.logits(split)[-1] for split in splits]
+    np.testing.assert_allclose(*logits[64], atol=1e-5)
+    assert np.abs(logits[64][0] - logits["longest"][0]).max() > 1e-3
