@@ -68,11 +68,12 @@ def with_precision(model: keras.Model, policy: str) -> keras.Model:
 
 def _copy_trainable(source: keras.Model, target: keras.Model) -> None:
     """Freezes what is frozen in `source`: a config holds it, but not for what a layer creates in `build`."""
-    target.trainable = source.trainable
     for ours, theirs in zip(source.layers, target.layers, strict=True):
         if isinstance(ours, keras.Model):
             _copy_trainable(ours, theirs)
         else:
+            # On tensorflow, setting what is set already does not reach the layers inside.
+            theirs.trainable = True
             theirs.trainable = ours.trainable
 
 
