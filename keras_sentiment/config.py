@@ -90,7 +90,7 @@ class TransformerConfig:
     norm_first: bool = True
     position_embedding: bool = True
     pooling: Literal["mean", "mean_padded"] = "mean"
-    embedding_dropout: float = 0.3
+    embedding_dropout: float = 0.5
     token_dropout: float = 0.0
     dropout: float = 0.1
     attention_dropout: float = 0.0
@@ -147,7 +147,7 @@ class TrainingConfig:
 
     epochs: int = 3
     batch_tokens: int = 8192
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     warmup: float = 0.1
     decay: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = 0.01

@@ -42,13 +42,15 @@ class Fit:
     validation: ReviewBatches
     callbacks: list[keras.callbacks.Callback]
     class_weight: dict[int, float] | None
+    precision: str
 
     def summary(self) -> str:
-        """Returns a line on how many parameters there are, how many train, and in what precision."""
+        """Returns a line on parameters, how many of them train, reviews, backend and precision."""
         trained = sum(math.prod(weight.shape) for weight in self.model.trainable_weights)
         return (
             f"{self.model.name}: {self.model.count_params():,} parameters, {trained:,} train; "
-            f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch"
+            f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch; "
+            f"{keras.backend.backend()}, {self.precision}"
         )
 
 
@@ -102,7 +104,7 @@ def prepare_fit(
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience))
     weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
     run.begin()
-    return Fit(model, train, validation, callbacks, weights)
+    return Fit(model, train, validation, callbacks, weights, run.config.precision)
 
 
 def compile_model(model: keras.Model, config: TrainingConfig, steps: int, precision: str) -> None:
