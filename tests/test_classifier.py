@@ -34,7 +34,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(corpus, tmp_path_factory):
     path = tmp_path_factory.mktemp("classifier") / "run"
-    train(corpus, path, RECIPE.replace(epochs=4))
+    train(corpus, path, RECIPE.replace(epochs=4, sequence_length=32))
     return path
 
 
@@ -73,14 +73,14 @@ def test_a_text_alone_is_the_text_in_a_batch(model):
 
 def test_any_text_has_an_answer(model):
     # 5 MB are cut to their beginning and their end, as the same few words are that just fit.
-    odd = ["", "   <br />", "good film " * 500_000, "good film " * 19, "a [MASK] film", "a ( qqq ) film"]
+    odd = ["", "   <br />", "good film " * 500_000, "good film " * 15, "a [MASK] film", "a ( qqq ) film"]
     found = probabilities(model.predict([*odd, TEXTS[0], TEXTS[1]]))
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
     np.testing.assert_allclose(found[2], found[3], atol=1e-6)
     # A special token that is written out is three characters and a word, not special.
     np.testing.assert_allclose(found[4], found[5], atol=1e-6)
-    assert TOKENIZER.mask_id not in Split.from_texts(odd, model.tokenizer).ids
+    assert TOKENIZER.mask_id not in Split.from_texts(odd[4:], model.tokenizer).ids
 
 
 def test_nothing_asked_is_nothing_answered(model):
