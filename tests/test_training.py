@@ -33,7 +33,7 @@ class Ruin(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epoch:
             kernel = self.model.get_layer("logits").kernel
-            kernel.assign(-30.0 * kernel.numpy())
+            kernel.assign(-10.0 * kernel.numpy())
 
 
 class Trained(NamedTuple):
@@ -124,7 +124,7 @@ def test_best_epoch_is_kept(kept_best, corpus):
 def test_patience_ends_training_and_last_keeps_the_last(stopped, corpus):
     losses = [row["val_loss"] for row in stopped.history]
     assert len(losses) == 2
-    assert losses[1] > 2 * losses[0]
+    assert losses[1] > 1.2 * losses[0]
     assert validate(stopped, corpus)["loss"] == pytest.approx(losses[1], rel=1e-3)
 
 
