@@ -25,7 +25,7 @@ IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 CACHE = Path("~/.cache/keras_sentiment")
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-MEMBER = re.compile(r"(?:(?:^|/)(?P<part>train|test)/)?(?P<label>pos|neg)/(?P<name>[^/]+\.txt)")
+MEMBER = re.compile(r"(?:.*/)??(?:(?P<part>train|test)/)?(?P<label>pos|neg)/(?P<name>[^/]+\.txt)")
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 20
 
@@ -69,7 +69,7 @@ def _review(archive: tarfile.TarFile, member: tarfile.TarInfo, archive_name: str
     place = PurePosixPath(member.name)
     if not member.isreg() or place.name.startswith("._"):
         return None
-    match = MEMBER.search("/".join(place.parts[-3:]))
+    match = MEMBER.fullmatch("/".join(place.parts[-3:]))
     if match is None:
         return None
     file = archive.extractfile(member)

@@ -14,16 +14,23 @@ from keras_sentiment.config import BertConfig, InputError
 from keras_sentiment.tokenizer import packaged_minilm
 
 
-def build_bert(config: BertConfig, num_classes: int) -> keras.Model:
+def build_bert(config: BertConfig, sequence_length: int, num_classes: int) -> keras.Model:
     """Returns a classifier with pretrained weights and a new head; frozen parts don't train.
 
     It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` and returns
     logits float32[batch, num_classes].
 
     Raises:
-        InputError: the preset cannot be had, or has fewer blocks than are to train.
+        InputError: the preset cannot be had, has fewer blocks than are to train, or fewer positions than
+            `sequence_length`.
     """
     backbone = load_backbone(config.preset, config.dropout)
+    positions = backbone.get_layer("position_embedding").sequence_length
+    if sequence_length > positions:
+        raise InputError(
+            f"sequence_length must be at most {positions}, the positions that {config.preset} has. "
+            f"Received: sequence_length={sequence_length}"
+        )
     output = "sequence_output" if config.pooling == "mean" else "pooled_output"
     encoder = keras.Model(backbone.input, backbone.output[output], name="backbone")
     freeze(encoder, config.trainable_blocks)
@@ -49,7 +56,7 @@ def load_backbone(preset: str, dropout: float) -> keras.Model:
     try:
         backbone = keras_hub.models.BertBackbone.from_preset(path, dropout=dropout)
     except Exception as error:  # KerasHub, its hubs and h5py each raise errors of their own
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
             f"{preset}: no BERT weights could be loaded from it ({reason}). Give a KerasHub preset (which "
             "needs a network), a local folder, or `minilm`"

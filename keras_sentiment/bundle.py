@@ -66,12 +66,21 @@ class Run:
         return Decision(self.config.labels, self.config.temperature, self.config.threshold)
 
     def begin(self) -> None:
-        """Makes the RUN_DIR with its `config.json`, in place of the run that was there."""
-        if self.path.exists():
-            shutil.rmtree(os.path.realpath(self.path))
-        self.checkpoints.mkdir(parents=True)
+        """Makes the RUN_DIR with its `config.json`, in place of the run that was there.
+
+        Raises:
+            InputError: nothing can be written there.
+        """
         values = {"format_version": FORMAT_VERSION, **self.config.to_dict()}
-        (self.path / "config.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # Emptied and not removed: it may be a link, a mount or the working directory.
+            for item in self.path.iterdir():
+                shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+            self.checkpoints.mkdir()
+            (self.path / "config.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{self.path}: no run can be written there ({error.strerror})") from error
 
     def tokenizer(self) -> Tokenizer:
         """Returns the tokenizer of the model."""
@@ -128,17 +137,19 @@ class Run:
         """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data.
 
         Raises:
-            InputError: what is there is damaged.
+            InputError: what is there is damaged, or nothing can be written.
         """
-        path = self.path / "metrics.json"
+        path, part = self.path / "metrics.json", self.path / "metrics.part"
         try:
             recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             recorded.setdefault(split, {})[fingerprint] = metrics
         except (ValueError, AttributeError, TypeError):
             raise InputError(f"{path}: it can't be read; delete it and evaluate again") from None
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        try:
+            part.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
+            os.replace(part, path)
+        except OSError as error:
+            raise InputError(f"{path}: the figures can't be kept there ({error.strerror})") from error
 
     def load_model(self, precision: str = "float32") -> Any:
         """Returns the Keras model, built under a dtype policy on the current backend.
@@ -162,7 +173,7 @@ class Run:
         return model if precision == "float32" else with_precision(model, precision)
 
 
-def start_run(
+def new_run(
     path: str | Path,
     corpus: Corpus,
     recipe: Recipe[Any],

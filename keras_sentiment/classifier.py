@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,21 +42,35 @@ class Classifier:
         logits = np.empty((len(split), len(self.labels)), "float32")
         with tqdm(total=len(split), desc="scoring", unit=" reviews", disable=quiet or None) as bar:
             for rows, inputs in batches.for_scoring():
-                logits[rows] = self.model.predict_on_batch(inputs)
+                logits[rows] = self.model.predict_on_batch(_filled(inputs))[: len(rows)]
                 bar.update(len(rows))
         return logits
 
-    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+    def predict(self, texts: Iterable[str], quiet: bool = True) -> list[dict[str, Any]]:
         """Returns `{"label", "probability", "probabilities": {label: probability}}` for each text, in order.
 
         Raises:
-            TypeError: `texts` is not a sequence of strings.
+            TypeError: `texts` is one string, or holds something else than strings.
         """
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        if isinstance(texts, str):
             raise TypeError(f"texts must be a list of strings. Received: texts={texts!r:.100}")
+        texts = list(texts)
+        if wrong := [text for text in texts if not isinstance(text, str)]:
+            raise TypeError(f"texts must be a list of strings. Received: {wrong[0]!r:.100} in it")
         if not texts:
             return []
-        return self.run.decision.results(self.logits(Split.from_texts(texts, self.tokenizer)))
+        return self.run.decision.results(self.logits(Split.from_texts(texts, self.tokenizer), quiet))
+
+
+def _filled(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Repeats the last row up to a power of two, or to a full batch.
+
+    Each number of rows costs jax and tensorflow a compilation.
+    """
+    rows, length = inputs["token_ids"].shape
+    full = max(1, SCORING_BATCH_TOKENS // length)
+    missing = min(1 << (rows - 1).bit_length(), full) - rows
+    return {name: np.pad(value, ((0, missing), (0, 0)), "edge") for name, value in inputs.items()}
 
 
 def load(path: str | Path, precision: str = "float32") -> Classifier:

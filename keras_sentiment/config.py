@@ -35,6 +35,11 @@ def _require_rates(config: Any, *names: str) -> None:
         _require(0 <= value < 1, name, value, "a number in [0, 1)")
 
 
+def _require_choice(config: Any, name: str, *choices: str) -> None:
+    value = getattr(config, name)
+    _require(value in choices, name, value, " or ".join(choices))
+
+
 def _require_positive(config: Any, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
@@ -59,7 +64,7 @@ class InputConfig:
 
     def __post_init__(self) -> None:
         _require(self.sequence_length >= 3, "sequence_length", self.sequence_length, "at least 3")
-        _require(self.long in ("truncate", "head_tail"), "long", self.long, "truncate or head_tail")
+        _require_choice(self, "long", "truncate", "head_tail")
         fits = isinstance(self.pad_to, int) and self.pad_to >= self.sequence_length
         expected = f"'longest' or a number >= sequence_length ({self.sequence_length})"
         _require(self.pad_to == "longest" or fits, "pad_to", self.pad_to, expected)
@@ -76,7 +81,6 @@ class TransformerConfig:
         position_embedding: whether tokens carry a learned embedding of their position.
         pooling: `"mean"` over real tokens, `"mean_padded"` over every position, padding included.
         embedding_dropout: float in [0, 1), on the sum of the embeddings.
-        token_dropout: float in [0, 1), share of whole tokens whose embedding is dropped.
         dropout: float in [0, 1), on the two outputs of a block and within its feed-forward layer.
         attention_dropout: float in [0, 1), on attention scores. Anything but 0 leaves the fused kernel.
         initializer: `"keras"` or `"torch"`, whose default initializers the weights start from.
@@ -91,7 +95,6 @@ class TransformerConfig:
     position_embedding: bool = True
     pooling: Literal["mean", "mean_padded"] = "mean"
     embedding_dropout: float = 0.5
-    token_dropout: float = 0.0
     dropout: float = 0.1
     attention_dropout: float = 0.0
     layer_norm_epsilon: float = 1e-5
@@ -99,7 +102,9 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         _require_positive(self, "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
-        _require_rates(self, "embedding_dropout", "token_dropout", "dropout", "attention_dropout")
+        _require_rates(self, "embedding_dropout", "dropout", "attention_dropout")
+        _require_choice(self, "pooling", "mean", "mean_padded")
+        _require_choice(self, "initializer", "keras", "torch")
         divides = self.hidden_dim % self.num_heads == 0
         _require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")
 
@@ -128,6 +133,7 @@ class BertConfig:
         valid = self.trainable_blocks == "all" or self.trainable_blocks >= 0
         _require(valid, "trainable_blocks", self.trainable_blocks, "all or a number >= 0")
         _require_rates(self, "dropout", "head_dropout")
+        _require_choice(self, "pooling", "mean", "cls")
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,9 @@ class TrainingConfig:
         _require(self.patience >= 0, "patience", self.patience, "at least 0")
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
         _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
-        _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
+        _require_choice(self, "precision", *PRECISIONS)
+        _require_choice(self, "decay", "cosine", "constant")
+        _require_choice(self, "keep", "best", "last")
 
 
 Model = TypeVar("Model", TransformerConfig, BertConfig)

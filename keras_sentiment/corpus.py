@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from keras_sentiment.cleaning import clean
+from keras_sentiment.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.config import InputError
 from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.reviews import Review, match_label
@@ -260,6 +260,11 @@ def open_corpus(path: str | Path) -> Corpus:
         raise InputError(
             f"{path}: written in format {version}, and this version reads {FORMAT_VERSION}; "
             "update keras-sentiment or prepare it again"
+        )
+    if info.get("cleaning_version") != CLEANING_VERSION:
+        raise InputError(
+            f"{path}: its texts were cleaned by version {info.get('cleaning_version')} of the rules, "
+            f"and this version has {CLEANING_VERSION}; prepare it again"
         )
     return Corpus(path, info, {name: _open_split(path / name, info) for name in SPLITS})
 

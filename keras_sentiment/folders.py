@@ -72,5 +72,10 @@ def read_folder(folder: Path) -> Iterator[Review]:
     parts = [part for part in PARTS if (folder / part).is_dir() and _subfolders(folder / part)]
     if not parts:
         yield from _read_part(folder, None)
+    for other in _subfolders(folder) if parts else ():
+        if other.name not in PARTS and _subfolders(other):
+            raise InputError(
+                f"{other}: only {' and '.join(PARTS)} are read; move its reviews into one of them"
+            )
     for part in parts:
         yield from _read_part(folder / part, part)

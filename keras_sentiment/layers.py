@@ -54,7 +54,8 @@ class EncoderBlock(keras.layers.Layer):
         dropout: float in [0, 1), on the output of both parts and within the feed-forward layer.
         attention_dropout: float in [0, 1), on attention scores; 0 takes the backend's fused attention.
         layer_norm_epsilon: float > 0.
-        kernel_initializer, bias_initializer: of every projection.
+        kernel_initializer, bias_initializer: of the feed-forward layer.
+        attention_initializer: of the four projections of the attention; their biases start at 0.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class EncoderBlock(keras.layers.Layer):
         layer_norm_epsilon: float = 1e-5,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        attention_initializer: Any = "glorot_uniform",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -80,26 +82,21 @@ class EncoderBlock(keras.layers.Layer):
         self.layer_norm_epsilon = layer_norm_epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.attention_initializer = keras.initializers.get(attention_initializer)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         hidden_dim = input_shape[-1]
         shared: dict[str, Any] = {"dtype": self.dtype_policy}
-        projection = {
-            **shared,
-            "kernel_initializer": self.kernel_initializer,
-            "bias_initializer": self.bias_initializer,
-        }
         self.attention = keras.layers.MultiHeadAttention(
             self.num_heads,
             hidden_dim // self.num_heads,
             dropout=self.attention_dropout,
+            kernel_initializer=self.attention_initializer,
             name="attention",
-            **projection,
+            **shared,
         )
-        self.intermediate = keras.layers.Dense(
-            self.intermediate_dim, activation=self.activation, name="intermediate", **projection
-        )
-        self.output_dense = keras.layers.Dense(hidden_dim, name="output_dense", **projection)
+        self.intermediate = self._dense(self.intermediate_dim, "intermediate", self.activation)
+        self.output_dense = self._dense(hidden_dim, "output_dense")
         norm = {"epsilon": self.layer_norm_epsilon, **shared}
         self.attention_norm = keras.layers.LayerNormalization(name="attention_norm", **norm)
         self.feedforward_norm = keras.layers.LayerNormalization(name="feedforward_norm", **norm)
@@ -110,6 +107,17 @@ class EncoderBlock(keras.layers.Layer):
         self.attention_norm.build(input_shape)
         self.feedforward_norm.build(input_shape)
         self.built = True
+
+    def _dense(self, units: int, name: str, activation: str | None = None) -> keras.layers.Dense:
+        # An initializer draws the same numbers each time: each layer gets one of its own.
+        return keras.layers.Dense(
+            units,
+            activation,
+            kernel_initializer=self.kernel_initializer.clone(),
+            bias_initializer=self.bias_initializer.clone(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
 
     def call(self, inputs: Any, padding_mask: Any, training: bool | None = None) -> Any:
         """Maps float[batch, length, hidden_dim] and int32[batch, length] to the inputs' shape."""
@@ -145,4 +153,5 @@ class EncoderBlock(keras.layers.Layer):
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "attention_initializer": keras.initializers.serialize(self.attention_initializer),
         }

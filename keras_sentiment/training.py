@@ -15,8 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.bundle import Run, start_run
-from keras_sentiment.config import Recipe, TrainingConfig
+from keras_sentiment.bundle import Run, new_run
+from keras_sentiment.config import InputError, Recipe, TrainingConfig
 from keras_sentiment.corpus import Corpus, Split
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 
@@ -61,7 +61,7 @@ def start(run_dir: str | Path, corpus: Corpus, recipe: Recipe[Any], overwrite: b
         InputError: `run_dir` holds something and `overwrite` is not given.
     """
     precision = resolve_precision(recipe.training.precision)
-    run = start_run(run_dir, corpus, recipe, keras.backend.backend(), precision, overwrite)
+    run = new_run(run_dir, corpus, recipe, keras.backend.backend(), precision, overwrite)
     keras.utils.set_random_seed(recipe.training.seed)
     allow_tf32()
     return run
@@ -132,9 +132,9 @@ def compile_model(model: keras.Model, config: TrainingConfig, steps: int, precis
 def _learning_rate(config: TrainingConfig, steps: int) -> Any:
     if config.decay == "constant":
         return config.learning_rate
-    rising = round(config.warmup * steps)
+    rising = min(round(config.warmup * steps), steps - 1)
     return keras.optimizers.schedules.CosineDecay(
-        0.0 if rising else config.learning_rate,
+        config.learning_rate / max(rising, 1),
         steps - rising,
         warmup_target=config.learning_rate if rising else None,
         warmup_steps=rising,
@@ -148,10 +148,21 @@ def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
 
 
 def finish(fit: Fit, run: Run, corpus: Corpus) -> None:
-    """Puts back the best epoch's weights, if the config says so, and saves the bundle."""
-    best = run.checkpoints / BEST_WEIGHTS
-    if best.exists():
-        fit.model.load_weights(best)
+    """Puts back the best epoch's weights, if the config says so, and saves the bundle.
+
+    Raises:
+        InputError: the loss became NaN or infinite, so there is nothing worth saving.
+    """
+    if run.config.recipe.training.keep == "best":
+        best = run.checkpoints / BEST_WEIGHTS
+        # No epoch was better than none: each loss was NaN.
+        diverged = not best.exists()
+        if not diverged:
+            fit.model.load_weights(best)
+    else:
+        diverged = not math.isfinite(fit.model.history.history["val_loss"][-1])
+    if diverged:
+        raise InputError(f"{run.path}: the loss is not a number; train again with a lower --learning-rate")
     run.save(fit.model, corpus.tokenizer())
 
 
@@ -204,8 +215,9 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()}, refresh=False)
-        self._bar.update()
+        if not self._bar.disable:
+            self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()}, refresh=False)
+            self._bar.update()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._bar.close()

@@ -18,15 +18,12 @@ def build_transformer(
     It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` with a length
     of at most `sequence_length`, and returns logits float32[batch, num_classes].
     """
-    weights = _initializers(config.initializer)
+    weights = _initializers(config)
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
     x = keras.layers.Embedding(
         vocabulary_size, config.hidden_dim, weights["embedding"], name="token_embedding"
     )(token_ids)  # [batch, length, hidden_dim]
-    if config.token_dropout:
-        whole = (None, None, 1)
-        x = keras.layers.Dropout(config.token_dropout, noise_shape=whole, name="token_dropout")(x)
     if config.position_embedding:
         x = PositionEmbedding(sequence_length, name="position_embedding")(x)
     x = keras.layers.Dropout(config.embedding_dropout, name="embedding_dropout")(x)
@@ -41,6 +38,7 @@ def build_transformer(
             layer_norm_epsilon=config.layer_norm_epsilon,
             kernel_initializer=weights["kernel"],
             bias_initializer=weights["bias"],
+            attention_initializer=weights["attention"],
             name=f"block_{i}",
         )(x, padding_mask)
     if config.norm_first:
@@ -54,12 +52,16 @@ def build_transformer(
     return keras.Model(inputs, logits, name="transformer")
 
 
-def _initializers(kind: str) -> dict[str, Any]:
-    if kind == "keras":
-        return {"embedding": "uniform", "kernel": "glorot_uniform", "bias": "zeros"}
-    # torch.nn.Linear draws weights from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch.nn.Embedding from N(0, 1).
+def _initializers(config: TransformerConfig) -> dict[str, Any]:
+    if config.initializer == "keras":
+        kernel = "glorot_uniform"
+        return {"embedding": "uniform", "kernel": kernel, "bias": "zeros", "attention": kernel}
+    # torch.nn.Embedding draws from N(0, 1), torch.nn.Linear from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), and
+    # torch.nn.MultiheadAttention, whose three input projections are one matrix, from Glorot's bounds for it.
+    bound = (6 / (4 * config.hidden_dim)) ** 0.5
     return {
         "embedding": keras.initializers.RandomNormal(stddev=1.0),
         "kernel": keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform"),
         "bias": "zeros",
+        "attention": keras.initializers.RandomUniform(-bound, bound),
     }

@@ -13,7 +13,7 @@ import click
 
 from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, InputError, PrepareConfig
 
-PREPARE = PrepareConfig()
+DEFAULTS = PrepareConfig()
 
 COMMANDS = {
     "prepare": "prepare_data",
@@ -56,9 +56,9 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what 
 # How a table is read, where a command takes a source.
 source_options = options(
     click.option(
-        "--text-column", default=PREPARE.text_column, show_default=True, help="Column of the texts."
+        "--text-column", default=DEFAULTS.text_column, show_default=True, help="Column of the texts."
     ),
-    click.option("--label-column", default=PREPARE.label_column, show_default=True, help="Of their labels."),
+    click.option("--label-column", default=DEFAULTS.label_column, show_default=True, help="Of their labels."),
 )
 # What both training commands take; a default that is not said here is the recipe's.
 training_options = options(

@@ -39,18 +39,18 @@ def evaluate(
     quiet: bool,
 ) -> None:
     """Measure the model of RUN_DIR on DATA: a prepared DATA_DIR, or any source that prepare takes."""
+    check_backend()
     from keras_sentiment.bundle import open_bundle
 
     bundle = open_bundle(run_dir)
     name, reviews = bundle.open_split(data, split, PrepareConfig(text_column, label_column), quiet)
-    check_backend()
     from keras_sentiment.classifier import Classifier
     from keras_sentiment.evaluation import evaluate_logits
 
     logits = Classifier(bundle, bundle.load_model()).logits(reviews, quiet)
     metrics = {"split": name, **evaluate_logits(logits, reviews.labels, bundle.decision)}
-    bundle.record_metrics(name, reviews.fingerprint, metrics)
     click.echo(json.dumps(metrics) if as_json else report(metrics))
+    bundle.record_metrics(name, reviews.fingerprint, metrics)
 
 
 def report(metrics: dict[str, Any]) -> str:

@@ -6,22 +6,24 @@ from pathlib import Path
 
 import click
 
-from keras_sentiment.config import PrepareConfig
-from keras_sentiment.scripts.command_line import overwrite_option, quiet_option, run, say, version_option
-
-DEFAULTS = PrepareConfig()
+from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
+from keras_sentiment.scripts.command_line import (
+    overwrite_option,
+    quiet_option,
+    run,
+    say,
+    source_options,
+    version_option,
+)
 
 
 @click.command()
 @click.argument("source")
 @click.argument("data_dir", type=click.Path(path_type=Path))
 @click.option("--tokenizer", help="minilm, a KerasHub preset or a folder.  [default: minilm if installed]")
-@click.option("--text-column", default=DEFAULTS.text_column, show_default=True, help="Column of the reviews.")
-@click.option(
-    "--label-column", default=DEFAULTS.label_column, show_default=True, help="Column of their labels."
-)
+@source_options
 @click.option("--group-column", help="Column whose equal values stay in one split: author, product.")
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Of the random splits.")
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Of the random splits.")
 @overwrite_option
 @quiet_option
 @version_option

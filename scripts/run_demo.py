@@ -6,14 +6,21 @@ from pathlib import Path
 
 import click
 
-from keras_sentiment.scripts.command_line import overwrite_option, quiet_option, run, say, version_option
+from keras_sentiment.scripts.command_line import (
+    check_backend,
+    overwrite_option,
+    quiet_option,
+    run,
+    say,
+    version_option,
+)
 from keras_sentiment.scripts.evaluate_model import evaluate
 from keras_sentiment.scripts.predict_texts import predict
 from keras_sentiment.scripts.prepare_data import prepare
 from keras_sentiment.scripts.train_transformer import train_transformer
 
 SEQUENCE_LENGTH = 160
-EPOCHS = 2
+EPOCHS = 1
 SENTENCES = (
     "A warm, funny film with not one dull minute.",
     "Two hours of my life that I will never get back.",
@@ -28,12 +35,13 @@ SENTENCES = (
 @click.pass_context
 def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None:
     """Prepare the packaged reviews, train, evaluate and predict; what is made goes to FOLDER."""
+    check_backend()
     data_dir, run_dir = str(folder / "data"), str(folder / "transformer")
     shared = {"overwrite": overwrite, "quiet": quiet}
-    say("1/4 prepare: 25,000 film reviews, cleaned, split by film, turned into token ids")
+    say("1/4 prepare: 25,000 film reviews, cleaned, split, turned into token ids")
     ctx.invoke(prepare, source="sample", data_dir=Path(data_dir), **shared)
     say(
-        f"2/4 train-transformer: {EPOCHS} epochs on the train part. To be quick it reads {SEQUENCE_LENGTH} "
+        f"2/4 train-transformer: {EPOCHS} epoch of the train part. To be quick it reads {SEQUENCE_LENGTH} "
         "tokens of each review, its beginning and its end; the default reads 512"
     )
     ctx.invoke(
@@ -49,7 +57,7 @@ def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None
     say("3/4 evaluate: on the test part, which trained nothing and chose nothing")
     ctx.invoke(evaluate, run_dir=run_dir, data=data_dir, quiet=quiet)
     say("4/4 predict: two sentences")
-    ctx.invoke(predict, run_dir=run_dir, texts=SENTENCES)
+    ctx.invoke(predict, run_dir=run_dir, texts=SENTENCES, quiet=quiet)
     say(f'Try your own: keras-sentiment predict {run_dir} "…"')
 
 

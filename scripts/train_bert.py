@@ -53,8 +53,10 @@ def train_bert(
     from keras_sentiment.bert import build_bert
 
     session = training.start(run_dir, corpus, chosen, overwrite)
-    fit = training.prepare_fit(build_bert(chosen.model, len(corpus.labels)), corpus, session, limit, quiet)
-    say(fit.summary())
+    model = build_bert(chosen.model, chosen.inputs.sequence_length, len(corpus.labels))
+    fit = training.prepare_fit(model, corpus, session, limit, quiet)
+    if not quiet:
+        say(fit.summary())
     fit.model.fit(
         fit.train,
         validation_data=fit.validation,
@@ -65,7 +67,8 @@ def train_bert(
         verbose=0,
     )
     training.finish(fit, session, corpus)
-    say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
+    if not quiet:
+        say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
 
 
 if __name__ == "__main__":

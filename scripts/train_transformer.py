@@ -30,7 +30,8 @@ def train_transformer(
         chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length, len(corpus.labels)
     )
     fit = training.prepare_fit(model, corpus, session, limit, quiet)
-    say(fit.summary())
+    if not quiet:
+        say(fit.summary())
     fit.model.fit(
         fit.train,
         validation_data=fit.validation,
@@ -41,7 +42,8 @@ def train_transformer(
         verbose=0,
     )
     training.finish(fit, session, corpus)
-    say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
+    if not quiet:
+        say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
 
 
 if __name__ == "__main__":

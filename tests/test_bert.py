@@ -35,7 +35,7 @@ def preset(tmp_path_factory):
 
 
 def build(preset, **changes):
-    return build_bert(BertConfig(preset=preset, head_dropout=0.0, **changes), 2)
+    return build_bert(BertConfig(preset=preset, head_dropout=0.0, **changes), 16, 2)
 
 
 def rows(length=8, padding=0, batch=4):

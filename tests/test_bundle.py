@@ -15,7 +15,7 @@ import pytest
 from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, reviews
 
 from keras_sentiment.bert import build_bert
-from keras_sentiment.bundle import open_bundle, start_run
+from keras_sentiment.bundle import new_run, open_bundle
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import BertConfig, InputError, PrepareConfig, Recipe, RunConfig
 from keras_sentiment.corpus import Split
@@ -37,7 +37,7 @@ COLUMNS = PrepareConfig()
 
 def save(path, corpus, model, recipe=RECIPE, precision="float32"):
     """A bundle of a model as it is."""
-    run = start_run(path, corpus, recipe, BACKEND, precision)
+    run = new_run(path, corpus, recipe, BACKEND, precision)
     run.begin()
     run.save(model, corpus.tokenizer())
     return run
@@ -60,7 +60,7 @@ def bert(corpus, tmp_path_factory):
     backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=40)
     backbone.save_to_preset(str(folder / "preset"))
     config = BertConfig(str(folder / "preset"), trainable_blocks=1)
-    model = build_bert(config, 2)
+    model = build_bert(config, 16, 2)
     return model, save(folder / "bert", corpus, model, Recipe(config, INPUTS, TRAINING))
 
 
@@ -207,7 +207,7 @@ def test_lost_tokenizer_says_so(copy):
 
 
 def start(path, corpus, **options):
-    return start_run(path, corpus, RECIPE, BACKEND, "float32", **options)
+    return new_run(path, corpus, RECIPE, BACKEND, "float32", **options)
 
 
 def contents(path):
@@ -242,6 +242,23 @@ def test_overwrite_replaces_a_run(corpus, copy):
     assert {item.name for item in copy.iterdir()} == {"config.json", "checkpoints"}
     with pytest.raises(InputError, match="did not end"):
         open_bundle(copy)
+
+
+def test_overwrite_keeps_a_link_and_the_working_directory(corpus, copy, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(copy, target_is_directory=True)
+    start(tmp_path / "link", corpus, overwrite=True).begin()
+    assert (tmp_path / "link").is_symlink()
+    assert (copy / "checkpoints").is_dir()
+    monkeypatch.chdir(copy)
+    start(".", corpus, overwrite=True).begin()
+    assert (copy / "config.json").is_file()
+
+
+@pytest.mark.parametrize("path", ["/proc/run", "/dev/null/run"])
+def test_run_that_cannot_be_written(corpus, path):
+    with pytest.raises(InputError) as caught:
+        start(path, corpus).begin()
+    one_line(caught, path, "no run can be written")
 
 
 def test_an_empty_folder_is_taken(corpus, tmp_path):

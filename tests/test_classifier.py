@@ -8,7 +8,7 @@ import pytest
 from tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, train
 
 import keras_sentiment
-from keras_sentiment.bundle import start_run
+from keras_sentiment.bundle import new_run
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import InputError, Recipe
 from keras_sentiment.corpus import Split
@@ -87,6 +87,28 @@ def test_nothing_asked_is_nothing_answered(model):
     assert model.predict([]) == []
 
 
+def test_any_iterable_of_texts_will_do(model):
+    expected = model.predict(TEXTS[:2])
+    assert model.predict(text for text in TEXTS[:2]) == expected
+    assert model.predict(np.array(TEXTS[:2])) == expected
+
+
+def test_numbers_of_rows_are_few(model, monkeypatch):
+    """Each shape costs jax and tensorflow a compilation."""
+    shapes = []
+    predict = model.model.predict_on_batch
+    monkeypatch.setattr(
+        model.model,
+        "predict_on_batch",
+        lambda inputs: shapes.append(len(inputs["token_ids"])) or predict(inputs),
+    )
+    expected = model.predict(["good"])
+    for count in (3, 5, 7, 300):
+        assert len(model.predict(["good"] * count)) == count
+    assert shapes == [1, 4, 8, 8, 256, 64]
+    assert model.predict(["good"] * 3) == expected * 3
+
+
 @pytest.mark.parametrize("texts", ["a good film", [b"a good film"], ["a film", None], [1]])
 def test_what_is_no_list_of_texts_is_refused(model, texts):
     with pytest.raises(TypeError, match="texts must be a list of strings"):
@@ -114,7 +136,7 @@ def test_padding_to_a_number_is_the_same_alone_and_in_company(corpus, tmp_path):
     for pad_to in (64, "longest"):
         inputs = dataclasses.replace(INPUTS, pad_to=pad_to)
         recipe = Recipe(config, inputs, TRAINING)
-        run = start_run(tmp_path / str(pad_to), corpus, recipe, keras.backend.backend(), "float32")
+        run = new_run(tmp_path / str(pad_to), corpus, recipe, keras.backend.backend(), "float32")
         run.begin()
         run.save(network, TOKENIZER)
         found = Classifier(run, network)

@@ -32,7 +32,7 @@ OPTIONS = {
 }
 # What the contract promises of `evaluate --json`.
 FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
-SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01", "--quiet"]
+SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 
 
@@ -147,10 +147,11 @@ def test_bert_from_a_preset_folder(run, path, tmp_path):
     preset = tmp_path / "preset"
     backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=32)
     backbone.save_to_preset(str(preset))
-    (preset / "assets" / "tokenizer").mkdir(parents=True)
-    (preset / "assets" / "tokenizer" / "vocabulary.txt").write_text("\n".join(TOKENIZER.vocabulary) + "\n")
+    # As KerasHub writes it, with strip_accents=False, which its layer has by default.
+    keras_hub.tokenizers.BertTokenizer(list(TOKENIZER.vocabulary), lowercase=True).save_to_preset(str(preset))
     arguments = ["train-bert", path / "data", tmp_path / "run", "--preset", preset, "--epochs", "1", *SMALL]
     mistake(run(*arguments, "--trainable-blocks", "3"), "trainable_blocks must be at most 2")
+    mistake(run(*arguments, "--sequence-length", "33"), "sequence_length must be at most 32")
     assert not (tmp_path / "run").exists()
     status, out, error = run(*arguments, "--trainable-blocks", "1", "--limit", "20")
     assert (status, out) == (0, "")

@@ -280,6 +280,13 @@ def test_a_later_format_is_refused(prepared):
         open_corpus(prepared)
 
 
+def test_other_cleaning_rules_are_refused(prepared):
+    info = json.loads((prepared / "data.json").read_text("utf-8"))
+    (prepared / "data.json").write_text(json.dumps({**info, "cleaning_version": 0}))
+    with pytest.raises(InputError, match=r"version 0 of the rules.*prepare it again"):
+        open_corpus(prepared)
+
+
 @pytest.mark.parametrize("name", ["ids.npy", "offsets.npy", "labels.npy", "texts.jsonl"])
 def test_damage_is_noticed(prepared, name):
     file = prepared / "validation" / name

@@ -126,12 +126,20 @@ def test_archive_passes_over_odd_members(tmp_path):
             "aclImdb/README",
             "aclImdb/train/unsup/0_0.txt",
             "aclImdb/train/pos/._5_9.txt",
+            "aclImdb/train/pos/7_9.txt.bak",
+            "aclImdb/repos/8_9.txt",
             "pos/6_9.txt",
         ):
             member = tarfile.TarInfo(name)
             member.size = 4
             archive.addfile(member, io.BytesIO(b"text"))
     assert [r.source for r in read(path)] == ["pos/6_9.txt"]
+
+
+def test_a_third_part_is_not_lost_silently(tmp_path):
+    files = {f"{part}/{label}/0_1.txt": "text" for part in ("train", "val") for label in ("pos", "neg")}
+    with pytest.raises(InputError, match="val: only train and test are read"):
+        list(read(write_tree(tmp_path, files)))
 
 
 def test_archive_is_read_as_a_stream(tmp_path):

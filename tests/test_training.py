@@ -221,13 +221,26 @@ def test_learning_rate_rises_and_falls():
     found = rates(warmup=0.1)
     assert found[3] == pytest.approx(TRAINING.learning_rate)
     assert found[:4] == sorted(found[:4])
-    assert found[1] == pytest.approx(0.2 * TRAINING.learning_rate)
+    assert found[0] == pytest.approx(0.1 * TRAINING.learning_rate)
     assert found[3:] == sorted(found[3:], reverse=True)
     assert found[-1] == pytest.approx(0, abs=1e-8)
     # Without a warm-up it starts at its peak.
     found = rates(warmup=0.0)
     assert found[0] == pytest.approx(TRAINING.learning_rate)
     assert found == sorted(found, reverse=True)
+
+
+def test_long_warmup_of_few_steps():
+    model = build()
+    compile_model(model, dataclasses.replace(TRAINING, warmup=0.9), 2, "float32")
+    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == TRAINING.learning_rate
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_loss_that_is_not_a_number_is_no_model(corpus, tmp_path, keep):
+    with pytest.raises(InputError, match=r"run: the loss is not a number.*--learning-rate"):
+        train(corpus, tmp_path / "run", epochs=1, learning_rate=1e30, keep=keep, patience=0)
+    assert not (tmp_path / "run" / "model.keras").exists()
 
 
 def test_constant_learning_rate_stays():
