@@ -44,7 +44,7 @@ def assign(
     """Assign reviews to train, validation and test.
 
     Every label is cut in the same proportions. With `positions`, the held-out parts are the last
-    blocks of each label, so that reviews of one film, which stand side by side, do not straddle;
+    blocks of each label, so that a film's reviews of one label, which stand side by side, stay together;
     with `groups`, whole groups are drawn by seed; else reviews are. Then copies go: a text of the
     test split is dropped from train and validation, one of validation from train.
 
