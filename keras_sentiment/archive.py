@@ -10,6 +10,7 @@ import http.client
 import lzma
 import os
 import re
+import sys
 import tarfile
 import urllib.request
 import zlib
@@ -123,6 +124,8 @@ def _fetch(url: str, path: Path, quiet: bool) -> str:
     """Write what a URL answers to `path` and return its SHA-256."""
     from tqdm import tqdm
 
+    if not quiet:
+        print(f"downloading {url}", file=sys.stderr)
     digest = hashlib.sha256()
     with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, path.open("wb") as file:
         size = int(answer.headers.get("Content-Length") or 0)

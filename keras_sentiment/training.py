@@ -153,16 +153,12 @@ def finish(fit: Fit, run: Run, corpus: Corpus) -> None:
     Raises:
         InputError: the loss became NaN or infinite, so there is nothing worth saving.
     """
-    if run.config.recipe.training.keep == "best":
-        best = run.checkpoints / BEST_WEIGHTS
-        # No epoch was better than none: each loss was NaN.
-        diverged = not best.exists()
-        if not diverged:
-            fit.model.load_weights(best)
-    else:
-        diverged = not math.isfinite(fit.model.history.history["val_loss"][-1])
-    if diverged:
+    best = run.config.recipe.training.keep == "best"
+    # The first epoch counts as the best until one is better, and none is better than NaN.
+    if not math.isfinite(fit.model.history.history["val_loss"][0 if best else -1]):
         raise InputError(f"{run.path}: the loss is not a number; train again with a lower --learning-rate")
+    if best:
+        fit.model.load_weights(run.checkpoints / BEST_WEIGHTS)
     run.save(fit.model, corpus.tokenizer())
 
 
