@@ -326,6 +326,8 @@ def test_ctrl_c_in_the_middle_of_training(path, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A parent that ignores Ctrl-C, as a background shell does, would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     history = tmp_path / "run" / "history.csv"
     deadline = time.monotonic() + 120

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import termios
 import time
 from pathlib import Path
 
@@ -115,10 +116,26 @@ def test_output_goes_where_it_belongs(tmp_path, vocabulary):
     loud = command(source, tmp_path / "a", "--tokenizer", vocabulary)
     assert loud.returncode == 0
     assert "64 reviews" in loud.stdout
-    assert "encoding" in loud.stderr
-    assert "encoding" not in loud.stdout
-    quiet = command(source, tmp_path / "b", "--tokenizer", vocabulary, "--quiet")
-    assert (quiet.stdout, quiet.stderr) == (loud.stdout, "")
+    # A bar is for a terminal: a log file gets none.
+    assert loud.stderr == ""
+    for flags, shown in (([], True), (["--quiet"], False)):
+        terminal, end = os.openpty()
+        termios.tcsetwinsize(end, (24, 80))
+        arguments = [source, tmp_path / "b", "--tokenizer", vocabulary, "--overwrite", *flags]
+        done = subprocess.run(
+            [sys.executable, "-m", MODULE, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=end,
+            text=True,
+        )
+        os.write(end, b"that is all")
+        screen = b""
+        while not screen.endswith(b"that is all"):
+            screen += os.read(terminal, 1 << 16)
+        assert (b"encoding" in screen) == shown
+        assert done.stdout == loud.stdout
+        os.close(terminal)
+        os.close(end)
 
 
 def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path, vocabulary):
@@ -149,6 +166,8 @@ def test_ctrl_c_leaves_nothing(tmp_path, vocabulary):
         [sys.executable, "-m", MODULE, tmp_path / "endless.csv", data, "--tokenizer", vocabulary],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A parent that ignores Ctrl-C, as a background shell does, would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     with (tmp_path / "endless.csv").open("w") as pipe:
         pipe.write("text,label\ngood,pos\nbad,neg\n" * 2)
