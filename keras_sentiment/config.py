@@ -94,7 +94,7 @@ class TransformerConfig:
     norm_first: bool = True
     position_embedding: bool = True
     pooling: Literal["mean", "mean_padded"] = "mean"
-    embedding_dropout: float = 0.5
+    embedding_dropout: float = 0.3
     dropout: float = 0.1
     attention_dropout: float = 0.0
     layer_norm_epsilon: float = 1e-5
@@ -153,7 +153,7 @@ class TrainingConfig:
 
     epochs: int = 3
     batch_tokens: int = 8192
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     warmup: float = 0.1
     decay: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = 0.01

@@ -22,8 +22,8 @@ from keras_sentiment.scripts.train_transformer import train_transformer
 SEQUENCE_LENGTH = 160
 EPOCHS = 1
 SENTENCES = (
-    "A warm, funny film with not one dull minute.",
-    "Two hours of my life that I will never get back.",
+    "A wonderful film with a great cast, funny and moving.",
+    "A terrible plot, awful acting, a boring waste of time.",
 )
 
 
