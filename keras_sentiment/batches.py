@@ -49,9 +49,10 @@ class ReviewBatches(keras.utils.PyDataset):
         self.batch_tokens, self.seed = batch_tokens, seed
         if len(split) == 0:
             raise ValueError("split must hold at least one review. Received: an empty split")
-        self._lengths = np.minimum(split.lengths + 2, inputs.sequence_length)
+        # int64[reviews], tokens of each row, specials counted.
+        self.lengths = np.minimum(split.lengths + 2, inputs.sequence_length)
         self._bucket_lengths = bucket_lengths(inputs)
-        self._buckets = np.searchsorted(self._bucket_lengths, self._lengths)
+        self._buckets = np.searchsorted(self._bucket_lengths, self.lengths)
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
@@ -69,6 +70,10 @@ class ReviewBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         rows, length = self._plan[index]
+        return self.inputs_of(rows, length), np.asarray(self.split.labels)[rows]
+
+    def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
+        """Returns what the model takes for some reviews, padded to a length."""
         token_ids = np.full((len(rows), length), self.tokenizer.pad_id, "int32")
         padding_mask = np.zeros((len(rows), length), "int32")
         for line, row in enumerate(rows):
@@ -78,8 +83,7 @@ class ReviewBatches(keras.utils.PyDataset):
             token_ids[line, 1:end] = kept
             token_ids[line, end] = self.tokenizer.sep_id
             padding_mask[line, : end + 1] = 1
-        inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
-        return inputs, np.asarray(self.split.labels)[rows]
+        return {"token_ids": token_ids, "padding_mask": padding_mask}
 
     def _cut(self, ids: np.ndarray) -> np.ndarray:
         room = self.inputs.sequence_length - 2
@@ -100,7 +104,7 @@ class ReviewBatches(keras.utils.PyDataset):
         for bucket, length in enumerate(self._bucket_lengths):
             members = np.flatnonzero(self._buckets == bucket)
             if rng is None:
-                members = members[np.argsort(self._lengths[members], kind="stable")]
+                members = members[np.argsort(self.lengths[members], kind="stable")]
             else:
                 members = rng.permutation(members)
             members = np.concatenate([left, members])

@@ -10,6 +10,7 @@ import keras
 import keras_hub
 from keras import ops
 
+from keras_sentiment.activations import LOWER, UPPER
 from keras_sentiment.config import BertConfig, InputError
 from keras_sentiment.tokenizer import packaged_minilm
 
@@ -18,43 +19,76 @@ def build_bert(config: BertConfig, sequence_length: int, num_classes: int) -> ke
     """Returns a classifier with pretrained weights and a new head; frozen parts don't train.
 
     It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` and returns
-    logits float32[batch, num_classes].
+    logits float32[batch, num_classes]. Its two parts are models of their own: `LOWER` holds the embeddings
+    and the frozen blocks and gives hidden states, `UPPER` the blocks that train, and the head.
 
     Raises:
         InputError: the preset cannot be had, has fewer blocks than are to train, or fewer positions than
             `sequence_length`.
     """
-    backbone = load_backbone(config.preset, config.dropout)
+    backbone = load_backbone(config.preset)
     positions = backbone.get_layer("position_embedding").sequence_length
     if sequence_length > positions:
         raise InputError(
             f"sequence_length must be at most {positions}, the positions that {config.preset} has. "
             f"Received: sequence_length={sequence_length}"
         )
-    output = "sequence_output" if config.pooling == "mean" else "pooled_output"
-    encoder = keras.Model(backbone.input, backbone.output[output], name="backbone")
-    freeze(encoder, config.trainable_blocks)
+    blocks = _blocks(backbone)
+    if config.trainable_blocks != "all" and config.trainable_blocks > len(blocks):
+        raise InputError(
+            f"trainable_blocks must be at most {len(blocks)}, the blocks of this BERT, or all. "
+            f"Received: trainable_blocks={config.trainable_blocks}"
+        )
+    frozen = 0 if config.trainable_blocks == "all" else len(blocks) - config.trainable_blocks
+    if config.dropout:
+        backbone = _with_dropout(backbone, config.dropout, config.trainable_blocks)
+        blocks = _blocks(backbone)
+    top = blocks[frozen - 1] if frozen else backbone.get_layer("embeddings_dropout")
+    lower = keras.Model(backbone.input, top.output, name=LOWER)
+    lower.trainable = config.trainable_blocks == "all"
+    upper = _upper(config, backbone, blocks[frozen:], top.output.shape[-1], num_classes)
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
     inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
-    x = encoder({**inputs, "segment_ids": ops.zeros_like(token_ids)})
-    if config.pooling == "mean":
-        x = keras.layers.GlobalAveragePooling1D(dtype="float32", name="pooling")(x, mask=padding_mask)
-        x = keras.layers.Dense(x.shape[-1], "tanh", dtype="float32", name="pooled_dense")(x)
-    x = keras.layers.Dropout(config.head_dropout, name="head_dropout")(x)
-    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    hidden_states = lower({**inputs, "segment_ids": ops.zeros_like(token_ids)})
+    logits = upper({"hidden_states": hidden_states, "padding_mask": padding_mask})
     return keras.Model(inputs, logits, name="bert")
 
 
-def load_backbone(preset: str, dropout: float) -> keras.Model:
-    """Returns the pretrained encoder, with the activation that its weights were trained with.
+def _upper(
+    config: BertConfig,
+    backbone: keras.Model,
+    blocks: list[keras.layers.Layer],
+    hidden_dim: int,
+    num_classes: int,
+) -> keras.Model:
+    """Returns a model from hidden states float[batch, length, hidden_dim] and their mask to logits."""
+    hidden_states = keras.Input((None, hidden_dim), name="hidden_states")
+    padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
+    x = hidden_states
+    for block in blocks:
+        x = block(x, padding_mask=padding_mask)
+    if config.pooling == "mean":
+        x = keras.layers.GlobalAveragePooling1D(dtype="float32", name="pooling")(x, mask=padding_mask)
+        x = keras.layers.Dense(x.shape[-1], "tanh", dtype="float32", name="pooled_dense")(x)
+    else:
+        pooler = backbone.get_layer("pooled_dense")
+        pooler.trainable = config.trainable_blocks == "all"
+        x = pooler(x[:, 0])  # [batch, hidden_dim]
+    x = keras.layers.Dropout(config.head_dropout, name="head_dropout")(x)
+    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return keras.Model({"hidden_states": hidden_states, "padding_mask": padding_mask}, logits, name=UPPER)
+
+
+def load_backbone(preset: str) -> keras.Model:
+    """Returns the pretrained encoder, with the activation that its weights were trained with, no dropout.
 
     Raises:
         InputError: the preset is neither a name that can be loaded nor a BERT folder.
     """
     path = str(packaged_minilm()) if preset == "minilm" else preset
     try:
-        backbone = keras_hub.models.BertBackbone.from_preset(path, dropout=dropout)
+        backbone = keras_hub.models.BertBackbone.from_preset(path, dropout=0.0)
     except Exception as error:  # KerasHub, its hubs and h5py each raise errors of their own
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
@@ -62,33 +96,13 @@ def load_backbone(preset: str, dropout: float) -> keras.Model:
             "needs a network), a local folder, or `minilm`"
         ) from error
     if _wants_exact_gelu(Path(path)):
-        return _with_exact_gelu(backbone)
+        # The error function's GELU instead of KerasHub's approximation by tanh.
+        return _changed(backbone, {block.name: {"activation": "gelu"} for block in _blocks(backbone)})
     return backbone
 
 
-def freeze(encoder: keras.Model, trainable_blocks: int | Literal["all"]) -> None:
-    """Lets only the last blocks of an encoder train; `"all"` lets all of it.
-
-    The encoder itself stays trainable: freezing it would freeze what is unfrozen below it.
-
-    Raises:
-        InputError: there are not as many blocks.
-    """
-    if trainable_blocks == "all":
-        return
-    blocks = [layer for layer in encoder.layers if _is_block(layer)]
-    if trainable_blocks > len(blocks):
-        raise InputError(
-            f"trainable_blocks must be at most {len(blocks)}, the blocks of this BERT, or all. "
-            f"Received: trainable_blocks={trainable_blocks}"
-        )
-    frozen = len(blocks) - trainable_blocks
-    for layer in encoder.layers:
-        layer.trainable = layer in blocks[frozen:]
-
-
-def _is_block(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, keras_hub.layers.TransformerEncoder)
+def _blocks(backbone: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in backbone.layers if isinstance(layer, keras_hub.layers.TransformerEncoder)]
 
 
 def _wants_exact_gelu(folder: Path) -> bool:
@@ -100,13 +114,26 @@ def _wants_exact_gelu(folder: Path) -> bool:
     return config.get("hidden_act") == "gelu"
 
 
-def _with_exact_gelu(backbone: keras.Model) -> keras.Model:
-    """Returns the backbone with the error function's GELU instead of KerasHub's tanh approximation."""
+def _with_dropout(backbone: keras.Model, rate: float, trainable_blocks: int | Literal["all"]) -> keras.Model:
+    """Returns the backbone with dropout in what trains.
+
+    What is frozen has none, as in inference: it is a fixed function of the text, and its attention fused.
+    """
+    blocks = [block.name for block in _blocks(backbone)]
+    if trainable_blocks == "all":
+        return _changed(
+            backbone, {name: {"dropout": rate} for name in blocks} | {"embeddings_dropout": {"rate": rate}}
+        )
+    trained = blocks[len(blocks) - trainable_blocks :]
+    return _changed(backbone, {name: {"dropout": rate} for name in trained})
+
+
+def _changed(backbone: keras.Model, changes: dict[str, dict[str, Any]]) -> keras.Model:
+    """Returns the backbone, weights included, with other arguments for the layers that are named."""
 
     def clone(layer: keras.layers.Layer) -> Any:
-        activation = {"activation": "gelu"} if _is_block(layer) else {}
-        return type(layer).from_config({**layer.get_config(), **activation})
+        return type(layer).from_config({**layer.get_config(), **changes.get(layer.name, {})})
 
-    exact = keras.models.clone_model(backbone, clone_function=clone)
-    exact.set_weights(backbone.get_weights())
-    return exact
+    other = keras.models.clone_model(backbone, clone_function=clone)
+    other.set_weights(backbone.get_weights())
+    return other

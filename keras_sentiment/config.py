@@ -119,8 +119,11 @@ class BertConfig:
             backbone, embeddings included.
         pooling: `"mean"` over real tokens, with a dense tanh layer of the head's own behind it;
             `"cls"` the backbone's pooler over [CLS].
-        dropout: float in [0, 1), inside the backbone, on attention scores too: KerasHub has one rate.
+        dropout: float in [0, 1), inside the blocks that train, on attention scores too: KerasHub has one
+            rate. Above 0 it leaves the fused kernel.
         head_dropout: float in [0, 1), before the logits.
+        cache_frozen: whether what the frozen part makes of each text is computed once and kept, float16,
+            on disk while the rest trains.
     """
 
     preset: str = "bert_base_en_uncased"
@@ -128,8 +131,12 @@ class BertConfig:
     pooling: Literal["mean", "cls"] = "mean"
     dropout: float = 0.0
     head_dropout: float = 0.1
+    cache_frozen: bool = False
 
     def __post_init__(self) -> None:
+        if self.cache_frozen:
+            partly = self.trainable_blocks != "all"
+            _require(partly, "trainable_blocks", self.trainable_blocks, "a number where cache_frozen is set")
         valid = self.trainable_blocks == "all" or self.trainable_blocks >= 0
         _require(valid, "trainable_blocks", self.trainable_blocks, "all or a number >= 0")
         _require_rates(self, "dropout", "head_dropout")

@@ -14,9 +14,10 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, require_room
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run, new_run
-from keras_sentiment.config import InputError, Recipe, TrainingConfig
+from keras_sentiment.config import BertConfig, InputError, Recipe, TrainingConfig
 from keras_sentiment.corpus import Corpus, Split
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 
@@ -35,9 +36,14 @@ BEST_WEIGHTS = "best.weights.h5"
 
 @dataclass(frozen=True)
 class Fit:
-    """The arguments of `model.fit`, and the model compiled for them."""
+    """The arguments of `model.fit`, and the model compiled for them.
+
+    Args:
+        whole: what a bundle is made of: `model`, or what `model` is the upper part of.
+    """
 
     model: keras.Model
+    whole: keras.Model
     train: ReviewBatches
     validation: ReviewBatches
     callbacks: list[keras.callbacks.Callback]
@@ -46,9 +52,9 @@ class Fit:
 
     def summary(self) -> str:
         """Returns a line on parameters, how many of them train, reviews, backend and precision."""
-        trained = sum(math.prod(weight.shape) for weight in self.model.trainable_weights)
+        trained = sum(math.prod(weight.shape) for weight in self.whole.trainable_weights)
         return (
-            f"{self.model.name}: {self.model.count_params():,} parameters, {trained:,} train; "
+            f"{self.whole.name}: {self.whole.count_params():,} parameters, {trained:,} train; "
             f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch; "
             f"{keras.backend.backend()}, {self.precision}"
         )
@@ -68,7 +74,12 @@ def start(run_dir: str | Path, corpus: Corpus, recipe: Recipe[Any], overwrite: b
 
 
 def prepare_fit(
-    model: keras.Model, corpus: Corpus, run: Run, limit: int | None = None, quiet: bool = False
+    model: keras.Model,
+    corpus: Corpus,
+    run: Run,
+    limit: int | None = None,
+    quiet: bool = False,
+    cache_dir: Path | None = None,
 ) -> Fit:
     """Returns what `model.fit` takes to train `model` on a corpus as the run's config says.
 
@@ -77,7 +88,12 @@ def prepare_fit(
     Args:
         model: built in float32; the one returned has the precision of the run.
         limit: how many of the train reviews to use, a stratified draw; all by default.
-        quiet: whether to show no progress bar.
+        quiet: whether to show no progress.
+        cache_dir: keeps the hidden states of a run with `cache_frozen`, and has those of earlier ones;
+            by default they go with the run.
+
+    Raises:
+        InputError: the disk has no room for the hidden states.
     """
     config, inputs, tokenizer = run.config.recipe.training, run.config.recipe.inputs, corpus.tokenizer()
     split = corpus.splits["train"]
@@ -87,6 +103,16 @@ def prepare_fit(
     validation = ReviewBatches(corpus.splits["validation"], tokenizer, inputs, config.batch_tokens)
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)
+    whole = model
+    cached: list[HiddenStateBatches] = []
+    if isinstance(run.config.recipe.model, BertConfig) and run.config.recipe.model.cache_frozen:
+        folder = cache_dir or run.checkpoints
+        cached = [HiddenStateBatches(part, whole.get_layer(LOWER), folder) for part in (train, validation)]
+        train, validation = cached
+        model = whole.get_layer(UPPER)
+        gigabytes = require_room(cached, folder) / 1e9
+        if not quiet:
+            print(f"Hidden states of the frozen part: {gigabytes:.1f} GB in {folder}", file=sys.stderr)
     compile_model(model, config, config.epochs * train.num_batches, run.config.precision)
     callbacks = [
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.start_epoch(epoch)),
@@ -104,7 +130,9 @@ def prepare_fit(
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience))
     weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
     run.begin()
-    return Fit(model, train, validation, callbacks, weights, run.config.precision)
+    for part in cached:
+        part.open(keep=cache_dir is not None, quiet=quiet)
+    return Fit(model, whole, train, validation, callbacks, weights, run.config.precision)
 
 
 def compile_model(model: keras.Model, config: TrainingConfig, steps: int, precision: str) -> None:
@@ -159,7 +187,7 @@ def finish(fit: Fit, run: Run, corpus: Corpus) -> None:
         raise InputError(f"{run.path}: the loss is not a number; train again with a lower --learning-rate")
     if best:
         fit.model.load_weights(run.checkpoints / BEST_WEIGHTS)
-    run.save(fit.model, corpus.tokenizer())
+    run.save(fit.whole, corpus.tokenizer())
 
 
 class EpochRecord(keras.callbacks.Callback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,10 +27,15 @@ def number_or_all(ctx: click.Context, param: click.Parameter, value: str | None)
 @click.option(
     "--trainable-blocks", callback=number_or_all, metavar="N|all", help="How many of the last blocks train."
 )
+@click.option(
+    "--cache-frozen", is_flag=True, default=None, help="Compute the frozen part once, onto the disk."
+)
+@click.option("--cache-dir", type=click.Path(path_type=Path), help="Keep that there, for other runs too.")
 @training_options
 def train_bert(
     data_dir: str,
     run_dir: str,
+    cache_dir: Path | None,
     recipe: str,
     limit: int | None,
     overwrite: bool,
@@ -38,6 +44,8 @@ def train_bert(
 ) -> None:
     """Fine-tune a pretrained BERT on DATA_DIR into RUN_DIR, all but its last blocks frozen."""
     chosen = BERT_RECIPES[recipe].replace(**changes)
+    if cache_dir and not chosen.model.cache_frozen:
+        raise click.UsageError("--cache-dir is for --cache-frozen.")
     check_backend()
     from keras_sentiment.corpus import open_corpus
     from keras_sentiment.tokenizer import find_tokenizer
@@ -54,7 +62,7 @@ def train_bert(
 
     session = training.start(run_dir, corpus, chosen, overwrite)
     model = build_bert(chosen.model, chosen.inputs.sequence_length, len(corpus.labels))
-    fit = training.prepare_fit(model, corpus, session, limit, quiet)
+    fit = training.prepare_fit(model, corpus, session, limit, quiet, cache_dir)
     if not quiet:
         say(fit.summary())
     fit.model.fit(

@@ -46,12 +46,11 @@ def rows(length=8, padding=0, batch=4):
 
 def parts(model):
     """The path of each weight -> the part of BERT that it belongs to."""
-    backbone = model.get_layer("backbone")
-    found = {weight.path: "head" for weight in model.weights}
-    blocks = [layer for layer in backbone.layers if isinstance(layer, keras_hub.layers.TransformerEncoder)]
-    for layer in backbone.layers:
-        name = blocks.index(layer) if layer in blocks else "embeddings"
-        found.update({weight.path: name for weight in layer.weights})
+    found = {weight.path: "embeddings" for weight in model.get_layer("lower").weights}
+    found |= {weight.path: "head" for weight in model.get_layer("upper").weights}
+    for layer in [*model.get_layer("lower").layers, *model.get_layer("upper").layers]:
+        if isinstance(layer, keras_hub.layers.TransformerEncoder):
+            found |= {weight.path: int(layer.name.rpartition("_")[2]) for weight in layer.weights}
     return found
 
 
@@ -117,10 +116,10 @@ def test_mean_pooling_is_over_real_tokens(preset):
     """The head recomputed from the backbone's own sequence of vectors."""
     model = build(preset, trainable_blocks=0)
     inputs = rows(padding=5)
-    backbone = load_backbone(preset, 0.0)
+    backbone = load_backbone(preset)
     segments = {"segment_ids": np.zeros_like(inputs["token_ids"])}
     vectors = backbone.predict_on_batch({**inputs, **segments})["sequence_output"]
-    kernels = [model.get_layer(name).get_weights() for name in ("pooled_dense", "logits")]
+    kernels = [model.get_layer("upper").get_layer(name).get_weights() for name in ("pooled_dense", "logits")]
     pooled = np.tanh(vectors[:, :8].mean(axis=1) @ kernels[0][0] + kernels[0][1])
     expected = pooled @ kernels[1][0] + kernels[1][1]
     np.testing.assert_allclose(model.predict_on_batch(inputs), expected, atol=1e-5)
@@ -130,13 +129,35 @@ def test_cls_pooling_is_the_backbones_own(preset):
     model = build(preset, trainable_blocks=0, pooling="cls")
     inputs = rows(padding=5)
     segments = {"segment_ids": np.zeros_like(inputs["token_ids"])}
-    pooled = load_backbone(preset, 0.0).predict_on_batch({**inputs, **segments})["pooled_output"]
-    kernel, bias = model.get_layer("logits").get_weights()
+    pooled = load_backbone(preset).predict_on_batch({**inputs, **segments})["pooled_output"]
+    kernel, bias = model.get_layer("upper").get_layer("logits").get_weights()
     np.testing.assert_allclose(model.predict_on_batch(inputs), pooled @ kernel + bias, atol=1e-5)
 
 
-def test_dropout_reaches_the_backbone(preset):
-    assert load_backbone(preset, 0.25).get_config()["dropout"] == 0.25
+@pytest.mark.parametrize(
+    ("trainable_blocks", "expected"), [(1, [0, 0, 0.25]), (3, [0.25] * 3), ("all", [0.25] * 3)]
+)
+def test_dropout_is_in_what_trains(preset, trainable_blocks, expected):
+    model = build(preset, trainable_blocks=trainable_blocks, dropout=0.25)
+    layers = [*model.get_layer("lower").layers, *model.get_layer("upper").layers]
+    blocks = [layer for layer in layers if isinstance(layer, keras_hub.layers.TransformerEncoder)]
+    assert [block.get_config()["dropout"] for block in blocks] == expected
+    plain = build(preset, trainable_blocks=trainable_blocks)
+    for ours, theirs in zip(model.get_layer("lower").weights, plain.get_layer("lower").weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+@pytest.mark.parametrize("trainable_blocks", [1, 3])
+def test_frozen_part_is_a_fixed_function_of_the_text(preset, trainable_blocks):
+    model = build(preset, trainable_blocks=trainable_blocks, dropout=0.5)
+    lower, upper = model.get_layer("lower"), model.get_layer("upper")
+    inputs = {**rows(), "segment_ids": np.zeros_like(rows()["token_ids"])}
+    states = [keras.ops.convert_to_numpy(lower(inputs, training=flag)) for flag in (True, True, False)]
+    np.testing.assert_array_equal(states[0], states[1])
+    np.testing.assert_array_equal(states[0], states[2])
+    above = {"hidden_states": states[0], "padding_mask": inputs["padding_mask"]}
+    drawn = [keras.ops.convert_to_numpy(upper(above, training=True)) for _ in range(2)]
+    assert np.abs(drawn[0] - drawn[1]).max() > 0
 
 
 @pytest.mark.parametrize("content", [None, {}, {"config.json": "{}"}])
@@ -146,7 +167,7 @@ def test_preset_that_is_not_there_is_one_line(tmp_path, content):
         folder.mkdir()
         (folder / name).write_text(text)
     with pytest.raises(InputError) as caught:
-        load_backbone(str(folder), 0.0)
+        load_backbone(str(folder))
     assert str(folder) in str(caught.value)
     assert "minilm" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -207,7 +228,7 @@ def hugging_face_folder(tmp_path_factory):
 def test_weights_trained_with_the_exact_gelu_keep_it(hugging_face_folder):
     folder = str(hugging_face_folder)
     inputs = rows(padding=3)
-    assert largest_difference(load_backbone(folder, 0.0), folder, inputs) < 1e-5
+    assert largest_difference(load_backbone(folder), folder, inputs) < 1e-5
     # KerasHub's own loading takes the approximation.
     approximate = keras_hub.models.BertBackbone.from_preset(folder, dropout=0.0)
     assert largest_difference(approximate, folder, inputs) > 1e-4
@@ -225,7 +246,7 @@ def test_weights_of_another_gelu_are_left_as_they_are(hugging_face_folder, tmp_p
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "hidden_act": "gelu_new"}))
-    assert largest_difference(load_backbone(str(tmp_path), 0.0), str(tmp_path), rows()) < 1e-5
+    assert largest_difference(load_backbone(str(tmp_path)), str(tmp_path), rows()) < 1e-5
 
 
 @pytest.mark.real
@@ -239,4 +260,4 @@ def test_packaged_minilm_is_transformers_own():
     token_ids = np.array([row + [tokenizer.pad_id] * (length - len(row)) for row in ids], "int32")
     mask = np.array([[1] * len(row) + [0] * (length - len(row)) for row in ids], "int32")
     inputs = {"token_ids": token_ids, "padding_mask": mask}
-    assert largest_difference(load_backbone("minilm", 0.0), str(packaged_minilm()), inputs) < 1e-4
+    assert largest_difference(load_backbone("minilm"), str(packaged_minilm()), inputs) < 1e-4

@@ -160,6 +160,18 @@ def test_bert_from_a_preset_folder(run, path, tmp_path):
     assert status == 0
     assert set(json.loads(out)["probabilities"]) == {"negative", "positive"}
 
+    # The frozen part computed once, and found again.
+    cache = ["--overwrite", "--trainable-blocks", "1", "--limit", "20", "--cache-dir", tmp_path / "cache"]
+    mistake(run(*arguments, *cache), "--cache-dir is for --cache-frozen")
+    status, _, error = run(*arguments, *cache, "--cache-frozen")
+    assert status == 0
+    assert "Hidden states of the frozen part" in error
+    files = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").iterdir()}
+    assert len(files) == 2
+    assert run(*arguments, *cache, "--cache-frozen")[0] == 0
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").iterdir()} == files
+    assert run("predict", tmp_path / "run", "a good film")[0] == 0
+
     # Another vocabulary is refused with the command to run.
     (preset / "assets" / "tokenizer" / "vocabulary.txt").write_text(
         "\n".join([*TOKENIZER.vocabulary[:-1], "other"]) + "\n"

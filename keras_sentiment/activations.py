@@ -1,0 +1,122 @@
+"""Hidden states of a BERT's frozen part, computed once and read from disk while the rest trains."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.config import SCORING_BATCH_TOKENS, InputError
+
+# The parts of a model below and above its first block that trains: models of their own.
+LOWER, UPPER = "lower", "upper"
+
+
+class HiddenStateBatches(ReviewBatches):
+    """The same batches as others, with hidden states in the place of token ids.
+
+    Item: `({"hidden_states": float16[batch, length, hidden_dim], "padding_mask": int32[batch, length]},
+    int32[batch])`, the labels last. The states lie in a file, without padding, from `open` on.
+
+    Args:
+        reviews: the other batches.
+        lower: `{"token_ids", "padding_mask", "segment_ids"}` -> float[batch, length, hidden_dim], frozen.
+        folder: for the file; one of the same reviews through the same weights is used again.
+    """
+
+    def __init__(self, reviews: ReviewBatches, lower: keras.Model, folder: Path, **kwargs: Any) -> None:
+        split, tokenizer, inputs = reviews.split, reviews.tokenizer, reviews.inputs
+        super().__init__(split, tokenizer, inputs, reviews.batch_tokens, reviews.seed, **kwargs)
+        self._lower = lower
+        self._offsets = np.concatenate([[0], np.cumsum(self.lengths)])
+        self._path = folder / f"{self._identity()}.npy"
+        self._states = np.empty((0, lower.output.shape[-1]), "float16")
+
+    @property
+    def missing_bytes(self) -> int:
+        """How much `open` will write."""
+        return 0 if self._path.is_file() else 2 * int(self._offsets[-1]) * self._states.shape[1]
+
+    def open(self, keep: bool = False, quiet: bool = False) -> None:
+        """Maps the file of hidden states, and computes it first if it is not there.
+
+        Args:
+            keep: whether the file outlives this process.
+            quiet: whether to show no progress bar.
+
+        Raises:
+            InputError: it can't be written.
+        """
+        part = self._path.with_suffix(".part")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._path.is_file():
+                self._compute(part, quiet)
+                os.replace(part, self._path)
+            self._states = np.load(self._path, mmap_mode="r")
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{part}: it can't be written ({reason}); leave out --cache-frozen") from error
+        finally:
+            part.unlink(missing_ok=True)
+        if not keep:
+            # Without a name it stays readable here, except on Windows, and no crash leaves it behind.
+            with suppress(PermissionError):
+                self._path.unlink()
+
+    def _compute(self, path: Path, quiet: bool) -> None:
+        shape = (int(self._offsets[-1]), self._states.shape[1])
+        states = np.lib.format.open_memmap(path, "w+", "float16", shape)
+        scoring = ReviewBatches(self.split, self.tokenizer, self.inputs, SCORING_BATCH_TOKENS)
+        with tqdm(total=len(self.split), desc="frozen blocks", unit=" reviews", disable=quiet or None) as bar:
+            for rows, inputs in scoring.for_scoring():
+                segment_ids = np.zeros_like(inputs["token_ids"])
+                found = self._lower.predict_on_batch({**inputs, "segment_ids": segment_ids})
+                for row, vectors in zip(rows, found, strict=True):
+                    begin, end = self._offsets[row : row + 2]
+                    states[begin:end] = vectors[: end - begin]
+                bar.update(len(rows))
+        states.flush()
+
+    def _identity(self) -> str:
+        """A hash of all that the hidden states depend on."""
+        digest = hashlib.sha256(repr((self.inputs, self._lower.get_config())).encode())
+        for array in (self.split.ids, self.split.offsets, *self._lower.get_weights()):
+            digest.update(np.ascontiguousarray(array))
+        return digest.hexdigest()[:32]
+
+    def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
+        """Returns what the part above the frozen one takes for some reviews, padded to a length."""
+        hidden_states = np.zeros((len(rows), length, self._states.shape[1]), "float16")
+        padding_mask = np.zeros((len(rows), length), "int32")
+        for line, row in enumerate(rows):
+            begin, end = self._offsets[row : row + 2]
+            hidden_states[line, : end - begin] = self._states[begin:end]
+            padding_mask[line, : end - begin] = 1
+        return {"hidden_states": hidden_states, "padding_mask": padding_mask}
+
+
+def require_room(batches: Iterable[HiddenStateBatches], folder: Path) -> int:
+    """Returns how many bytes `open` will write to `folder`.
+
+    Raises:
+        InputError: the disk has no room for them.
+    """
+    needed = sum(part.missing_bytes for part in batches)
+    place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise InputError(
+            f"{folder}: the hidden states take {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free; "
+            "leave out --cache-frozen, lower --sequence-length, or choose another --cache-dir"
+        )
+    return needed

@@ -1,0 +1,162 @@
+"""The frozen part computed once: the same training, the same bundle, and a disk left as it was."""
+
+import shutil
+from collections import namedtuple
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+from tiny import TOKENIZER, TRAINING, make_corpus, make_split
+
+from keras_sentiment import activations, training
+from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches
+from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.bert import build_bert
+from keras_sentiment.bundle import open_bundle
+from keras_sentiment.config import BertConfig, InputConfig, InputError, Recipe
+
+LENGTHS = [3, 9, 30, 14, 60, 22, 5, 41]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("activations") / "data", 100)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("preset"))
+    keras.utils.set_random_seed(3)
+    keras_hub.models.BertBackbone(
+        TOKENIZER.vocabulary_size, 3, 2, 8, 16, max_sequence_length=32, dropout=0.0
+    ).save_to_preset(folder)
+    # Dropout in the backbone: what is frozen must not feel it.
+    config = BertConfig(preset=folder, trainable_blocks=1, dropout=0.2)
+    return Recipe(config, InputConfig(sequence_length=32), TRAINING)
+
+
+def build(recipe):
+    return build_bert(recipe.model, recipe.inputs.sequence_length, 2)
+
+
+def train(corpus, recipe, path, **options):
+    run = training.start(path, corpus, recipe)
+    fit = training.prepare_fit(build(recipe), corpus, run, quiet=True, **options)
+    fit.model.fit(
+        fit.train,
+        validation_data=fit.validation,
+        epochs=2,
+        callbacks=fit.callbacks,
+        shuffle=False,
+        verbose=0,
+    )
+    training.finish(fit, run, corpus)
+    return open_bundle(path).load_model(), fit.model.history.history
+
+
+def test_training_from_hidden_states_is_the_same_training(corpus, recipe, tmp_path):
+    plain, expected = train(corpus, recipe, tmp_path / "plain")
+    cached, found = train(corpus, recipe.replace(cache_frozen=True), tmp_path / "cached")
+    np.testing.assert_allclose(found["loss"], expected["loss"], atol=2e-3)
+    np.testing.assert_allclose(found["val_loss"], expected["val_loss"], atol=2e-3)
+    for ours, theirs in zip(cached.weights, plain.weights, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=5e-3, err_msg=ours.path)
+    untrained = build(recipe)
+    moved = [
+        w.path
+        for w, v in zip(cached.weights, untrained.weights, strict=True)
+        if np.any(w.numpy() != v.numpy())
+    ]
+    assert moved
+    assert not any(path.startswith(LOWER) for path in moved)
+    # Nothing of several times the size of the model stays behind.
+    assert not (tmp_path / "cached" / "checkpoints").exists()
+
+
+def test_batches_are_the_others_with_states_for_ids(recipe, tmp_path):
+    reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 64, seed=1)
+    lower = build(recipe).get_layer(LOWER)
+    states = HiddenStateBatches(reviews, lower, tmp_path)
+    states.open()
+    for epoch in (0, 1):
+        reviews.start_epoch(epoch)
+        states.start_epoch(epoch)
+        assert states.num_batches == reviews.num_batches
+        for index in range(reviews.num_batches):
+            (inputs, labels), (found, same_labels) = reviews[index], states[index]
+            np.testing.assert_array_equal(same_labels, labels)
+            np.testing.assert_array_equal(found["padding_mask"], inputs["padding_mask"])
+            segment_ids = np.zeros_like(inputs["token_ids"])
+            expected = lower.predict_on_batch({**inputs, "segment_ids": segment_ids})
+            real = inputs["padding_mask"].astype(bool)
+            np.testing.assert_allclose(found["hidden_states"][real], expected[real], atol=2e-3)
+
+
+def test_file_is_gone_unless_it_is_to_be_kept(recipe, tmp_path):
+    reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 64)
+    lower = build(recipe).get_layer(LOWER)
+    batches = HiddenStateBatches(reviews, lower, tmp_path)
+    size = batches.missing_bytes
+    batches.open()
+    assert list(tmp_path.iterdir()) == []
+    assert np.abs(batches[0][0]["hidden_states"]).max() > 0
+    batches.open(keep=True)
+    (file,) = tmp_path.iterdir()
+    assert size <= file.stat().st_size <= size + 200
+    assert batches.missing_bytes == 0
+
+
+def test_kept_file_serves_the_same_reviews_and_weights_only(recipe, tmp_path):
+    def computed(model, lengths=LENGTHS, inputs=recipe.inputs):
+        batches = HiddenStateBatches(
+            ReviewBatches(make_split(lengths), TOKENIZER, inputs, 64), model.get_layer(LOWER), tmp_path
+        )
+        missing = batches.missing_bytes
+        batches.open(keep=True)
+        return missing > 0
+
+    model = build(recipe)
+    assert computed(model)
+    assert not computed(model)
+    assert not computed(build(recipe))
+    assert computed(model, LENGTHS[:-1])
+    assert computed(model, inputs=InputConfig(sequence_length=20))
+    model.get_layer(LOWER).weights[0].assign(model.get_layer(LOWER).weights[0].numpy() + 1)
+    assert computed(model)
+
+
+def test_interrupted_computation_leaves_nothing(recipe, tmp_path, monkeypatch):
+    reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 64)
+    batches = HiddenStateBatches(reviews, build(recipe).get_layer(LOWER), tmp_path)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReviewBatches, "inputs_of", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        batches.open(keep=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_disk_without_room_is_refused_before_anything_is_replaced(corpus, recipe, tmp_path, monkeypatch):
+    Usage = namedtuple("Usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100))
+    recipe = recipe.replace(cache_frozen=True)
+    run = training.start(tmp_path / "run", corpus, recipe)
+    with pytest.raises(InputError, match=r"GB free; leave out --cache-frozen") as caught:
+        training.prepare_fit(build(recipe), corpus, run, quiet=True)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+    assert activations.require_room([], tmp_path / "not" / "there") == 0
+
+
+def test_nothing_frozen_is_nothing_to_cache():
+    with pytest.raises(InputError, match="trainable_blocks"):
+        BertConfig(trainable_blocks="all", cache_frozen=True)
+
+
+def test_upper_part_alone_trains(recipe):
+    model = build(recipe)
+    upper = {weight.path for weight in model.get_layer(UPPER).trainable_weights}
+    assert {weight.path for weight in model.trainable_weights} == upper
