@@ -91,7 +91,7 @@ class HiddenStateBatches(ReviewBatches):
         """A hash of all that the hidden states depend on."""
         digest = hashlib.sha256(repr((self.inputs, self._lower.get_config())).encode())
         for array in (self.split.ids, self.split.offsets, *self._lower.get_weights()):
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:32]
 
     def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:

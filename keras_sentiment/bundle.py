@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -201,7 +202,7 @@ def new_run(
         cleaning_version=info["cleaning_version"],
         backend=backend,
         precision=precision,
-        versions=_versions(),
+        versions=package_versions(_RECORDED_PACKAGES),
         data={key: info[key] for key in ("source", "fingerprint", "splits", "tokenizer")},
     )
     return Run(path, config)
@@ -254,9 +255,10 @@ def open_bundle(path: str | Path) -> Run:
     return Run(path, config)
 
 
-def _versions() -> dict[str, str]:
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """Returns the versions of those packages that are installed."""
     found = {}
-    for name in _RECORDED_PACKAGES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

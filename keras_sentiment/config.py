@@ -156,6 +156,8 @@ class TrainingConfig:
         patience: int, epochs without a better validation loss before training stops; 0 never stops.
         keep: `"best"` ends with the weights of the epoch of least validation loss, `"last"` doesn't.
         class_weight: whether rare classes weigh more, in inverse proportion to their count.
+        word_dropout: float in [0, 1), share of the tokens of a train review that is left out, others in
+            each epoch.
     """
 
     epochs: int = 3
@@ -169,12 +171,13 @@ class TrainingConfig:
     patience: int = 1
     keep: Literal["best", "last"] = "best"
     class_weight: bool = False
+    word_dropout: float = 0.0
     precision: str = "auto"
     seed: int = DEFAULT_SEED
 
     def __post_init__(self) -> None:
         _require_positive(self, "epochs", "batch_tokens", "learning_rate", "epsilon")
-        _require_rates(self, "warmup")
+        _require_rates(self, "warmup", "word_dropout")
         _require(self.patience >= 0, "patience", self.patience, "at least 0")
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
         _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
@@ -193,6 +196,11 @@ class Recipe(Generic[Model]):
     model: Model
     inputs: InputConfig
     training: TrainingConfig
+
+    def __post_init__(self) -> None:
+        if isinstance(self.model, BertConfig) and self.model.cache_frozen:
+            rate = self.training.word_dropout
+            _require(rate == 0, "word_dropout", rate, "0 where cache_frozen is set: it changes every text")
 
     def replace(self, **changes: Any) -> Recipe[Model]:
         """Returns the recipe with hyperparameters changed by name; `None` leaves one as it is.

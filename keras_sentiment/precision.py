@@ -28,7 +28,7 @@ def resolve_precision(name: str) -> str:
         return name
     if gpu_available():
         return "mixed_float16"
-    if keras.backend.backend() == "torch" and _cpu_multiplies_bfloat16():
+    if keras.backend.backend() == "torch" and cpu_multiplies_bfloat16():
         return "mixed_bfloat16"
     return "float32"
 
@@ -43,7 +43,8 @@ def gpu_available() -> bool:
     return bool(backend.config.list_physical_devices("GPU"))
 
 
-def _cpu_multiplies_bfloat16() -> bool:
+def cpu_multiplies_bfloat16() -> bool:
+    """Returns whether this CPU has instructions for it that torch uses."""
     import torch
 
     capabilities = torch.cpu.get_capabilities()

@@ -99,7 +99,7 @@ def prepare_fit(
     split = corpus.splits["train"]
     if limit is not None:
         split = split.limit(limit, config.seed)
-    train = ReviewBatches(split, tokenizer, inputs, config.batch_tokens, seed=config.seed)
+    train = ReviewBatches(split, tokenizer, inputs, config.batch_tokens, config.seed, config.word_dropout)
     validation = ReviewBatches(corpus.splits["validation"], tokenizer, inputs, config.batch_tokens)
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)

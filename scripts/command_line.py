@@ -21,6 +21,7 @@ COMMANDS = {
     "train-bert": "train_bert",
     "evaluate": "evaluate_model",
     "predict": "predict_texts",
+    "benchmark": "benchmark_speed",
     "demo": "run_demo",
 }
 

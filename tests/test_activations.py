@@ -156,6 +156,11 @@ def test_nothing_frozen_is_nothing_to_cache():
         BertConfig(trainable_blocks="all", cache_frozen=True)
 
 
+def test_texts_that_change_are_nothing_to_cache(recipe):
+    with pytest.raises(InputError, match="word_dropout must be 0"):
+        recipe.replace(cache_frozen=True, word_dropout=0.1)
+
+
 def test_upper_part_alone_trains(recipe):
     model = build(recipe)
     upper = {weight.path for weight in model.get_layer(UPPER).trainable_weights}

@@ -57,6 +57,43 @@ def test_review_that_just_fits_is_whole():
         assert dataset[0][0]["token_ids"][0, 1:11].tolist() == dataset.split.ids_of(0).tolist()
 
 
+def test_word_dropout_leaves_out_a_share_in_order_and_others_each_epoch():
+    dataset = ReviewBatches(make_split(LENGTHS), TOKENIZER, INPUTS, 512, seed=7, word_dropout=0.4)
+    seen = []
+    for epoch in (0, 1, 0):
+        dataset.start_epoch(epoch)
+        found = {}
+        for rows, inputs in dataset.for_scoring():
+            for row, ids, mask in zip(
+                rows.tolist(), inputs["token_ids"], inputs["padding_mask"], strict=True
+            ):
+                found[row] = ids[mask == 1][1:-1].tolist()
+        assert sorted(found) == list(range(len(LENGTHS)))
+        for row, ids in found.items():
+            whole = dataset.split.ids_of(row).tolist()
+            assert len(ids) == min(len(whole) - int(0.4 * len(whole)), 126)
+            remaining = iter(whole)
+            assert all(token in remaining for token in ids)  # a subsequence
+        seen.append(found)
+    assert seen[0] == seen[2]
+    assert sum(seen[0][row] != seen[1][row] for row in seen[0]) > 100
+
+
+def test_word_dropout_reaches_all_of_a_long_review():
+    split = make_split([1000])
+    split.ids[:] = np.arange(1000) % 2**16
+    dataset = ReviewBatches(split, TOKENIZER, InputConfig(sequence_length=512), 512, seed=7, word_dropout=0.5)
+    ids = dataset[0][0]["token_ids"][0, 1:501].astype("int64")
+    assert (np.diff(ids) > 0).all()
+    # The middle, 128 to 618, is what cutting alone would leave out.
+    assert 200 < ((ids >= 128) & (ids < 618)).sum() < 290
+
+
+def test_word_dropout_needs_a_seed():
+    with pytest.raises(ValueError, match="seed"):
+        ReviewBatches(make_split([5]), TOKENIZER, INPUTS, 512, word_dropout=0.5)
+
+
 def test_few_shapes_and_a_budget_of_tokens():
     dataset = batches()
     shapes = [dataset[i][0]["token_ids"].shape for i in range(dataset.num_batches)]

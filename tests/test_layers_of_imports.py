@@ -22,6 +22,7 @@ LEVELS = (
     ("transformer", "bert"),
     ("bundle",),
     ("training", "evaluation", "classifier"),
+    ("pace", "contenders", "speed"),
 )
 ORDER = [module for level in LEVELS for module in level]
 

@@ -68,7 +68,7 @@ def test_frozen_layers_stay_frozen():
 )
 def test_auto_takes_what_the_machine_is_fast_at(monkeypatch, gpu, bfloat16, expected):
     monkeypatch.setattr(precision, "gpu_available", lambda: gpu)
-    monkeypatch.setattr(precision, "_cpu_multiplies_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(precision, "cpu_multiplies_bfloat16", lambda: bfloat16)
     assert resolve_precision("auto") == expected
     assert resolve_precision("float32") == "float32"
 

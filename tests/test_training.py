@@ -264,6 +264,18 @@ def test_weight_decay_leaves_biases_and_norms_alone(decay_all):
     assert moved == {v.path for v in variables} - (set() if decay_all else spared)
 
 
+def test_words_are_dropped_in_training_only(corpus, tmp_path):
+    _, fit = prepared(corpus, tmp_path / "run", word_dropout=0.5)
+    tokens = {name: int(np.minimum(split.lengths, 30).sum()) for name, split in corpus.splits.items()}
+    found = {}
+    for name, batches in (("train", fit.train), ("validation", fit.validation)):
+        found[name] = sum(
+            int(inputs["padding_mask"].sum()) - 2 * len(rows) for rows, inputs in batches.for_scoring()
+        )
+    assert found["validation"] == tokens["validation"]
+    assert found["train"] < 0.8 * tokens["train"]
+
+
 def test_summary_counts_what_trains(corpus, tmp_path):
     _, fit = prepared(corpus, tmp_path / "run")
     fit.model.get_layer("token_embedding").trainable = False

@@ -1,0 +1,76 @@
+"""Times training and scoring on this machine, beside what this project would be compared with."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from typing import Any
+
+import click
+
+from keras_sentiment.config import InputError
+from keras_sentiment.scripts.command_line import check_backend, quiet_option, run, say, version_option
+
+TASKS = ("train-transformer", "train-bert", "score")
+
+
+@click.command()
+@click.argument("data_dir", type=click.Path())
+@click.option("--task", type=click.Choice(TASKS), multiple=True, help="One of them; by default all.")
+@click.option(
+    "--reviews", type=click.IntRange(min=64), default=512, show_default=True, help="How many BERT gets."
+)
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=4, show_default=True, help="Turns that each takes."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, alone, on standard output.")
+@quiet_option
+@version_option
+def benchmark(
+    data_dir: str, task: tuple[str, ...], reviews: int, rounds: int, as_json: bool, quiet: bool
+) -> None:
+    """Time this project beside its peers, on reviews of DATA_DIR, in turns."""
+    check_backend()
+    for name in ("accelerate", "transformers"):
+        if importlib.util.find_spec(name) is None:
+            raise InputError(f'{name} is not installed: pip install "keras-sentiment[benchmark]"')
+    from keras_sentiment import speed
+    from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.tokenizer import find_tokenizer
+
+    if open_corpus(data_dir).tokenizer().sha256 != find_tokenizer("minilm").sha256:
+        raise InputError(f"{data_dir}: it has another vocabulary; prepare it with --tokenizer minilm")
+    results: dict[str, Any] = {"command": " ".join(sys.argv), **speed.machine(), "tasks": []}
+    for name in task or TASKS:
+        result = speed.compare(name, data_dir, reviews, rounds, (lambda _: None) if quiet else say)
+        results["tasks"].append(result)
+        if not as_json:
+            click.echo(table(result) + "\n")
+    if as_json:
+        click.echo(json.dumps(results))
+
+
+def table(result: dict[str, Any]) -> str:
+    """Returns the figures of a task as lines to read."""
+    rows = result["rows"]
+    peers = list(rows[0]["times_as_fast_as"])
+    letters = dict(zip(peers, "abcdefgh", strict=False))
+    width = max(len(row["name"]) for row in rows) + 3
+    ratios = "".join(f"{'/ ' + letters[peer]:>7}" for peer in peers)
+    lines = [
+        f"{result['task']}, {result['reviews']:,} reviews; peak {result['peak_gflops']:.0f} GFLOP/s",
+        f"{'':{width}}{'reviews/s':>10}{ratios}{'of peak':>9}{'memory':>9}{'start':>8}",
+    ]
+    for row in rows:
+        name = f"{letters.get(row['name'], ' ')}  {row['name']}"
+        ratios = "".join(f"{row['times_as_fast_as'][peer]:>7.2f}" for peer in peers)
+        lines.append(
+            f"{name:{width}}{row['reviews_per_second']:>10.2f}{ratios}{row['share_of_peak']:>9.1%}"
+            f"{row['memory_gb']:>6.1f} GB{row['start_seconds']:>6.0f} s"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run(benchmark)
