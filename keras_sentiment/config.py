@@ -233,7 +233,11 @@ _SEED_TRAINING = TrainingConfig(
 )
 
 TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
-    "default": Recipe(TransformerConfig(), InputConfig(), TrainingConfig()),
+    "default": Recipe(
+        TransformerConfig(),
+        InputConfig(),
+        TrainingConfig(epochs=2, batch_tokens=32 * 512, word_dropout=0.5),
+    ),
     "seed": Recipe(
         TransformerConfig(
             activation="relu",

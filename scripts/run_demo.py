@@ -19,8 +19,6 @@ from keras_sentiment.scripts.predict_texts import predict
 from keras_sentiment.scripts.prepare_data import prepare
 from keras_sentiment.scripts.train_transformer import train_transformer
 
-SEQUENCE_LENGTH = 160
-EPOCHS = 1
 SENTENCES = (
     "A wonderful film with a great cast, funny and moving.",
     "A terrible plot, awful acting, a boring waste of time.",
@@ -40,18 +38,13 @@ def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None
     shared = {"overwrite": overwrite, "quiet": quiet}
     say("1/4 prepare: 25,000 film reviews, cleaned, split, turned into token ids")
     ctx.invoke(prepare, source="sample", data_dir=Path(data_dir), **shared)
-    say(
-        f"2/4 train-transformer: {EPOCHS} epoch of the train part. To be quick it reads {SEQUENCE_LENGTH} "
-        "tokens of each review, its beginning and its end; the default reads 512"
-    )
+    say("2/4 train-transformer: a small Transformer from scratch, a few minutes")
     ctx.invoke(
         train_transformer,
         data_dir=data_dir,
         run_dir=run_dir,
         recipe="default",
         limit=None,
-        sequence_length=SEQUENCE_LENGTH,
-        epochs=EPOCHS,
         **shared,
     )
     say("3/4 evaluate: on the test part, which trained nothing and chose nothing")

@@ -1,0 +1,63 @@
+"""The fused attention kernel is reached, with a padding mask, in training and in inference."""
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+from tiny import MODEL, TOKENIZER, TRAINING, build
+
+from keras_sentiment.bert import build_bert
+from keras_sentiment.config import BertConfig
+from keras_sentiment.training import compile_model
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="only torch tells which kernel it took"
+)
+
+BLOCKS = 2
+
+
+@pytest.fixture(params=["transformer", "bert"])
+def model(request, tmp_path):
+    if request.param == "transformer":
+        return build(MODEL)
+    keras_hub.models.BertBackbone(
+        TOKENIZER.vocabulary_size, BLOCKS, 2, 8, 16, max_sequence_length=40
+    ).save_to_preset(str(tmp_path))
+    return build_bert(BertConfig(preset=str(tmp_path), trainable_blocks=1), 40, 2)
+
+
+def test_attention_is_fused(model, monkeypatch):
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    compile_model(model, TRAINING, 1, "float32")
+    attention = torch.nn.functional.scaled_dot_product_attention
+    masks = []
+
+    def counted(*arguments, **named):
+        if arguments[0].device.type != "meta":  # shapes alone, when Keras compiles a step
+            masks.append(named["attn_mask"])
+        return attention(*arguments, **named)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
+    ids = np.full((4, 12), 7, "int32")
+    mask = np.ones_like(ids)
+    mask[:, 9:] = 0
+    inputs = {"token_ids": ids, "padding_mask": mask}
+    # Nothing but the fused kernel may run: torch raises where it can't.
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION]):
+        model.train_on_batch(inputs, np.array([0, 1, 1, 0], "int32"))
+        assert len(masks) == BLOCKS
+        model.predict_on_batch(inputs)
+    assert len(masks) == 2 * BLOCKS
+    assert all(found is not None for found in masks)
+
+
+def test_torch_would_say_so():
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    part = torch.ones(1, 2, 4, 4)
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION]), pytest.raises(RuntimeError, match="kernel"):
+        torch.nn.functional.scaled_dot_product_attention(part, part, part, dropout_p=0.5)
