@@ -25,6 +25,8 @@ _PADDED_SHARE = 8
 # The small Transformer is ten times as fast, and a corpus of a few batches would tell little.
 _TRANSFORMER_FACTOR = 4
 _PEAK_STEPS = 40
+_DEFAULT = TRANSFORMER_RECIPES["default"]
+_FEWER_WORDS = "keras_sentiment, torch, its word dropout"
 # Blocks, blocks that train, width, inner width.
 _TRANSFORMER = (2, 2, 128, 256)
 _MINILM = (6, 4, 384, 1536)
@@ -44,21 +46,21 @@ def compare(
     bfloat16 = cpu_multiplies_bfloat16()
     if task == "train-transformer":
         reviews *= _TRANSFORMER_FACTOR
-    entrants = [*_peers(task, data_dir, reviews, rounds, bfloat16), *_ours(task, data_dir, reviews, rounds)]
+    peers = _peers(task, data_dir, reviews, rounds, bfloat16)
     peaks = [
         _contender(f"matrix product, {dtype}", contenders.matrix_product, dtype, _PEAK_STEPS)
         for dtype in ("float32", *(["bfloat16"] if bfloat16 else []))
     ]
-    timings = take_turns([*peaks, *entrants], rounds, say)
+    timings = take_turns([*peaks, *peers, *_ours(task, data_dir, reviews, rounds)], rounds, say)
     peak = max(timings.pop(contender.name).rate for contender in peaks)
     _, split = reviews_of(data_dir, reviews)
-    work = _useful_operations(np.minimum(split.lengths + 2, SEQUENCE_LENGTH), task)
-    return {
-        "task": task,
-        "reviews": len(split),
-        "peak_gflops": peak / 1e9,
-        "rows": [_row(name, timing, timings, work / peak) for name, timing in timings.items()],
-    }
+    rows = []
+    for name, timing in timings.items():
+        left_out = _DEFAULT.training.word_dropout if name == _FEWER_WORDS else 0.0
+        lengths = np.minimum((1 - left_out) * split.lengths + 2, SEQUENCE_LENGTH)
+        seconds_at_peak = _useful_operations(lengths, task) / peak
+        rows.append(_row(name, timing, {peer.name: timings[peer.name] for peer in peers}, seconds_at_peak))
+    return {"task": task, "reviews": len(split), "peak_gflops": peak / 1e9, "rows": rows}
 
 
 def _contender(name: str, work: Callable[..., None], *arguments: Any, backend: str = "torch") -> Contender:
@@ -89,17 +91,19 @@ def _peers(task: str, data_dir: str, reviews: int, rounds: int, bfloat16: bool) 
 
 
 def _ours(task: str, data_dir: str, reviews: int, rounds: int) -> list[Contender]:
-    work: Callable[..., None] = contenders.train_ours
-    last: Any = TRANSFORMER_RECIPES["default"].replace(sequence_length=SEQUENCE_LENGTH)
-    if task == "train-bert":
-        last = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
-    if task == "score":
-        work, last = contenders.score_ours, rounds
-    installed = [backend for backend in BACKENDS if importlib.util.find_spec(backend)]
-    return [
+    # All words, as the peers read them.
+    default = _DEFAULT.replace(sequence_length=SEQUENCE_LENGTH, word_dropout=0.0)
+    bert = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
+    work: Callable[..., None] = contenders.score_ours if task == "score" else contenders.train_ours
+    last = {"train-transformer": default, "train-bert": bert, "score": rounds}[task]
+    found = [
         _contender(f"keras_sentiment, {backend}", work, data_dir, reviews, last, backend=backend)
-        for backend in installed
+        for backend in BACKENDS
+        if importlib.util.find_spec(backend)
     ]
+    if task == "train-transformer":
+        found.insert(1, _contender(_FEWER_WORDS, work, data_dir, reviews, _DEFAULT))
+    return found
 
 
 def _useful_operations(lengths: np.ndarray, task: str) -> float:
@@ -115,17 +119,13 @@ def _useful_operations(lengths: np.ndarray, task: str) -> float:
     return float(times * (projections + attention).mean())
 
 
-def _row(name: str, timing: Timing, timings: dict[str, Timing], seconds_at_peak: float) -> dict[str, Any]:
+def _row(name: str, timing: Timing, peers: dict[str, Timing], seconds_at_peak: float) -> dict[str, Any]:
     return {
         "name": name,
         "reviews": timing.units,
         "seconds": timing.seconds,
         "reviews_per_second": timing.rate,
-        "times_as_fast_as": {
-            other: timing.rate / theirs.rate
-            for other, theirs in timings.items()
-            if not other.startswith("keras_")
-        },
+        "times_as_fast_as": {peer: timing.rate / theirs.rate for peer, theirs in peers.items()},
         "share_of_peak": timing.rate * seconds_at_peak,
         "start_seconds": timing.start_seconds,
         "memory_gb": timing.memory_bytes / 1e9,

@@ -27,8 +27,7 @@ def test_useful_operations_of_a_block():
 
 
 def test_ratios_are_to_peers():
-    timings = {"loop": Timing(10, 5.0), "keras_sentiment, torch": Timing(100, 10.0)}
-    row = speed._row("keras_sentiment, torch", timings["keras_sentiment, torch"], timings, 0.02)
+    row = speed._row("ours", Timing(100, 10.0), {"loop": Timing(10, 5.0)}, 0.02)
     assert row["times_as_fast_as"] == {"loop": 5.0}
     assert row["reviews_per_second"] == 10
     assert row["share_of_peak"] == pytest.approx(0.2)
