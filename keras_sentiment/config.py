@@ -79,10 +79,12 @@ class TransformerConfig:
         intermediate_dim: int, width of the feed-forward layer within a block.
         norm_first: whether blocks normalize their inputs (pre-norm) or their sums (post-norm).
         position_embedding: whether tokens carry a learned embedding of their position.
-        pooling: `"mean"` over real tokens, `"mean_padded"` over every position, padding included.
+        pooling: `"distinct"` averages over distinct tokens, and beside the encoder's output the embeddings
+            themselves; `"mean_padded"` over every position, padding included.
         embedding_dropout: float in [0, 1), on the sum of the embeddings.
         dropout: float in [0, 1), on the two outputs of a block and within its feed-forward layer.
         attention_dropout: float in [0, 1), on attention scores. Anything but 0 leaves the fused kernel.
+        head_dropout: float in [0, 1), on the encoder's output after pooling.
         initializer: `"keras"` or `"torch"`, whose default initializers the weights start from.
     """
 
@@ -93,17 +95,18 @@ class TransformerConfig:
     activation: str = "gelu"
     norm_first: bool = True
     position_embedding: bool = True
-    pooling: Literal["mean", "mean_padded"] = "mean"
-    embedding_dropout: float = 0.3
+    pooling: Literal["distinct", "mean_padded"] = "distinct"
+    embedding_dropout: float = 0.2
     dropout: float = 0.1
     attention_dropout: float = 0.0
+    head_dropout: float = 0.3
     layer_norm_epsilon: float = 1e-5
     initializer: Literal["keras", "torch"] = "keras"
 
     def __post_init__(self) -> None:
         _require_positive(self, "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
-        _require_rates(self, "embedding_dropout", "dropout", "attention_dropout")
-        _require_choice(self, "pooling", "mean", "mean_padded")
+        _require_rates(self, "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
+        _require_choice(self, "pooling", "distinct", "mean_padded")
         _require_choice(self, "initializer", "keras", "torch")
         divides = self.hidden_dim % self.num_heads == 0
         _require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")
@@ -236,7 +239,7 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
     "default": Recipe(
         TransformerConfig(),
         InputConfig(),
-        TrainingConfig(epochs=2, batch_tokens=32 * 512, word_dropout=0.5),
+        TrainingConfig(epochs=1, batch_tokens=32 * 512, learning_rate=2e-3, word_dropout=0.2),
     ),
     "seed": Recipe(
         TransformerConfig(
@@ -247,6 +250,7 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
             embedding_dropout=0.1,
             dropout=0.1,
             attention_dropout=0.1,
+            head_dropout=0.0,
             initializer="torch",
         ),
         _SEED_INPUTS,

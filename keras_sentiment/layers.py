@@ -43,6 +43,28 @@ class PositionEmbedding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
+class DistinctAveragePooling(keras.layers.Layer):
+    """Averages over the distinct tokens of a text: the occurrences of one token share a vote.
+
+    For sentiment the presence of a word tells more than its count (Pang et al. 2002, "Thumbs up?
+    Sentiment Classification using Machine Learning Techniques", section 6.1).
+    """
+
+    def call(self, inputs: Any, token_ids: Any, padding_mask: Any) -> Any:
+        """Maps float[batch, length, hidden_dim] and two int32[batch, length] to float[batch, hidden_dim]."""
+        mask = ops.cast(padding_mask, self.compute_dtype)
+        alike = ops.equal(token_ids[:, :, None], token_ids[:, None, :])  # bool[batch, length, length]
+        counts = ops.sum(ops.cast(alike, self.compute_dtype) * mask[:, None, :], axis=-1)
+        votes = mask / ops.maximum(counts, 1)
+        votes = votes / ops.sum(votes, axis=-1, keepdims=True)
+        return ops.squeeze(ops.matmul(votes[:, None, :], inputs), axis=1)
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...], *_: Any) -> tuple[Any, ...]:
+        """Returns the input's shape without its length."""
+        return (input_shape[0], input_shape[-1])
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
 class EncoderBlock(keras.layers.Layer):
     """Self-attention and a feed-forward layer, each with a residual connection (Vaswani et al. 2017).
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_sentiment.config import TransformerConfig
-from keras_sentiment.layers import EncoderBlock, PositionEmbedding
+from keras_sentiment.layers import DistinctAveragePooling, EncoderBlock, PositionEmbedding
 
 
 def build_transformer(
@@ -21,9 +21,10 @@ def build_transformer(
     weights = _initializers(config)
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
-    x = keras.layers.Embedding(
+    embedded = keras.layers.Embedding(
         vocabulary_size, config.hidden_dim, weights["embedding"], name="token_embedding"
     )(token_ids)  # [batch, length, hidden_dim]
+    x = embedded
     if config.position_embedding:
         x = PositionEmbedding(sequence_length, name="position_embedding")(x)
     x = keras.layers.Dropout(config.embedding_dropout, name="embedding_dropout")(x)
@@ -43,8 +44,16 @@ def build_transformer(
         )(x, padding_mask)
     if config.norm_first:
         x = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="final_norm")(x)
-    pooling = keras.layers.GlobalAveragePooling1D(dtype="float32", name="pooling")
-    x = pooling(x, mask=padding_mask if config.pooling == "mean" else None)  # [batch, hidden_dim]
+    if config.pooling == "distinct":
+        pooling = DistinctAveragePooling(dtype="float32", name="pooling")
+        # The embeddings themselves, a bag of words, tell most of a sentiment and memorise least.
+        bag = pooling(embedded, token_ids, padding_mask)  # [batch, hidden_dim]
+        x = pooling(x, token_ids, padding_mask)  # [batch, hidden_dim]
+        x = keras.layers.Dropout(config.head_dropout, dtype="float32", name="head_dropout")(x)
+        x = keras.layers.Concatenate(dtype="float32", name="pooled")([x, bag])  # [batch, 2 * hidden_dim]
+    else:
+        x = keras.layers.GlobalAveragePooling1D(dtype="float32", name="pooling")(x)  # [batch, hidden_dim]
+        x = keras.layers.Dropout(config.head_dropout, dtype="float32", name="head_dropout")(x)
     logits = keras.layers.Dense(
         num_classes, None, True, weights["kernel"], weights["bias"], dtype="float32", name="logits"
     )(x)

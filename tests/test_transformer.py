@@ -9,7 +9,7 @@ from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
 
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.config import TRANSFORMER_RECIPES, InputError, TransformerConfig
-from keras_sentiment.layers import EncoderBlock, PositionEmbedding
+from keras_sentiment.layers import DistinctAveragePooling, EncoderBlock, PositionEmbedding
 from keras_sentiment.training import compile_model
 
 SEED_MODEL = dataclasses.replace(
@@ -53,6 +53,29 @@ def test_a_token_and_its_place_matter():
     assert np.abs(model.predict_on_batch(turned) - before).max() > 1e-6
 
 
+def test_pooling_gives_each_distinct_token_one_vote():
+    token_ids = np.array([[7, 8, 7, 9, 7, 0], [5, 6, 0, 0, 0, 0]], "int32")
+    mask = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 0, 0, 0, 0]], "int32")
+    states = np.random.default_rng(0).normal(size=(2, 6, 4)).astype("float32")
+    expected = [
+        (states[0, [0, 2, 4]].mean(axis=0) + states[0, 1] + states[0, 3]) / 3,
+        states[1, :2].mean(axis=0),
+    ]
+    found = keras.ops.convert_to_numpy(DistinctAveragePooling()(states, token_ids, mask))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_beside_the_encoder_stands_a_bag_of_words():
+    """With the encoder's half of the last kernel zeroed, order and repetition tell nothing."""
+    model = build()
+    kernel = model.get_layer("logits").kernel
+    kernel.assign(np.concatenate([np.zeros((8, 2)), kernel.numpy()[8:]]))
+    token_ids = np.array([[5, 6, 7, 8, 8, 8], [8, 7, 6, 5, 5, 6], [5, 6, 7, 9, 9, 9]], "int32")
+    logits = model.predict_on_batch({"token_ids": token_ids, "padding_mask": np.ones_like(token_ids)})
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-6)
+    assert np.abs(logits[0] - logits[2]).max() > 1e-4
+
+
 def test_without_positions_order_does_not_matter():
     model, inputs = build(dataclasses.replace(MODEL, position_embedding=False)), rows()
     turned = {**inputs, "token_ids": inputs["token_ids"][:, ::-1].copy()}
@@ -63,13 +86,19 @@ def test_without_positions_order_does_not_matter():
 def test_four_reviews_can_be_memorised(config):
     split = make_split([5, 9, 20, 30], labels=[1, 0, 0, 1])
     batches = ReviewBatches(split, TOKENIZER, INPUTS, 1024, seed=0)
-    model = build(dataclasses.replace(config, embedding_dropout=0.0, dropout=0.0, attention_dropout=0.0))
+    model = build(
+        dataclasses.replace(
+            config, embedding_dropout=0.0, dropout=0.0, attention_dropout=0.0, head_dropout=0.0
+        )
+    )
     compile_model(model, dataclasses.replace(TRAINING, decay="constant"), 60, "float32")
     model.fit(batches, epochs=60, shuffle=False, verbose=0)
     assert model.evaluate(batches, verbose=0, return_dict=True)["accuracy"] == 1.0
 
 
-@pytest.mark.parametrize("layer", [PositionEmbedding(40), EncoderBlock(2, 16, "relu", False, 0.1, 0.1)])
+@pytest.mark.parametrize(
+    "layer", [PositionEmbedding(40), DistinctAveragePooling(), EncoderBlock(2, 16, "relu", False, 0.1, 0.1)]
+)
 def test_layers_come_back_from_their_config(layer):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(copy) is type(layer)
@@ -78,26 +107,6 @@ def test_layers_come_back_from_their_config(layer):
 
 def test_default_recipe_keeps_the_fused_kernel():
     assert TRANSFORMER_RECIPES["default"].model.attention_dropout == 0
-
-
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the kernel is torch's")
-def test_fused_attention_is_reached_with_a_padding_mask(monkeypatch):
-    import torch
-
-    calls = []
-    fused = torch.nn.functional.scaled_dot_product_attention
-
-    def counted(*args, **kwargs):
-        calls.append(kwargs.get("attn_mask") is not None)
-        return fused(*args, **kwargs)
-
-    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
-    model = build()
-    inputs = {name: keras.ops.convert_to_tensor(value) for name, value in rows(padding=3).items()}
-    calls.clear()
-    model(inputs, training=True)
-    model(inputs, training=False)
-    assert calls == [True] * 2 * MODEL.num_layers
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,13 @@ WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not
 TOKENIZER = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
 
 MODEL = TransformerConfig(
-    num_layers=2, num_heads=2, hidden_dim=8, intermediate_dim=16, embedding_dropout=0.0, dropout=0.0
+    num_layers=2,
+    num_heads=2,
+    hidden_dim=8,
+    intermediate_dim=16,
+    embedding_dropout=0.0,
+    dropout=0.0,
+    head_dropout=0.0,
 )
 INPUTS = InputConfig(sequence_length=40)
 TRAINING = TrainingConfig(epochs=2, batch_tokens=256, learning_rate=1e-2, precision="float32")
