@@ -174,7 +174,9 @@ def _seed_transformer(vocabulary_size: int, num_classes: int) -> Any:
 
 def _seed_bert(num_classes: int) -> Any:
     from torch import nn
-    from transformers import BertModel
+    from transformers import BertModel, logging
+
+    logging.set_verbosity_error()  # that the head is new is no news
 
     class Seed(nn.Module):
         def __init__(self) -> None:
@@ -210,8 +212,10 @@ def train_hugging_face(pace: Pace, data_dir: str, count: int, dropout: bool, bfl
         Trainer,
         TrainerCallback,
         TrainingArguments,
+        logging,
     )
 
+    logging.set_verbosity_error()
     corpus, split = reviews_of(data_dir, count)
     rates = {} if dropout else {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     model = BertForSequenceClassification.from_pretrained(
@@ -254,8 +258,9 @@ def train_hugging_face(pace: Pace, data_dir: str, count: int, dropout: bool, bfl
 
 def score_hugging_face(pace: Pace, data_dir: str, count: int, passes: int) -> None:
     """Labels texts by Hugging Face's text-classification pipeline, in batches as its documentation shows."""
-    from transformers import BertForSequenceClassification, BertTokenizerFast, pipeline
+    from transformers import BertForSequenceClassification, BertTokenizerFast, logging, pipeline
 
+    logging.set_verbosity_error()
     _, split = reviews_of(data_dir, count)
     model = BertForSequenceClassification.from_pretrained(packaged_minilm(), num_labels=2)
     tokenizer = BertTokenizerFast.from_pretrained(packaged_minilm(), model_max_length=SEQUENCE_LENGTH)

@@ -136,4 +136,5 @@ def _receive(name: str, connection: Connection) -> Any:
 
 def _work(connection: Connection, contender: Contender) -> None:
     os.environ.update(contender.environment)
+    sys.stdout = sys.stderr  # results alone go to standard output, and peers print there
     contender.work(Pace(connection), *contender.arguments)

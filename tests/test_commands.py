@@ -1,6 +1,7 @@
 """The commands as a user meets them: what they print where, their exit status, and the whole path."""
 
 import csv
+import importlib.util
 import json
 import os
 import shutil
@@ -25,7 +26,8 @@ TRAINING = ["--recipe", "--epochs", "--learning-rate", "--precision", "--seed", 
 OPTIONS = {
     "prepare": ["--tokenizer", "--text-column", "--label-column", "--group-column", "--seed", *SHARED],
     "train-transformer": TRAINING,
-    "train-bert": [*TRAINING, "--preset", "--trainable-blocks"],
+    "train-bert": [*TRAINING, "--preset", "--trainable-blocks", "--cache-frozen", "--cache-dir"],
+    "benchmark": ["--task", "--reviews", "--rounds", "--json", "--quiet", "--version"],
     "evaluate": ["--split", "--json", "--text-column", "--label-column", "--quiet", "--version"],
     "predict": ["--version"],
     "demo": SHARED,
@@ -197,6 +199,19 @@ def test_taken_and_missing_folders(run, path, tmp_path):
     mistake(run("prepare", path / "films.csv", path / "data", "--tokenizer", path / "words"), "--overwrite")
     assert {file: file.stat().st_mtime_ns for file in path.rglob("*")} == before
     assert not list(tmp_path.iterdir())
+
+
+def test_benchmark_wants_the_vocabulary_of_its_weights(run, path, tmp_path):
+    mistake(run("benchmark", path / "data"), path / "data", "prepare it with --tokenizer minilm")
+    mistake(run("benchmark", tmp_path / "none"), tmp_path / "none", "prepare")
+
+
+def test_benchmark_wants_its_peers(run, path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "accelerate" else find(name)
+    )
+    mistake(run("benchmark", path / "data"), 'pip install "keras-sentiment[benchmark]"')
 
 
 def test_bundle_of_a_later_version(run, path, tmp_path):

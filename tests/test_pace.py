@@ -16,6 +16,7 @@ def write(pace, file, name, steps, seconds):
     """A contender that writes a line a step."""
     pace.ready(steps)
     for _ in range(steps):
+        print(name)
         time.sleep(seconds)
         with Path(file).open("a") as lines:
             lines.write(f"{name} {os.environ['FLAVOUR']}\n")
@@ -28,7 +29,7 @@ def fail(pace):
     raise SystemExit("as it should")
 
 
-def test_contenders_take_turns(tmp_path):
+def test_contenders_take_turns(tmp_path, capfd):
     file = str(tmp_path / "lines")
     contenders = [
         Contender("a", write, (file, "a", 5, 0.0), {"FLAVOUR": "x"}),
@@ -46,6 +47,7 @@ def test_contenders_take_turns(tmp_path):
     assert timings["b"].seconds >= 10 * 0.02
     assert all(timing.memory_bytes > 1e6 and timing.start_seconds > 0 for timing in timings.values())
     assert said[-1] == "round 5 of 5"
+    assert capfd.readouterr().out == ""  # standard output is for results
     assert not multiprocessing.active_children()
 
 
