@@ -124,7 +124,8 @@ def test_best_epoch_is_kept(kept_best, corpus):
 def test_patience_ends_training_and_last_keeps_the_last(stopped, corpus):
     losses = [row["val_loss"] for row in stopped.history]
     assert len(losses) == 2
-    assert losses[1] > 1.2 * losses[0]
+    # Far enough apart to tell below which of the two was saved.
+    assert losses[1] > 1.05 * losses[0]
     assert validate(stopped, corpus)["loss"] == pytest.approx(losses[1], rel=1e-3)
 
 
