@@ -56,9 +56,9 @@ class ReviewBatches(keras.utils.PyDataset):
             raise ValueError(f"word_dropout needs a seed. Received: word_dropout={word_dropout}, seed=None")
         if len(split) == 0:
             raise ValueError("split must hold at least one review. Received: an empty split")
-        # int64[reviews], tokens of each row, specials counted.
         # As many in every epoch, so that the number of batches never changes.
         self._kept = split.lengths - np.floor(word_dropout * split.lengths).astype("int64")
+        # int64[reviews], tokens of each row, specials counted.
         self.lengths = np.minimum(self._kept + 2, inputs.sequence_length)
         self._bucket_lengths = bucket_lengths(inputs)
         self._buckets = np.searchsorted(self._bucket_lengths, self.lengths)

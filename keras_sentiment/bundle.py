@@ -23,9 +23,10 @@ from typing import Any
 from zipfile import BadZipFile
 
 from keras_sentiment.cleaning import CLEANING_VERSION
-from keras_sentiment.config import BertConfig, InputError, PrepareConfig, Recipe, RunConfig
+from keras_sentiment.config import BertConfig, InputError, PrepareConfig
 from keras_sentiment.corpus import INFO_FILE, Corpus, Split, open_corpus
 from keras_sentiment.decision import Decision
+from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.reviews import Review
 from keras_sentiment.sources import read
 from keras_sentiment.tokenizer import Tokenizer

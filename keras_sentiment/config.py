@@ -6,9 +6,8 @@ importing Keras.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
@@ -24,7 +23,8 @@ class InputError(ValueError):
     """
 
 
-def _require(condition: bool, name: str, value: Any, expected: str) -> None:
+def require(condition: bool, name: str, value: Any, expected: str) -> None:
+    """Raises an InputError that names a hyperparameter and its value, unless the condition holds."""
     if not condition:
         raise InputError(f"{name} must be {expected}. Received: {name}={value!r}")
 
@@ -32,18 +32,18 @@ def _require(condition: bool, name: str, value: Any, expected: str) -> None:
 def _require_rates(config: Any, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
-        _require(0 <= value < 1, name, value, "a number in [0, 1)")
+        require(0 <= value < 1, name, value, "a number in [0, 1)")
 
 
 def _require_choice(config: Any, name: str, *choices: str) -> None:
     value = getattr(config, name)
-    _require(value in choices, name, value, " or ".join(choices))
+    require(value in choices, name, value, " or ".join(choices))
 
 
 def _require_positive(config: Any, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
-        _require(value > 0, name, value, "greater than 0")
+        require(value > 0, name, value, "greater than 0")
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class InputConfig:
     pad_to: Literal["longest"] | int = "longest"
 
     def __post_init__(self) -> None:
-        _require(self.sequence_length >= 3, "sequence_length", self.sequence_length, "at least 3")
+        require(self.sequence_length >= 3, "sequence_length", self.sequence_length, "at least 3")
         _require_choice(self, "long", "truncate", "head_tail")
         fits = isinstance(self.pad_to, int) and self.pad_to >= self.sequence_length
         expected = f"'longest' or a number >= sequence_length ({self.sequence_length})"
-        _require(self.pad_to == "longest" or fits, "pad_to", self.pad_to, expected)
+        require(self.pad_to == "longest" or fits, "pad_to", self.pad_to, expected)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class TransformerConfig:
         _require_choice(self, "pooling", "distinct", "mean_padded")
         _require_choice(self, "initializer", "keras", "torch")
         divides = self.hidden_dim % self.num_heads == 0
-        _require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")
+        require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,9 @@ class BertConfig:
     def __post_init__(self) -> None:
         if self.cache_frozen:
             partly = self.trainable_blocks != "all"
-            _require(partly, "trainable_blocks", self.trainable_blocks, "a number where cache_frozen is set")
+            require(partly, "trainable_blocks", self.trainable_blocks, "a number where cache_frozen is set")
         valid = self.trainable_blocks == "all" or self.trainable_blocks >= 0
-        _require(valid, "trainable_blocks", self.trainable_blocks, "all or a number >= 0")
+        require(valid, "trainable_blocks", self.trainable_blocks, "all or a number >= 0")
         _require_rates(self, "dropout", "head_dropout")
         _require_choice(self, "pooling", "mean", "cls")
 
@@ -181,149 +181,12 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         _require_positive(self, "epochs", "batch_tokens", "learning_rate", "epsilon")
         _require_rates(self, "warmup", "word_dropout")
-        _require(self.patience >= 0, "patience", self.patience, "at least 0")
-        _require(self.seed >= 0, "seed", self.seed, "at least 0")
-        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
+        require(self.patience >= 0, "patience", self.patience, "at least 0")
+        require(self.seed >= 0, "seed", self.seed, "at least 0")
+        require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
         _require_choice(self, "precision", *PRECISIONS)
         _require_choice(self, "decay", "cosine", "constant")
         _require_choice(self, "keep", "best", "last")
-
-
-Model = TypeVar("Model", TransformerConfig, BertConfig)
-
-
-@dataclass(frozen=True)
-class Recipe(Generic[Model]):
-    """A model's hyperparameters with those of its input and its training."""
-
-    model: Model
-    inputs: InputConfig
-    training: TrainingConfig
-
-    def __post_init__(self) -> None:
-        if isinstance(self.model, BertConfig) and self.model.cache_frozen:
-            rate = self.training.word_dropout
-            _require(rate == 0, "word_dropout", rate, "0 where cache_frozen is set: it changes every text")
-
-    def replace(self, **changes: Any) -> Recipe[Model]:
-        """Returns the recipe with hyperparameters changed by name; `None` leaves one as it is.
-
-        Raises:
-            InputError: a value is not valid.
-        """
-        parts: dict[str, Any] = {}
-        for part in dataclasses.fields(self):
-            config = getattr(self, part.name)
-            names = {f.name for f in dataclasses.fields(config)}
-            given = {k: v for k, v in changes.items() if k in names and v is not None}
-            parts[part.name] = dataclasses.replace(config, **given)
-        return Recipe(**parts)
-
-
-# The published project whose results this one is measured against: plain torch, padded to 512.
-_SEED_INPUTS = InputConfig(sequence_length=512, long="truncate", pad_to=512)
-_SEED_TRAINING = TrainingConfig(
-    epochs=5,
-    batch_tokens=32 * 512,
-    learning_rate=2e-4,
-    warmup=0.0,
-    decay="constant",
-    weight_decay=0.01,
-    decay_all=True,
-    epsilon=1e-8,
-    patience=0,
-    keep="last",
-)
-
-TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
-    "default": Recipe(
-        TransformerConfig(),
-        InputConfig(),
-        TrainingConfig(epochs=1, batch_tokens=32 * 512, learning_rate=2e-3, word_dropout=0.2),
-    ),
-    "seed": Recipe(
-        TransformerConfig(
-            activation="relu",
-            norm_first=False,
-            position_embedding=False,
-            pooling="mean_padded",
-            embedding_dropout=0.1,
-            dropout=0.1,
-            attention_dropout=0.1,
-            head_dropout=0.0,
-            initializer="torch",
-        ),
-        _SEED_INPUTS,
-        _SEED_TRAINING,
-    ),
-}
-BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
-    "default": Recipe(
-        BertConfig(), InputConfig(), TrainingConfig(epochs=1, learning_rate=1e-4, epsilon=1e-6)
-    ),
-    "seed": Recipe(
-        BertConfig(pooling="cls", dropout=0.1),
-        _SEED_INPUTS,
-        dataclasses.replace(_SEED_TRAINING, epochs=3, learning_rate=2e-5),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """What `config.json` of a RUN_DIR holds: all that a bundle needs to turn a text into a label.
-
-    Args:
-        labels: names of the classes; a label is its position here.
-        temperature: float > 0, divides the logits before the softmax.
-        threshold: float in (0, 1) on the probability of `labels[1]`, two classes only; `None` takes
-            the most probable label.
-        versions: package name to version, of what trained it.
-        data: what identifies the DATA_DIR: its source, fingerprint and counts.
-    """
-
-    labels: tuple[str, ...]
-    recipe: Recipe[Any]
-    cleaning_version: int
-    backend: str
-    precision: str
-    versions: dict[str, str]
-    data: dict[str, Any]
-    temperature: float = 1.0
-    threshold: float | None = None
-
-    def __post_init__(self) -> None:
-        _require(len(self.labels) >= 2, "labels", self.labels, "two names or more")
-        _require(self.temperature > 0, "temperature", self.temperature, "greater than 0")
-        if self.threshold is not None:
-            _require(len(self.labels) == 2, "threshold", self.threshold, "null unless there are two labels")
-            _require(0 < self.threshold < 1, "threshold", self.threshold, "a number in (0, 1)")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the configuration as JSON's types; the model's kind is told by its own key."""
-        values = dataclasses.asdict(self)
-        recipe = values.pop("recipe")
-        kind = "bert" if isinstance(self.recipe.model, BertConfig) else "transformer"
-        return {**values, "labels": list(self.labels), "kind": kind, **recipe}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Returns what `to_dict` gave.
-
-        Raises:
-            InputError: a key is missing or unknown, or a value is not valid.
-        """
-        values = dict(values)
-        try:
-            kind: Any = {"bert": BertConfig, "transformer": TransformerConfig}[values.pop("kind")]
-            recipe: Recipe[Any] = Recipe(
-                kind(**values.pop("model")),
-                InputConfig(**values.pop("inputs")),
-                TrainingConfig(**values.pop("training")),
-            )
-            return cls(**{**values, "labels": tuple(values["labels"]), "recipe": recipe})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"it lacks or mistakes a key: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -351,5 +214,5 @@ class PrepareConfig:
     pieces_warning: float = 3.0
 
     def __post_init__(self) -> None:
-        _require(0 < self.held_out <= 0.4, "held_out", self.held_out, "a number in (0, 0.4]")
-        _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        require(0 < self.held_out <= 0.4, "held_out", self.held_out, "a number in (0, 0.4]")
+        require(self.seed >= 0, "seed", self.seed, "at least 0")

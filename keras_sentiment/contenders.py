@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.config import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe, TransformerConfig
+from keras_sentiment.config import TransformerConfig
 from keras_sentiment.corpus import Corpus, Split, open_corpus
 from keras_sentiment.pace import Pace
+from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.tokenizer import Tokenizer, packaged_minilm
 
 SEED = 1337

@@ -13,12 +13,12 @@ import numpy as np
 
 from keras_sentiment import contenders
 from keras_sentiment.bundle import package_versions
-from keras_sentiment.config import BACKENDS, BERT_RECIPES, TRANSFORMER_RECIPES
+from keras_sentiment.config import BACKENDS
 from keras_sentiment.contenders import SEQUENCE_LENGTH, reviews_of
 from keras_sentiment.pace import Contender, Timing, take_turns
 from keras_sentiment.precision import cpu_multiplies_bfloat16
+from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES
 
-TASKS = ("train-transformer", "train-bert", "score")
 _PACKAGES = ("keras", "keras-hub", "torch", "tensorflow", "jax", "transformers", "accelerate", "tokenizers")
 # A peer that pads every review alike has the same speed on a part of them.
 _PADDED_SHARE = 8
@@ -28,7 +28,6 @@ _PEAK_STEPS = 40
 _DEFAULT = TRANSFORMER_RECIPES["default"]
 _FEWER_WORDS = "keras_sentiment, torch, its word dropout"
 # Blocks, blocks that train, width, inner width.
-_TRANSFORMER = (2, 2, 128, 256)
 _MINILM = (6, 4, 384, 1536)
 
 
@@ -38,7 +37,7 @@ def compare(
     """Returns the figures of a task: for each contender its speed, ratios, share of the peak, memory.
 
     Args:
-        task: one of `TASKS`.
+        task: `train-transformer`, `train-bert` or `score`.
         reviews: int, how many BERT gets.
         say: is told how it goes on.
     """
@@ -112,7 +111,11 @@ def _useful_operations(lengths: np.ndarray, task: str) -> float:
     A product of matrices counts two a multiplication, and three times that where its weights train: once
     forward, twice backward.
     """
-    blocks, trained, width, inner = _TRANSFORMER if task == "train-transformer" else _MINILM
+    blocks, trained, width, inner = _MINILM
+    if task == "train-transformer":
+        model = _DEFAULT.model
+        blocks = trained = model.num_layers
+        width, inner = model.hidden_dim, model.intermediate_dim
     times = blocks if task == "score" else blocks - trained + 3 * trained
     projections = 2 * (4 * width**2 + 2 * width * inner) * lengths
     attention = 4 * width * lengths.astype("float64") ** 2

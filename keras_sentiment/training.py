@@ -17,9 +17,10 @@ from tqdm import tqdm
 from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, require_room
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run, new_run
-from keras_sentiment.config import BertConfig, InputError, Recipe, TrainingConfig
+from keras_sentiment.config import BertConfig, InputError, TrainingConfig
 from keras_sentiment.corpus import Corpus, Split
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
+from keras_sentiment.recipes import Recipe
 
 HISTORY_FIELDS = (
     "epoch",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import TRANSFORMER_RECIPES
+from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run, say, training_options
 
 

@@ -14,7 +14,8 @@ from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bert import build_bert
 from keras_sentiment.bundle import open_bundle
-from keras_sentiment.config import BertConfig, InputConfig, InputError, Recipe
+from keras_sentiment.config import BertConfig, InputConfig, InputError
+from keras_sentiment.recipes import Recipe
 
 LENGTHS = [3, 9, 30, 14, 60, 22, 5, 41]
 

@@ -17,10 +17,11 @@ from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, review
 from keras_sentiment.bert import build_bert
 from keras_sentiment.bundle import new_run, open_bundle
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.config import BertConfig, InputError, PrepareConfig, Recipe, RunConfig
+from keras_sentiment.config import BertConfig, InputError, PrepareConfig
 from keras_sentiment.corpus import Split
 from keras_sentiment.precision import with_precision
 from keras_sentiment.preparation import prepare_corpus
+from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.tokenizer import Tokenizer
 from keras_sentiment.training import compile_model
 

@@ -10,8 +10,9 @@ from tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus,
 import keras_sentiment
 from keras_sentiment.bundle import new_run
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.config import InputError, Recipe
+from keras_sentiment.config import InputError
 from keras_sentiment.corpus import Split
+from keras_sentiment.recipes import Recipe
 
 TEXTS = [
     "good good good film",

@@ -14,7 +14,7 @@ LIBRARY = Path(__file__).parents[1] / "keras_sentiment"
 
 # A module imports only from lines above its own, or from what stands before it on its line.
 LEVELS = (
-    ("config",),
+    ("config", "recipes"),
     ("cleaning", "reviews", "folders", "tables", "archive", "sources", "splits", "staging", "fingerprint"),
     ("tokenizer", "text_graph", "decision"),
     ("corpus", "preparation", "batches"),

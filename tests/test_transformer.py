@@ -8,8 +8,9 @@ import pytest
 from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
 
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.config import TRANSFORMER_RECIPES, InputError, TransformerConfig
+from keras_sentiment.config import InputError, TransformerConfig
 from keras_sentiment.layers import DistinctAveragePooling, EncoderBlock, PositionEmbedding
+from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.training import compile_model
 
 SEED_MODEL = dataclasses.replace(

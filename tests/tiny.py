@@ -9,9 +9,10 @@ import numpy as np
 
 from keras_sentiment import training
 from keras_sentiment.bundle import Run
-from keras_sentiment.config import InputConfig, Recipe, TrainingConfig, TransformerConfig
+from keras_sentiment.config import InputConfig, TrainingConfig, TransformerConfig
 from keras_sentiment.corpus import Corpus, Split, open_corpus
 from keras_sentiment.preparation import prepare_corpus
+from keras_sentiment.recipes import Recipe
 from keras_sentiment.reviews import Review
 from keras_sentiment.tokenizer import Tokenizer
 from keras_sentiment.transformer import build_transformer

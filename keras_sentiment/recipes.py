@@ -1,0 +1,155 @@
+"""A recipe: a model's hyperparameters with those of its input and its training; and what a run keeps of it.
+
+Standard library only, like `config`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from keras_sentiment.config import (
+    BertConfig,
+    InputConfig,
+    InputError,
+    TrainingConfig,
+    TransformerConfig,
+    require,
+)
+
+Model = TypeVar("Model", TransformerConfig, BertConfig)
+
+
+@dataclass(frozen=True)
+class Recipe(Generic[Model]):
+    """A model's hyperparameters with those of its input and its training."""
+
+    model: Model
+    inputs: InputConfig
+    training: TrainingConfig
+
+    def __post_init__(self) -> None:
+        if isinstance(self.model, BertConfig) and self.model.cache_frozen:
+            rate = self.training.word_dropout
+            require(rate == 0, "word_dropout", rate, "0 where cache_frozen is set: it changes every text")
+
+    def replace(self, **changes: Any) -> Recipe[Model]:
+        """Returns the recipe with hyperparameters changed by name; `None` leaves one as it is.
+
+        Raises:
+            InputError: a value is not valid.
+        """
+        parts: dict[str, Any] = {}
+        for part in dataclasses.fields(self):
+            config = getattr(self, part.name)
+            names = {f.name for f in dataclasses.fields(config)}
+            given = {k: v for k, v in changes.items() if k in names and v is not None}
+            parts[part.name] = dataclasses.replace(config, **given)
+        return Recipe(**parts)
+
+
+# The published project whose results this one is measured against: plain torch, padded to 512.
+_SEED_INPUTS = InputConfig(sequence_length=512, long="truncate", pad_to=512)
+_SEED_TRAINING = TrainingConfig(
+    epochs=5,
+    batch_tokens=32 * 512,
+    learning_rate=2e-4,
+    warmup=0.0,
+    decay="constant",
+    weight_decay=0.01,
+    decay_all=True,
+    epsilon=1e-8,
+    patience=0,
+    keep="last",
+)
+
+TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
+    "default": Recipe(
+        TransformerConfig(),
+        InputConfig(),
+        TrainingConfig(epochs=1, batch_tokens=32 * 512, learning_rate=2e-3, word_dropout=0.2),
+    ),
+    "seed": Recipe(
+        TransformerConfig(
+            activation="relu",
+            norm_first=False,
+            position_embedding=False,
+            pooling="mean_padded",
+            embedding_dropout=0.1,
+            dropout=0.1,
+            attention_dropout=0.1,
+            head_dropout=0.0,
+            initializer="torch",
+        ),
+        _SEED_INPUTS,
+        _SEED_TRAINING,
+    ),
+}
+BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
+    "default": Recipe(
+        BertConfig(), InputConfig(), TrainingConfig(epochs=1, learning_rate=1e-4, epsilon=1e-6)
+    ),
+    "seed": Recipe(
+        BertConfig(pooling="cls", dropout=0.1),
+        _SEED_INPUTS,
+        dataclasses.replace(_SEED_TRAINING, epochs=3, learning_rate=2e-5),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What `config.json` of a RUN_DIR holds: all that a bundle needs to turn a text into a label.
+
+    Args:
+        labels: names of the classes; a label is its position here.
+        temperature: float > 0, divides the logits before the softmax.
+        threshold: float in (0, 1) on the probability of `labels[1]`, two classes only; `None` takes
+            the most probable label.
+        versions: package name to version, of what trained it.
+        data: what identifies the DATA_DIR: its source, fingerprint and counts.
+    """
+
+    labels: tuple[str, ...]
+    recipe: Recipe[Any]
+    cleaning_version: int
+    backend: str
+    precision: str
+    versions: dict[str, str]
+    data: dict[str, Any]
+    temperature: float = 1.0
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        require(len(self.labels) >= 2, "labels", self.labels, "two names or more")
+        require(self.temperature > 0, "temperature", self.temperature, "greater than 0")
+        if self.threshold is not None:
+            require(len(self.labels) == 2, "threshold", self.threshold, "null unless there are two labels")
+            require(0 < self.threshold < 1, "threshold", self.threshold, "a number in (0, 1)")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the configuration as JSON's types; the model's kind is told by its own key."""
+        values = dataclasses.asdict(self)
+        recipe = values.pop("recipe")
+        kind = "bert" if isinstance(self.recipe.model, BertConfig) else "transformer"
+        return {**values, "labels": list(self.labels), "kind": kind, **recipe}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
+        """Returns what `to_dict` gave.
+
+        Raises:
+            InputError: a key is missing or unknown, or a value is not valid.
+        """
+        values = dict(values)
+        try:
+            kind: Any = {"bert": BertConfig, "transformer": TransformerConfig}[values.pop("kind")]
+            recipe: Recipe[Any] = Recipe(
+                kind(**values.pop("model")),
+                InputConfig(**values.pop("inputs")),
+                TrainingConfig(**values.pop("training")),
+            )
+            return cls(**{**values, "labels": tuple(values["labels"]), "recipe": recipe})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"it lacks or mistakes a key: {error}") from error
