@@ -12,9 +12,10 @@ from keras_sentiment.config import InputConfig
 from keras_sentiment.corpus import Split
 from keras_sentiment.tokenizer import Tokenizer
 
-# The lengths that batches are padded to. Each costs jax and tensorflow a compilation; closer ones
-# save torch some padding.
+# The lengths that batches are padded to: each costs jax and tensorflow a compilation, so they are few.
 BUCKET_LENGTHS = (32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448)
+# torch compiles nothing: with its lengths so close, 1% of the sample's positions are padding instead of 7%.
+TORCH_BUCKET_STEP = 8
 
 # A position of a plan: the rows of the split that make up a batch, and the length they're padded to.
 Plan = list[tuple[np.ndarray, int]]
@@ -144,6 +145,8 @@ def bucket_lengths(inputs: InputConfig) -> Sequence[int]:
     if inputs.pad_to != "longest":
         return (inputs.pad_to,)
     limit = inputs.sequence_length
+    if keras.backend.backend() == "torch":
+        return (*range(TORCH_BUCKET_STEP, limit, TORCH_BUCKET_STEP), limit)
     return (*(length for length in BUCKET_LENGTHS if length < limit), limit)
 
 

@@ -43,25 +43,26 @@ class PositionEmbedding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
-class DistinctAveragePooling(keras.layers.Layer):
-    """Averages over the distinct tokens of a text: the occurrences of one token share a vote.
+class DistinctVotes(keras.layers.Layer):
+    """Gives each distinct token of a text one vote: its occurrences share it.
 
     For sentiment the presence of a word tells more than its count (Pang et al. 2002, "Thumbs up?
     Sentiment Classification using Machine Learning Techniques", section 6.1).
     """
 
-    def call(self, inputs: Any, token_ids: Any, padding_mask: Any) -> Any:
-        """Maps float[batch, length, hidden_dim] and two int32[batch, length] to float[batch, hidden_dim]."""
-        mask = ops.cast(padding_mask, self.compute_dtype)
-        alike = ops.equal(token_ids[:, :, None], token_ids[:, None, :])  # bool[batch, length, length]
-        counts = ops.sum(ops.cast(alike, self.compute_dtype) * mask[:, None, :], axis=-1)
-        votes = mask / ops.maximum(counts, 1)
-        votes = votes / ops.sum(votes, axis=-1, keepdims=True)
-        return ops.squeeze(ops.matmul(votes[:, None, :], inputs), axis=1)
+    def call(self, token_ids: Any, padding_mask: Any) -> Any:
+        """Maps two int32[batch, length] to votes float[batch, length] that add up to 1, padding's to 0.
 
-    def compute_output_shape(self, input_shape: tuple[Any, ...], *_: Any) -> tuple[Any, ...]:
-        """Returns the input's shape without its length."""
-        return (input_shape[0], input_shape[-1])
+        Padding has an id that no token has.
+        """
+        alike = ops.equal(token_ids[:, :, None], token_ids[:, None, :])  # bool[batch, length, length]
+        counts = ops.sum(ops.cast(alike, self.compute_dtype), axis=-1)
+        votes = ops.cast(padding_mask, self.compute_dtype) / counts
+        return votes / ops.sum(votes, axis=-1, keepdims=True)
+
+    def compute_output_shape(self, token_ids_shape: tuple[Any, ...], *_: Any) -> tuple[Any, ...]:
+        """Returns the input's shape."""
+        return token_ids_shape
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_sentiment import contenders
+from keras_sentiment import contenders, peers
 from keras_sentiment.bundle import package_versions
 from keras_sentiment.config import BACKENDS
-from keras_sentiment.contenders import SEQUENCE_LENGTH, reviews_of
+from keras_sentiment.contenders import DEEP_BLOCKS, MINILM, SEQUENCE_LENGTH, reviews_of
 from keras_sentiment.pace import Contender, Timing, take_turns
 from keras_sentiment.precision import cpu_multiplies_bfloat16
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES
@@ -25,10 +27,24 @@ _PADDED_SHARE = 8
 # The small Transformer is ten times as fast, and a corpus of a few batches would tell little.
 _TRANSFORMER_FACTOR = 4
 _PEAK_STEPS = 40
-_DEFAULT = TRANSFORMER_RECIPES["default"]
-_FEWER_WORDS = "keras_sentiment, torch, its word dropout"
-# Blocks, blocks that train, width, inner width.
-_MINILM = (6, 4, 384, 1536)
+_TRANSFORMER = TRANSFORMER_RECIPES["default"].replace(sequence_length=SEQUENCE_LENGTH)
+# All words, as the peers read them.
+_ALL_WORDS = _TRANSFORMER.replace(word_dropout=0.0)
+_BERT = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contender, and what its work is worth.
+
+    Args:
+        operations: float, floating-point operations that a review needs on average, padding left out.
+        peer: whether others are compared with it.
+    """
+
+    contender: Contender
+    operations: float
+    peer: bool = False
 
 
 def compare(
@@ -37,28 +53,28 @@ def compare(
     """Returns the figures of a task: for each contender its speed, ratios, share of the peak, memory.
 
     Args:
-        task: `train-transformer`, `train-bert` or `score`.
+        task: `train-transformer`, `train-bert` or `score`, beside peers; or this project alone:
+            `steps-transformer`, `steps-bert` or `cache-frozen`.
         reviews: int, how many BERT gets.
         say: is told how it goes on.
     """
     # Where the CPU does not multiply it in hardware, nobody would use it.
     bfloat16 = cpu_multiplies_bfloat16()
-    if task == "train-transformer":
+    if task.endswith("transformer"):
         reviews *= _TRANSFORMER_FACTOR
-    peers = _peers(task, data_dir, reviews, rounds, bfloat16)
+    _, split = reviews_of(data_dir, reviews)
+    entries = _Field(data_dir, reviews, rounds, bfloat16, split.lengths).entries(task)
     peaks = [
         _contender(f"matrix product, {dtype}", contenders.matrix_product, dtype, _PEAK_STEPS)
         for dtype in ("float32", *(["bfloat16"] if bfloat16 else []))
     ]
-    timings = take_turns([*peaks, *peers, *_ours(task, data_dir, reviews, rounds)], rounds, say)
-    peak = max(timings.pop(contender.name).rate for contender in peaks)
-    _, split = reviews_of(data_dir, reviews)
-    rows = []
-    for name, timing in timings.items():
-        left_out = _DEFAULT.training.word_dropout if name == _FEWER_WORDS else 0.0
-        lengths = np.minimum((1 - left_out) * split.lengths + 2, SEQUENCE_LENGTH)
-        seconds_at_peak = _useful_operations(lengths, task) / peak
-        rows.append(_row(name, timing, {peer.name: timings[peer.name] for peer in peers}, seconds_at_peak))
+    timings = take_turns([*peaks, *(entry.contender for entry in entries)], rounds, say)
+    peak = max(timings[contender.name].rate for contender in peaks)
+    beside = {entry.contender.name: timings[entry.contender.name] for entry in entries if entry.peer}
+    rows = [
+        _row(entry.contender.name, timings[entry.contender.name], beside, entry.operations / peak)
+        for entry in entries
+    ]
     return {"task": task, "reviews": len(split), "peak_gflops": peak / 1e9, "rows": rows}
 
 
@@ -66,69 +82,141 @@ def _contender(name: str, work: Callable[..., None], *arguments: Any, backend: s
     return Contender(name, work, arguments, {"KERAS_BACKEND": backend})
 
 
-def _peers(task: str, data_dir: str, reviews: int, rounds: int, bfloat16: bool) -> list[Contender]:
-    if task == "score":
+@dataclass(frozen=True)
+class _Field:
+    """Who takes part in a task, all with the same reviews.
+
+    Args:
+        lengths: int[reviews], tokens of each, without specials.
+    """
+
+    data_dir: str
+    reviews: int
+    rounds: int
+    bfloat16: bool
+    lengths: np.ndarray
+
+    def entries(self, task: str) -> list[Entry]:
+        if task == "score":
+            return self._scoring()
+        if task == "cache-frozen":
+            return self._cached()
+        if task.startswith("steps-"):
+            return self._steps(task)
+        return self._training(task.removeprefix("train-"))
+
+    def _training(self, kind: str) -> list[Entry]:
+        few = max(self.reviews // _PADDED_SHARE, 2 * peers.BATCH_SIZE)
+        operations = self._transformer_work() if kind == "transformer" else self._bert_work()
+        found = []
+        for autocast in (False, True) if self.bfloat16 else (False,):
+            name = f"seed's loop, {'bfloat16 autocast' if autocast else 'float32'}"
+            contender = _contender(name, peers.train_seed, self.data_dir, few, kind, autocast)
+            found.append(Entry(contender, operations, peer=True))
+        if kind == "transformer":
+            found += self._ours(contenders.train_ours, operations, _ALL_WORDS)
+            fewer = self._transformer_work(_TRANSFORMER.training.word_dropout)
+            return [*found, self._trained("keras_sentiment, torch, its word dropout", _TRANSFORMER, fewer)]
+        precision = "bfloat16" if self.bfloat16 else "float32"
+        for label, dropout in (("its dropout", True), ("no dropout", False)):
+            name = f"Hugging Face Trainer, {precision}, {label}"
+            arguments = self.data_dir, self.reviews, dropout, self.bfloat16
+            found.append(Entry(_contender(name, peers.train_hugging_face, *arguments), operations, peer=True))
+        return [*found, *self._ours(contenders.train_ours, operations, _BERT)]
+
+    def _scoring(self) -> list[Entry]:
+        operations = _operations(self._read(), MINILM[0], 0, *MINILM[2:])
         name = "Hugging Face pipeline, batch 32"
-        return [_contender(name, contenders.score_hugging_face, data_dir, reviews, rounds)]
-    kind = task.removeprefix("train-")
-    few = max(reviews // _PADDED_SHARE, 2 * contenders.BATCH_SIZE)
-    found = [_contender("seed's loop, float32", contenders.train_seed, data_dir, few, kind, False)]
-    if bfloat16:
-        name = "seed's loop, bfloat16 autocast"
-        found.append(_contender(name, contenders.train_seed, data_dir, few, kind, True))
-    if kind == "bert":
-        precision = "bfloat16" if bfloat16 else "float32"
-        for name, dropout in (("its dropout", True), ("no dropout", False)):
-            found.append(
-                _contender(
-                    f"Hugging Face Trainer, {precision}, {name}",
-                    contenders.train_hugging_face,
-                    *(data_dir, reviews, dropout, bfloat16),
-                )
+        arguments = self.data_dir, self.reviews, self.rounds
+        peer = Entry(_contender(name, peers.score_hugging_face, *arguments), operations, peer=True)
+        return [peer, *self._ours(contenders.score_ours, operations, self.rounds)]
+
+    def _steps(self, task: str) -> list[Entry]:
+        """This project slowed down, and then one step after another taken back."""
+        fast: Any
+        if task == "steps-transformer":
+            fast, where, rate, operations = (
+                _ALL_WORDS,
+                "on attention scores",
+                "attention_dropout",
+                self._transformer_work(),
             )
-    return found
+            less = self._transformer_work(_TRANSFORMER.training.word_dropout)
+            last = self._trained("word dropout", _TRANSFORMER, less)
+        else:
+            fast, where, rate, operations = _BERT, "in the blocks that train", "dropout", self._bert_work()
+            cached = _BERT.replace(cache_frozen=True)
+            last = self._trained("frozen blocks cached", cached, self._bert_work(frozen=0))
+        plain = fast.replace(precision="float32")
+        padded = plain.replace(pad_to=SEQUENCE_LENGTH)
+        steps = [
+            (f"padded to {SEQUENCE_LENGTH}, dropout {where}", padded.replace(**{rate: 0.1})),
+            ("no dropout there: attention in one kernel", padded),
+            ("batches of like lengths", plain),
+            *([("bfloat16", fast)] if self.bfloat16 else []),
+        ]
+        first, *others = [self._trained(name, recipe, operations) for name, recipe in steps]
+        return [dataclasses.replace(first, peer=True), *others, last]
+
+    def _cached(self) -> list[Entry]:
+        def entry(name: str, cached: bool) -> Entry:
+            operations = self._bert_work(frozen=0 if cached else DEEP_BLOCKS - MINILM[1])
+            work = contenders.train_deep_bert
+            return Entry(_contender(name, work, self.data_dir, self.reviews, cached), operations, not cached)
+
+        return [
+            entry(f"{DEEP_BLOCKS} blocks", False),
+            entry(f"{DEEP_BLOCKS} blocks, frozen ones cached", True),
+        ]
+
+    def _trained(self, name: str, recipe: Any, operations: float) -> Entry:
+        contender = _contender(name, contenders.train_ours, self.data_dir, self.reviews, recipe)
+        return Entry(contender, operations)
+
+    def _ours(self, work: Callable[..., None], operations: float, last: Any) -> list[Entry]:
+        """This project on each backend that is installed."""
+        arguments = self.data_dir, self.reviews, last
+        return [
+            Entry(_contender(f"keras_sentiment, {name}", work, *arguments, backend=name), operations)
+            for name in BACKENDS
+            if importlib.util.find_spec(name)
+        ]
+
+    def _read(self, left_out: float = 0.0) -> np.ndarray:
+        return np.minimum((1 - left_out) * self.lengths + 2, SEQUENCE_LENGTH)
+
+    def _transformer_work(self, left_out: float = 0.0) -> float:
+        model = _TRANSFORMER.model
+        return _operations(
+            self._read(left_out), 0, model.num_layers, model.hidden_dim, model.intermediate_dim
+        )
+
+    def _bert_work(self, frozen: int = MINILM[0] - MINILM[1]) -> float:
+        return _operations(self._read(), frozen, *MINILM[1:])
 
 
-def _ours(task: str, data_dir: str, reviews: int, rounds: int) -> list[Contender]:
-    # All words, as the peers read them.
-    default = _DEFAULT.replace(sequence_length=SEQUENCE_LENGTH, word_dropout=0.0)
-    bert = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
-    work: Callable[..., None] = contenders.score_ours if task == "score" else contenders.train_ours
-    last = {"train-transformer": default, "train-bert": bert, "score": rounds}[task]
-    found = [
-        _contender(f"keras_sentiment, {backend}", work, data_dir, reviews, last, backend=backend)
-        for backend in BACKENDS
-        if importlib.util.find_spec(backend)
-    ]
-    if task == "train-transformer":
-        found.insert(1, _contender(_FEWER_WORDS, work, data_dir, reviews, _DEFAULT))
-    return found
-
-
-def _useful_operations(lengths: np.ndarray, task: str) -> float:
+def _operations(lengths: np.ndarray, forward: int, trained: int, width: int, inner: int) -> float:
     """Floating-point operations that a review needs on average, padding left out.
 
     A product of matrices counts two a multiplication, and three times that where its weights train: once
     forward, twice backward.
+
+    Args:
+        lengths: float[reviews], tokens of each.
+        forward, trained: int, blocks that are only run, and that train.
     """
-    blocks, trained, width, inner = _MINILM
-    if task == "train-transformer":
-        model = _DEFAULT.model
-        blocks = trained = model.num_layers
-        width, inner = model.hidden_dim, model.intermediate_dim
-    times = blocks if task == "score" else blocks - trained + 3 * trained
     projections = 2 * (4 * width**2 + 2 * width * inner) * lengths
     attention = 4 * width * lengths.astype("float64") ** 2
-    return float(times * (projections + attention).mean())
+    return float((forward + 3 * trained) * (projections + attention).mean())
 
 
-def _row(name: str, timing: Timing, peers: dict[str, Timing], seconds_at_peak: float) -> dict[str, Any]:
+def _row(name: str, timing: Timing, beside: dict[str, Timing], seconds_at_peak: float) -> dict[str, Any]:
     return {
         "name": name,
         "reviews": timing.units,
         "seconds": timing.seconds,
         "reviews_per_second": timing.rate,
-        "times_as_fast_as": {peer: timing.rate / theirs.rate for peer, theirs in peers.items()},
+        "times_as_fast_as": {peer: timing.rate / theirs.rate for peer, theirs in beside.items()},
         "share_of_peak": timing.rate * seconds_at_peak,
         "start_seconds": timing.start_seconds,
         "memory_gb": timing.memory_bytes / 1e9,

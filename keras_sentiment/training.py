@@ -129,6 +129,10 @@ def prepare_fit(
         )
     if config.patience:
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience))
+    for callback in callbacks:
+        # They may be called from another thread. Otherwise Keras reads the metrics after every step, and the
+        # training thread waits until the device is done instead of handing it the next one.
+        callback.async_safe = True
     weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
     run.begin()
     for part in cached:
@@ -204,17 +208,18 @@ class EpochRecord(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._begin = time.perf_counter()
-        self._seconds = 0.0
+        self._ends: list[float] = []
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._seconds = time.perf_counter() - self._begin
+        self._ends.append(time.perf_counter())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        seconds = max(self._ends) - self._begin  # without validation
         row = {
             **(logs or {}),
             "epoch": epoch + 1,
-            "seconds": self._seconds,
-            "reviews_per_second": self._reviews / self._seconds,
+            "seconds": seconds,
+            "reviews_per_second": self._reviews / seconds,
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
         }
         with self._path.open("a", newline="") as file:
@@ -242,7 +247,7 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if not self._bar.disable:
             self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()}, refresh=False)
-            self._bar.update()
+            self._bar.update(batch + 1 - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._bar.close()

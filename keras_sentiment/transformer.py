@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_sentiment.config import TransformerConfig
-from keras_sentiment.layers import DistinctAveragePooling, EncoderBlock, PositionEmbedding
+from keras_sentiment.layers import DistinctVotes, EncoderBlock, PositionEmbedding
 
 
 def build_transformer(
@@ -45,10 +45,11 @@ def build_transformer(
     if config.norm_first:
         x = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="final_norm")(x)
     if config.pooling == "distinct":
-        pooling = DistinctAveragePooling(dtype="float32", name="pooling")
+        votes = DistinctVotes(dtype="float32", name="votes")(token_ids, padding_mask)  # [batch, length]
+        pooling = keras.layers.Dot(axes=1, dtype="float32", name="pooling")
         # The embeddings themselves, a bag of words, tell most of a sentiment and memorise least.
-        bag = pooling(embedded, token_ids, padding_mask)  # [batch, hidden_dim]
-        x = pooling(x, token_ids, padding_mask)  # [batch, hidden_dim]
+        bag = pooling([votes, embedded])  # [batch, hidden_dim]
+        x = pooling([votes, x])  # [batch, hidden_dim]
         x = keras.layers.Dropout(config.head_dropout, dtype="float32", name="head_dropout")(x)
         x = keras.layers.Concatenate(dtype="float32", name="pooled")([x, bag])  # [batch, 2 * hidden_dim]
     else:

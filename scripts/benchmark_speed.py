@@ -12,12 +12,17 @@ import click
 from keras_sentiment.config import InputError
 from keras_sentiment.scripts.command_line import check_backend, quiet_option, run, say, version_option
 
-TASKS = ("train-transformer", "train-bert", "score")
+BESIDE_PEERS = ("train-transformer", "train-bert", "score")
+# This project alone, slowed down and then one step after another taken back.
+ALONE = ("steps-transformer", "steps-bert", "cache-frozen")
+TASKS = (*BESIDE_PEERS, *ALONE)
 
 
 @click.command()
 @click.argument("data_dir", type=click.Path())
-@click.option("--task", type=click.Choice(TASKS), multiple=True, help="One of them; by default all.")
+@click.option(
+    "--task", type=click.Choice(TASKS), multiple=True, help="Which of them; by default the first three."
+)
 @click.option(
     "--reviews", type=click.IntRange(min=64), default=512, show_default=True, help="How many BERT gets."
 )
@@ -42,7 +47,7 @@ def benchmark(
     if open_corpus(data_dir).tokenizer().sha256 != find_tokenizer("minilm").sha256:
         raise InputError(f"{data_dir}: it has another vocabulary; prepare it with --tokenizer minilm")
     results: dict[str, Any] = {"command": " ".join(sys.argv), **speed.machine(), "tasks": []}
-    for name in task or TASKS:
+    for name in task or BESIDE_PEERS:
         result = speed.compare(name, data_dir, reviews, rounds, (lambda _: None) if quiet else say)
         results["tasks"].append(result)
         if not as_json:

@@ -1,5 +1,6 @@
 """Batches: every review once, cut and padded as configured, composed anew each epoch."""
 
+import keras
 import numpy as np
 import pytest
 from tiny import TOKENIZER, make_split
@@ -94,13 +95,15 @@ def test_word_dropout_needs_a_seed():
         ReviewBatches(make_split([5]), TOKENIZER, INPUTS, 512, word_dropout=0.5)
 
 
-def test_few_shapes_and_a_budget_of_tokens():
+@pytest.mark.parametrize(("backend", "most"), [("torch", 16), ("jax", 4), ("tensorflow", 4)])
+def test_few_shapes_and_a_budget_of_tokens(backend, most, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     dataset = batches()
     shapes = [dataset[i][0]["token_ids"].shape for i in range(dataset.num_batches)]
     assert all(rows * length <= 512 for rows, length in shapes)
     assert {length for _, length in shapes} <= set(bucket_lengths(dataset.inputs))
     # One shape a bucket, and one for what is left over at the end.
-    assert len(set(shapes)) <= len(bucket_lengths(dataset.inputs)) + 1
+    assert len(set(shapes)) <= most + 1
 
 
 def test_like_lengths_pad_less_than_half_as_much():
@@ -112,7 +115,16 @@ def test_like_lengths_pad_less_than_half_as_much():
 
 
 def test_short_leftovers_are_not_padded_to_the_longest():
-    assert batches([4, 9])[0][0]["token_ids"].shape == (2, 32)
+    dataset = batches([4, 9])
+    enough = min(length for length in bucket_lengths(dataset.inputs) if length >= 9 + 2)
+    assert enough < 128
+    assert dataset[0][0]["token_ids"].shape == (2, enough)
+
+
+def test_torch_pads_by_less_than_eight():
+    dataset = batches([*range(1, 100)] * 20)
+    masks = [dataset[i][0]["padding_mask"] for i in range(dataset.num_batches)]
+    assert np.mean([(mask == 0).sum(axis=1).mean() < 8 for mask in masks]) > 0.9
 
 
 def test_pad_to_a_number_pads_all_rows_to_it():

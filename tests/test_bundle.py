@@ -277,6 +277,18 @@ def test_bundle_opens_wherever_it_is_moved(copy, tmp_path, monkeypatch, transfor
     assert str(transformer[1].path) not in (moved / "config.json").read_text()
 
 
+def test_a_small_transformer_labels_texts_without_tensorflow_and_keras_hub(transformer):
+    script = (
+        "import sys, keras_sentiment;"
+        f"found = keras_sentiment.load({str(transformer[1].path)!r}).predict(['a good film']);"
+        "assert len(found) == 1;"
+        "print(sorted({'keras_hub', 'tensorflow'} & sys.modules.keys()))"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    child = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert child.stdout.strip() == "[]", child.stderr
+
+
 def test_split_of_a_prepared_corpus(transformer, corpus):
     _, run = transformer
     for name in ("train", "validation", "test"):

@@ -22,7 +22,7 @@ LEVELS = (
     ("transformer", "bert"),
     ("bundle",),
     ("training", "evaluation", "classifier"),
-    ("pace", "contenders", "speed"),
+    ("pace", "contenders", "peers", "speed"),
 )
 ORDER = [module for level in LEVELS for module in level]
 

@@ -16,14 +16,11 @@ def test_useful_operations_of_a_block():
         projections = 4 * length * width * width + 2 * length * width * inner
         return 2 * (projections + 2 * length * length * width)
 
-    expected = 2 * 3 * (products(10, 128, 256) + products(30, 128, 256)) / 2
-    found = speed._useful_operations(np.array([10, 30]), "train-transformer")
-    assert found == pytest.approx(expected)
-    forward = speed._useful_operations(np.array([10, 30]), "score")
-    # Two of MiniLM's six blocks are frozen: they are only run forward.
-    assert speed._useful_operations(np.array([10, 30]), "train-bert") == pytest.approx(
-        forward * (2 + 4 * 3) / 6
-    )
+    lengths = np.array([10, 30])
+    forward = (products(10, 128, 256) + products(30, 128, 256)) / 2
+    assert speed._operations(lengths, 1, 0, 128, 256) == pytest.approx(forward)
+    # What trains is run once forward and twice backward, what is frozen only forward.
+    assert speed._operations(lengths, 2, 4, 128, 256) == pytest.approx((2 + 3 * 4) * forward)
 
 
 def test_ratios_are_to_peers():

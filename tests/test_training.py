@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import threading
 from typing import NamedTuple
 
 import keras
@@ -19,6 +20,7 @@ from keras_sentiment.evaluation import evaluate_logits
 from keras_sentiment.training import HISTORY_FIELDS, Fit, balanced_weights, compile_model
 from keras_sentiment.transformer import build_transformer
 
+BACKEND = keras.backend.backend()
 # One length of rows, so that jax and tensorflow compile few shapes.
 SHORT = RECIPE.replace(sequence_length=32)
 
@@ -72,6 +74,22 @@ def validate(trained, corpus):
     split = corpus.splits["validation"]
     logits = Classifier(run, run.load_model()).logits(split)
     return evaluate_logits(logits, split.labels, Decision(corpus.labels))
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="Keras calls all callbacks from one thread there")
+def test_training_thread_reads_no_metrics_while_it_trains(corpus, tmp_path, monkeypatch):
+    """Reading them is waiting for the device, which then has nothing to do until the next step comes."""
+    threads = []
+    original = training.EpochRecord.on_train_batch_end
+
+    def record(self, batch, logs=None):
+        threads.append(threading.current_thread())
+        original(self, batch, logs)
+
+    monkeypatch.setattr(training.EpochRecord, "on_train_batch_end", record)
+    trained = train(corpus, tmp_path / "run", epochs=1)
+    assert len(threads) == trained.fit.train.num_batches
+    assert threading.main_thread() not in threads
 
 
 @pytest.fixture(scope="module")

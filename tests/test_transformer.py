@@ -9,7 +9,7 @@ from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
 
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.config import InputError, TransformerConfig
-from keras_sentiment.layers import DistinctAveragePooling, EncoderBlock, PositionEmbedding
+from keras_sentiment.layers import DistinctVotes, EncoderBlock, PositionEmbedding
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.training import compile_model
 
@@ -54,16 +54,13 @@ def test_a_token_and_its_place_matter():
     assert np.abs(model.predict_on_batch(turned) - before).max() > 1e-6
 
 
-def test_pooling_gives_each_distinct_token_one_vote():
+def test_each_distinct_token_has_one_vote():
     token_ids = np.array([[7, 8, 7, 9, 7, 0], [5, 6, 0, 0, 0, 0]], "int32")
     mask = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 0, 0, 0, 0]], "int32")
-    states = np.random.default_rng(0).normal(size=(2, 6, 4)).astype("float32")
-    expected = [
-        (states[0, [0, 2, 4]].mean(axis=0) + states[0, 1] + states[0, 3]) / 3,
-        states[1, :2].mean(axis=0),
-    ]
-    found = keras.ops.convert_to_numpy(DistinctAveragePooling()(states, token_ids, mask))
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    votes = keras.ops.convert_to_numpy(DistinctVotes()(token_ids, mask))
+    third, ninth = 1 / 3, 1 / 9
+    expected = [[ninth, third, ninth, third, ninth, 0], [0.5, 0.5, 0, 0, 0, 0]]
+    np.testing.assert_allclose(votes, expected, atol=1e-6)
 
 
 def test_beside_the_encoder_stands_a_bag_of_words():
@@ -98,7 +95,7 @@ def test_four_reviews_can_be_memorised(config):
 
 
 @pytest.mark.parametrize(
-    "layer", [PositionEmbedding(40), DistinctAveragePooling(), EncoderBlock(2, 16, "relu", False, 0.1, 0.1)]
+    "layer", [PositionEmbedding(40), DistinctVotes(), EncoderBlock(2, 16, "relu", False, 0.1, 0.1)]
 )
 def test_layers_come_back_from_their_config(layer):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
