@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_sentiment.dropout import Dropout
+
 _PACKAGE = "keras_sentiment"
 
 
@@ -123,7 +125,7 @@ class EncoderBlock(keras.layers.Layer):
         norm = {"epsilon": self.layer_norm_epsilon, **shared}
         self.attention_norm = keras.layers.LayerNormalization(name="attention_norm", **norm)
         self.feedforward_norm = keras.layers.LayerNormalization(name="feedforward_norm", **norm)
-        self.dropout_layer = keras.layers.Dropout(self.dropout, name="dropout", **shared)
+        self.dropout_layer = Dropout(self.dropout, name="dropout", **shared)
         self.attention.build(input_shape, input_shape)
         self.intermediate.build(input_shape)
         self.output_dense.build((*input_shape[:-1], self.intermediate_dim))

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_sentiment.config import TransformerConfig
+from keras_sentiment.dropout import Dropout
 from keras_sentiment.layers import DistinctVotes, EncoderBlock, PositionEmbedding
 
 
@@ -27,7 +28,7 @@ def build_transformer(
     x = embedded
     if config.position_embedding:
         x = PositionEmbedding(sequence_length, name="position_embedding")(x)
-    x = keras.layers.Dropout(config.embedding_dropout, name="embedding_dropout")(x)
+    x = Dropout(config.embedding_dropout, name="embedding_dropout")(x)
     for i in range(config.num_layers):
         x = EncoderBlock(
             config.num_heads,

@@ -1,10 +1,14 @@
 """The figures made of the contenders' timings."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 from keras_sentiment import speed
 from keras_sentiment.pace import Timing
+from keras_sentiment.recipes import TRANSFORMER_RECIPES
+from keras_sentiment.scripts.benchmark_speed import TASKS
 
 pytestmark = pytest.mark.once
 
@@ -28,3 +32,23 @@ def test_ratios_are_to_peers():
     assert row["times_as_fast_as"] == {"loop": 5.0}
     assert row["reviews_per_second"] == 10
     assert row["share_of_peak"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+@pytest.mark.parametrize("task", TASKS)
+def test_contenders_of_a_task(task, bfloat16):
+    entries = speed._Field("data", 64, 1, bfloat16, np.array([10, 30])).entries(task)
+    assert 1 <= sum(entry.peer for entry in entries) < len(entries)
+    assert len({entry.contender.name for entry in entries}) == len(entries)
+    told = [entry for entry in entries if "bfloat16" in entry.contender.name]
+    assert bool(told) == (bfloat16 and (task.startswith("train") or task.startswith("steps")))
+    for entry in entries:
+        assert pickle.loads(pickle.dumps(entry.contender)) == entry.contender  # they go to another process
+
+
+def test_steps_end_with_the_recipe_that_is_the_default():
+    entries = speed._Field("data", 64, 1, False, np.array([10, 30])).entries("steps-transformer")
+    recipes = [entry.contender.arguments[-1] for entry in entries]
+    assert recipes[0].inputs.pad_to == 512
+    assert recipes[0].model.attention_dropout > 0
+    assert recipes[-1] == TRANSFORMER_RECIPES["default"]

@@ -1,0 +1,77 @@
+"""Dropout: the rate is met everywhere, what stays is scaled up, and inference is left alone."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sentiment.dropout import Dropout
+
+SHAPE = (50, 40, 7)  # 14,000 elements: four share a random number, and rows end within one
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(5)
+
+
+def dropped(layer, shape=SHAPE):
+    return keras.ops.convert_to_numpy(layer(np.ones(shape, "float32"), training=True))
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_rate_is_met_at_every_place_of_a_random_number(rate):
+    found = dropped(Dropout(rate))
+    np.testing.assert_allclose(found[found != 0], 1 / (1 - rate), rtol=1e-5)
+    shares = (found.reshape(-1, 4) == 0).mean(axis=0)
+    # Five standard errors of a share of 3,500 elements.
+    np.testing.assert_allclose(shares, rate, atol=5 * (rate * (1 - rate) / 3500) ** 0.5)
+
+
+def test_places_are_drawn_apart():
+    """As often dropped together as chance has it."""
+    zeros = dropped(Dropout(0.5), (4000, 8)) == 0
+    np.testing.assert_allclose(np.corrcoef(zeros, rowvar=False), np.eye(8), atol=0.08)
+
+
+def test_each_call_draws_anew_and_a_seed_repeats_it():
+    layer = Dropout(0.5)
+    first, second = dropped(layer), dropped(layer)
+    assert (first != second).mean() > 0.4
+    if keras.backend.backend() == "torch":  # others keep their state in the layer
+        keras.utils.set_random_seed(5)
+        np.testing.assert_array_equal(dropped(layer), first)
+
+
+@pytest.mark.parametrize(("rate", "training"), [(0.5, False), (0.0, True)])
+def test_inference_and_a_rate_of_nothing_change_nothing(rate, training):
+    ones = np.ones((3, 5), "float32")
+    np.testing.assert_array_equal(Dropout(rate)(ones, training=training), ones)
+
+
+def test_noise_shape_and_seed_are_kept():
+    found = dropped(Dropout(0.5, noise_shape=(None, 1, None)))
+    np.testing.assert_array_equal(found, np.broadcast_to(found[:, :1], found.shape))
+    np.testing.assert_array_equal(dropped(Dropout(0.5, seed=3)), dropped(Dropout(0.5, seed=3)))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="gradients are asked of torch here")
+def test_what_is_dropped_has_no_gradient():
+    import torch
+
+    inputs = torch.ones(SHAPE, requires_grad=True)
+    outputs = Dropout(0.3)(inputs, training=True)
+    outputs.sum().backward()
+    np.testing.assert_array_equal(inputs.grad.numpy(), outputs.detach().numpy())
+
+
+def test_half_precision_stays_half():
+    outputs = Dropout(0.5, dtype="mixed_bfloat16")(np.ones((3, 3), "float32"), training=True)
+    assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
+    assert tuple(outputs.shape) == (3, 3)
+
+
+def test_comes_back_from_its_config():
+    layer = Dropout(0.25, name="some")
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert type(copy) is Dropout
+    assert copy.get_config() == layer.get_config()
