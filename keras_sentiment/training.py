@@ -19,6 +19,7 @@ from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run, new_run
 from keras_sentiment.config import BertConfig, InputError, TrainingConfig
 from keras_sentiment.corpus import Corpus, Split
+from keras_sentiment.optimizer import adamw
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.recipes import Recipe
 
@@ -147,9 +148,7 @@ def compile_model(model: keras.Model, config: TrainingConfig, steps: int, precis
         steps: int, of the whole training, over which the learning rate rises and falls.
         precision: its dtype policy; `mixed_float16` scales the loss.
     """
-    optimizer: keras.optimizers.Optimizer = keras.optimizers.AdamW(
-        _learning_rate(config, steps), weight_decay=config.weight_decay, epsilon=config.epsilon
-    )
+    optimizer = adamw(_learning_rate(config, steps), config.weight_decay, config.epsilon)
     if not config.decay_all:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if precision == "mixed_float16":

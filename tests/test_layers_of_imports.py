@@ -18,7 +18,7 @@ LEVELS = (
     ("cleaning", "reviews", "folders", "tables", "archive", "sources", "splits", "staging", "fingerprint"),
     ("tokenizer", "text_graph", "decision"),
     ("corpus", "preparation", "batches"),
-    ("dropout", "layers", "precision", "activations"),
+    ("dropout", "layers", "optimizer", "precision", "activations"),
     ("transformer", "bert"),
     ("bundle",),
     ("training", "evaluation", "classifier"),
