@@ -6,6 +6,8 @@ import pytest
 
 from keras_sentiment.optimizer import adamw
 
+pytestmark = pytest.mark.once
+
 SCHEDULE = keras.optimizers.schedules.CosineDecay(1e-3, 30, warmup_target=1e-2, warmup_steps=5)
 
 
