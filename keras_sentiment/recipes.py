@@ -68,7 +68,7 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
     "default": Recipe(
         TransformerConfig(),
         InputConfig(),
-        TrainingConfig(epochs=1, batch_tokens=32 * 512, learning_rate=2e-3, word_dropout=0.2),
+        TrainingConfig(epochs=1, batch_tokens=4096, word_dropout=0.2),
     ),
     "seed": Recipe(
         TransformerConfig(

@@ -148,7 +148,7 @@ class _Field:
             cached = _BERT.replace(cache_frozen=True)
             last = self._trained("frozen blocks cached", cached, self._bert_work(frozen=0))
         plain = fast.replace(precision="float32")
-        padded = plain.replace(pad_to=SEQUENCE_LENGTH)
+        padded = plain.replace(pad_to=SEQUENCE_LENGTH, batch_tokens=peers.BATCH_SIZE * SEQUENCE_LENGTH)
         steps = [
             (f"padded to {SEQUENCE_LENGTH}, dropout {where}", padded.replace(**{rate: 0.1})),
             ("no dropout there: attention in one kernel", padded),
