@@ -13,12 +13,9 @@ def adamw(learning_rate: Any, weight_decay: float, epsilon: float) -> keras.opti
     Args:
         learning_rate: float > 0, or a schedule.
     """
-    if keras.backend.backend() == "torch":
-        import torch
-
-        if not torch.cuda.is_available():
-            return FusedAdamW(learning_rate, weight_decay=weight_decay, epsilon=epsilon)
-    return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay, epsilon=epsilon)
+    torch_on_cpu = keras.backend.backend() == "torch" and keras.ops.zeros(1).device.type == "cpu"
+    kind = FusedAdamW if torch_on_cpu else keras.optimizers.AdamW
+    return kind(learning_rate, weight_decay=weight_decay, epsilon=epsilon)
 
 
 @keras.saving.register_keras_serializable("keras_sentiment")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
 import platform
 from collections.abc import Callable
@@ -15,7 +14,6 @@ import numpy as np
 
 from keras_sentiment import contenders, peers
 from keras_sentiment.bundle import package_versions
-from keras_sentiment.config import BACKENDS
 from keras_sentiment.contenders import DEEP_BLOCKS, MINILM, SEQUENCE_LENGTH, reviews_of
 from keras_sentiment.pace import Contender, Timing, take_turns
 from keras_sentiment.precision import cpu_multiplies_bfloat16
@@ -48,7 +46,12 @@ class Entry:
 
 
 def compare(
-    task: str, data_dir: str, reviews: int, rounds: int, say: Callable[[str], None]
+    task: str,
+    data_dir: str,
+    reviews: int,
+    rounds: int,
+    backends: tuple[str, ...],
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Returns the figures of a task: for each contender its speed, ratios, share of the peak, memory.
 
@@ -56,6 +59,7 @@ def compare(
         task: `train-transformer`, `train-bert` or `score`, beside peers; or this project alone:
             `steps-transformer`, `steps-bert` or `cache-frozen`.
         reviews: int, how many BERT gets.
+        backends: of Keras, on which this project takes part beside peers.
         say: is told how it goes on.
     """
     # Where the CPU does not multiply it in hardware, nobody would use it.
@@ -63,7 +67,7 @@ def compare(
     if task.endswith("transformer"):
         reviews *= _TRANSFORMER_FACTOR
     _, split = reviews_of(data_dir, reviews)
-    entries = _Field(data_dir, reviews, rounds, bfloat16, split.lengths).entries(task)
+    entries = _Field(data_dir, reviews, rounds, backends, bfloat16, split.lengths).entries(task)
     peaks = [
         _contender(f"matrix product, {dtype}", contenders.matrix_product, dtype, _PEAK_STEPS)
         for dtype in ("float32", *(["bfloat16"] if bfloat16 else []))
@@ -93,6 +97,7 @@ class _Field:
     data_dir: str
     reviews: int
     rounds: int
+    backends: tuple[str, ...]
     bfloat16: bool
     lengths: np.ndarray
 
@@ -174,12 +179,11 @@ class _Field:
         return Entry(contender, operations)
 
     def _ours(self, work: Callable[..., None], operations: float, last: Any) -> list[Entry]:
-        """This project on each backend that is installed."""
+        """This project on each backend."""
         arguments = self.data_dir, self.reviews, last
         return [
             Entry(_contender(f"keras_sentiment, {name}", work, *arguments, backend=name), operations)
-            for name in BACKENDS
-            if importlib.util.find_spec(name)
+            for name in self.backends
         ]
 
     def _read(self, left_out: float = 0.0) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import InputError
+from keras_sentiment.config import BACKENDS, InputError
 from keras_sentiment.scripts.command_line import check_backend, quiet_option, run, say, version_option
 
 BESIDE_PEERS = ("train-transformer", "train-bert", "score")
@@ -24,6 +24,12 @@ TASKS = (*BESIDE_PEERS, *ALONE)
     "--task", type=click.Choice(TASKS), multiple=True, help="Which of them; by default the first three."
 )
 @click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    multiple=True,
+    help="Which of Keras's to time; by default all that are installed.",
+)
+@click.option(
     "--reviews", type=click.IntRange(min=64), default=512, show_default=True, help="How many BERT gets."
 )
 @click.option(
@@ -33,13 +39,21 @@ TASKS = (*BESIDE_PEERS, *ALONE)
 @quiet_option
 @version_option
 def benchmark(
-    data_dir: str, task: tuple[str, ...], reviews: int, rounds: int, as_json: bool, quiet: bool
+    data_dir: str,
+    task: tuple[str, ...],
+    backend: tuple[str, ...],
+    reviews: int,
+    rounds: int,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Time this project beside its peers, on reviews of DATA_DIR, in turns."""
     check_backend()
     for name in ("accelerate", "transformers"):
-        if importlib.util.find_spec(name) is None:
+        if not installed(name):
             raise InputError(f'{name} is not installed: pip install "keras-sentiment[benchmark]"')
+    if missing := [name for name in backend if not installed(name)]:
+        raise InputError(f"{missing[0]} is not installed: pip install {missing[0]}")
     from keras_sentiment import speed
     from keras_sentiment.corpus import open_corpus
     from keras_sentiment.tokenizer import find_tokenizer
@@ -48,12 +62,17 @@ def benchmark(
         raise InputError(f"{data_dir}: it has another vocabulary; prepare it with --tokenizer minilm")
     results: dict[str, Any] = {"command": " ".join(sys.argv), **speed.machine(), "tasks": []}
     for name in task or BESIDE_PEERS:
-        result = speed.compare(name, data_dir, reviews, rounds, (lambda _: None) if quiet else say)
+        backends = backend or tuple(filter(installed, BACKENDS))
+        result = speed.compare(name, data_dir, reviews, rounds, backends, (lambda _: None) if quiet else say)
         results["tasks"].append(result)
         if not as_json:
             click.echo(table(result) + "\n")
     if as_json:
         click.echo(json.dumps(results))
+
+
+def installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def table(result: dict[str, Any]) -> str:

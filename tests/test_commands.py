@@ -27,7 +27,7 @@ OPTIONS = {
     "prepare": ["--tokenizer", "--text-column", "--label-column", "--group-column", "--seed", *SHARED],
     "train-transformer": TRAINING,
     "train-bert": [*TRAINING, "--preset", "--trainable-blocks", "--cache-frozen", "--cache-dir"],
-    "benchmark": ["--task", "--reviews", "--rounds", "--json", "--quiet", "--version"],
+    "benchmark": ["--task", "--backend", "--reviews", "--rounds", "--json", "--quiet", "--version"],
     "evaluate": ["--split", "--json", "--text-column", "--label-column", "--quiet", "--version"],
     "predict": ["--version"],
     "demo": SHARED,
@@ -206,12 +206,14 @@ def test_benchmark_wants_the_vocabulary_of_its_weights(run, path, tmp_path):
     mistake(run("benchmark", tmp_path / "none"), tmp_path / "none", "prepare")
 
 
-def test_benchmark_wants_its_peers(run, path, monkeypatch):
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [("accelerate", 'pip install "keras-sentiment[benchmark]"'), ("jax", "pip install jax")],
+)
+def test_benchmark_wants_what_it_times(run, path, monkeypatch, missing, expected):
     find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "accelerate" else find(name)
-    )
-    mistake(run("benchmark", path / "data"), 'pip install "keras-sentiment[benchmark]"')
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else find(name))
+    mistake(run("benchmark", path / "data", "--backend", "jax"), expected)
 
 
 def test_bundle_of_a_later_version(run, path, tmp_path):

@@ -37,7 +37,7 @@ def test_ratios_are_to_peers():
 @pytest.mark.parametrize("bfloat16", [False, True])
 @pytest.mark.parametrize("task", TASKS)
 def test_contenders_of_a_task(task, bfloat16):
-    entries = speed._Field("data", 64, 1, bfloat16, np.array([10, 30])).entries(task)
+    entries = speed._Field("data", 64, 1, ("torch", "jax"), bfloat16, np.array([10, 30])).entries(task)
     assert 1 <= sum(entry.peer for entry in entries) < len(entries)
     assert len({entry.contender.name for entry in entries}) == len(entries)
     told = [entry for entry in entries if "bfloat16" in entry.contender.name]
@@ -47,7 +47,7 @@ def test_contenders_of_a_task(task, bfloat16):
 
 
 def test_steps_end_with_the_recipe_that_is_the_default():
-    entries = speed._Field("data", 64, 1, False, np.array([10, 30])).entries("steps-transformer")
+    entries = speed._Field("data", 64, 1, ("torch",), False, np.array([10, 30])).entries("steps-transformer")
     recipes = [entry.contender.arguments[-1] for entry in entries]
     assert recipes[0].inputs.pad_to == 512
     assert recipes[0].model.attention_dropout > 0
