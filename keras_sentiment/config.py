@@ -13,7 +13,7 @@ BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECIPES = ("default", "seed")
 DEFAULT_SEED = 1337
-SCORING_BATCH_TOKENS = 8192  # of a batch in evaluation and prediction, padding included
+SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding included
 
 
 class InputError(ValueError):

@@ -17,7 +17,7 @@ class Dropout(keras.layers.Dropout):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Maps a float tensor to its shape."""
-        plain = not training or self.rate == 0 or self.noise_shape is not None or self.seed is not None
+        plain = not training or self.rate in (0, 1) or self.noise_shape is not None or self.seed is not None
         if plain or keras.backend.backend() != "torch" or inputs.device.type != "cpu":
             return super().call(inputs, training=training)
         return _torch_dropout(inputs, self.rate)

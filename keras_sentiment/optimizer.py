@@ -1,4 +1,4 @@
-"""AdamW, in one pass over each variable where torch computes on a CPU."""
+"""AdamW, fast where torch computes on a CPU."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class FusedAdamW(keras.optimizers.AdamW):
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Updates a variable and its moments; Keras has applied the weight decay."""
+        """Updates a variable and its moments in one pass; Keras has applied the weight decay."""
+        if self.amsgrad:
+            return super().update_step(gradient, variable, learning_rate)
         import torch
         from torch.optim.adamw import adamw as fused_adamw
 
@@ -50,3 +52,4 @@ class FusedAdamW(keras.optimizers.AdamW):
             eps=epsilon,
             maximize=False,
         )
+        return None

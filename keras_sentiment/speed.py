@@ -152,12 +152,13 @@ class _Field:
             fast, where, rate, operations = _BERT, "in the blocks that train", "dropout", self._bert_work()
             cached = _BERT.replace(cache_frozen=True)
             last = self._trained("frozen blocks cached", cached, self._bert_work(frozen=0))
-        plain = fast.replace(precision="float32")
-        padded = plain.replace(pad_to=SEQUENCE_LENGTH, batch_tokens=peers.BATCH_SIZE * SEQUENCE_LENGTH)
+        alike = fast.replace(precision="float32", batch_tokens=peers.BATCH_SIZE * SEQUENCE_LENGTH)
+        padded = alike.replace(pad_to=SEQUENCE_LENGTH)
         steps = [
             (f"padded to {SEQUENCE_LENGTH}, dropout {where}", padded.replace(**{rate: 0.1})),
             ("no dropout there: attention in one kernel", padded),
-            ("batches of like lengths", plain),
+            ("batches of like lengths", alike),
+            (f"{fast.training.batch_tokens:,} tokens a batch", fast.replace(precision="float32")),
             *([("bfloat16", fast)] if self.bfloat16 else []),
         ]
         first, *others = [self._trained(name, recipe, operations) for name, recipe in steps]

@@ -131,8 +131,8 @@ def prepare_fit(
     if config.patience:
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience))
     for callback in callbacks:
-        # They may be called from another thread. Otherwise Keras reads the metrics after every step, and the
-        # training thread waits until the device is done instead of handing it the next one.
+        # They may be called from another thread. Otherwise the training thread reads the metrics after every
+        # step, and so waits until the device is done instead of handing it the next one.
         callback.async_safe = True
     weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
     run.begin()
@@ -244,9 +244,10 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if not self._bar.disable:
-            self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()}, refresh=False)
-            self._bar.update(batch + 1 - self._bar.n)
+        with self._bar.get_lock():  # Keras calls from several threads, and not in order
+            if not self._bar.disable and batch >= self._bar.n:
+                self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()}, refresh=False)
+                self._bar.update(batch + 1 - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._bar.close()

@@ -27,7 +27,7 @@ TASKS = (*BESIDE_PEERS, *ALONE)
     "--backend",
     type=click.Choice(BACKENDS),
     multiple=True,
-    help="Which of Keras's to time; by default all that are installed.",
+    help="Which of Keras's to time beside peers; by default all that are installed.",
 )
 @click.option(
     "--reviews", type=click.IntRange(min=64), default=512, show_default=True, help="How many BERT gets."
@@ -49,8 +49,9 @@ def benchmark(
 ) -> None:
     """Time this project beside its peers, on reviews of DATA_DIR, in turns."""
     check_backend()
+    tasks = task or BESIDE_PEERS
     for name in ("accelerate", "transformers"):
-        if not installed(name):
+        if not installed(name) and not set(tasks).isdisjoint(BESIDE_PEERS):
             raise InputError(f'{name} is not installed: pip install "keras-sentiment[benchmark]"')
     if missing := [name for name in backend if not installed(name)]:
         raise InputError(f"{missing[0]} is not installed: pip install {missing[0]}")
@@ -61,7 +62,7 @@ def benchmark(
     if open_corpus(data_dir).tokenizer().sha256 != find_tokenizer("minilm").sha256:
         raise InputError(f"{data_dir}: it has another vocabulary; prepare it with --tokenizer minilm")
     results: dict[str, Any] = {"command": " ".join(sys.argv), **speed.machine(), "tasks": []}
-    for name in task or BESIDE_PEERS:
+    for name in tasks:
         backends = backend or tuple(filter(installed, BACKENDS))
         result = speed.compare(name, data_dir, reviews, rounds, backends, (lambda _: None) if quiet else say)
         results["tasks"].append(result)

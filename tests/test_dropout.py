@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_sentiment import dropout
 from keras_sentiment.dropout import Dropout
 
 SHAPE = (50, 40, 7)  # 14,000 elements: four share a random number, and rows end within one
@@ -62,6 +63,19 @@ def test_what_is_dropped_has_no_gradient():
     outputs = Dropout(0.3)(inputs, training=True)
     outputs.sum().backward()
     np.testing.assert_array_equal(inputs.grad.numpy(), outputs.detach().numpy())
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="others take Keras's own")
+def test_torch_on_a_cpu_takes_the_fast_way_where_it_may(monkeypatch):
+    taken = []
+    monkeypatch.setattr(dropout, "_torch_dropout", lambda inputs, rate: taken.append(rate) or inputs)
+    ones = np.ones((3, 5), "float32")
+    Dropout(0.25)(ones, training=True)
+    assert taken == [0.25]
+    for layer in (Dropout(0.0), Dropout(1.0), Dropout(0.5, seed=3), Dropout(0.5, noise_shape=(None, 1))):
+        layer(ones, training=True)
+    Dropout(0.5)(ones, training=False)
+    assert taken == [0.25]
 
 
 def test_half_precision_stays_half():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sentiment.optimizer import adamw
+from keras_sentiment.optimizer import FusedAdamW, adamw
 
 pytestmark = pytest.mark.once
 
@@ -36,8 +36,16 @@ def test_steps_are_those_of_keras(learning_rate, scale_loss):
         np.testing.assert_allclose(ours, theirs, atol=2e-6)
 
 
+def test_amsgrad_is_keras_s():
+    options = {"weight_decay": 0.1, "amsgrad": True}
+    found, expected = trained(FusedAdamW(1e-2, **options)), trained(keras.optimizers.AdamW(1e-2, **options))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-6)
+
+
 def test_comes_back_from_its_config():
     optimizer = adamw(1e-3, 0.01, 1e-7)
+    assert type(optimizer) is FusedAdamW
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert type(copy) is type(optimizer)
     assert copy.get_config() == optimizer.get_config()
