@@ -44,7 +44,8 @@ def read_archive(path: Path) -> Iterator[Review]:
         with _decompressed(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
             for member in archive:
                 review = _review(archive, member, path.name)
-                # A stream keeps every header it has seen, 100,000 of them in aclImdb.
+                # A stream keeps every header it has seen, 100,000 of them in aclImdb, in a list that
+                # typeshed does not declare.
                 archive.members = []  # type: ignore[attr-defined]
                 if review is not None:
                     found = True

@@ -62,8 +62,8 @@ def benchmark(
     if open_corpus(data_dir).tokenizer().sha256 != find_tokenizer("minilm").sha256:
         raise InputError(f"{data_dir}: it has another vocabulary; prepare it with --tokenizer minilm")
     results: dict[str, Any] = {"command": " ".join(sys.argv), **speed.machine(), "tasks": []}
+    backends = backend or tuple(filter(installed, BACKENDS))
     for name in tasks:
-        backends = backend or tuple(filter(installed, BACKENDS))
         result = speed.compare(name, data_dir, reviews, rounds, backends, (lambda _: None) if quiet else say)
         results["tasks"].append(result)
         if not as_json:

