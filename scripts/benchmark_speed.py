@@ -53,8 +53,8 @@ def benchmark(
     for name in ("accelerate", "transformers"):
         if not installed(name) and not set(tasks).isdisjoint(BESIDE_PEERS):
             raise InputError(f'{name} is not installed: pip install "keras-sentiment[benchmark]"')
-    if missing := [name for name in backend if not installed(name)]:
-        raise InputError(f"{missing[0]} is not installed: pip install {missing[0]}")
+    for name in backend:
+        check_backend(name)
     from keras_sentiment import speed
     from keras_sentiment.corpus import open_corpus
     from keras_sentiment.tokenizer import find_tokenizer

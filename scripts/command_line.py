@@ -105,13 +105,16 @@ def run(command: click.Command) -> None:
         sys.exit(130)
 
 
-def check_backend() -> None:
-    """Refuses a KERAS_BACKEND that does not exist or is not installed, before Keras is imported.
+def check_backend(backend: str | None = None) -> None:
+    """Refuses a backend that does not exist or is not installed, before Keras is imported.
+
+    Args:
+        backend: its name; `KERAS_BACKEND` says it otherwise.
 
     Raises:
         InputError: with the fix.
     """
-    backend = os.environ["KERAS_BACKEND"]
+    backend = backend or os.environ["KERAS_BACKEND"]
     if backend not in BACKENDS:
         raise InputError(
             f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}. Received: KERAS_BACKEND={backend}"

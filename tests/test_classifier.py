@@ -104,9 +104,9 @@ def test_numbers_of_rows_are_few(model, monkeypatch):
         lambda inputs: shapes.append(len(inputs["token_ids"])) or predict(inputs),
     )
     (alone,) = model.predict(["good"])
-    for count in (3, 5, 7, 300):
+    for count in (3, 5, 7, 100):
         assert len(model.predict(["good"] * count)) == count
-    assert shapes == [1, 4, 8, 8, 256, 64]
+    assert shapes == [1, 4, 8, 8, 128]
     for result in model.predict(["good"] * 3):
         assert result["probability"] == pytest.approx(alone["probability"], abs=1e-5)
 
