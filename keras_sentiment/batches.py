@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -10,16 +10,8 @@ import numpy as np
 
 from keras_sentiment.config import InputConfig
 from keras_sentiment.corpus import Split
+from keras_sentiment.rows import Plan, bucket_lengths, compose, padded_rows, row_lengths
 from keras_sentiment.tokenizer import Tokenizer
-
-# The lengths that batches are padded to: each costs jax and tensorflow a compilation, so they are few.
-BUCKET_LENGTHS = (32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448)
-# torch compiles nothing on a CPU or with CUDA: with lengths so close, 1% of the sample's positions are
-# padding instead of 7%.
-TORCH_BUCKET_STEP = 8
-
-# A position of a plan: the rows of the split that make up a batch, and the length they're padded to.
-Plan = list[tuple[np.ndarray, int]]
 
 
 class ReviewBatches(keras.utils.PyDataset):
@@ -61,9 +53,9 @@ class ReviewBatches(keras.utils.PyDataset):
         # As many in every epoch, so that the number of batches never changes.
         self._kept = split.lengths - np.floor(word_dropout * split.lengths).astype("int64")
         # int64[reviews], tokens of each row, specials counted.
-        self.lengths = np.minimum(self._kept + 2, inputs.sequence_length)
-        self._bucket_lengths = bucket_lengths(inputs)
-        self._buckets = np.searchsorted(self._bucket_lengths, self.lengths)
+        self.lengths = row_lengths(self._kept, inputs)
+        # torch compiles nothing on a CPU or with CUDA.
+        self._buckets = bucket_lengths(inputs, few=keras.backend.backend() != "torch")
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
@@ -91,64 +83,21 @@ class ReviewBatches(keras.utils.PyDataset):
 
     def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """Returns what the model takes for some reviews, padded to a length."""
-        token_ids = np.full((len(rows), length), self.tokenizer.pad_id, "int32")
-        padding_mask = np.zeros((len(rows), length), "int32")
-        # A review is in one batch of an epoch: the first one tells the batches apart.
-        rng = np.random.default_rng([self.seed, self._epoch, rows[0]]) if self.word_dropout else None
-        for line, row in enumerate(rows):
-            ids = self.split.ids_of(row)
-            if rng is not None:
-                ids = ids[np.sort(rng.choice(len(ids), self._kept[row], replace=False))]
-            kept = self._cut(ids)
-            end = len(kept) + 1
-            token_ids[line, 0] = self.tokenizer.cls_id
-            token_ids[line, 1:end] = kept
-            token_ids[line, end] = self.tokenizer.sep_id
-            padding_mask[line, : end + 1] = 1
-        return {"token_ids": token_ids, "padding_mask": padding_mask}
-
-    def _cut(self, ids: np.ndarray) -> np.ndarray:
-        room = self.inputs.sequence_length - 2
-        if len(ids) <= room:
-            return ids
-        head = room * 128 // 510 if self.inputs.long == "head_tail" else room
-        return np.concatenate([ids[:head], ids[len(ids) - (room - head) :]])
+        texts = [self.split.ids_of(row) for row in rows]
+        if self.word_dropout:
+            # A review is in one batch of an epoch: the first one tells the batches apart.
+            rng = np.random.default_rng([self.seed, self._epoch, rows[0]])
+            for line, row in enumerate(rows):
+                kept = rng.choice(len(texts[line]), self._kept[row], replace=False)
+                texts[line] = texts[line][np.sort(kept)]
+        return padded_rows(texts, length, self.tokenizer, self.inputs)
 
     def _composed(self, epoch: int) -> Plan:
-        """Full batches from each bucket, shortest first; what is left over moves up a bucket.
-
-        So every review is in one batch, the number of batches is the same in every epoch, and all but
-        the last batch have one of a few shapes.
-        """
         rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
-        plan: Plan = []
-        left = np.empty(0, "int64")
-        for bucket, length in enumerate(self._bucket_lengths):
-            members = np.flatnonzero(self._buckets == bucket)
-            if rng is None:
-                members = members[np.argsort(self.lengths[members], kind="stable")]
-            else:
-                members = rng.permutation(members)
-            members = np.concatenate([left, members])
-            size = max(1, self.batch_tokens // length)
-            full = len(members) - len(members) % size
-            plan += [(batch, length) for batch in members[:full].reshape(-1, size)]
-            left = members[full:]
-        if len(left):
-            plan.append((left, self._bucket_lengths[self._buckets[left].max()]))
+        plan = compose(self.lengths, self._buckets, self.batch_tokens, rng)
         if rng is not None:
             plan = _differing_first([plan[i] for i in rng.permutation(len(plan))])
         return plan
-
-
-def bucket_lengths(inputs: InputConfig) -> Sequence[int]:
-    """Returns the lengths that rows are padded to, ascending."""
-    if inputs.pad_to != "longest":
-        return (inputs.pad_to,)
-    limit = inputs.sequence_length
-    if keras.backend.backend() == "torch":
-        return (*range(TORCH_BUCKET_STEP, limit, TORCH_BUCKET_STEP), limit)
-    return (*(length for length in BUCKET_LENGTHS if length < limit), limit)
 
 
 def _differing_first(plan: Plan) -> Plan:

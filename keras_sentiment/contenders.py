@@ -112,7 +112,7 @@ def score_ours(pace: Pace, data_dir: str, count: int, passes: int) -> None:
         run.begin()
         corpus.tokenizer().save(run.path / "tokenizer")
         model = build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels))
-        classifier = Classifier(run, with_precision(model, resolve_precision("auto")))
+        classifier = Classifier.of_bundle(run, with_precision(model, resolve_precision("auto")))
         texts = list(split.texts())
         classifier.predict(texts)  # jax and tensorflow compile
         pace.ready(passes)

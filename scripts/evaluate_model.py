@@ -47,7 +47,7 @@ def evaluate(
     from keras_sentiment.classifier import Classifier
     from keras_sentiment.evaluation import evaluate_logits
 
-    logits = Classifier(bundle, bundle.load_model()).logits(reviews, quiet)
+    logits = Classifier.of_bundle(bundle, bundle.load_model()).logits(reviews, quiet)
     metrics = {"split": name, **evaluate_logits(logits, reviews.labels, bundle.decision)}
     click.echo(json.dumps(metrics) if as_json else report(metrics))
     bundle.record_metrics(name, reviews.fingerprint, metrics)

@@ -393,7 +393,7 @@ def test_other_backends_give_the_same_logits(transformer, bert):
     }
     expected = []
     for path in paths:
-        model = Classifier(open_bundle(path), open_bundle(path).load_model())
+        model = Classifier.of_bundle(open_bundle(path), open_bundle(path).load_model())
         expected.append(model.logits(Split.from_texts(TEXTS, TOKENIZER)))
     assert np.abs(expected[0] - expected[0][0]).max() > 1e-2
     for backend, process in started.items():

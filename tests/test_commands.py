@@ -208,7 +208,10 @@ def test_benchmark_wants_the_vocabulary_of_its_weights(run, path, tmp_path):
 
 @pytest.mark.parametrize(
     ("missing", "expected"),
-    [("accelerate", 'pip install "keras-sentiment[benchmark]"'), ("jax", 'pip install "keras-sentiment[jax]"')],
+    [
+        ("accelerate", 'pip install "keras-sentiment[benchmark]"'),
+        ("jax", 'pip install "keras-sentiment[jax]"'),
+    ],
 )
 def test_benchmark_wants_what_it_times(run, path, monkeypatch, missing, expected):
     find = importlib.util.find_spec

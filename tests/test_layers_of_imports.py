@@ -17,17 +17,28 @@ LEVELS = (
     ("config", "recipes"),
     ("cleaning", "reviews", "folders", "tables", "archive", "sources", "splits", "staging", "fingerprint"),
     ("tokenizer", "text_graph", "decision"),
-    ("corpus", "preparation", "batches"),
+    ("corpus", "preparation", "rows", "batches"),
     ("dropout", "layers", "optimizer", "precision", "activations"),
     ("transformer", "bert"),
-    ("bundle",),
-    ("training", "evaluation", "classifier"),
+    ("bundle", "artifact"),
+    ("engines", "training", "evaluation", "classifier"),
+    ("onnx_graph", "saved_model", "parity", "export"),
     ("pace", "contenders", "peers", "speed"),
 )
 ORDER = [module for level in LEVELS for module in level]
 
 # Importing these needs no Keras and no backend.
-LIGHT = [*LEVELS[0], *LEVELS[1], *LEVELS[2], "corpus", "preparation"]
+LIGHT = [
+    *LEVELS[0],
+    *LEVELS[1],
+    *LEVELS[2],
+    "corpus",
+    "preparation",
+    "rows",
+    "artifact",
+    "engines",
+    "classifier",
+]
 HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
 
 SOURCES = {path.stem: path.read_text("utf-8") for path in sorted(LIBRARY.glob("*.py"))}

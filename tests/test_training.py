@@ -72,7 +72,7 @@ def validate(trained, corpus):
     """The figures of the saved model on the validation split."""
     run = open_bundle(trained.run.path)
     split = corpus.splits["validation"]
-    logits = Classifier(run, run.load_model()).logits(split)
+    logits = Classifier.of_bundle(run, run.load_model()).logits(split)
     return evaluate_logits(logits, split.labels, Decision(corpus.labels))
 
 

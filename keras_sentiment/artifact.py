@@ -1,0 +1,161 @@
+"""A serving folder on disk: one format of a model with all that turns a text into a label.
+
+artifact.json    the manifest: what a text goes through, how equal the graph is, the hash of every file
+tokenizer/       vocab.txt, tokenizer.json
+README.md        how to serve it
+model.onnx, model.xml and model.bin, model.pt2, or the numbered version folder of a SavedModel
+
+Read with the standard library and numpy only: a server needs no Keras.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_sentiment.cleaning import CLEANING_VERSION
+from keras_sentiment.config import InputConfig, InputError
+from keras_sentiment.decision import Decision
+from keras_sentiment.tokenizer import Tokenizer
+
+FORMAT_VERSION = 1
+MANIFEST_FILE = "artifact.json"
+CARD_FILE = "README.md"
+TOKENIZER_FOLDER = "tokenizer"
+MOST_FILES = 100
+
+# What each format's graph is called.
+GRAPHS = {
+    "onnx": "model.onnx",
+    "onnx_int8": "model.onnx",
+    "openvino": "model.xml",
+    "torch": "model.pt2",
+    "tf_saved_model": "1",
+}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An exported model as it lies on disk.
+
+    Args:
+        path: its folder.
+        format: a key of `GRAPHS`.
+        name: what a server calls the model.
+        labels: names of the classes, in the order of the logits.
+        inputs: how ids become rows.
+        cleaning_version: of the rules that texts were cleaned by.
+        temperature: float > 0, divides the logits before the softmax.
+        threshold: float in (0, 1) on the probability of `labels[1]`, or None.
+        parity: what the check against the Keras model found.
+        origin: of what bundle it was made, and by what versions.
+        files: SHA-256 of every file beside the manifest, by its path within the folder.
+    """
+
+    path: Path
+    format: str
+    name: str
+    labels: tuple[str, ...]
+    inputs: InputConfig
+    cleaning_version: int
+    temperature: float
+    threshold: float | None
+    parity: dict[str, Any] = dataclasses.field(default_factory=dict)
+    origin: dict[str, Any] = dataclasses.field(default_factory=dict)
+    files: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def graph(self) -> Path:
+        return self.path / GRAPHS[self.format]
+
+    @property
+    def decision(self) -> Decision:
+        """The rule from logits to labels."""
+        return Decision(self.labels, self.temperature, self.threshold)
+
+    def tokenizer(self) -> Tokenizer:
+        """Returns the tokenizer of the model."""
+        return Tokenizer.load(self.path / TOKENIZER_FOLDER)
+
+    def write(self) -> Artifact:
+        """Writes the manifest over the files that are there, and returns what it says."""
+        files = {
+            file.relative_to(self.path).as_posix(): _sha256(file)
+            for file in sorted(self.path.rglob("*"))
+            if file.is_file() and file != self.path / MANIFEST_FILE
+        }
+        written = dataclasses.replace(self, files=files)
+        values = {"format_version": FORMAT_VERSION, **dataclasses.asdict(written)}
+        del values["path"]
+        text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+        (self.path / MANIFEST_FILE).write_text(text, encoding="utf-8")
+        return written
+
+
+def is_artifact(path: str | Path) -> bool:
+    """Returns whether a folder is an artifact, damaged or not."""
+    return (Path(path) / MANIFEST_FILE).is_file()
+
+
+def open_artifact(path: str | Path) -> Artifact:
+    """Opens an artifact after checking that each of its files is what was exported.
+
+    Raises:
+        InputError: it is none, it is damaged or incomplete, or comes from a later version.
+    """
+    path = Path(path)
+    file = path / MANIFEST_FILE
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        found = int(values.pop("format_version"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError(
+            f"{path}: not an exported model (no readable {MANIFEST_FILE}); make one with `export`"
+        ) from None
+    if found > FORMAT_VERSION:
+        raise InputError(
+            f"{path}: written in format {found}, and this version reads {FORMAT_VERSION}; update keras-sentiment"
+        )
+    try:
+        inputs = InputConfig(**values.pop("inputs"))
+        artifact = Artifact(path=path, inputs=inputs, labels=tuple(values.pop("labels")), **values)
+        _check(artifact)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file}: it lacks or mistakes a key ({error}); export it again") from None
+    return artifact
+
+
+def _check(artifact: Artifact) -> None:
+    path = artifact.path
+    if artifact.format not in GRAPHS:
+        raise InputError(f"{path}: its format is {artifact.format!r}, which this version does not know")
+    if artifact.cleaning_version != CLEANING_VERSION:
+        raise InputError(
+            f"{path}: its texts were cleaned by version {artifact.cleaning_version} of the rules, and this "
+            f"version has {CLEANING_VERSION}; export it again"
+        )
+    threshold = artifact.threshold
+    valid = threshold is None or (len(artifact.labels) == 2 and 0 < threshold < 1)
+    if len(artifact.labels) < 2 or not artifact.temperature > 0 or not valid:
+        raise InputError(f"{path / MANIFEST_FILE}: labels, temperature or threshold make no sense")
+    if len(artifact.files) > MOST_FILES or GRAPHS[artifact.format] not in {
+        name.split("/")[0] for name in artifact.files
+    }:
+        raise InputError(f"{path}: its list of files is not that of an artifact; export it again")
+    for name, expected in artifact.files.items():
+        file = path / name
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise InputError(f"{path}: its manifest names {name!r}, which is outside; do not trust it")
+        if not file.is_file():
+            raise InputError(f"{path}: {name} is missing; copy or export it again")
+        if _sha256(file) != expected:
+            raise InputError(f"{path}: {name} is not what was exported; copy or export it again")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,95 @@
+"""What computes logits: a Keras model, or an exported graph in a runtime of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sentiment.artifact import Artifact
+from keras_sentiment.config import InputError
+
+Rows = dict[str, npt.NDArray[np.int32]]
+
+
+class Engine(Protocol):
+    """Maps `{"token_ids", "padding_mask"}`, int32[batch, length], to logits float32[batch, num_classes]."""
+
+    # Whether each shape costs a compilation.
+    compiles: bool
+
+    def __call__(self, rows: Rows) -> npt.NDArray[np.float32]: ...
+
+
+class KerasEngine:
+    """A Keras model on the current backend."""
+
+    def __init__(self, model: Any) -> None:
+        import keras
+
+        self.model = model
+        self.compiles = keras.backend.backend() != "torch"
+
+    def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
+        return np.asarray(self.model.predict_on_batch(rows), np.float32)
+
+
+class OnnxEngine:
+    """A graph in onnxruntime, on the CPU."""
+
+    compiles = False
+
+    def __init__(self, artifact: Artifact) -> None:
+        import onnxruntime
+
+        self._session = onnxruntime.InferenceSession(str(artifact.graph), providers=["CPUExecutionProvider"])
+
+    def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
+        return self._session.run(["logits"], rows)[0]
+
+
+class OpenVinoEngine:
+    """A graph in OpenVINO, on the CPU."""
+
+    compiles = False
+
+    def __init__(self, artifact: Artifact) -> None:
+        import openvino
+
+        # Where the CPU has bfloat16 OpenVINO would compute in it, and not give what was checked.
+        self._model = openvino.Core().compile_model(
+            artifact.graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+        )
+
+    def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
+        return np.array(self._model(rows)["logits"])
+
+
+_ENGINES = {
+    "onnx": (OnnxEngine, "onnxruntime"),
+    "onnx_int8": (OnnxEngine, "onnxruntime"),
+    "openvino": (OpenVinoEngine, "openvino"),
+}
+
+
+def open_engine(artifact: Artifact) -> Engine:
+    """Opens the graph of an artifact.
+
+    Raises:
+        InputError: its format runs code of the one who made it, so it's not opened here; its runtime is
+            not installed; its graph can't be read.
+    """
+    if artifact.format not in _ENGINES:
+        raise InputError(
+            f"{artifact.path}: opening a {artifact.format} graph runs the code that is in it; give an "
+            f"artifact in one of {', '.join(_ENGINES)}, or the bundle"
+        )
+    engine, package = _ENGINES[artifact.format]
+    try:
+        return engine(artifact)
+    except ImportError:
+        raise InputError(f"{artifact.path}: its runtime is not installed: pip install {package}") from None
+    except Exception as error:  # each runtime raises errors of its own
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{artifact.graph}: {package} can't read it ({reason}); export it again") from error

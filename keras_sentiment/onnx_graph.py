@@ -1,0 +1,122 @@
+"""A Keras model on the torch backend -> an ONNX graph of standard operators, and its int8 version.
+
+torch's exporter writes what Keras computes; here are the two operators that it would write otherwise. An
+`Einsum` with weights becomes a `MatMul`, which runtimes quantize and run faster; attention stays one
+`Attention` operator (ONNX opset 23), which they fuse.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnxscript
+import torch
+from onnxscript import opset23 as op
+
+OPSET = 23
+
+
+class Graph(torch.nn.Module):
+    """A Keras model as torch's exporters take it, with its inputs as positional arguments."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, token_ids: torch.Tensor, padding_mask: torch.Tensor) -> torch.Tensor:
+        """Maps two int32[batch, length] to logits float32[batch, num_classes]."""
+        return self.model({"token_ids": token_ids, "padding_mask": padding_mask}, training=False)
+
+
+def traced(model: Any, sequence_length: int) -> torch.export.ExportedProgram:
+    """Returns a Keras model on the torch backend as a program of torch's, of dynamic batch and length."""
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=sequence_length)
+    shape = {0: batch, 1: length}
+    # Neither size is 0 or 1, which torch would take for constants.
+    token_ids = torch.ones((2, min(9, sequence_length)), dtype=torch.int32)
+    with torch.no_grad():
+        return torch.export.export(
+            Graph(model).eval(), (token_ids, torch.ones_like(token_ids)), dynamic_shapes=(shape, shape)
+        )
+
+
+def save_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
+    """Writes a traced model as one ONNX file: inputs `token_ids`, `padding_mask`, output `logits`."""
+    aten = torch.ops.aten
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # That both inputs share their dimensions, and what onnxscript uses of Python's own.
+        warnings.simplefilter("ignore")
+        exported = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["token_ids", "padding_mask"],
+            output_names=["logits"],
+            custom_translation_table={
+                aten.einsum.default: _projection,
+                aten.scaled_dot_product_attention.default: _attention,
+            },
+            verbose=False,
+        )
+    everything = 2**31
+    onnxscript.optimizer.fold_constants(
+        exported.model, input_size_limit=everything, output_size_limit=everything
+    )
+    onnxscript.optimizer.remove_unused_nodes(exported.model)
+    exported.save(path, external_data=False)
+
+
+def quantize(source: Path, target: Path) -> None:
+    """Writes an ONNX graph with int8 weights; what they multiply is quantized when it runs."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantized = Path(folder) / target.name
+        quantize_dynamic(
+            source,
+            quantized,
+            # Without it, CPUs without VNNI saturate; one scale a column costs nothing.
+            reduce_range=True,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            # Only products with weights, and the embeddings; its rule for Attention is for another operator.
+            op_types_to_quantize=["MatMul", "Gather"],
+        )
+        os.replace(quantized, target)
+
+
+def _projection(equation: str, tensors: Any, path: Any = None) -> Any:
+    """Keras's EinsumDense of an attention layer: into its heads and out of them."""
+    x, kernel = tensors
+    a, b, c = kernel.shape
+    if equation == "abc,cde->abde":
+        product = op.MatMul(x, op.Reshape(kernel, op.Constant(value_ints=[a, b * c])))
+        return op.Reshape(product, op.Constant(value_ints=[0, 0, b, c]))
+    if equation == "abcd,cde->abe":
+        x = op.Reshape(x, op.Constant(value_ints=[0, 0, a * b]))
+        return op.MatMul(x, op.Reshape(kernel, op.Constant(value_ints=[a * b, c])))
+    return op.Einsum(x, kernel, equation=equation)
+
+
+def _attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """Attention over [batch, heads, length, head_dim] with a mask [batch, 1, 1, length]."""
+    one = op.Constant(value_ints=[1])
+    # onnxruntime does not broadcast the mask over the positions that ask.
+    mask = op.Expand(attn_mask, op.Concat(one, one, op.Shape(query, start=2, end=3), one, axis=0))
+    return op.Attention(query, key, value, mask, scale=scale)[0]
