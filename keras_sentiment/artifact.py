@@ -101,6 +101,12 @@ def is_artifact(path: str | Path) -> bool:
     return (Path(path) / MANIFEST_FILE).is_file()
 
 
+def holds_an_artifact_alone(path: Path) -> bool:
+    """Returns whether a folder is an artifact and holds nothing that an export doesn't write."""
+    ours = {MANIFEST_FILE, CARD_FILE, TOKENIZER_FOLDER, "model.bin", *GRAPHS.values()}
+    return is_artifact(path) and {item.name for item in path.iterdir()} <= ours
+
+
 def open_artifact(path: str | Path) -> Artifact:
     """Opens an artifact after checking that each of its files is what was exported.
 
@@ -118,7 +124,8 @@ def open_artifact(path: str | Path) -> Artifact:
         ) from None
     if found > FORMAT_VERSION:
         raise InputError(
-            f"{path}: written in format {found}, and this version reads {FORMAT_VERSION}; update keras-sentiment"
+            f"{path}: written in format {found}, and this version reads {FORMAT_VERSION}; "
+            "update keras-sentiment"
         )
     try:
         inputs = InputConfig(**values.pop("inputs"))

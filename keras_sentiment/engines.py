@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,7 +67,7 @@ class OpenVinoEngine:
         return np.array(self._model(rows)["logits"])
 
 
-_ENGINES = {
+_ENGINES: dict[str, tuple[Callable[[Artifact], Engine], str]] = {
     "onnx": (OnnxEngine, "onnxruntime"),
     "onnx_int8": (OnnxEngine, "onnxruntime"),
     "openvino": (OpenVinoEngine, "openvino"),

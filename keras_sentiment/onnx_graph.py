@@ -7,10 +7,10 @@ torch's exporter writes what Keras computes; here are the two operators that it 
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
-import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,7 @@ def traced(model: Any, sequence_length: int) -> torch.export.ExportedProgram:
 def save_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
     """Writes a traced model as one ONNX file: inputs `token_ids`, `padding_mask`, output `logits`."""
     aten = torch.ops.aten
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        # That both inputs share their dimensions, and what onnxscript uses of Python's own.
-        warnings.simplefilter("ignore")
+    with _quiet():
         exported = torch.onnx.export(
             program,
             dynamo=True,
@@ -76,12 +73,10 @@ def quantize(source: Path, target: Path) -> None:
     """Writes an ONNX graph with int8 weights; what they multiply is quantized when it runs."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        quantized = Path(folder) / target.name
+    with _quiet():
         quantize_dynamic(
             source,
-            quantized,
+            target,
             # Without it, CPUs without VNNI saturate; one scale a column costs nothing.
             reduce_range=True,
             per_channel=True,
@@ -89,7 +84,18 @@ def quantize(source: Path, target: Path) -> None:
             # Only products with weights, and the embeddings; its rule for Attention is for another operator.
             op_types_to_quantize=["MatMul", "Gather"],
         )
-        os.replace(quantized, target)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences advice that holds for any graph: that torchvision is missing, to fold constants first."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _projection(equation: str, tensors: Any, path: Any = None) -> Any:

@@ -46,7 +46,7 @@ class TextClassifier(tf.Module):
         return {"probabilities": probabilities, "label": label}
 
     def _rows(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        """Maps ragged int32[batch, tokens] to what the model takes, padded to the longest or as configured."""
+        """Maps ragged int32[batch, tokens] to what the model takes."""
         head, tail = head_tail(self._inputs)
         whole = ids.row_lengths() <= head + tail
         # For a text that is not cut, the head is all of it.

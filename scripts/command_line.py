@@ -21,6 +21,8 @@ COMMANDS = {
     "train-bert": "train_bert",
     "evaluate": "evaluate_model",
     "predict": "predict_texts",
+    "export": "export_model",
+    "serve": "serve_model",
     "benchmark": "benchmark_speed",
     "demo": "run_demo",
 }

@@ -21,7 +21,7 @@ LEVELS = (
     ("dropout", "layers", "optimizer", "precision", "activations"),
     ("transformer", "bert"),
     ("bundle", "artifact"),
-    ("engines", "training", "evaluation", "classifier"),
+    ("engines", "training", "evaluation", "classifier", "predictions"),
     ("onnx_graph", "saved_model", "parity", "export"),
     ("pace", "contenders", "peers", "speed"),
 )
@@ -38,6 +38,7 @@ LIGHT = [
     "artifact",
     "engines",
     "classifier",
+    "predictions",
 ]
 HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
 

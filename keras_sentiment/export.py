@@ -1,0 +1,199 @@
+"""A bundle -> artifacts, each kept only when it does what the Keras model does."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from keras_sentiment.artifact import CARD_FILE, GRAPHS, TOKENIZER_FOLDER, Artifact, holds_an_artifact_alone
+from keras_sentiment.bundle import Run, package_versions
+from keras_sentiment.card import card
+from keras_sentiment.classifier import Classifier
+from keras_sentiment.config import DEFAULT_SEED, InputError, PrepareConfig
+from keras_sentiment.corpus import Split
+from keras_sentiment.engines import Engine, open_engine
+from keras_sentiment.parity import TEXTS, ParityError, check
+from keras_sentiment.staging import staged_folder
+
+if TYPE_CHECKING:
+    import torch
+
+REAL_TEXTS = 200
+# Of accuracy that an int8 graph may lose.
+MOST_LOST = 0.005
+_PACKAGES = ("keras-sentiment", "keras", "torch", "tensorflow", "onnx", "onnxruntime", "openvino")
+
+
+def export_bundle(
+    run: Run,
+    out: str | Path,
+    formats: Sequence[str],
+    *,
+    data: str | Path | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    say: Callable[[str], None] = print,
+) -> list[Artifact]:
+    """Exports a bundle into `out/<format>` for each format, and checks each against the Keras model.
+
+    Args:
+        run: the bundle; its backend when it was trained does not matter.
+        formats: keys of `artifact.GRAPHS`. `onnx_int8` needs `data`.
+        data: a DATA_DIR, whose validation reviews join the check.
+        overwrite: replace artifacts that are there.
+        force: keep an int8 graph that loses more accuracy than `MOST_LOST`.
+        say: takes a line of progress.
+
+    Raises:
+        InputError: the backend is not torch, a package is missing, or the data does not fit the bundle.
+        ParityError: a graph is not equal; of it nothing is kept. Formats before it are.
+    """
+    if keras.backend.backend() != "torch":
+        raise InputError(f"export runs on KERAS_BACKEND=torch. Received: {keras.backend.backend()}")
+    if "onnx_int8" in formats and data is None:
+        raise InputError("an int8 graph is measured on validation reviews: name a DATA_DIR with --data")
+    out = Path(out)
+    validation = None if data is None else run.open_split(data, "validation", PrepareConfig())[1]
+    # Graphs are for servers without a GPU too.
+    with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:
+        bundle = _Bundle(run, Path(folder))
+        texts = list(TEXTS)
+        if validation is not None:
+            texts += validation.limit(REAL_TEXTS, DEFAULT_SEED).texts()
+        expected = bundle.classifier.predict(texts)
+        artifacts = []
+        for format in formats:
+            say(f"{format}: writing")
+            with staged_folder(out / format, overwrite=overwrite, is_ours=holds_an_artifact_alone) as staged:
+                artifact = bundle.write(format, staged)
+                say(f"{format}: comparing with the Keras model on {len(texts)} texts")
+                parity = check(artifact, expected, texts)
+                if format == "onnx_int8" and validation is not None:
+                    say(f"{format}: measuring accuracy on {len(validation):,} validation reviews")
+                    parity |= bundle.accuracy(artifact, validation, force)
+                artifact = bundle.finish(artifact, parity)
+            artifacts.append(dataclasses.replace(artifact, path=out / format))
+            say(f"{format}: probabilities differ by {parity['largest_difference']:.1e} at most")
+    return artifacts
+
+
+class _Bundle:
+    """A bundle whose graphs are made once, however many formats need them.
+
+    Args:
+        folder: for what several formats are made of.
+    """
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self.run, self._model, self._folder = run, run.load_model(), folder
+        self.classifier = Classifier.of_bundle(run, self._model)
+        self._program: torch.export.ExportedProgram | None = None
+
+    def write(self, format: str, path: Path) -> Artifact:
+        """Writes the files of an artifact that is still to be checked."""
+        config = self.run.config
+        artifact = Artifact(
+            path=path,
+            format=format,
+            name=self.run.path.resolve().name,
+            labels=config.labels,
+            inputs=config.recipe.inputs,
+            cleaning_version=config.cleaning_version,
+            temperature=config.temperature,
+            threshold=config.threshold,
+            origin={"data": config.data, "versions": package_versions(_PACKAGES)},
+        )
+        {
+            "onnx": self._onnx,
+            "onnx_int8": self._onnx_int8,
+            "openvino": self._openvino,
+            "torch": self._torch,
+            "tf_saved_model": self._saved_model,
+        }[format](artifact.graph)
+        self.classifier.tokenizer.save(path / TOKENIZER_FOLDER)
+        return artifact.write()
+
+    def finish(self, artifact: Artifact, parity: dict[str, Any]) -> Artifact:
+        """Adds the figures of the check to an artifact, and its card."""
+        artifact = dataclasses.replace(artifact, parity=parity)
+        (artifact.path / CARD_FILE).write_text(card(artifact), encoding="utf-8")
+        return artifact.write()
+
+    def accuracy(self, artifact: Artifact, split: Split, force: bool) -> dict[str, Any]:
+        """Returns the accuracy of an int8 graph beside the float graph's.
+
+        Raises:
+            ParityError: it loses too much, and `force` is not given.
+        """
+        plain = dataclasses.replace(artifact, path=self._float_onnx().parent, format="onnx")
+        engines = map(open_engine, (artifact, plain))
+        found, before = (self._accuracy(engine, split) for engine in engines)
+        if before - found > MOST_LOST and not force:
+            raise ParityError(
+                f"{artifact.format}: accuracy on validation falls from {before:.4f} to {found:.4f}; "
+                "nothing was kept; keep it with --force"
+            )
+        return {"accuracy": found, "accuracy_float": before, "accuracy_reviews": len(split)}
+
+    def _accuracy(self, engine: Engine, split: Split) -> float:
+        model = Classifier(self.classifier.tokenizer, self.classifier.inputs, self.run.decision, engine)
+        probabilities = model.decision.probabilities(model.logits(split))
+        return float(np.mean(model.decision.choose(probabilities) == split.labels))
+
+    def _traced(self) -> torch.export.ExportedProgram:
+        if self._program is None:
+            from keras_sentiment.onnx_graph import traced
+
+            inputs = self.classifier.inputs
+            longest = inputs.sequence_length if inputs.pad_to == "longest" else inputs.pad_to
+            self._program = traced(self._model, longest)
+        return self._program
+
+    def _float_onnx(self) -> Path:
+        path = self._folder / GRAPHS["onnx"]
+        if not path.exists():
+            from keras_sentiment.onnx_graph import save_onnx
+
+            save_onnx(self._traced(), path)
+        return path
+
+    def _onnx(self, path: Path) -> None:
+        shutil.copyfile(self._float_onnx(), path)
+
+    def _onnx_int8(self, path: Path) -> None:
+        from keras_sentiment.onnx_graph import quantize
+
+        quantize(self._float_onnx(), path)
+
+    def _openvino(self, path: Path) -> None:
+        import openvino
+
+        model = openvino.Core().read_model(self._float_onnx())
+        openvino.save_model(model, path, compress_to_fp16=False)
+
+    def _torch(self, path: Path) -> None:
+        import torch
+
+        torch.export.save(self._traced(), path)
+
+    def _saved_model(self, path: Path) -> None:
+        # A process has one backend.
+        process = subprocess.run(
+            [sys.executable, "-m", "keras_sentiment.saved_model", str(self.run.path), str(path)],
+            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+            capture_output=True,
+            text=True,
+        )
+        if process.returncode:
+            reason = process.stderr.strip().splitlines()[-1:] or ["it was killed"]
+            raise ParityError(f"tf_saved_model: it can't be written ({reason[0][:300]})")

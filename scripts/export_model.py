@@ -1,0 +1,81 @@
+"""`export`: a trained model in the formats of other runtimes, each proven equal to it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import click
+
+from keras_sentiment.config import InputError
+from keras_sentiment.scripts.command_line import (
+    check_backend,
+    overwrite_option,
+    quiet_option,
+    run,
+    say,
+    version_option,
+)
+
+FORMATS = ("onnx", "openvino", "tf_saved_model", "torch")
+PACKAGES = {"onnx": ("onnxscript", "onnxruntime"), "openvino": ("onnxscript", "openvino")}
+
+
+@click.command()
+@click.argument("run_dir", type=click.Path())
+@click.argument("out_dir", type=click.Path())
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    default=("onnx",),
+    show_default=True,
+    help="Of the graph; several may be named.",
+)
+@click.option("--quantize", type=click.Choice(["int8"]), help="Beside onnx also onnx_int8; needs --data.")
+@click.option("--data", type=click.Path(), help="A DATA_DIR: 200 of its validation reviews join the check.")
+@click.option("--force", is_flag=True, help="Keep an int8 graph that loses over half a point of accuracy.")
+@overwrite_option
+@quiet_option
+@version_option
+def export(
+    run_dir: str,
+    out_dir: str,
+    formats: tuple[str, ...],
+    quantize: str | None,
+    data: str | None,
+    force: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Write the model of RUN_DIR to OUT_DIR/<format>, with all that turns a text into a label.
+
+    Each graph is read again by its own runtime, in a fresh process, and compared with the Keras model from
+    text to probability. One that differs is not kept.
+    """
+    wanted = list(dict.fromkeys(formats))
+    if quantize:
+        if "onnx" not in wanted:
+            raise InputError("--quantize int8 concerns the format onnx: add --format onnx")
+        wanted.insert(wanted.index("onnx") + 1, f"onnx_{quantize}")
+    for package in (package for name in formats for package in PACKAGES.get(name, ())):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f'{package} is not installed: pip install "keras-sentiment[export]"')
+    # A bundle opens on any backend, and torch's exporters are the ones that take it.
+    os.environ["KERAS_BACKEND"] = "torch"
+    check_backend()
+    from keras_sentiment.bundle import open_bundle
+
+    bundle = open_bundle(run_dir)
+    from keras_sentiment.export import export_bundle
+
+    progress = (lambda _: None) if quiet else say
+    for artifact in export_bundle(
+        bundle, out_dir, wanted, data=data, overwrite=overwrite, force=force, say=progress
+    ):
+        click.echo(artifact.path)
+
+
+if __name__ == "__main__":
+    run(export)

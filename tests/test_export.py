@@ -1,0 +1,195 @@
+"""Export: every format does what the model does, and the gate sees one that does not."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+from tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, reviews
+
+import keras_sentiment
+from keras_sentiment import export, onnx_graph
+from keras_sentiment.artifact import GRAPHS, open_artifact
+from keras_sentiment.bert import build_bert
+from keras_sentiment.bundle import new_run, open_bundle
+from keras_sentiment.config import BertConfig, InputError
+from keras_sentiment.export import export_bundle
+from keras_sentiment.parity import TEXTS, ParityError, check
+from keras_sentiment.recipes import Recipe
+
+BACKEND = keras.backend.backend()
+# Their probabilities of the positive label lie on both sides of the threshold, and between it and 1/2.
+GATE = ["the fílm is gööd", *(review.text for review in reviews(60))]
+SERVED = ("onnx", "onnx_int8", "openvino")
+ours = pytest.mark.skipif(
+    BACKEND != "torch", reason="export runs on torch; any backend's bundle has its test"
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("export") / "data", 60)
+
+
+def save(path, corpus, model, recipe=RECIPE):
+    """A bundle with a temperature and a threshold, of a model whose logits are far apart."""
+    run = new_run(path, corpus, recipe, BACKEND, "float32")
+    config = dataclasses.replace(run.config, temperature=2.0, threshold=0.25)
+    run = dataclasses.replace(run, config=config)
+    run.begin()
+    weights = [np.random.default_rng(i).normal(0, 1, w.shape) for i, w in enumerate(model.weights)]
+    model.set_weights(weights)
+    run.save(model, corpus.tokenizer())
+    return open_bundle(path)
+
+
+@pytest.fixture(scope="module")
+def bundle(corpus, tmp_path_factory):
+    return save(tmp_path_factory.mktemp("export") / "small", corpus, build())
+
+
+@pytest.fixture(scope="module")
+def artifacts(bundle, corpus, tmp_path_factory):
+    """All formats of the small Transformer, by name."""
+    out = tmp_path_factory.mktemp("export") / "out"
+    said = []
+    made = export_bundle(bundle, out, list(GRAPHS), data=corpus.path, force=True, say=said.append)
+    assert [artifact.path for artifact in made] == [out / name for name in GRAPHS]
+    assert {item.name for item in out.iterdir()} == set(GRAPHS)
+    return dict(zip(GRAPHS, made, strict=True))
+
+
+def differences(results, expected):
+    return [
+        abs(ours["probabilities"][name] - p)
+        for ours, theirs in zip(results, expected, strict=True)
+        for name, p in theirs["probabilities"].items()
+    ]
+
+
+@ours
+def test_every_format_passes_and_says_how_equal_it_is(artifacts, bundle):
+    for name, artifact in artifacts.items():
+        found = open_artifact(artifact.path)
+        assert found == artifact
+        assert found.format == name
+        assert (found.labels, found.temperature, found.threshold) == (("negative", "positive"), 2.0, 0.25)
+        assert found.parity["texts"] > len(TEXTS)
+        assert 0 < found.parity["largest_difference"] < (0.2 if name == "onnx_int8" else 1e-4)
+        card = (found.path / "README.md").read_text()
+        assert f"{found.parity['largest_difference']:.1e}" in card
+        assert name in card
+    assert (
+        artifacts["onnx_int8"].parity["accuracy_reviews"]
+        == bundle.config.data["splits"]["validation"]["reviews"]
+    )
+
+
+@ours
+@pytest.mark.parametrize("name", SERVED)
+def test_an_artifact_answers_as_its_bundle_does(artifacts, bundle, name):
+    expected = keras_sentiment.load(bundle.path).predict(TEXTS)
+    found = keras_sentiment.load(artifacts[name].path).predict(TEXTS)
+    assert np.ptp([result["probabilities"]["positive"] for result in expected]) > 0.1
+    assert max(differences(found, expected)) < (0.2 if name == "onnx_int8" else 1e-4)
+    assert [result["cut"] for result in found] == [result["cut"] for result in expected]
+    assert any(result["cut"] for result in found)
+
+
+@ours
+def test_bert_and_rows_of_one_length(corpus, tmp_path):
+    """A BERT in the formats that make their graphs in different ways; padding to a number, which is seen."""
+    preset = tmp_path / "preset"
+    backbone = keras_hub.models.BertBackbone(
+        TOKENIZER.vocabulary_size, 2, 2, 8, 16, dropout=0.0, max_sequence_length=40
+    )
+    backbone.save_to_preset(str(preset))
+    config = BertConfig(preset=str(preset), trainable_blocks=1)
+    bert = save(
+        tmp_path / "bert",
+        corpus,
+        build_bert(config, INPUTS.sequence_length, 2),
+        Recipe(config, INPUTS, TRAINING),
+    )
+    export_bundle(bert, tmp_path / "out", ["onnx", "openvino", "torch", "tf_saved_model"])
+    config = dataclasses.replace(MODEL, pooling="mean_padded", position_embedding=False)
+    recipe = Recipe(config, dataclasses.replace(INPUTS, pad_to=48, long="truncate"), TRAINING)
+    padded = save(tmp_path / "padded", corpus, build(config), recipe)
+    export_bundle(padded, tmp_path / "padded_out", ["onnx", "tf_saved_model"])
+
+
+def test_bundle_of_any_backend(corpus, bundle, tmp_path):
+    """The command exports on torch, whatever the bundle was made on and KERAS_BACKEND says."""
+    program = "from keras_sentiment.scripts.command_line import main; main()"
+    process = subprocess.run(
+        [sys.executable, "-c", program, "export", str(bundle.path), str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": BACKEND},
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == f"{tmp_path / 'out' / 'onnx'}\n"
+    found = keras_sentiment.load(tmp_path / "out" / "onnx").predict(TEXTS)
+    assert max(differences(found, keras_sentiment.load(bundle.path).predict(TEXTS))) < 1e-4
+
+
+def ignore_the_mask(self, token_ids, padding_mask):
+    return self.model({"token_ids": token_ids, "padding_mask": padding_mask * 0 + 1}, training=False)
+
+
+@ours
+def test_graph_that_ignores_the_mask_is_not_kept(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_graph.Graph, "forward", ignore_the_mask)
+    with pytest.raises(ParityError, match="onnx: the graph is not the model"):
+        export_bundle(bundle, tmp_path / "out", ["onnx"])
+    assert not (tmp_path / "out").exists()
+
+
+def keep_accents(artifact):
+    file = artifact.path / "tokenizer" / "tokenizer.json"
+    settings = json.loads(file.read_text())
+    settings["normalizer"]["strip_accents"] = False
+    file.write_text(json.dumps(settings))
+    return artifact
+
+
+@ours
+@pytest.mark.parametrize(
+    ("break_it", "expected"),
+    [
+        (lambda a: dataclasses.replace(a, labels=a.labels[::-1]), "is not the model"),
+        (lambda a: dataclasses.replace(a, temperature=1.0), "is not the model"),
+        (lambda a: dataclasses.replace(a, threshold=None), "labels are equal"),
+        (lambda a: dataclasses.replace(a, inputs=dataclasses.replace(a.inputs, long="truncate")), "is not"),
+        (keep_accents, "tokenizer.json gives other ids"),
+    ],
+    ids=["labels reversed", "temperature dropped", "threshold dropped", "cut otherwise", "accents kept"],
+)
+def test_gate_sees_what_is_broken(artifacts, bundle, tmp_path, break_it, expected):
+    copy = open_artifact(shutil.copytree(artifacts["onnx"].path, tmp_path / "onnx"))
+    results = keras_sentiment.load(bundle.path).predict(GATE)
+    positive = np.array([result["probabilities"]["positive"] for result in results])
+    assert ((positive > 0.25) & (positive < 0.5)).any()
+    check(copy, results, GATE)
+    with pytest.raises(ParityError, match=expected):
+        check(break_it(copy).write(), results, GATE)
+
+
+@ours
+def test_int8_is_measured_and_refused_when_it_loses(bundle, corpus, artifacts, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="--data"):
+        export_bundle(bundle, tmp_path / "out", ["onnx_int8"])
+    monkeypatch.setattr(export, "MOST_LOST", -1)
+    monkeypatch.setattr(export, "check", lambda *_: artifacts["onnx_int8"].parity)
+    with pytest.raises(ParityError, match="accuracy on validation falls"):
+        export_bundle(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path)
+    assert not (tmp_path / "out").exists()
+    assert export_bundle(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
+    with pytest.raises(InputError, match="--overwrite"):
+        export_bundle(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
