@@ -98,21 +98,30 @@ def train_deep_bert(pace: Pace, data_dir: str, count: int, cache_frozen: bool) -
         train_ours(pace, data_dir, count, recipe)
 
 
-def score_ours(pace: Pace, data_dir: str, count: int, passes: int) -> None:
-    """Labels texts by this project, with an untrained head; a step is a pass over all of them."""
+def score_ours(pace: Pace, data_dir: str, count: int, passes: int, format: str = "keras") -> None:
+    """Labels texts by this project, with an untrained head; a step is a pass over all of them.
+
+    Args:
+        format: `"keras"` for the Keras model, else that of an artifact.
+    """
     from keras_sentiment import training
     from keras_sentiment.bert import build_bert
     from keras_sentiment.classifier import Classifier
-    from keras_sentiment.precision import resolve_precision, with_precision
+    from keras_sentiment.export import Exporter
+    from keras_sentiment.precision import resolve_precision
 
     corpus, split = reviews_of(data_dir, count)
     recipe = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
     with tempfile.TemporaryDirectory() as folder:
         run = training.start(Path(folder) / "run", corpus, recipe)
         run.begin()
-        corpus.tokenizer().save(run.path / "tokenizer")
-        model = build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels))
-        classifier = Classifier.of_bundle(run, with_precision(model, resolve_precision("auto")))
+        run.save(build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels)), corpus.tokenizer())
+        if format == "keras":
+            classifier = Classifier.of_bundle(run, run.load_model(resolve_precision("auto")))
+        else:
+            exported = Path(folder) / format
+            exported.mkdir()
+            classifier = Classifier.of_artifact(Exporter(run, Path(folder)).write(format, exported))
         texts = list(split.texts())
         classifier.predict(texts)  # jax and tensorflow compile
         pace.ready(passes)

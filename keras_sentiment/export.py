@@ -66,7 +66,7 @@ def export_bundle(
     validation = None if data is None else run.open_split(data, "validation", PrepareConfig())[1]
     # Graphs are for servers without a GPU too.
     with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:
-        bundle = _Bundle(run, Path(folder))
+        bundle = Exporter(run, Path(folder))
         texts = list(TEXTS)
         if validation is not None:
             texts += validation.limit(REAL_TEXTS, DEFAULT_SEED).texts()
@@ -87,8 +87,8 @@ def export_bundle(
     return artifacts
 
 
-class _Bundle:
-    """A bundle whose graphs are made once, however many formats need them.
+class Exporter:
+    """Writes the graphs of a bundle, which are made once, however many formats need them.
 
     Args:
         folder: for what several formats are made of.

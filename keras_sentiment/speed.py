@@ -57,7 +57,7 @@ def compare(
 
     Args:
         task: `train-transformer`, `train-bert` or `score`, beside peers; or this project alone:
-            `steps-transformer`, `steps-bert` or `cache-frozen`.
+            `steps-transformer`, `steps-bert`, `cache-frozen` or `score-artifacts`.
         reviews: int, how many BERT gets.
         backends: of Keras, on which this project takes part beside peers.
         say: is told how it goes on.
@@ -104,6 +104,8 @@ class _Field:
     def entries(self, task: str) -> list[Entry]:
         if task == "score":
             return self._scoring()
+        if task == "score-artifacts":
+            return self._artifacts()
         if task == "cache-frozen":
             return self._cached()
         if task.startswith("steps-"):
@@ -135,6 +137,19 @@ class _Field:
         arguments = self.data_dir, self.reviews, self.rounds
         peer = Entry(_contender(name, peers.score_hugging_face, *arguments), operations, peer=True)
         return [peer, *self._ours(contenders.score_ours, operations, self.rounds)]
+
+    def _artifacts(self) -> list[Entry]:
+        """The Keras model and what `export` makes of it."""
+        operations = _operations(self._read(), MINILM[0], 0, *MINILM[2:])
+        arguments = self.data_dir, self.reviews, self.rounds
+        return [
+            Entry(
+                _contender(name, contenders.score_ours, *arguments, name),
+                operations,
+                peer=name in ("keras", "onnx"),
+            )
+            for name in ("keras", "onnx", "onnx_int8", "openvino")
+        ]
 
     def _steps(self, task: str) -> list[Entry]:
         """This project slowed down, and then one step after another taken back."""

@@ -14,7 +14,7 @@ from keras_sentiment.scripts.command_line import check_backend, quiet_option, ru
 
 BESIDE_PEERS = ("train-transformer", "train-bert", "score")
 # This project alone, slowed down and then one step after another taken back.
-ALONE = ("steps-transformer", "steps-bert", "cache-frozen")
+ALONE = ("steps-transformer", "steps-bert", "cache-frozen", "score-artifacts")
 TASKS = (*BESIDE_PEERS, *ALONE)
 
 
@@ -50,8 +50,8 @@ def benchmark(
     """Time this project beside its peers, on reviews of DATA_DIR, in turns."""
     check_backend()
     tasks = task or BESIDE_PEERS
-    for name in ("accelerate", "transformers"):
-        if not installed(name) and not set(tasks).isdisjoint(BESIDE_PEERS):
+    for name in ("accelerate", "transformers", "onnxscript", "onnxruntime", "openvino"):
+        if not installed(name) and not {*BESIDE_PEERS, "score-artifacts"}.isdisjoint(tasks):
             raise InputError(f'{name} is not installed: pip install "keras-sentiment[benchmark]"')
     for name in backend:
         check_backend(name)

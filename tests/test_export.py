@@ -73,7 +73,7 @@ def differences(results, expected):
     ]
 
 
-@ours
+@pytest.mark.once
 def test_every_format_passes_and_says_how_equal_it_is(artifacts, bundle):
     for name, artifact in artifacts.items():
         found = open_artifact(artifact.path)
@@ -91,7 +91,7 @@ def test_every_format_passes_and_says_how_equal_it_is(artifacts, bundle):
     )
 
 
-@ours
+@pytest.mark.once
 @pytest.mark.parametrize("name", SERVED)
 def test_an_artifact_answers_as_its_bundle_does(artifacts, bundle, name):
     expected = keras_sentiment.load(bundle.path).predict(TEXTS)
@@ -102,7 +102,7 @@ def test_an_artifact_answers_as_its_bundle_does(artifacts, bundle, name):
     assert any(result["cut"] for result in found)
 
 
-@ours
+@pytest.mark.once
 def test_bert_and_rows_of_one_length(corpus, tmp_path):
     """A BERT in the formats that make their graphs in different ways; padding to a number, which is seen."""
     preset = tmp_path / "preset"
@@ -143,7 +143,7 @@ def ignore_the_mask(self, token_ids, padding_mask):
     return self.model({"token_ids": token_ids, "padding_mask": padding_mask * 0 + 1}, training=False)
 
 
-@ours
+@pytest.mark.once
 def test_graph_that_ignores_the_mask_is_not_kept(bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graph.Graph, "forward", ignore_the_mask)
     with pytest.raises(ParityError, match="onnx: the graph is not the model"):
@@ -159,7 +159,7 @@ def keep_accents(artifact):
     return artifact
 
 
-@ours
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("break_it", "expected"),
     [
@@ -181,7 +181,7 @@ def test_gate_sees_what_is_broken(artifacts, bundle, tmp_path, break_it, expecte
         check(break_it(copy).write(), results, GATE)
 
 
-@ours
+@pytest.mark.once
 def test_int8_is_measured_and_refused_when_it_loses(bundle, corpus, artifacts, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--data"):
         export_bundle(bundle, tmp_path / "out", ["onnx_int8"])
