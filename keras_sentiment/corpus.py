@@ -55,11 +55,14 @@ def in_chunks(texts: Iterable[str]) -> Iterator[list[str]]:
     chunk: list[str] = []
     characters = 0
     for text in texts:
-        if chunk and (len(chunk) == CHUNK_REVIEWS or characters + len(text) > CHUNK_CHARACTERS):
+        if chunk and characters + len(text) > CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
         chunk.append(text)
         characters += len(text)
+        if len(chunk) == CHUNK_REVIEWS:  # not one text later: a stream may pause here
+            yield chunk
+            chunk, characters = [], 0
     if chunk:
         yield chunk
 
@@ -123,6 +126,17 @@ class Split:
             np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64),
             np.asarray(self.labels)[chosen],
             partial(_chosen_records, self.records, set(chosen.tolist())),
+        )
+
+    def encoded_by(self, tokenizer: Tokenizer, labels: Sequence[str]) -> Split:
+        """Return the same reviews, in order, as the ids of another tokenizer."""
+        records = list(self.records())
+        return Split.from_texts(
+            (record.text for record in records),
+            tokenizer,
+            labels,
+            (record.label for record in records),
+            (record.source for record in records),
         )
 
     def limit(self, size: int, seed: int) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -36,6 +37,11 @@ class KerasEngine:
         return np.asarray(self.model.predict_on_batch(rows), np.float32)
 
 
+def _cores() -> int:
+    """Returns how many cores this process may use; runtimes count those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class OnnxEngine:
     """A graph in onnxruntime, on the CPU."""
 
@@ -44,7 +50,11 @@ class OnnxEngine:
     def __init__(self, artifact: Artifact) -> None:
         import onnxruntime
 
-        self._session = onnxruntime.InferenceSession(str(artifact.graph), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = _cores()
+        self._session = onnxruntime.InferenceSession(
+            str(artifact.graph), options, providers=["CPUExecutionProvider"]
+        )
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
         return self._session.run(["logits"], rows)[0]
@@ -59,9 +69,8 @@ class OpenVinoEngine:
         import openvino
 
         # Where the CPU has bfloat16 OpenVINO would compute in it, and not give what was checked.
-        self._model = openvino.Core().compile_model(
-            artifact.graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-        )
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": _cores()}
+        self._model = openvino.Core().compile_model(artifact.graph, "CPU", settings)
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
         return np.array(self._model(rows)["logits"])

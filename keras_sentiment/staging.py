@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all."""
+"""A folder or a file that appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from keras_sentiment.config import InputError
 
@@ -66,3 +67,35 @@ def _require_free(path: Path, overwrite: bool, is_ours: Callable[[Path], bool]) 
         raise InputError(f"{path}: holds files that are not from this command; name another folder")
     if not overwrite:
         raise InputError(f"{path}: already holds a result; name another folder or add --overwrite")
+
+
+@contextlib.contextmanager
+def staged_file(path: Path, overwrite: bool) -> Iterator[IO[str]]:
+    """Gives a file to write, which has its name when the block ends without an error, or never was.
+
+    Raises:
+        InputError: if `path` is taken, or no file can be made there.
+    """
+    # A link stays a link: what it points to is replaced.
+    path = Path(os.path.realpath(path))
+    _require_free_file(path, overwrite)
+    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        file = staging.open("x", encoding="utf-8", newline="")
+    except OSError as error:
+        raise InputError(f"{path}: no file can be made there ({error.strerror})") from None
+    try:
+        with file:
+            yield file
+        _require_free_file(path, overwrite)
+        staging.replace(path)
+    except BaseException:
+        staging.unlink(missing_ok=True)
+        raise
+
+
+def _require_free_file(path: Path, overwrite: bool) -> None:
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is not a file; name another")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: already exists; name another file or add --overwrite")

@@ -1,18 +1,30 @@
-"""Readers of tables of reviews: CSV, TSV, JSON Lines and Parquet files, a review a row."""
+"""Readers of tables of reviews, labelled or not: CSV, TSV, JSON Lines and Parquet files, a review a row.
+
+Every kind of table has one reader of rows; a row that can't be read comes as the error that tells of it, so
+that the caller decides whether to stop or to go on.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from keras_sentiment.config import InputError, PrepareConfig
 from keras_sentiment.reviews import Review, decode
 
 # The csv module refuses fields above 128 KiB unless told; a C long is 32 bits on Windows.
 LONGEST_FIELD = 2**31 - 1
+
+# The columns that are wanted, with the option that names each.
+Columns = dict[str, str]
+# A row of a table: the number of its first line (in Parquet, of the row), and its cells or what is wrong.
+Row = tuple[int, dict[str, Any] | InputError]
+# From a file, what a message calls it, and the columns.
+RowReader = Callable[[IO[bytes], str, Columns], Iterator[Row]]
 
 
 def _cell(value: Any, column: str, source: str) -> str:
@@ -29,22 +41,25 @@ def _cell(value: Any, column: str, source: str) -> str:
     return value.strip()
 
 
-def _review(row: dict[str, Any], source: str, config: PrepareConfig) -> Review:
-    text = row[config.text_column]
+def _text(row: dict[str, Any], column: str, source: str) -> str:
+    text = row[column]
     if not isinstance(text, str):
         found = "nothing" if text is None else f"a {type(text).__name__}"
-        raise InputError(f"{source}: column {config.text_column!r} holds {found}, not a text; remove the row")
+        raise InputError(f"{source}: column {column!r} holds {found}, not a text; remove the row")
+    return text
+
+
+def _review(row: dict[str, Any], source: str, config: PrepareConfig) -> Review:
     group = config.group_column
     return Review(
-        text,
+        _text(row, config.text_column, source),
         _cell(row[config.label_column], config.label_column, source),
         source,
         group=None if group is None else _cell(row[group], group, source),
     )
 
 
-def _columns(config: PrepareConfig) -> dict[str, str]:
-    """Return the columns that are wanted, with the option that names each."""
+def _columns(config: PrepareConfig) -> Columns:
     columns = {config.text_column: "--text-column", config.label_column: "--label-column"}
     if len(columns) < 2:
         raise InputError(
@@ -55,8 +70,8 @@ def _columns(config: PrepareConfig) -> dict[str, str]:
     return columns
 
 
-def _require_columns(present: list[str], source: str, config: PrepareConfig) -> None:
-    for column, option in _columns(config).items():
+def _require_columns(present: list[str], source: str, columns: Columns) -> None:
+    for column, option in columns.items():
         if column not in present:
             has = ", ".join(repr(name) for name in present[:20]) or "none"
             raise InputError(f"{source}: no column {column!r}; it has {has}; name one with {option}")
@@ -64,92 +79,166 @@ def _require_columns(present: list[str], source: str, config: PrepareConfig) -> 
             raise InputError(f"{source}: two columns are called {column!r}; rename one")
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a file decoded one by one, so that a bad byte is told with its line."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            yield decode(line, f"{path.name}:{number}")
+def _lines(file: IO[bytes], name: str) -> Iterator[tuple[int, str, InputError | None]]:
+    """Yield the lines of a file decoded one by one, so that a bad byte is told with its line.
+
+    A line is what the file holds between two \\n, so that numbers agree with an editor's.
+    """
+    for number, line in enumerate(file, 1):
+        try:
+            yield number, decode(line, f"{name}:{number}"), None
+        except InputError as error:
+            yield number, line.decode("utf-8", "replace"), error
 
 
-def _separated(path: Path, config: PrepareConfig, delimiter: str) -> Iterator[Review]:
+def _separated(file: IO[bytes], name: str, columns: Columns, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(LONGEST_FIELD)
-    # A line is what the file holds between two \n, so that numbers agree with an editor's even
-    # where a quoted review runs over several lines.
-    reader = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    undecoded: list[InputError] = []
+
+    def lines() -> Iterator[str]:
+        # The parser sees bad lines too: it has to know where the record ends that they belong to.
+        for _, line, error in _lines(file, name):
+            if error is not None:
+                undecoded.append(error)
+            yield line
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
-        source = f"{path.name}:{reader.line_num + 1}"
+        number, error, row = reader.line_num + 1, None, []
         try:
             row = next(reader)
         except StopIteration:
             break
-        except csv.Error as error:
-            raise InputError(f"{source}: {error}; quote the review and double the quotes inside it") from None
-        if not row:
+        except csv.Error as wrong:
+            lost = f" (read up to line {reader.line_num})" if reader.line_num > number else ""
+            error = InputError(
+                f"{name}:{number}: {wrong}{lost}; quote the review and double the quotes inside it"
+            )
+        if undecoded:
+            error = undecoded[0]
+            undecoded.clear()
+        if error is None and not row:
             continue
         if header is None:
-            header = [name.strip() for name in row]
-            _require_columns(header, path.name, config)
-            continue
-        if len(row) != len(header):
-            raise InputError(
-                f"{source}: {len(row)} fields where the header has {len(header)}; "
-                "quote a review that holds the separator"
+            if error is not None:
+                raise error
+            header = [column.strip() for column in row]
+            _require_columns(header, name, columns)
+        elif error is not None:
+            yield number, error
+        elif len(row) != len(header):
+            yield (
+                number,
+                InputError(
+                    f"{name}:{number}: {len(row)} fields where the header has {len(header)}; "
+                    "quote a review that holds the separator"
+                ),
             )
-        yield _review(dict(zip(header, row, strict=True)), source, config)
+        else:
+            yield number, dict(zip(header, row, strict=True))
 
 
-def _csv(path: Path, config: PrepareConfig) -> Iterator[Review]:
-    return _separated(path, config, ",")
+def _json_lines(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
+    for number, line, error in _lines(file, name):
+        if error is not None:
+            yield number, error
+        elif line.strip():
+            try:
+                yield number, _json_object(line, f"{name}:{number}", columns)
+            except InputError as wrong:
+                yield number, wrong
 
 
-def _tsv(path: Path, config: PrepareConfig) -> Iterator[Review]:
-    return _separated(path, config, "\t")
+def _json_object(line: str, source: str, columns: Columns) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source}: not JSON ({error}); write one object a line") from None
+    if not isinstance(row, dict):
+        raise InputError(f"{source}: a {type(row).__name__}, not an object; write one object a line")
+    _require_columns(list(row), source, columns)
+    return row
 
 
-def _jsonl(path: Path, config: PrepareConfig) -> Iterator[Review]:
-    for number, line in enumerate(_lines(path), 1):
-        source = f"{path.name}:{number}"
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{source}: not JSON ({error}); write one object a line") from None
-        if not isinstance(row, dict):
-            raise InputError(f"{source}: a {type(row).__name__}, not an object; write one object a line")
-        _require_columns(list(row), source, config)
-        yield _review(row, source, config)
-
-
-def _parquet(path: Path, config: PrepareConfig) -> Iterator[Review]:
+def _parquet(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise InputError(f"{path.name}: Parquet needs pyarrow; run: pip install pyarrow") from None
+        raise InputError(f"{name}: Parquet needs pyarrow; run: pip install pyarrow") from None
     try:
-        with parquet.ParquetFile(path) as file:
-            _require_columns(file.schema_arrow.names, path.name, config)
-            columns = list(_columns(config))
+        # Without these two a whole group of rows, which can be the whole file, is read at once.
+        with parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as table:
+            _require_columns(table.schema_arrow.names, name, columns)
             number = 0
-            for batch in file.iter_batches(batch_size=1024, columns=columns):
-                for values in zip(*(batch.column(name) for name in columns), strict=True):
+            for batch in table.iter_batches(batch_size=1024, columns=list(columns)):
+                for values in zip(*(batch.column(column) for column in columns), strict=True):
                     number += 1
-                    source = f"{path.name}:{number}"
                     try:
-                        row = {name: value.as_py() for name, value in zip(columns, values, strict=True)}
+                        yield number, {c: value.as_py() for c, value in zip(columns, values, strict=True)}
                     except UnicodeDecodeError:
-                        raise InputError(f"{source}: not UTF-8; write the column as strings") from None
-                    yield _review(row, source, config)
+                        yield (
+                            number,
+                            InputError(f"{name}:{number}: not UTF-8; write the column as strings"),
+                        )
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path.name}: not a readable Parquet file ({reason})") from None
+        raise InputError(f"{name}: not a readable Parquet file ({reason})") from None
+
+
+def _text_lines(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
+    """Yield a row a line, which is the value of every column."""
+    for number, line, error in _lines(file, name):
+        text = line.removesuffix("\n").removesuffix("\r")
+        yield number, error or dict.fromkeys(columns, text)
+
+
+_TABLES: dict[str, RowReader] = {
+    "csv": partial(_separated, delimiter=","),
+    "tsv": partial(_separated, delimiter="\t"),
+    "jsonl": _json_lines,
+    "parquet": _parquet,
+}
+# Texts alone can stand a line each as well.
+TEXT_FORMATS: dict[str, RowReader] = {"txt": _text_lines, **_TABLES}
+
+
+def _read_reviews(path: Path, config: PrepareConfig, read_rows: RowReader) -> Iterator[Review]:
+    with path.open("rb") as file:
+        for number, row in read_rows(file, path.name, _columns(config)):
+            if isinstance(row, InputError):
+                raise row
+            yield _review(row, f"{path.name}:{number}", config)
 
 
 READERS: dict[str, Callable[[Path, PrepareConfig], Iterator[Review]]] = {
-    ".csv": _csv,
-    ".tsv": _tsv,
-    ".jsonl": _jsonl,
-    ".parquet": _parquet,
+    f".{name}": partial(_read_reviews, read_rows=read_rows) for name, read_rows in _TABLES.items()
 }
+
+
+def read_texts(
+    file: IO[bytes], name: str, text_format: str, column: str
+) -> Iterator[tuple[int, str | InputError]]:
+    """Yield the texts of a table without labels, each with the number of its line or row.
+
+    Args:
+        file: the table, read once and from the start to the end; Parquet needs one that can seek.
+        name: what a message calls it.
+        text_format: a key of `TEXT_FORMATS`.
+        column: of the texts; lines of text have none.
+
+    Returns:
+        The number, and the text or what is wrong with the row.
+
+    Raises:
+        InputError: while iterating, for what is wrong with the table and not with a row.
+    """
+    for number, row in TEXT_FORMATS[text_format](file, name, {column: "--text-column"}):
+        if isinstance(row, InputError):
+            yield number, row
+            continue
+        try:
+            yield number, _text(row, column, f"{name}:{number}")
+        except InputError as error:
+            yield number, error
