@@ -1,11 +1,14 @@
 """The run directory (RUN_DIR) on disk: the one owner of what is saved of a run and how it is read.
 
-config.json      what a text goes through on its way to a label, and how the model was trained
+config.json      what a text goes through on its way to a label, and how the model was trained; written
+                 again, calibrated, before the model
 checkpoints/     weights of the best epoch, while training
 history.csv      a row an epoch
 tokenizer/       the tokenizer of the model
 model.keras      the model, float32; written last, so a RUN_DIR that has it is a bundle
 metrics.json     what `evaluate` found, by split and fingerprint of the data
+report.html      what it found last, in pictures and texts
+README.md        the model's card
 """
 
 from __future__ import annotations
@@ -15,9 +18,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -26,6 +27,7 @@ from keras_sentiment.cleaning import CLEANING_VERSION
 from keras_sentiment.config import BertConfig, InputError, PrepareConfig
 from keras_sentiment.corpus import INFO_FILE, Corpus, Split, open_corpus
 from keras_sentiment.decision import Decision
+from keras_sentiment.machine import package_versions
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.reviews import Review
 from keras_sentiment.sources import read
@@ -35,6 +37,7 @@ FORMAT_VERSION = 1
 _RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
 _RUN_FILES = {
     "config.json",
+    "config.part",
     "checkpoints",
     "history.csv",
     "tokenizer",
@@ -43,7 +46,9 @@ _RUN_FILES = {
     "metrics.json",
     "metrics.part",
     "report.html",
+    "report.part",
     "README.md",
+    "README.part",
 }
 
 
@@ -73,16 +78,34 @@ class Run:
         Raises:
             InputError: nothing can be written there.
         """
-        values = {"format_version": FORMAT_VERSION, **self.config.to_dict()}
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             # Emptied and not removed: it may be a link, a mount or the working directory.
             for item in self.path.iterdir():
                 shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
             self.checkpoints.mkdir()
-            (self.path / "config.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise InputError(f"{self.path}: no run can be written there ({error.strerror})") from error
+        self._write_config()
+
+    def write(self, name: str, text: str) -> None:
+        """Writes a file of the RUN_DIR, which appears whole or not at all.
+
+        Raises:
+            InputError: nothing can be written there.
+        """
+        path = self.path / name
+        part = path.with_suffix(".part")
+        try:
+            # The name of a file that a report quotes may hold bytes that are no text.
+            part.write_text(text, encoding="utf-8", errors="replace")
+            os.replace(part, path)
+        except OSError as error:
+            raise InputError(f"{path}: it can't be written ({error.strerror})") from error
+
+    def _write_config(self) -> None:
+        values = {"format_version": FORMAT_VERSION, **self.config.to_dict()}
+        self.write("config.json", json.dumps(values, indent=1) + "\n")
 
     def tokenizer(self) -> Tokenizer:
         """Returns the tokenizer of the model."""
@@ -126,32 +149,33 @@ class Run:
         return name, Split.from_reviews(reviews, self.tokenizer(), self.config.labels)
 
     def save(self, model: Any, tokenizer: Tokenizer) -> None:
-        """Completes the run: writes the tokenizer, then the model under the float32 policy."""
+        """Completes the run: the config again, the tokenizer, then the model under the float32 policy."""
         from keras_sentiment.precision import with_precision
 
+        self._write_config()
         tokenizer.save(self.path / "tokenizer")
         part = self.path / "model.part.keras"
         with_precision(model, "float32").save(part)
         os.replace(part, self.path / "model.keras")
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
-    def record_metrics(self, split: str, fingerprint: str, metrics: dict[str, Any]) -> None:
+    def record_metrics(self, split: str, fingerprint: str, metrics: dict[str, Any]) -> dict[str, Any]:
         """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data.
+
+        Returns:
+            All that it holds now, by split and fingerprint.
 
         Raises:
             InputError: what is there is damaged, or nothing can be written.
         """
-        path, part = self.path / "metrics.json", self.path / "metrics.part"
+        path = self.path / "metrics.json"
         try:
             recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             recorded.setdefault(split, {})[fingerprint] = metrics
         except (ValueError, AttributeError, TypeError):
             raise InputError(f"{path}: it can't be read; delete it and evaluate again") from None
-        try:
-            part.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
-            os.replace(part, path)
-        except OSError as error:
-            raise InputError(f"{path}: the figures can't be kept there ({error.strerror})") from error
+        self.write("metrics.json", json.dumps(recorded, indent=1) + "\n")
+        return recorded
 
     def load_model(self, precision: str = "float32") -> Any:
         """Returns the Keras model, built under a dtype policy on the current backend.
@@ -254,14 +278,3 @@ def open_bundle(path: str | Path) -> Run:
             f"version has {CLEANING_VERSION}; train again"
         )
     return Run(path, config)
-
-
-def package_versions(names: Iterable[str]) -> dict[str, str]:
-    """Returns the versions of those packages that are installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

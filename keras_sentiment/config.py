@@ -14,6 +14,7 @@ PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECIPES = ("default", "seed")
 DEFAULT_SEED = 1337
 SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding included
+EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explain its label
 
 
 class InputError(ValueError):
@@ -27,6 +28,24 @@ def require(condition: bool, name: str, value: Any, expected: str) -> None:
     """Raises an InputError that names a hyperparameter and its value, unless the condition holds."""
     if not condition:
         raise InputError(f"{name} must be {expected}. Received: {name}={value!r}")
+
+
+def least_precision(aim: str) -> float | None:
+    """Returns the P of the aim `precision=P` of a threshold, or `None` of `f1`.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if aim == "f1":
+        return None
+    name, _, value = aim.partition("=")
+    try:
+        least = float(value)
+    except ValueError:
+        least = 0.0
+    expected = "f1 or precision=P with P in (0, 1]"
+    require(name == "precision" and 0 < least <= 1, "threshold_for", aim, expected)
+    return least
 
 
 def _require_rates(config: Any, *names: str) -> None:
@@ -159,6 +178,9 @@ class TrainingConfig:
         patience: int, epochs without a better validation loss before training stops; 0 never stops.
         keep: `"best"` ends with the weights of the epoch of least validation loss, `"last"` doesn't.
         class_weight: whether rare classes weigh more, in inverse proportion to their count.
+        threshold_for: what the threshold between two labels is chosen for on validation: `"f1"` of the
+            second label, or `"precision=P"`, its largest recall with at least that precision; `None`
+            takes the most probable label.
         word_dropout: float in [0, 1), share of the tokens of a train review that is left out, others in
             each epoch.
     """
@@ -174,6 +196,7 @@ class TrainingConfig:
     patience: int = 1
     keep: Literal["best", "last"] = "best"
     class_weight: bool = False
+    threshold_for: str | None = None
     word_dropout: float = 0.0
     precision: str = "auto"
     seed: int = DEFAULT_SEED
@@ -187,6 +210,8 @@ class TrainingConfig:
         _require_choice(self, "precision", *PRECISIONS)
         _require_choice(self, "decay", "cosine", "constant")
         _require_choice(self, "keep", "best", "last")
+        if self.threshold_for is not None:
+            least_precision(self.threshold_for)
 
 
 @dataclass(frozen=True)
@@ -216,3 +241,34 @@ class PrepareConfig:
     def __post_init__(self) -> None:
         require(0 < self.held_out <= 0.4, "held_out", self.held_out, "a number in (0, 0.4]")
         require(self.seed >= 0, "seed", self.seed, "at least 0")
+
+
+@dataclass(frozen=True)
+class ServingConfig:
+    """Where a server listens, and how much it takes on.
+
+    Args:
+        port: int, 0 lets the system choose.
+        max_body_bytes: int, of a request.
+        max_texts: int, of a request.
+        max_waiting: int, texts that wait for the model, and requests in flight. With `max_body_bytes` it
+            bounds the memory that clients can take.
+        timeout_seconds: float > 0, in which a client has sent its whole request or taken its answer, and
+            in which at the end what is in flight is finished.
+        log_texts: whether the texts are logged.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    max_body_bytes: int = 1 << 20
+    max_texts: int = 256
+    max_waiting: int = 1024
+    timeout_seconds: float = 30.0
+    log_texts: bool = False
+
+    def __post_init__(self) -> None:
+        require(0 <= self.port <= 65535, "port", self.port, "a number from 0 to 65535")
+        _require_positive(self, "max_body_bytes", "max_texts", "timeout_seconds")
+        least = max(self.max_texts, EXPLAINED_SPANS + 1)
+        expected = f"at least {least}: the texts of a request, or what /explain scores for one"
+        require(self.max_waiting >= least, "max_waiting", self.max_waiting, expected)

@@ -128,17 +128,6 @@ class Split:
             partial(_chosen_records, self.records, set(chosen.tolist())),
         )
 
-    def encoded_by(self, tokenizer: Tokenizer, labels: Sequence[str]) -> Split:
-        """Return the same reviews, in order, as the ids of another tokenizer."""
-        records = list(self.records())
-        return Split.from_texts(
-            (record.text for record in records),
-            tokenizer,
-            labels,
-            (record.label for record in records),
-            (record.source for record in records),
-        )
-
     def limit(self, size: int, seed: int) -> Split:
         """Return a stratified draw of `size` reviews, or the split itself if it has no more.
 

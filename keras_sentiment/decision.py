@@ -39,6 +39,10 @@ class Decision:
             return probabilities.argmax(axis=-1)
         return (probabilities[:, 1] >= self.threshold).astype("int64")
 
+    def correct(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Returns bool[batch], whether each row of logits gets its label."""
+        return self.choose(self.probabilities(logits)) == labels
+
     def results(self, logits: np.ndarray) -> list[dict[str, Any]]:
         """Returns a `{"label", "probability", "probabilities"}` for each row of logits, in order."""
         probabilities = self.probabilities(logits)

@@ -16,12 +16,13 @@ import keras
 import numpy as np
 
 from keras_sentiment.artifact import CARD_FILE, GRAPHS, TOKENIZER_FOLDER, Artifact, holds_an_artifact_alone
-from keras_sentiment.bundle import Run, package_versions
+from keras_sentiment.bundle import Run
 from keras_sentiment.card import card
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import DEFAULT_SEED, InputError, PrepareConfig
 from keras_sentiment.corpus import Split
 from keras_sentiment.engines import Engine, open_engine
+from keras_sentiment.machine import package_versions
 from keras_sentiment.parity import TEXTS, ParityError, check
 from keras_sentiment.staging import staged_folder
 

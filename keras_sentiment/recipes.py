@@ -108,7 +108,8 @@ class RunConfig:
         threshold: float in (0, 1) on the probability of `labels[1]`, two classes only; `None` takes
             the most probable label.
         versions: package name to version, of what trained it.
-        data: what identifies the DATA_DIR: its source, fingerprint and counts.
+        data: what identifies the DATA_DIR: its source, fingerprint and counts; and, of a bundle, how many
+            of its train reviews trained it.
     """
 
     labels: tuple[str, ...]
@@ -124,9 +125,16 @@ class RunConfig:
     def __post_init__(self) -> None:
         require(len(self.labels) >= 2, "labels", self.labels, "two names or more")
         require(self.temperature > 0, "temperature", self.temperature, "greater than 0")
+        aim = self.recipe.training.threshold_for
+        require(aim is None or len(self.labels) == 2, "threshold_for", aim, "left out: it's for two labels")
         if self.threshold is not None:
             require(len(self.labels) == 2, "threshold", self.threshold, "null unless there are two labels")
             require(0 < self.threshold < 1, "threshold", self.threshold, "a number in (0, 1)")
+
+    @property
+    def trained_reviews(self) -> int:
+        """How many reviews trained it; all of train where an earlier version did not write it down."""
+        return int(self.data.get("trained_reviews", self.data["splits"]["train"]["reviews"]))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the configuration as JSON's types; the model's kind is told by its own key."""

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_sentiment import contenders, peers
-from keras_sentiment.bundle import package_versions
 from keras_sentiment.contenders import DEEP_BLOCKS, MINILM, SEQUENCE_LENGTH, reviews_of
 from keras_sentiment.pace import Contender, Timing, take_turns
 from keras_sentiment.precision import cpu_multiplies_bfloat16
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES
 
-_PACKAGES = ("keras", "keras-hub", "torch", "tensorflow", "jax", "transformers", "accelerate", "tokenizers")
+PACKAGES = ("keras", "keras-hub", "torch", "tensorflow", "jax", "transformers", "accelerate", "tokenizers")
 # A peer that pads every review alike has the same speed on a part of them.
 _PADDED_SHARE = 8
 # The small Transformer is ten times as fast, and a corpus of a few batches would tell little.
@@ -241,23 +237,3 @@ def _row(name: str, timing: Timing, beside: dict[str, Timing], seconds_at_peak: 
         "start_seconds": timing.start_seconds,
         "memory_gb": timing.memory_bytes / 1e9,
     }
-
-
-def machine() -> dict[str, Any]:
-    """Returns what speed depends on: the processor, its cores, the versions."""
-    return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": package_versions(_PACKAGES),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())

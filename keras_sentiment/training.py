@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
+import dataclasses
 import math
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,22 +16,15 @@ from tqdm import tqdm
 from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, require_room
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run, new_run
+from keras_sentiment.calibration import choose_threshold, fit_temperature
 from keras_sentiment.config import BertConfig, InputError, TrainingConfig
 from keras_sentiment.corpus import Corpus, Split
+from keras_sentiment.decision import Decision
+from keras_sentiment.history import EpochRecord
 from keras_sentiment.optimizer import adamw
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.recipes import Recipe
 
-HISTORY_FIELDS = (
-    "epoch",
-    "seconds",
-    "reviews_per_second",
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-    "learning_rate",
-)
 BEST_WEIGHTS = "best.weights.h5"
 
 
@@ -179,51 +171,45 @@ def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
     return {label: len(split) / (num_classes * count) for label, count in enumerate(counts.tolist())}
 
 
-def finish(fit: Fit, run: Run, corpus: Corpus) -> None:
-    """Puts back the best epoch's weights, if the config says so, and saves the bundle.
+def finish(fit: Fit, run: Run, corpus: Corpus) -> Run:
+    """Puts back the best epoch's weights, if the config says so, calibrates, and saves the bundle.
+
+    Returns:
+        The run with the temperature, and the threshold if one was asked for, that suit validation.
 
     Raises:
-        InputError: the loss became NaN or infinite, so there is nothing worth saving.
+        InputError: the loss became NaN or infinite, so there is nothing worth saving; or no threshold
+            reaches its aim, and the bundle is saved without one.
     """
-    best = run.config.recipe.training.keep == "best"
+    config = run.config.recipe.training
     # The first epoch counts as the best until one is better, and none is better than NaN.
-    if not math.isfinite(fit.model.history.history["val_loss"][0 if best else -1]):
+    if not math.isfinite(fit.model.history.history["val_loss"][0 if config.keep == "best" else -1]):
         raise InputError(f"{run.path}: the loss is not a number; train again with a lower --learning-rate")
-    if best:
+    if config.keep == "best":
         fit.model.load_weights(run.checkpoints / BEST_WEIGHTS)
+    logits, labels = _validation_logits(fit), np.asarray(fit.validation.split.labels)
+    data = {**run.config.data, "trained_reviews": len(fit.train.split)}
+    changes: dict[str, Any] = {"temperature": fit_temperature(logits, labels), "data": data}
+    missed = ""
+    if config.threshold_for is not None:
+        probabilities = Decision(run.config.labels, changes["temperature"]).probabilities(logits)
+        try:
+            changes["threshold"] = choose_threshold(probabilities, labels, config.threshold_for)
+        except InputError as error:
+            missed = f"{run.path}: {error}; the model is saved and takes the more probable label"
+    run = dataclasses.replace(run, config=dataclasses.replace(run.config, **changes))
     run.save(fit.whole, corpus.tokenizer())
+    if missed:
+        raise InputError(missed)
+    return run
 
 
-class EpochRecord(keras.callbacks.Callback):
-    """Writes a row an epoch to `history.csv`, seconds and speed of training alone."""
-
-    def __init__(self, run: Run, reviews: int) -> None:
-        super().__init__()
-        self._path, self._reviews = run.history, reviews
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        with self._path.open("w", newline="") as file:
-            csv.writer(file).writerow(HISTORY_FIELDS)
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._begin = time.perf_counter()
-        self._ends: list[float] = []
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._ends.append(time.perf_counter())
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        seconds = max(self._ends) - self._begin  # without validation
-        row = {
-            **(logs or {}),
-            "epoch": epoch + 1,
-            "seconds": seconds,
-            "reviews_per_second": self._reviews / seconds,
-            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-        }
-        with self._path.open("a", newline="") as file:
-            values = [row[name] for name in HISTORY_FIELDS]
-            csv.writer(file).writerow([f"{v:.6g}" if isinstance(v, float) else v for v in values])
+def _validation_logits(fit: Fit) -> np.ndarray:
+    """Returns float32[reviews, num_classes] from the model as it was trained, hidden states cached or not."""
+    batches = list(fit.validation.for_scoring())
+    order = np.concatenate([rows for rows, _ in batches])
+    found = np.concatenate([np.asarray(fit.model.predict_on_batch(inputs)) for _, inputs in batches])
+    return found[np.argsort(order)].astype("float32")
 
 
 class Progress(keras.callbacks.Callback):

@@ -57,11 +57,12 @@ def benchmark(
         check_backend(name)
     from keras_sentiment import speed
     from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.machine import machine
     from keras_sentiment.tokenizer import find_tokenizer
 
     if open_corpus(data_dir).tokenizer().sha256 != find_tokenizer("minilm").sha256:
         raise InputError(f"{data_dir}: it has another vocabulary; prepare it with --tokenizer minilm")
-    results: dict[str, Any] = {"command": " ".join(sys.argv), **speed.machine(), "tasks": []}
+    results: dict[str, Any] = {"command": " ".join(sys.argv), **machine(speed.PACKAGES), "tasks": []}
     backends = backend or tuple(filter(installed, BACKENDS))
     for name in tasks:
         result = speed.compare(name, data_dir, reviews, rounds, backends, (lambda _: None) if quiet else say)

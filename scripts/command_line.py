@@ -71,6 +71,12 @@ training_options = options(
     click.option("--sequence-length", type=int, help="Most tokens of a review that are read."),
     click.option("--precision", type=click.Choice(PRECISIONS), help="In what numbers to compute."),
     click.option("--class-weight", is_flag=True, default=None, help="Let rare labels weigh more."),
+    click.option(
+        "--threshold-for",
+        metavar="f1|precision=P",
+        help="For what to choose the threshold between two labels, on validation; "
+        "without it, the more probable label is taken.",
+    ),
     click.option("--seed", type=int, help="Of everything random."),
     click.option("--limit", type=click.IntRange(min=1), help="Train on so many reviews, a stratified draw."),
     overwrite_option,

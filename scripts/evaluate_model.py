@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.config import InputError, PrepareConfig
 from keras_sentiment.scripts.command_line import (
     check_backend,
     quiet_option,
     run,
+    say,
     source_options,
     version_option,
 )
@@ -25,6 +26,7 @@ from keras_sentiment.scripts.command_line import (
     type=click.Choice(["train", "validation", "test"]),
     help="Part of the data.  [default: test, else validation, else all]",
 )
+@click.option("--against", type=click.Path(), metavar="RUN_DIR", help="Another model to compare with.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @source_options
 @quiet_option
@@ -33,42 +35,79 @@ def evaluate(
     run_dir: str,
     data: str,
     split: str | None,
+    against: str | None,
     as_json: bool,
     text_column: str,
     label_column: str,
     quiet: bool,
 ) -> None:
-    """Measure the model of RUN_DIR on DATA: a prepared DATA_DIR, or any source that prepare takes."""
+    """Measure the model of RUN_DIR on DATA: a prepared DATA_DIR, or any source that prepare takes.
+
+    Besides printing the figures it writes metrics.json, report.html and README.md, a model card, in RUN_DIR.
+    """
     check_backend()
     from keras_sentiment.bundle import open_bundle
 
     bundle = open_bundle(run_dir)
+    other = open_bundle(against) if against else None
+    if other and other.config.labels != bundle.config.labels:
+        raise InputError(f"{against}: its labels are not those of {run_dir}; they can't be compared")
     name, reviews = bundle.open_split(data, split, PrepareConfig(text_column, label_column), quiet)
     from keras_sentiment.classifier import Classifier
-    from keras_sentiment.evaluation import evaluate_logits
+    from keras_sentiment.corpus import Split
+    from keras_sentiment.evaluation import accuracy_by_length, compare, evaluate_logits
+    from keras_sentiment.readme import readme
+    from keras_sentiment.report import report
+    from keras_sentiment.reviews import Review
 
-    logits = Classifier.of_bundle(bundle, bundle.load_model()).logits(reviews, quiet)
-    metrics = {"split": name, **evaluate_logits(logits, reviews.labels, bundle.decision)}
-    click.echo(json.dumps(metrics) if as_json else report(metrics))
-    bundle.record_metrics(name, reviews.fingerprint, metrics)
+    classifier = Classifier.of_bundle(bundle, bundle.load_model())
+    logits = classifier.logits(reviews, quiet)
+    correct = bundle.decision.correct(logits, reviews.labels)
+    metrics = {
+        "split": name,
+        **evaluate_logits(logits, reviews.labels, bundle.decision),
+        "by_length": accuracy_by_length(reviews.lengths + 2, correct),
+    }
+    if other:
+        rival = Classifier.of_bundle(other, other.load_model())
+        # Its vocabulary may be another one.
+        texts = (Review(*record) for record in reviews.records())
+        theirs = rival.logits(Split.from_reviews(texts, rival.tokenizer, rival.labels), quiet)
+        found = compare(correct, other.decision.correct(theirs, reviews.labels))
+        metrics["against"] = {"run_dir": against, **found}
+    click.echo(json.dumps(metrics) if as_json else figures(metrics))
+    recorded = bundle.record_metrics(name, reviews.fingerprint, metrics)
+    bundle.write("report.html", report(classifier, bundle, reviews, logits, metrics, data))
+    bundle.write("README.md", readme(bundle, recorded))
+    if not quiet:
+        say(f"Wrote {bundle.path / 'report.html'}")
 
 
-def report(metrics: dict[str, Any]) -> str:
+def figures(metrics: dict[str, Any]) -> str:
     """Returns the figures as lines to read."""
-    low, high = metrics["accuracy_ci95"]
-    roc_auc = metrics["roc_auc"]
     width = max(map(len, metrics["labels"]))
     columns = [max(len(name), *(len(str(n)) for n in counts)) for name, counts in _columns(metrics)]
     header = "  ".join(name.rjust(w) for name, w in zip(metrics["labels"], columns, strict=True))
+    rows = [
+        ("accuracy", "accuracy", metrics["accuracy"]),
+        ("f1", "f1, mean", metrics["f1"]),
+        *((f"f1_{name}", f"f1 of {name}", value) for name, value in metrics["f1_per_class"].items()),
+        ("roc_auc", "roc auc", metrics["roc_auc"]),
+        *((name, name, metrics[name]) for name in ("loss", "brier", "ece")),
+    ]
+    before, threshold = metrics["before_calibration"]["ece"], metrics["threshold"]
+    rule = "" if threshold is None else f", {metrics['labels'][1]} from {threshold:.4f} on"
     return "\n".join(
         [
-            f"{metrics['examples']:,} reviews ({metrics['split']})",
-            f"accuracy  {metrics['accuracy']:.4f}  (95% interval {low:.4f} to {high:.4f})",
-            f"f1        {metrics['f1']:.4f}  (mean over the labels)",
-            f"roc auc   {'one label only' if roc_auc is None else format(roc_auc, '.4f')}",
-            f"loss      {metrics['loss']:.4f}",
-            f"ece       {metrics['ece']:.4f}",
-            f"brier     {metrics['brier']:.4f}",
+            f"{metrics['examples']:,} reviews ({metrics['split']}), in brackets 95% intervals",
+            *(_line(title, value, metrics["intervals"][name]) for name, title, value in rows),
+            f"ece before calibration {before:.4f}, temperature {metrics['temperature']:.4f}{rule}",
+            "accuracy by length in tokens:",
+            *(
+                _line(_bucket(row), row["accuracy"], row["accuracy_ci95"]) + f", {row['reviews']:,} reviews"
+                for row in metrics["by_length"]
+            ),
+            *(_compared(metrics["against"]) if "against" in metrics else ()),
             "confusion, a line a true label:",
             f"{'':{width}}  {header}",
             *(
@@ -77,6 +116,27 @@ def report(metrics: dict[str, Any]) -> str:
             ),
         ]
     )
+
+
+def _line(title: str, value: float | None, interval: list[float] | None) -> str:
+    if value is None or interval is None:
+        return f"{title:16}  one label only"
+    return f"{title:16}  {value:.4f}  ({interval[0]:.4f} to {interval[1]:.4f})"
+
+
+def _bucket(row: dict[str, Any]) -> str:
+    return f"{row['from']} or more" if row["to"] is None else f"{row['from']} to {row['to']}"
+
+
+def _compared(against: dict[str, Any]) -> list[str]:
+    low, high = against["difference_ci95"]
+    return [
+        f"against {against['run_dir']}, on the same reviews:",
+        f"its accuracy      {against['accuracy']:.4f}",
+        f"difference        {against['difference']:+.4f}  ({low:+.4f} to {high:+.4f}, paired)",
+        f"right alone       {against['only_ours_right']:,} this one, {against['only_theirs_right']:,} that "
+        f"one; McNemar's exact p = {against['p_value']:.2g}",
+    ]
 
 
 def _columns(metrics: dict[str, Any]) -> Any:

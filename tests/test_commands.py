@@ -16,24 +16,44 @@ from click.testing import CliRunner
 from tiny import TOKENIZER, reviews
 
 import keras_sentiment
-from keras_sentiment.corpus import open_corpus
+from keras_sentiment.artifact import GRAPHS, Artifact
+from keras_sentiment.cleaning import CLEANING_VERSION
+from keras_sentiment.config import InputConfig
+from keras_sentiment.corpus import CHUNK_REVIEWS, open_corpus
 from keras_sentiment.scripts import command_line
 from keras_sentiment.scripts.command_line import COMMANDS, commands
+from keras_sentiment.tokenizer import Tokenizer
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 SHARED = ["--overwrite", "--quiet", "--version"]
-TRAINING = ["--recipe", "--epochs", "--learning-rate", "--precision", "--seed", "--limit", *SHARED]
+TRAINING = [
+    "--recipe",
+    "--epochs",
+    "--learning-rate",
+    "--precision",
+    "--threshold-for",
+    "--seed",
+    "--limit",
+    *SHARED,
+]
 OPTIONS = {
     "prepare": ["--tokenizer", "--text-column", "--label-column", "--group-column", "--seed", *SHARED],
     "train-transformer": TRAINING,
     "train-bert": [*TRAINING, "--preset", "--trainable-blocks", "--cache-frozen", "--cache-dir"],
     "benchmark": ["--task", "--backend", "--reviews", "--rounds", "--json", "--quiet", "--version"],
-    "evaluate": ["--split", "--json", "--text-column", "--label-column", "--quiet", "--version"],
-    "predict": ["--version"],
+    "evaluate": ["--split", "--against", "--json", "--text-column", "--label-column", "--quiet", "--version"],
+    "predict": ["--input", "--input-format", "--text-column", "--on-error", "--output", *SHARED],
+    "export": ["--format", "--quantize", "--data", "--force", *SHARED],
+    "serve": [
+        *["--host", "--port", "--max-body-bytes", "--max-texts", "--max-waiting", "--timeout-seconds"],
+        *["--log-texts", "--quiet", "--version"],
+    ],
     "demo": SHARED,
 }
 # What the contract promises of `evaluate --json`.
 FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
+FIELDS |= {"intervals", "f1_per_class"}
+NAMES = {"config.json", "history.csv", "tokenizer", "model.keras"}
 SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 
@@ -114,6 +134,63 @@ def test_evaluate_prints_one_object(run, path):
     status, out, _ = run("evaluate", path / "run", path / "films.csv", "--json", "--quiet")
     assert json.loads(out)["examples"] == 120
     assert set(json.loads((path / "run" / "metrics.json").read_text())) == {"test", "validation", "all"}
+    names = {item.name for item in (path / "run").iterdir()}
+    assert names == {*NAMES, "metrics.json", "report.html", "README.md"}
+    assert "120 reviews of" in (path / "run" / "report.html").read_text()
+
+
+def test_evaluate_compares_two_models(run, path, tmp_path):
+    # One that reads other words, and fewer of them.
+    tokens = [*TOKENIZER.vocabulary[:-1], "more", TOKENIZER.vocabulary[-1]]
+    Tokenizer(tokens).save(tmp_path / "words")
+    assert run("prepare", path / "films.csv", tmp_path / "data", "--tokenizer", tmp_path / "words")[0] == 0
+    options = ["--epochs", "1", "--limit", "20", *SMALL, "--quiet"]
+    assert run("train-transformer", tmp_path / "data", tmp_path / "run", *options)[0] == 0
+    arguments = ["--against", tmp_path / "run", "--split", "train", "--quiet"]
+    status, out, _ = run("evaluate", path / "run", path / "data", *arguments, "--json")
+    assert status == 0
+    metrics = json.loads(out)
+    found = metrics["against"]
+    split = open_corpus(path / "data").splits["train"]
+    right = []
+    for folder in (path / "run", tmp_path / "run"):
+        results = keras_sentiment.load(folder).predict(list(split.texts()))
+        right.append([r["label"] == record.label for r, record in zip(results, split.records(), strict=True)])
+    ours, theirs = map(sum, right)
+    assert metrics["accuracy"] == pytest.approx(ours / len(split))
+    assert found["accuracy"] == pytest.approx(theirs / len(split))
+    assert found["only_ours_right"] == sum(a and not b for a, b in zip(*right, strict=True))
+    assert found["only_ours_right"] - found["only_theirs_right"] == ours - theirs
+    low, high = found["difference_ci95"]
+    assert low <= found["difference"] <= high
+    assert "Against" in (path / "run" / "report.html").read_text()
+
+    status, out, _ = run("evaluate", path / "run", path / "data", "--against", path / "run", "--quiet")
+    assert status == 0
+    assert "difference        +0.0000  (+0.0000 to +0.0000, paired)" in out
+    assert "McNemar's exact p = 1" in out
+
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "labels": ["fear", "joy"]}))
+    mistake(run("evaluate", path / "run", path / "data", *arguments), tmp_path / "run", "labels")
+    mistake(run("evaluate", path / "run", path / "data", "--against", tmp_path), tmp_path, "train")
+
+
+def test_threshold_is_chosen_for_what_the_option_says(run, path, tmp_path):
+    arguments = ["train-transformer", path / "data", tmp_path / "run", "--epochs", "1", *SMALL, "--quiet"]
+    mistake(run(*arguments, "--threshold-for", "recall"), "f1 or precision=P", "recall")
+    assert not (tmp_path / "run").exists()
+    assert run(*arguments, "--threshold-for", "f1")[0] == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert 0 < config["threshold"] < 1
+    status, out, _ = run("evaluate", tmp_path / "run", path / "data", "--quiet")
+    assert status == 0
+    assert f"positive from {config['threshold']:.4f} on" in out
+    for text in ("good " * 9, "bad " * 9, "a film"):
+        _, out, _ = run("predict", tmp_path / "run", text)
+        result = json.loads(out)
+        above = result["probabilities"]["positive"] >= config["threshold"]
+        assert (result["label"] == "positive") is above
 
 
 def test_predict_prints_a_line_a_text_in_order(run, path):
@@ -129,6 +206,77 @@ def test_predict_prints_a_line_a_text_in_order(run, path):
         assert line["probabilities"] == pytest.approx(result["probabilities"])
 
 
+def test_predict_answers_the_rows_of_a_file(run, path, tmp_path):
+    """Under the numbers of their lines, in the same figures to a file and to standard output."""
+    with (path / "films.csv").open(newline="") as file:
+        expected = keras_sentiment.load(path / "run").predict([row["text"] for row in csv.DictReader(file)])
+    arguments = ["predict", path / "run", "--input", path / "films.csv"]
+    status, out, error = run(*arguments)
+    assert (status, error) == (0, "")
+    printed = [json.loads(line) for line in out.splitlines()]
+    assert [result["row"] for result in printed] == list(range(2, 122))
+    assert [result["label"] for result in printed] == [result["label"] for result in expected]
+    for result, other in zip(printed, expected, strict=True):
+        assert result["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
+
+    new = tmp_path / "new.csv"
+    assert run(*arguments, "--output", new) == (0, "", "")
+    table = list(csv.DictReader(new.read_text().splitlines()))
+    assert [(int(row["row"]), row["label"]) for row in table] == [(r["row"], r["label"]) for r in printed]
+    for row, result in zip(table, printed, strict=True):
+        assert float(row["probability_positive"]) == pytest.approx(result["probabilities"]["positive"])
+    mistake(run(*arguments, "--output", new), new, "--overwrite")
+    assert run(*arguments, "--output", new, "--overwrite")[0] == 0
+    assert list(tmp_path.iterdir()) == [new]
+
+
+def test_predict_reads_standard_input(run, path, tmp_path, monkeypatch):
+    (tmp_path / "texts").write_text("a good film\n\nbad")
+    with (tmp_path / "texts").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        status, out, _ = run("predict", path / "run", "--input", "-", "--output", "-")
+    assert status == 0
+    found = [json.loads(line) for line in out.splitlines()]
+    expected = keras_sentiment.load(path / "run").predict(["a good film", "", "bad"])
+    assert [result["label"] for result in found] == [result["label"] for result in expected]
+    assert [result["row"] for result in found] == [1, 2, 3]
+
+    (tmp_path / "table").write_text("review\tid\na good film\t1\n")
+    with (tmp_path / "table").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        options = ["--input-format", "tsv", "--text-column", "review"]
+        status, out, _ = run("predict", path / "run", "--input", "-", *options)
+    assert status == 0
+    assert json.loads(out)["label"] == found[0]["label"]
+
+
+def test_predict_stops_at_a_bad_row_or_skips_it(run, path, tmp_path):
+    texts, new = tmp_path / "texts.jsonl", tmp_path / "new.jsonl"
+    texts.write_text('{"text": "good"}\n' + "no\n" * 30 + '{"text": "bad"}\n')
+    arguments = ["predict", path / "run", "--input", texts, "--output", new]
+    mistake(run(*arguments), "texts.jsonl:2: not JSON", "write one object a line")
+    assert list(tmp_path.iterdir()) == [texts]
+    status, out, error = run(*arguments, "--on-error", "skip")
+    assert (status, out) == (0, "")
+    assert [json.loads(line)["row"] for line in new.read_text().splitlines()] == [1, 32]
+    for number in range(2, 32):
+        assert (f"texts.jsonl:{number}: not JSON" in error) is (number < 22)
+    assert error.endswith("Rows skipped: 30\n")
+
+
+def test_ctrl_c_in_predicting_is_130_and_no_file(run, path, tmp_path, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_sentiment.classifier.Classifier.logits", interrupted)
+    status, out, error = run(
+        "predict", path / "run", "--input", path / "films.csv", "--output", tmp_path / "new.csv"
+    )
+    assert (status, out) == (130, "")
+    assert "Interrupted." in error
+    assert not list(tmp_path.iterdir())
+
+
 def test_training_says_what_trains_and_what_comes_next(run, path, tmp_path):
     status, out, error = run(
         "train-transformer", path / "data", tmp_path / "run", "--epochs", "1", "--limit", "20", *SMALL
@@ -139,6 +287,7 @@ def test_training_says_what_trains_and_what_comes_next(run, path, tmp_path):
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["labels"] == ["negative", "positive"]
     assert config["training"]["epochs"] == 1
+    assert config["data"]["trained_reviews"] == 20
     assert config["inputs"]["sequence_length"] == 32
     assert config["data"]["fingerprint"] == open_corpus(path / "data").info["fingerprint"]
 
@@ -243,6 +392,16 @@ def test_bundle_of_a_later_version(run, path, tmp_path):
         (["evaluate", "run", "data", "--split", "dev"], "dev"),
         (["evaluate", "run"], "DATA"),
         (["predict", "run"], "TEXT"),
+        (["predict", "run", "a film", "--input", "films.csv"], "either TEXT or --input"),
+        (["predict", "run", "a film", "--output", "new"], "--output is for --input"),
+        (["predict", "run", "a film", "--text-column", "text"], "--text-column is for --input"),
+        (["predict", "run", "--input", "no.csv"], "no.csv: can't be read"),
+        (["predict", "run", "--input", "words", "--input-format", "txt"], "words: can't be read"),
+        (["predict", "run", "--input", "films.xlsx"], "--input-format which of txt, csv"),
+        (["predict", "run", "--input", "-", "--input-format", "parquet"], "give --input the file"),
+        (["predict", "run", "--input", "films.csv", "--output", "new"], "end its name in .jsonl or .csv"),
+        (["predict", "run", "--input", "films.csv", "--output", "words/../films.csv", "--overwrite"], "read"),
+        (["predict", "run", "--input", "films.csv", "--text-column", "review"], "--text-column"),
         (["predict", "run", "--colour", "a film"], "--colour"),
         (["traing", "data", "new"], "traing"),
     ],
@@ -339,6 +498,65 @@ def test_script_and_command_are_the_same():
 def test_mistake_as_the_shell_sees_it(tmp_path):
     result = python(SCRIPTS / "train_transformer.py", tmp_path, tmp_path, KERAS_BACKEND="theano")
     mistake((result.returncode, result.stdout, result.stderr), "KERAS_BACKEND=theano")
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory):
+    """An artifact without its graph, and the program that predicts with it where there is no Keras."""
+    folder = tmp_path_factory.mktemp("artifact")
+    TOKENIZER.save(folder / "tokenizer")
+    (folder / GRAPHS["onnx"]).touch()
+    labels, inputs = ("negative", "positive"), InputConfig(sequence_length=32)
+    Artifact(folder, "onnx", "tiny", labels, inputs, CLEANING_VERSION, 1.0, None).write()
+    program = (
+        "import sys\n"
+        "heavy = ['keras', 'keras_hub', 'torch', 'tensorflow', 'tensorflow_text', 'jax']\n"
+        "sys.modules.update(dict.fromkeys(heavy))\n"
+        "from keras_sentiment import classifier\n"
+        "class Engine:\n"
+        "    compiles = False\n"
+        "    def __call__(self, rows): return rows['padding_mask'][:, :2].astype('float32')\n"
+        "classifier.open_engine = lambda artifact: Engine()\n"
+    )
+    return folder, program + ENTRY
+
+
+@pytest.mark.once
+def test_an_artifact_needs_no_keras(artifact, tmp_path):
+    folder, program = artifact
+    (tmp_path / "texts.txt").write_text("good\nbad\n")
+    for arguments in (["good", "bad"], ["--input", tmp_path / "texts.txt"]):
+        result = python("-c", program, "predict", folder, *arguments, KERAS_BACKEND="theano")
+        assert (result.returncode, result.stderr) == (0, "")
+        assert [json.loads(line)["probability"] for line in result.stdout.splitlines()] == [0.5, 0.5]
+
+
+@pytest.mark.once
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells a closed pipe in another way")
+def test_a_reader_that_has_enough_ends_it_quietly(artifact, tmp_path):
+    """As `predict … | head` does."""
+    folder, program = artifact
+    (tmp_path / "texts.txt").write_text("good\n" * 10_000)
+    arguments = [sys.executable, "-c", program, "predict", folder, "--input", tmp_path / "texts.txt"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert json.loads(process.stdout.readline())["row"] == 1
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 141
+
+
+@pytest.mark.once
+def test_standard_input_is_answered_while_it_is_open(artifact):
+    folder, program = artifact
+    arguments = [sys.executable, "-c", program, "predict", folder, "--input", "-"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdin.write("good\n" * (CHUNK_REVIEWS + 1))
+        process.stdin.flush()
+        for number in range(1, CHUNK_REVIEWS + 1):
+            assert json.loads(process.stdout.readline())["row"] == number
+        process.stdin.close()
+        assert json.loads(process.stdout.read())["row"] == CHUNK_REVIEWS + 1
+    assert process.returncode == 0
 
 
 def test_standard_output_holds_results_alone(path):

@@ -14,16 +14,18 @@ LIBRARY = Path(__file__).parents[1] / "keras_sentiment"
 
 # A module imports only from lines above its own, or from what stands before it on its line.
 LEVELS = (
-    ("config", "recipes"),
+    ("config", "recipes", "machine"),
     ("cleaning", "reviews", "folders", "tables", "archive", "sources", "splits", "staging", "fingerprint"),
     ("tokenizer", "text_graph", "decision"),
     ("corpus", "preparation", "rows", "batches"),
     ("dropout", "layers", "optimizer", "precision", "activations"),
     ("transformer", "bert"),
     ("bundle", "artifact"),
-    ("engines", "training", "evaluation", "classifier", "predictions"),
-    ("onnx_graph", "saved_model", "parity", "export"),
+    ("engines", "history", "calibration", "training", "intervals", "evaluation", "classifier", "predictions"),
+    ("onnx_graph", "saved_model", "parity", "card", "export"),
     ("pace", "contenders", "peers", "speed"),
+    ("occlusion", "batching", "meters", "limits", "protocol", "application", "serving"),
+    ("pictures", "report", "readme"),
 )
 ORDER = [module for level in LEVELS for module in level]
 
@@ -39,6 +41,7 @@ LIGHT = [
     "engines",
     "classifier",
     "predictions",
+    "serving",
 ]
 HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
 

@@ -17,7 +17,8 @@ from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import InputError
 from keras_sentiment.decision import Decision
 from keras_sentiment.evaluation import evaluate_logits
-from keras_sentiment.training import HISTORY_FIELDS, Fit, balanced_weights, compile_model
+from keras_sentiment.history import HISTORY_FIELDS
+from keras_sentiment.training import Fit, balanced_weights, compile_model
 from keras_sentiment.transformer import build_transformer
 
 BACKEND = keras.backend.backend()

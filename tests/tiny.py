@@ -83,5 +83,4 @@ def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -
         shuffle=False,
         verbose=0,
     )
-    training.finish(fit, run, corpus)
-    return run
+    return training.finish(fit, run, corpus)

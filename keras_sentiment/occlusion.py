@@ -1,0 +1,82 @@
+"""Which words carry a label: each is left out in turn, and the text is scored again.
+
+Occlusion, as in Zeiler & Fergus 2014, "Visualizing and Understanding Convolutional Networks", and for
+words in Li et al. 2016, "Understanding Neural Networks through Representation Erasure". It asks any model
+and needs no gradients, so what it says of an exported graph holds for that graph.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from keras_sentiment.classifier import Classifier
+from keras_sentiment.cleaning import TAG_PATTERN
+from keras_sentiment.config import EXPLAINED_SPANS
+
+# What white space parts; Chinese characters, which BERT takes for words, one by one.
+_WORD = re.compile("[\u4e00-\u9fff]|[^\\s\u4e00-\u9fff]+")
+_TAG = re.compile(TAG_PATTERN)
+
+
+class Span(NamedTuple):
+    """A part of a text, `text[start:end]`."""
+
+    start: int
+    end: int
+
+
+def spans(text: str) -> list[Span]:
+    """Returns the words of a text, or of a longer one runs of words; at most `EXPLAINED_SPANS`.
+
+    White space and tags, which cleaning drops, are in none.
+    """
+    words = list(_WORD.finditer(_TAG.sub(lambda tag: " " * len(tag[0]), text)))
+    count = min(len(words), EXPLAINED_SPANS)
+    bounds = [len(words) * part // count for part in range(count + 1)] if count else [0]
+    return [Span(words[first].start(), words[end - 1].end()) for first, end in itertools.pairwise(bounds)]
+
+
+def without(text: str, parts: Sequence[Span]) -> list[str]:
+    """Returns the text as often as there are parts, without one of them each time."""
+    return [f"{text[: part.start]} {text[part.end :]}" for part in parts]
+
+
+def weigh(text: str, parts: Sequence[Span], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the explanation of a text.
+
+    Args:
+        parts: its spans.
+        results: what `Classifier.predict` says of the text, then of it `without` each part.
+    """
+    label = results[0]["label"]
+    odds = [_log_odds(result["probabilities"], label) for result in results]
+    words = [
+        {"text": text[part.start : part.end], **part._asdict(), "contribution": odds[0] - left}
+        for part, left in zip(parts, odds[1:], strict=True)
+    ]
+    return {"label": label, "probability": results[0]["probability"], "words": words}
+
+
+def explain(classifier: Classifier, text: str) -> dict[str, Any]:
+    """Says which words of a text carry its label.
+
+    Returns:
+        `{"label", "probability", "words": [{"text", "start", "end", "contribution"}]}`, the words in
+        reading order, `start` and `end` counted in characters. A contribution is by how much the log-odds
+        of the label fall when the words are left out: above 0 they speak for it, below 0 against it. Not
+        the probability's fall, which is next to nothing wherever the model is sure.
+    """
+    parts = spans(text)
+    return weigh(text, parts, classifier.predict([text, *without(text, parts)]))
+
+
+def _log_odds(probabilities: dict[str, float], label: str) -> float:
+    # From the others' sum and not from 1 - p, which is 0 where p is within 1e-16 of 1.
+    others = sum(value for name, value in probabilities.items() if name != label)
+    least = sys.float_info.min
+    return math.log(max(probabilities[label], least)) - math.log(max(others, least))

@@ -1,0 +1,136 @@
+"""The README.md of a RUN_DIR: a model card, after Mitchell et al. 2019, "Model Cards for Model Reporting"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from keras_sentiment.bundle import Run
+from keras_sentiment.config import BertConfig
+from keras_sentiment.rows import head_tail
+
+_FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece")
+_USE = """## How to use it
+
+    keras-sentiment predict {name} "I laughed, I cried, I left early."
+    keras-sentiment export {name} exported && keras-sentiment serve exported/onnx
+
+```python
+import keras_sentiment
+
+classifier = keras_sentiment.load("{name}")
+classifier.predict(["A gem.", "Dreadful from start to finish."])
+```
+
+{rule}
+"""
+
+
+def readme(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """Returns the card.
+
+    Args:
+        recorded: what `metrics.json` holds, by split and fingerprint.
+    """
+    config = run.config
+    name = run.path.resolve().name
+    model = config.recipe.model
+    if isinstance(model, BertConfig):
+        kind = f"a BERT ({Path(model.preset).name}) with {model.trainable_blocks} trained blocks"
+    else:
+        kind = f"a Transformer encoder of {model.num_layers} blocks, {model.hidden_dim} wide, from scratch"
+    splits = config.data["splits"]
+    counts = ", ".join(f"{part['reviews']:,} {split}" for split, part in splits.items())
+    return "\n".join(
+        [
+            f"# {name}\n",
+            f"Labels texts as {_either(config.labels)}: {kind}, trained by keras_sentiment.\n",
+            "## Data\n",
+            f"{Path(config.data['source']).name}: {counts}; fingerprint "
+            f"`{config.data['fingerprint'][:12]}`. {_chosen(run)} Test chose nothing.\n",
+            "## Figures\n",
+            *_figures(recorded, splits),
+            "",
+            _USE.format(name=name, rule=_rule(run)),
+            "## Limits\n",
+            *_limits(run, recorded, splits),
+            "",
+            f"Seed {config.recipe.training.seed}; {config.backend}, {config.precision}; "
+            f"{', '.join(f'{package} {number}' for package, number in config.versions.items())}. "
+            "`config.json` has every hyperparameter, `report.html` the last evaluation in pictures.\n",
+        ]
+    )
+
+
+def _either(labels: tuple[str, ...]) -> str:
+    return f"{', '.join(labels[:-1])} or {labels[-1]}"
+
+
+def _chosen(run: Run) -> str:
+    chosen = ["the temperature"]
+    if run.config.recipe.training.keep == "best":
+        chosen.insert(0, "the epoch")
+    if run.config.threshold is not None:
+        chosen.append("the threshold")
+    return (
+        f"The weights come from {run.config.trained_reviews:,} of the train reviews. Validation chose "
+        f"{', '.join(chosen[:-1])}{' and ' if chosen[1:] else ''}{chosen[-1]}."
+    )
+
+
+def _rule(run: Run) -> str:
+    config = run.config
+    text = f"Logits are divided by {config.temperature:.4f}, fitted on validation, before the softmax. "
+    if config.threshold is None:
+        return text + "The most probable label is taken."
+    aim = config.recipe.training.threshold_for
+    return text + (
+        f"The label is {config.labels[1]} where its probability is {config.threshold:.4f} or more"
+        + (f": chosen on validation for {aim}." if aim else ".")
+    )
+
+
+def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
+    lines = [
+        "| reviews | accuracy | F1 | ROC AUC | log loss | Brier | ECE |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for split, by_fingerprint in recorded.items():
+        for fingerprint, metrics in by_fingerprint.items():
+            if "intervals" not in metrics:  # of a version that had none
+                continue
+            own = splits.get(split, {}).get("fingerprint") == fingerprint
+            where = f"{split} of this data" if own else f"other data, {split} (`{fingerprint[:12]}`)"
+            cells = [_cell(metrics, figure) for figure in _FIGURES]
+            lines.append(f"| {metrics['examples']:,}, {where} | {' | '.join(cells)} |")
+    return [*lines, "", "In brackets 95% bootstrap intervals. F1 is the mean over the labels."]
+
+
+def _cell(metrics: dict[str, Any], figure: str) -> str:
+    interval = metrics["intervals"][figure]
+    if metrics[figure] is None or interval is None:
+        return "–"
+    return f"{metrics[figure]:.4f} ({interval[0]:.4f} to {interval[1]:.4f})"
+
+
+def _limits(run: Run, recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
+    inputs = run.config.recipe.inputs
+    head, tail = head_tail(inputs)
+    kept = f"its first {head} and last {tail}" if tail else f"its first {head}"
+    lines = [
+        f"- Of a text longer than {inputs.sequence_length - 2} tokens it reads {kept}.",
+        "- It knows the texts that it was trained on: other subjects, other times and other languages need "
+        "an evaluation of their own (`keras-sentiment evaluate`).",
+        "- It always gives one of its labels, to texts without any sentiment too.",
+        "- Probabilities are calibrated for data like its validation reviews, and only there.",
+    ]
+    own = recorded.get("test", {}).get(splits.get("test", {}).get("fingerprint"), {})
+    longest = [row for row in own.get("by_length", ()) if row["to"] is None]
+    if longest:
+        low, high = longest[0]["accuracy_ci95"]
+        lines.insert(
+            1,
+            f"- On the {longest[0]['reviews']:,} test reviews of more than {longest[0]['from'] - 1} tokens "
+            f"its accuracy is {longest[0]['accuracy']:.4f} ({low:.4f} to {high:.4f}).",
+        )
+    return lines

@@ -1,0 +1,193 @@
+"""What the tests of the server share: a model that counts words, its artifact, and a server in a thread."""
+
+import contextlib
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from keras_sentiment.application import make_app
+from keras_sentiment.artifact import GRAPHS, Artifact
+from keras_sentiment.classifier import Classifier
+from keras_sentiment.cleaning import CLEANING_VERSION
+from keras_sentiment.config import InputConfig, ServingConfig
+from keras_sentiment.decision import Decision
+from keras_sentiment.serving import Server, listen
+from keras_sentiment.tokenizer import Tokenizer
+
+LABELS = ("negative", "positive")
+# What each word adds to the logit of `positive`; the rest say nothing.
+WEIGHTS = {"good": 2.0, "fine": 0.75, "bad": -2.5, "dull": -1.0}
+FILLING = ["film", "plot", "the", "a", "is", "very", "not", *map(str, range(100))]
+TOKENIZER = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WEIGHTS, *FILLING])
+INPUTS = InputConfig(sequence_length=64)
+TABLE = np.zeros((TOKENIZER.vocabulary_size, 2), "float32")
+for word, weight in WEIGHTS.items():
+    TABLE[TOKENIZER.vocabulary.index(word), 1] = weight
+for number in range(100):  # so little that it tells texts apart and leaves their label
+    TABLE[TOKENIZER.vocabulary.index(str(number)), 1] = (number + 1) / 4096
+
+
+class WordEngine:
+    """Adds the weights of a text's words. It notes each batch's shape, and waits where it is told to."""
+
+    compiles = False
+
+    def __init__(self):
+        self.shapes, self.entered, self.go_on = [], threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def __call__(self, rows):
+        self.shapes.append(rows["token_ids"].shape)
+        self.entered.set()
+        assert self.go_on.wait(60)
+        return (TABLE[rows["token_ids"]] * rows["padding_mask"][..., None]).sum(axis=1)
+
+    @contextlib.contextmanager
+    def held(self):
+        """Keeps the next batch from ending until the block does."""
+        self.entered.clear()
+        self.go_on.clear()
+        try:
+            yield
+        finally:
+            self.go_on.set()
+
+
+def make_classifier(engine=None, threshold=None):
+    return Classifier(TOKENIZER, INPUTS, Decision(LABELS, threshold=threshold), engine or WordEngine())
+
+
+def write_artifact(folder: Path, name: str = "words") -> Artifact:
+    """An artifact whose ONNX graph computes what `WordEngine` does."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    nodes = [
+        helper.make_node("Gather", ["table", "token_ids"], ["weights"]),
+        helper.make_node("Cast", ["padding_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "last"], ["column"]),
+        helper.make_node("Mul", ["weights", "column"], ["kept"]),
+        helper.make_node("ReduceSum", ["kept", "positions"], ["logits"], keepdims=0),
+    ]
+    constants = {"table": TABLE, "last": np.array([2]), "positions": np.array([1])}
+    graph = helper.make_graph(
+        nodes,
+        "words",
+        [
+            helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "length"])
+            for name in ("token_ids", "padding_mask")
+        ],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    opsets = [helper.make_opsetid("", 17)]
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / GRAPHS["onnx"])
+    TOKENIZER.save(folder / "tokenizer")
+    return Artifact(folder, "onnx", name, LABELS, INPUTS, CLEANING_VERSION, 1.0, None).write()
+
+
+@contextlib.contextmanager
+def served(classifier, **settings):
+    """Serves a classifier from a thread; gives the port."""
+    config = ServingConfig(port=0, **settings)
+    listener, listens = listen(config), threading.Event()
+    server = Server(make_app(classifier, "words", config), config, listener, listens.set)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        assert listens.wait(60)
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
+
+
+def request(body: bytes, path: str = "/predict", length: int | None = None, headers: str = "") -> bytes:
+    """The bytes of a POST; `length` is what its header says of the body."""
+    said = len(body) if length is None else length
+    head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n{headers}"
+    return f"{head}Content-Length: {said}\r\n\r\n".encode() + body
+
+
+def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """Reads one answer: its status, headers and body."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        assert byte, f"closed after {head!r}"
+        head += byte
+    status, *lines = head.decode().strip().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    body = b""
+    while len(body) < int(headers["content-length"]):
+        part = connection.recv(65536)
+        assert part
+        body += part
+    return int(status.split()[1]), headers, body
+
+
+def ask(
+    port: int, path: str = "/predict", body: object = None, headers: str = ""
+) -> tuple[int, dict, object]:
+    """POSTs JSON, or GETs where there is none; returns status, headers and what the JSON holds."""
+    with connect(port) as connection:
+        if body is None:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+        else:
+            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+            connection.sendall(request(raw, path, headers=headers))
+        status, found, content = answer(connection)
+    return status, found, json.loads(content) if "json" in found["content-type"] else content.decode()
+
+
+def elements(texts: list[bytes]) -> bytes:
+    """The BYTES tensor of the Open Inference Protocol, written apart from the product."""
+    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+
+
+def close_to(result: dict[str, Any]) -> dict[str, Any]:
+    """What a result is equal to whatever it was batched with."""
+    probabilities = {name: pytest.approx(value, rel=1e-5) for name, value in result["probabilities"].items()}
+    return {
+        **result,
+        "probability": pytest.approx(result["probability"], rel=1e-5),
+        "probabilities": probabilities,
+    }
+
+
+def metric(port: int, name: str, labels: str = "") -> float:
+    page = ask(port, "/metrics")[2]
+    found = re.findall(rf"^keras_sentiment_{name}{re.escape(labels)} (\S+)$", page, re.MULTILINE)
+    return float(found[0]) if found else 0.0
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Returns as soon as the condition holds; a hanging test would be ended by its minute."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def error_of(result: tuple[int, dict[str, str], Any]) -> str:
+    """The one message of a refusal."""
+    status, headers, found = result
+    assert 400 <= status < 600
+    assert headers["content-type"] == "application/json"
+    assert list(found) == ["error"]
+    assert found["error"]
+    return found["error"]

@@ -1,0 +1,222 @@
+"""Temperature and threshold: fitted on validation, kept in the bundle, used by every output."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy.special import log_softmax
+from sklearn.metrics import f1_score, precision_score, recall_score
+from tiny import RECIPE, build, make_corpus, train
+
+import keras_sentiment
+from keras_sentiment import training
+from keras_sentiment.bundle import open_bundle
+from keras_sentiment.calibration import LEAST_REVIEWS, TEMPERATURES, choose_threshold, fit_temperature
+from keras_sentiment.classifier import Classifier
+from keras_sentiment.config import InputError, TrainingConfig
+from keras_sentiment.decision import Decision
+from keras_sentiment.scripts.command_line import commands
+
+AIM = "precision=0.9"
+# Hard enough that some validation review is labelled wrongly: without an error no temperature fits.
+HARD = RECIPE.replace(sequence_length=5, epochs=1, threshold_for=AIM)
+
+
+def drawn(temperature, classes=2, reviews=20_000, seed=0):
+    """Logits, and labels drawn from the probabilities that they have at a temperature."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(reviews, classes)) * 3
+    p = Decision([str(c) for c in range(classes)], temperature).probabilities(logits)
+    return logits, (p.cumsum(axis=1) < rng.random((reviews, 1))).sum(axis=1)
+
+
+def loss(logits, labels, temperature):
+    return -log_softmax(logits / temperature, axis=1)[np.arange(len(labels)), labels].mean()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_that_labels_were_drawn_at_is_found(classes, temperature):
+    logits, labels = drawn(temperature, classes)
+    found = fit_temperature(logits, labels)
+    assert found == pytest.approx(temperature, rel=0.06)
+    grid = [loss(logits, labels, t) for t in np.geomspace(*TEMPERATURES, 400)]
+    assert loss(logits, labels, found) <= min(grid) + 1e-9
+
+
+@pytest.mark.once
+def test_too_sure_is_cooled_and_no_label_changes():
+    logits, labels = drawn(3.0)
+    found = fit_temperature(logits, labels)
+    assert found > 2
+    assert loss(logits, labels, found) < loss(logits, labels, 1.0) - 0.1
+    warm, plain = (Decision("ab", t) for t in (found, 1.0))
+    for decision in (warm, plain):
+        np.testing.assert_array_equal(decision.choose(decision.probabilities(logits)), logits.argmax(axis=1))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "case",
+    [
+        lambda logits, labels: (logits, np.zeros_like(labels)),
+        lambda logits, labels: (logits[: LEAST_REVIEWS - 1], labels[: LEAST_REVIEWS - 1]),
+        lambda logits, labels: (np.where(np.arange(len(labels))[:, None] == 7, np.nan, logits), labels),
+        lambda logits, labels: (np.where(np.arange(len(labels))[:, None] == 7, np.inf, logits), labels),
+        lambda logits, labels: (logits, logits.argmax(axis=1)),
+        lambda logits, labels: (logits[:0], labels[:0]),
+    ],
+)
+def test_where_none_can_be_fitted_it_is_one(case):
+    assert fit_temperature(*case(*drawn(3.0, reviews=500))) == 1.0
+
+
+@pytest.mark.once
+def test_a_hopeless_model_gets_a_temperature_within_the_range():
+    logits, labels = drawn(1.0)
+    assert fit_temperature(logits, 1 - labels) == pytest.approx(TEMPERATURES[1], rel=1e-3)
+    assert fit_temperature(logits / 1000, labels) == pytest.approx(TEMPERATURES[0], rel=1e-3)
+
+
+def every_threshold(p):
+    return [float(t) for t in np.concatenate([[1e-9], np.unique(p[:, 1])]) if 0 < t < 1]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("ties", [False, True])
+def test_no_threshold_is_better_for_f1(ties):
+    logits, labels = drawn(2.0, reviews=400)
+    p = Decision("ab").probabilities(logits.round() if ties else logits)
+    chosen = choose_threshold(p, labels, "f1")
+    best = max(f1_score(labels, p[:, 1] >= t) for t in every_threshold(p))
+    assert f1_score(labels, p[:, 1] >= chosen) == pytest.approx(best)
+    assert np.abs(p[:, 1] - chosen).min() > 0
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("least", [0.6, 0.9])
+@pytest.mark.parametrize("ties", [False, True])
+def test_no_threshold_of_that_precision_finds_more(least, ties):
+    logits, labels = drawn(2.0, reviews=400)
+    p = Decision("ab").probabilities(logits.round() if ties else logits)
+    predicted = p[:, 1] >= choose_threshold(p, labels, f"precision={least}")
+    assert precision_score(labels, predicted) >= least
+    reached = [
+        recall_score(labels, p[:, 1] >= t)
+        for t in every_threshold(p)
+        if precision_score(labels, p[:, 1] >= t, zero_division=0) >= least
+    ]
+    assert recall_score(labels, predicted) == max(reached)
+
+
+@pytest.mark.once
+def test_precision_that_none_has_is_refused():
+    # The review that the model is surest of is wrong, and no sure one follows.
+    p = np.array([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])
+    labels = np.array([0, 1, 0])
+    with pytest.raises(InputError, match=r"precision=0.6.*largest there is 0.5000"):
+        choose_threshold(p, labels, "precision=0.6")
+    assert 0.1 < choose_threshold(p, labels, "precision=0.5") < 0.8
+    with pytest.raises(InputError, match="no threshold"):
+        choose_threshold(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1]), "precision=0.9")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("aim", ["recall", "precision", "precision=", "precision=0", "precision=1.1", "f1=1"])
+def test_other_aims_are_refused(aim):
+    with pytest.raises(InputError, match="f1 or precision=P"):
+        TrainingConfig(threshold_for=aim)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("calibration") / "data", 800)
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory):
+    return train(corpus, tmp_path_factory.mktemp("calibration") / "run", HARD)
+
+
+def test_bundle_is_calibrated_on_validation(trained, corpus):
+    opened = open_bundle(trained.path)
+    assert opened.config == trained.config
+    split = corpus.splits["validation"]
+    logits = Classifier.of_bundle(opened, opened.load_model()).logits(split)
+    assert 0 < (logits.argmax(axis=1) != split.labels).mean() < 0.5
+    temperature = opened.config.temperature
+    assert temperature != 1
+    assert temperature == pytest.approx(fit_temperature(logits, split.labels), rel=1e-3)
+    assert loss(logits, split.labels, temperature) < loss(logits, split.labels, 1.0)
+
+    values = json.loads((trained.path / "config.json").read_text())
+    assert values["training"]["threshold_for"] == AIM
+    p = opened.decision.probabilities(logits)
+    assert values["threshold"] == pytest.approx(choose_threshold(p, split.labels, AIM), abs=1e-4)
+    assert precision_score(split.labels, opened.decision.choose(p)) >= 0.9
+
+
+def test_every_output_uses_both(trained, corpus):
+    texts = list(corpus.splits["test"].texts())
+    classifier = keras_sentiment.load(trained.path)
+    logits = classifier.logits(corpus.splits["test"])
+    values = json.loads((trained.path / "config.json").read_text())
+    p = np.exp(log_softmax(logits.astype("float64") / values["temperature"], axis=1))
+    for result, row in zip(classifier.predict(texts), p, strict=True):
+        assert result["probabilities"]["positive"] == pytest.approx(row[1], abs=1e-5)
+        assert result["label"] == ("positive" if row[1] >= values["threshold"] else "negative")
+
+
+def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypatch):
+    """A process that is killed between the two leaves no bundle of another temperature."""
+    seen = []
+
+    def noted(model, policy):
+        (config,) = tmp_path.rglob("config.json")
+        assert not (config.parent / "model.keras").exists()
+        seen.append(json.loads(config.read_text())["temperature"])
+        return model
+
+    monkeypatch.setattr("keras_sentiment.precision.with_precision", noted)
+    run = train(corpus, tmp_path / "run", HARD)
+    assert seen == [run.config.temperature]
+    assert run.config.temperature != 1
+    assert not list(run.path.glob("*.part"))
+
+
+def test_an_aim_out_of_reach_is_said_and_the_model_kept(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_validation_logits", lambda fit: np.tile([1.0, 0.0], (80, 1)))
+    with pytest.raises(InputError) as caught:
+        train(corpus, tmp_path / "run", HARD)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "precision=0.9" in message
+    assert open_bundle(tmp_path / "run").config.threshold is None
+
+
+@pytest.mark.once
+def test_more_than_two_labels_have_no_threshold(trained):
+    with pytest.raises(InputError, match=r"threshold_for.*two labels"):
+        dataclasses.replace(trained.config, labels=("a", "b", "c"), threshold=None)
+
+
+@pytest.mark.once
+def test_the_command_refuses_an_aim_before_it_trains(corpus, tmp_path):
+    arguments = ["train-transformer", str(corpus.path), str(tmp_path / "run"), "--threshold-for", "recall"]
+    result = CliRunner().invoke(commands, arguments)
+    assert isinstance(result.exception, InputError)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bundle_from_before_there_were_aims_still_opens(corpus, tmp_path):
+    run = training.start(tmp_path / "run", corpus, RECIPE)
+    run.begin()
+    run.save(build(), corpus.tokenizer())
+    values = json.loads((run.path / "config.json").read_text())
+    del values["training"]["threshold_for"]
+    (run.path / "config.json").write_text(json.dumps(values))
+    decision = open_bundle(run.path).decision
+    assert (decision.temperature, decision.threshold) == (1.0, None)
