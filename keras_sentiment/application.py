@@ -74,11 +74,9 @@ class Word(BaseModel):
     contribution: float
 
 
-class Explanation(BaseModel):
+class Explanation(Prediction):
     """The label of a text, and the words that carry it."""
 
-    label: str
-    probability: float
     words: list[Word]
 
 

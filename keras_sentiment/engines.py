@@ -52,6 +52,8 @@ class OnnxEngine:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _cores()
+        # Threads that spin between batches take the cores from the tokenizer and the server.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             str(artifact.graph), options, providers=["CPUExecutionProvider"]
         )

@@ -8,8 +8,12 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn import metrics
 
+from keras_sentiment.classifier import Classifier
+from keras_sentiment.config import DEFAULT_SEED
+from keras_sentiment.corpus import Split
 from keras_sentiment.decision import Decision
 from keras_sentiment.intervals import LEVEL, RESAMPLES, bootstrap, calibration_gaps, share_interval
+from keras_sentiment.perturbations import PERTURBATIONS, perturb
 
 LENGTHS = (64, 128, 256, 512)  # in tokens, specials counted: where one bucket ends
 
@@ -111,6 +115,34 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
         "only_theirs_right": lost,
         "p_value": float(binomtest(won, won + lost).pvalue) if won + lost else 1.0,
     }
+
+
+def perturbed(
+    classifier: Classifier, split: Split, logits: np.ndarray, quiet: bool = True
+) -> dict[str, dict[str, Any]]:
+    """Scores the reviews again, changed in ways that leave their sentiment as it is.
+
+    Args:
+        logits: float[reviews, num_classes], of the reviews as they are.
+
+    Returns:
+        By the name of the perturbation `accuracy`, and the labels that it `flipped`: how many, and their
+        `flipped_share`.
+    """
+    decision, labels = classifier.decision, np.asarray(split.labels)
+    before = decision.choose(decision.probabilities(logits))
+    found = {}
+    for name in PERTURBATIONS:
+        texts = perturb(split.texts(), name, DEFAULT_SEED)
+        changed = classifier.logits(Split.from_texts(texts, classifier.tokenizer), quiet)
+        after = decision.choose(decision.probabilities(changed))
+        flipped = int((after != before).sum())
+        found[name] = {
+            "accuracy": float(metrics.accuracy_score(labels, after)),
+            "flipped": flipped,
+            "flipped_share": flipped / len(labels),
+        }
+    return found
 
 
 def _calibration(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:

@@ -47,7 +47,7 @@ def without(text: str, parts: Sequence[Span]) -> list[str]:
 
 
 def weigh(text: str, parts: Sequence[Span], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the explanation of a text.
+    """Returns the explanation of a text, as `explain` does.
 
     Args:
         parts: its spans.
@@ -59,17 +59,17 @@ def weigh(text: str, parts: Sequence[Span], results: Sequence[dict[str, Any]]) -
         {"text": text[part.start : part.end], **part._asdict(), "contribution": odds[0] - left}
         for part, left in zip(parts, odds[1:], strict=True)
     ]
-    return {"label": label, "probability": results[0]["probability"], "words": words}
+    return {**results[0], "words": words}
 
 
 def explain(classifier: Classifier, text: str) -> dict[str, Any]:
     """Says which words of a text carry its label.
 
     Returns:
-        `{"label", "probability", "words": [{"text", "start", "end", "contribution"}]}`, the words in
-        reading order, `start` and `end` counted in characters. A contribution is by how much the log-odds
-        of the label fall when the words are left out: above 0 they speak for it, below 0 against it. Not
-        the probability's fall, which is next to nothing wherever the model is sure.
+        What `Classifier.predict` says of the text, with `words`: `{"text", "start", "end", "contribution"}`
+        of each in reading order, `start` and `end` counted in characters. A contribution is by how much
+        the log-odds of the label fall when the words are left out: above 0 they speak for it, below 0
+        against it. Not the probability's fall, which is next to nothing wherever the model is sure.
     """
     parts = spans(text)
     return weigh(text, parts, classifier.predict([text, *without(text, parts)]))

@@ -101,8 +101,8 @@ def add_protocol(app: FastAPI, name: str, labels: Sequence[str], score: Score) -
         headers = {HEADER_LENGTH: str(header_length)}
         return Response(content, headers=headers, media_type="application/octet-stream")
 
-    schema = {"application/json": {"schema": InferenceRequest.model_json_schema()}}
-    body = {"requestBody": {"content": schema, "required": True}}
+    content = {"application/json": {"schema": _schema()}}
+    body = {"requestBody": {"content": content, "required": True}}
     app.get("/v2")(server)
     app.get("/v2/health/live")(live)
     app.get("/v2/health/ready")(ready)
@@ -110,6 +110,15 @@ def add_protocol(app: FastAPI, name: str, labels: Sequence[str], score: Score) -
         app.get(model)(metadata)
         app.get(f"{model}/ready")(model_ready)
         app.post(f"{model}/infer", openapi_extra=body)(infer)
+
+
+def _schema() -> dict[str, Any]:
+    """Returns the JSON schema of a request, whole: within OpenAPI its references would lead nowhere."""
+    schema = InferenceRequest.model_json_schema()
+    definitions = schema.pop("$defs")
+    for name, part in (("inputs", "InputTensor"), ("outputs", "RequestedOutput")):
+        schema["properties"][name]["items"] = definitions[part]
+    return schema
 
 
 def read(body: bytes, header_length: str | None) -> tuple[InferenceRequest, list[str]]:

@@ -27,6 +27,7 @@ from keras_sentiment.scripts.command_line import (
     help="Part of the data.  [default: test, else validation, else all]",
 )
 @click.option("--against", type=click.Path(), metavar="RUN_DIR", help="Another model to compare with.")
+@click.option("--perturb", is_flag=True, help="Count labels that typos, HTML and a neutral sentence flip.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @source_options
 @quiet_option
@@ -36,6 +37,7 @@ def evaluate(
     data: str,
     split: str | None,
     against: str | None,
+    perturb: bool,
     as_json: bool,
     text_column: str,
     label_column: str,
@@ -55,7 +57,7 @@ def evaluate(
     name, reviews = bundle.open_split(data, split, PrepareConfig(text_column, label_column), quiet)
     from keras_sentiment.classifier import Classifier
     from keras_sentiment.corpus import Split
-    from keras_sentiment.evaluation import accuracy_by_length, compare, evaluate_logits
+    from keras_sentiment.evaluation import accuracy_by_length, compare, evaluate_logits, perturbed
     from keras_sentiment.readme import readme
     from keras_sentiment.report import report
     from keras_sentiment.reviews import Review
@@ -75,6 +77,8 @@ def evaluate(
         theirs = rival.logits(Split.from_reviews(texts, rival.tokenizer, rival.labels), quiet)
         found = compare(correct, other.decision.correct(theirs, reviews.labels))
         metrics["against"] = {"run_dir": against, **found}
+    if perturb:
+        metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)
     click.echo(json.dumps(metrics) if as_json else figures(metrics))
     recorded = bundle.record_metrics(name, reviews.fingerprint, metrics)
     bundle.write("report.html", report(classifier, bundle, reviews, logits, metrics, data))
@@ -108,6 +112,11 @@ def figures(metrics: dict[str, Any]) -> str:
                 for row in metrics["by_length"]
             ),
             *(_compared(metrics["against"]) if "against" in metrics else ()),
+            *(
+                f"with {name:11}  {found['accuracy']:.4f}  accuracy; {found['flipped']:,} labels flipped, "
+                f"{found['flipped_share']:.1%}"
+                for name, found in metrics.get("perturbed", {}).items()
+            ),
             "confusion, a line a true label:",
             f"{'':{width}}  {header}",
             *(

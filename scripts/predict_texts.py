@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -60,6 +60,7 @@ PIPE_CLOSED = 141
     default=STANDARD,
     help="A new .jsonl or .csv file.  [default: JSON lines on standard output]",
 )
+@click.option("--explain", is_flag=True, help="With each TEXT the words that carry its label.")
 @overwrite_option
 @quiet_option
 @version_option
@@ -73,6 +74,7 @@ def predict(
     text_column: str,
     on_error: str,
     output: str,
+    explain: bool,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -89,9 +91,12 @@ def predict(
             for name in ("input_format", "text_column", "on_error", "output", "overwrite"):
                 if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                     raise click.UsageError(f"--{name.replace('_', '-')} is for --input FILE.")
-            for result in _load(run_dir).predict(texts, quiet):
+            classifier = _load(run_dir)
+            for result in _explained(classifier, texts) if explain else classifier.predict(texts, quiet):
                 click.echo(json.dumps(result, ensure_ascii=False))
             return
+        if explain:
+            raise click.UsageError("--explain is for TEXT.")
         from keras_sentiment.predictions import WRITERS, predict_rows
         from keras_sentiment.staging import staged_file
 
@@ -167,6 +172,12 @@ def _require_another(file: IO[bytes], output: str) -> None:
     """Refuses to write over the file that is read, under whatever name."""
     if os.path.exists(output) and os.path.samestat(os.fstat(file.fileno()), os.stat(output)):
         raise InputError(f"{output}: is the file that is read; name another for --output")
+
+
+def _explained(classifier: Classifier, texts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    from keras_sentiment.occlusion import explain
+
+    return (explain(classifier, text) for text in texts)
 
 
 def _load(path: str) -> Classifier:

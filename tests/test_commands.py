@@ -18,8 +18,9 @@ from tiny import TOKENIZER, reviews
 import keras_sentiment
 from keras_sentiment.artifact import GRAPHS, Artifact
 from keras_sentiment.cleaning import CLEANING_VERSION
-from keras_sentiment.config import InputConfig
+from keras_sentiment.config import DEFAULT_SEED, InputConfig
 from keras_sentiment.corpus import CHUNK_REVIEWS, open_corpus
+from keras_sentiment.perturbations import perturb
 from keras_sentiment.scripts import command_line
 from keras_sentiment.scripts.command_line import COMMANDS, commands
 from keras_sentiment.tokenizer import Tokenizer
@@ -41,8 +42,17 @@ OPTIONS = {
     "train-transformer": TRAINING,
     "train-bert": [*TRAINING, "--preset", "--trainable-blocks", "--cache-frozen", "--cache-dir"],
     "benchmark": ["--task", "--backend", "--reviews", "--rounds", "--json", "--quiet", "--version"],
-    "evaluate": ["--split", "--against", "--json", "--text-column", "--label-column", "--quiet", "--version"],
-    "predict": ["--input", "--input-format", "--text-column", "--on-error", "--output", *SHARED],
+    "evaluate": [
+        "--split",
+        "--against",
+        "--perturb",
+        "--json",
+        "--text-column",
+        "--label-column",
+        "--quiet",
+        "--version",
+    ],
+    "predict": ["--input", "--input-format", "--text-column", "--on-error", "--output", "--explain", *SHARED],
     "export": ["--format", "--quantize", "--data", "--force", *SHARED],
     "serve": [
         *["--host", "--port", "--max-body-bytes", "--max-texts", "--max-waiting", "--timeout-seconds"],
@@ -193,6 +203,26 @@ def test_threshold_is_chosen_for_what_the_option_says(run, path, tmp_path):
         assert (result["label"] == "positive") is above
 
 
+def test_evaluate_counts_the_labels_that_a_perturbation_flips(run, path):
+    arguments = ("evaluate", path / "run", path / "data", "--perturb")
+    status, out, _ = run(*arguments, "--json", "--quiet")
+    assert status == 0
+    metrics = json.loads(out)
+    split = open_corpus(path / "data").splits["test"]
+    model = keras_sentiment.load(path / "run")
+    texts = list(split.texts())
+    before = [result["label"] for result in model.predict(texts)]
+    for name, found in metrics["perturbed"].items():
+        after = [result["label"] for result in model.predict(perturb(texts, name, DEFAULT_SEED))]
+        assert found["flipped"] == sum(a != b for a, b in zip(before, after, strict=True))
+        assert found["flipped_share"] == pytest.approx(found["flipped"] / len(split))
+    # Tags are cleaned away, and nothing else is changed by them.
+    unchanged = {"accuracy": metrics["accuracy"], "flipped": 0, "flipped_share": 0}
+    assert metrics["perturbed"]["markup"] == unchanged
+    assert "Does it keep its label?" in (path / "run" / "report.html").read_text()
+    assert "with typos" in run(*arguments, "--quiet")[1]
+
+
 def test_predict_prints_a_line_a_text_in_order(run, path):
     texts = ["good " * 30, "bad", "the  film\nis <b>good</b>", ""]
     status, out, error = run("predict", path / "run", *texts)
@@ -204,6 +234,20 @@ def test_predict_prints_a_line_a_text_in_order(run, path):
         assert line["label"] == result["label"]
         assert line["probability"] == pytest.approx(result["probability"])
         assert line["probabilities"] == pytest.approx(result["probabilities"])
+
+
+def test_predict_names_the_words_that_carry_a_label(run, path, tmp_path):
+    """The made-up reviews are positive by the word `good` and nothing else."""
+    text = "the good film"
+    status, out, _ = run("predict", path / "run", text, "--explain", "--quiet")
+    assert status == 0
+    found = json.loads(out)
+    (plain,) = map(json.loads, run("predict", path / "run", text, "--quiet")[1].splitlines())
+    assert {name: found[name] for name in plain} == plain
+    assert [text[word["start"] : word["end"]] for word in found["words"]] == text.split()
+    assert max(found["words"], key=lambda word: word["contribution"])["text"] == "good"
+    (tmp_path / "a.txt").write_text("good\n")
+    mistake(run("predict", path / "run", "--input", tmp_path / "a.txt", "--explain"), "--explain is for TEXT")
 
 
 def test_predict_answers_the_rows_of_a_file(run, path, tmp_path):

@@ -1,0 +1,63 @@
+"""Changes of a text that leave its sentiment as it is: a robust model keeps its label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_SPACE = re.compile(r" ")
+# Of words with four letters or more, and of spaces.
+TYPOS = 0.1
+MARKUP = 0.1
+_MARKUP = ("<br /><br />", "&nbsp;", "</p> <p>", " <i> ")
+_NEUTRAL = (
+    "I saw it on a Tuesday.",
+    "It was shown in the afternoon.",
+    "I had read about it in the newspaper.",
+    "There were about forty people in the room.",
+)
+
+
+def typos(text: str, rng: np.random.Generator) -> str:
+    """Swaps two inner letters of one word in ten, as quick fingers do.
+
+    Belinkov & Bisk 2018, "Synthetic and Natural Noise Both Break Neural Machine Translation", section 4.
+    """
+
+    def swap(word: re.Match[str]) -> str:
+        letters = word[0]
+        if rng.random() >= TYPOS:
+            return letters
+        place = int(rng.integers(1, len(letters) - 2))
+        return letters[:place] + letters[place + 1] + letters[place] + letters[place + 2 :]
+
+    return _WORD.sub(swap, text)
+
+
+def markup(text: str, rng: np.random.Generator) -> str:
+    """Puts HTML, which cleaning should drop, in the place of one space in ten."""
+    return _SPACE.sub(lambda space: str(rng.choice(_MARKUP)) if rng.random() < MARKUP else space[0], text)
+
+
+def neutral(text: str, rng: np.random.Generator) -> str:
+    """Appends a sentence that says nothing of the film.
+
+    Ribeiro et al. 2020, "Beyond Accuracy: Behavioral Testing of NLP Models with CheckList", section 2.
+    """
+    return f"{text} {rng.choice(_NEUTRAL)}"
+
+
+PERTURBATIONS: dict[str, Callable[[str, np.random.Generator], str]] = {
+    "typos": typos,
+    "markup": markup,
+    "neutral": neutral,
+}
+
+
+def perturb(texts: Iterable[str], name: str, seed: int) -> list[str]:
+    """Returns the texts, each changed by a perturbation; the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    return [PERTURBATIONS[name](text, rng) for text in texts]
