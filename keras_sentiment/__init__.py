@@ -17,9 +17,9 @@ __all__ = ["InputError", "load"]
 __version__ = version("keras-sentiment")
 
 
-def load(path: str, precision: str = "float32") -> Classifier:
+def load(path: str, precision: str = "float32", windows: bool = False) -> Classifier:
     """Opens a trained model; see `keras_sentiment.classifier.load`."""
     # Keras is imported here and not at the top, so that commands answer and servers start without it.
     from keras_sentiment.classifier import load
 
-    return load(path, precision)
+    return load(path, precision, windows)

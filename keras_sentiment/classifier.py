@@ -15,7 +15,7 @@ from keras_sentiment.config import SCORING_BATCH_TOKENS, InputConfig, InputError
 from keras_sentiment.corpus import Split
 from keras_sentiment.decision import Decision
 from keras_sentiment.engines import Engine, KerasEngine, open_engine
-from keras_sentiment.rows import bucket_lengths, compose, padded_rows, row_lengths
+from keras_sentiment.rows import bucket_lengths, compose, padded_rows, row_lengths, windows
 from keras_sentiment.tokenizer import Tokenizer
 
 
@@ -27,20 +27,31 @@ class Classifier:
         inputs: how ids become rows.
         decision: from logits to labels.
         engine: from rows to logits, a Keras model or a graph in a runtime of its own.
+        windows: whether a text that is too long for a row is read whole, in rows that overlap by half, and
+            its logits averaged, instead of cut.
     """
 
-    def __init__(self, tokenizer: Tokenizer, inputs: InputConfig, decision: Decision, engine: Engine) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        inputs: InputConfig,
+        decision: Decision,
+        engine: Engine,
+        windows: bool = False,
+    ) -> None:
         self.tokenizer, self.inputs, self.decision, self.engine = tokenizer, inputs, decision, engine
+        self.windows = windows
 
     @classmethod
-    def of_bundle(cls, run: Run, model: Any) -> Classifier:
+    def of_bundle(cls, run: Run, model: Any, windows: bool = False) -> Classifier:
         """Returns the classifier of a bundle with its Keras model, in any precision."""
-        return cls(run.tokenizer(), run.config.recipe.inputs, run.decision, KerasEngine(model))
+        return cls(run.tokenizer(), run.config.recipe.inputs, run.decision, KerasEngine(model), windows)
 
     @classmethod
-    def of_artifact(cls, artifact: Artifact) -> Classifier:
+    def of_artifact(cls, artifact: Artifact, windows: bool = False) -> Classifier:
         """Returns the classifier of an artifact, whose runtime is installed."""
-        return cls(artifact.tokenizer(), artifact.inputs, artifact.decision, open_engine(artifact))
+        engine = open_engine(artifact)
+        return cls(artifact.tokenizer(), artifact.inputs, artifact.decision, engine, windows)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -51,19 +62,25 @@ class Classifier:
 
         They are scored by length, so that little is padded.
         """
+        parts = [
+            (text, part)
+            for text, tokens in enumerate(split.lengths.tolist())
+            for part in (windows(tokens, self.inputs) if self.windows else [slice(0, tokens)])
+        ]
+        texts = np.array([text for text, _ in parts], np.int64)
+        lengths = np.array([part.stop - part.start for _, part in parts], np.int64)
         buckets = bucket_lengths(self.inputs, few=self.engine.compiles)
-        plan = compose(row_lengths(split.lengths, self.inputs), buckets, SCORING_BATCH_TOKENS)
-        logits = np.empty((len(split), len(self.labels)), "float32")
-        with tqdm(total=len(split), desc="scoring", unit=" reviews", disable=quiet or None) as bar:
-            for texts, length in plan:
-                rows = padded_rows(
-                    [split.ids_of(text) for text in texts], length, self.tokenizer, self.inputs
-                )
+        plan = compose(row_lengths(lengths, self.inputs), buckets, SCORING_BATCH_TOKENS)
+        logits = np.zeros((len(split), len(self.labels)), "float32")
+        with tqdm(total=len(parts), desc="scoring", unit=" rows", disable=quiet or None) as bar:
+            for batch, length in plan:
+                ids = [split.ids_of(text)[part] for text, part in map(parts.__getitem__, batch)]
+                rows = padded_rows(ids, length, self.tokenizer, self.inputs)
                 if self.engine.compiles:
                     rows = _filled(rows)
-                logits[texts] = self.engine(rows)[: len(texts)]
-                bar.update(len(texts))
-        return logits
+                np.add.at(logits, texts[batch], self.engine(rows)[: len(batch)])
+                bar.update(len(batch))
+        return logits / np.bincount(texts, minlength=len(split))[:, None].astype("float32")
 
     def predict(self, texts: Iterable[str], quiet: bool = True) -> list[dict[str, Any]]:
         """Labels each text, in order.
@@ -83,7 +100,7 @@ class Classifier:
         if not texts:
             return []
         split = Split.from_texts(texts, self.tokenizer)
-        cut = split.lengths + 2 > self.inputs.sequence_length
+        cut = (split.lengths + 2 > self.inputs.sequence_length) & (not self.windows)
         results = self.decision.results(self.logits(split, quiet))
         return [{**result, "cut": bool(was)} for result, was in zip(results, cut, strict=True)]
 
@@ -99,12 +116,13 @@ def _filled(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.pad(value, ((0, missing), (0, 0)), "edge") for name, value in rows.items()}
 
 
-def load(path: str | Path, precision: str = "float32") -> Classifier:
+def load(path: str | Path, precision: str = "float32", windows: bool = False) -> Classifier:
     """Opens a bundle (a RUN_DIR whose training has ended) on the current Keras backend, or an artifact.
 
     Args:
         precision: of a bundle's Keras model: `"float32"`, `"mixed_float16"`, `"mixed_bfloat16"`, or
             `"auto"` for what is fast here. An artifact has the precision that it was exported with.
+        windows: whether texts that are too long for a row are read whole, in overlapping windows.
 
     Raises:
         InputError: there is neither at `path`, or one that can't be read, or its runtime is missing.
@@ -112,8 +130,8 @@ def load(path: str | Path, precision: str = "float32") -> Classifier:
     if is_artifact(path):
         if precision != "float32":
             raise InputError(f"{path}: an artifact has its own precision. Received: precision={precision!r}")
-        return Classifier.of_artifact(open_artifact(path))
+        return Classifier.of_artifact(open_artifact(path), windows)
     run = open_bundle(path)
     from keras_sentiment.precision import resolve_precision
 
-    return Classifier.of_bundle(run, run.load_model(resolve_precision(precision)))
+    return Classifier.of_bundle(run, run.load_model(resolve_precision(precision)), windows)

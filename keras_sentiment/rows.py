@@ -99,6 +99,20 @@ def padded_rows(
     return {"token_ids": token_ids, "padding_mask": padding_mask}
 
 
+def windows(tokens: int, inputs: InputConfig) -> list[slice]:
+    """Returns the parts of a text that cover it in windows as long as a row, each half over its neighbours.
+
+    Args:
+        tokens: int, of the text.
+    """
+    room = inputs.sequence_length - 2
+    if tokens <= room:
+        return [slice(0, tokens)]
+    count = 1 + -(-(tokens - room) // max(1, room // 2))
+    starts = np.linspace(0, tokens - room, count).round().astype(int).tolist()
+    return [slice(start, start + room) for start in starts]
+
+
 def head_tail(inputs: InputConfig) -> tuple[int, int]:
     """Returns how many tokens of a longer text are kept from its beginning and from its end."""
     room = inputs.sequence_length - 2

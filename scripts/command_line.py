@@ -54,6 +54,9 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 version_option = click.version_option(package_name="keras-sentiment")
 quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
+windows_option = click.option(
+    "--windows", is_flag=True, help="Read long texts whole, in windows that overlap, instead of cut."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
 # How a table is read, where a command takes a source.

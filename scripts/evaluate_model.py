@@ -15,6 +15,7 @@ from keras_sentiment.scripts.command_line import (
     say,
     source_options,
     version_option,
+    windows_option,
 )
 
 
@@ -27,6 +28,7 @@ from keras_sentiment.scripts.command_line import (
     help="Part of the data.  [default: test, else validation, else all]",
 )
 @click.option("--against", type=click.Path(), metavar="RUN_DIR", help="Another model to compare with.")
+@windows_option
 @click.option("--perturb", is_flag=True, help="Count labels that typos, HTML and a neutral sentence flip.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @source_options
@@ -37,6 +39,7 @@ def evaluate(
     data: str,
     split: str | None,
     against: str | None,
+    windows: bool,
     perturb: bool,
     as_json: bool,
     text_column: str,
@@ -62,16 +65,17 @@ def evaluate(
     from keras_sentiment.report import report
     from keras_sentiment.reviews import Review
 
-    classifier = Classifier.of_bundle(bundle, bundle.load_model())
+    classifier = Classifier.of_bundle(bundle, bundle.load_model(), windows)
     logits = classifier.logits(reviews, quiet)
     correct = bundle.decision.correct(logits, reviews.labels)
     metrics = {
         "split": name,
+        "windows": windows,
         **evaluate_logits(logits, reviews.labels, bundle.decision),
         "by_length": accuracy_by_length(reviews.lengths + 2, correct),
     }
     if other:
-        rival = Classifier.of_bundle(other, other.load_model())
+        rival = Classifier.of_bundle(other, other.load_model(), windows)
         # Its vocabulary may be another one.
         texts = (Review(*record) for record in reviews.records())
         theirs = rival.logits(Split.from_reviews(texts, rival.tokenizer, rival.labels), quiet)

@@ -22,6 +22,7 @@ from keras_sentiment.scripts.command_line import (
     run,
     say,
     version_option,
+    windows_option,
 )
 from keras_sentiment.tables import TEXT_FORMATS, read_texts
 
@@ -60,6 +61,7 @@ PIPE_CLOSED = 141
     default=STANDARD,
     help="A new .jsonl or .csv file.  [default: JSON lines on standard output]",
 )
+@windows_option
 @click.option("--explain", is_flag=True, help="With each TEXT the words that carry its label.")
 @overwrite_option
 @quiet_option
@@ -74,6 +76,7 @@ def predict(
     text_column: str,
     on_error: str,
     output: str,
+    windows: bool,
     explain: bool,
     overwrite: bool,
     quiet: bool,
@@ -91,7 +94,7 @@ def predict(
             for name in ("input_format", "text_column", "on_error", "output", "overwrite"):
                 if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                     raise click.UsageError(f"--{name.replace('_', '-')} is for --input FILE.")
-            classifier = _load(run_dir)
+            classifier = _load(run_dir, windows)
             for result in _explained(classifier, texts) if explain else classifier.predict(texts, quiet):
                 click.echo(json.dumps(result, ensure_ascii=False))
             return
@@ -114,7 +117,7 @@ def predict(
         name = "standard input" if source == STANDARD else Path(source).name
         rows = read_texts(file, name, text_format, text_column)
         skipped = Skipped()
-        classifier = _load(run_dir)
+        classifier = _load(run_dir, windows)
         # A bar and results on one terminal would write over each other.
         quiet = quiet or (printed and sys.stdout.isatty())
         chunks = predict_rows(classifier, rows, skipped.add if on_error == "skip" else None, quiet)
@@ -180,13 +183,13 @@ def _explained(classifier: Classifier, texts: tuple[str, ...]) -> Iterator[dict[
     return (explain(classifier, text) for text in texts)
 
 
-def _load(path: str) -> Classifier:
+def _load(path: str, windows: bool) -> Classifier:
     from keras_sentiment.artifact import is_artifact
     from keras_sentiment.classifier import load
 
     if not is_artifact(path):
         check_backend()
-    return load(path)
+    return load(path, windows=windows)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,24 @@ def test_numbers_of_rows_are_few(model, monkeypatch):
         assert result["probability"] == pytest.approx(alone["probability"], abs=1e-5)
 
 
+def test_windows_read_a_long_text_whole(bundle, model):
+    """Rows hold 30 of its words here; what stands in the middle of a text is otherwise not seen."""
+    long = "good " * 10 + "film " * 40 + "bad " * 20 + "film " * 40 + "good " * 25
+    whole = keras_sentiment.load(bundle, windows=True)
+    texts = [*TEXTS, long, "film"]
+    found, cut = whole.predict(texts), model.predict(texts)
+    assert [result["cut"] for result in cut] == [len(text.split()) > 30 for text in texts]
+    assert not any(result["cut"] for result in found)
+    for text, ours, theirs in zip(texts, found, cut, strict=True):
+        same = ours["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
+        assert same or len(text.split()) > 30
+    assert cut[-2]["label"] == "positive"
+    middle = whole.predict(["good " * 10 + "film " * 40 + "good " * 20 + "film " * 40 + "good " * 25])
+    assert middle[0]["probabilities"]["positive"] > found[-2]["probabilities"]["positive"] + 1e-3
+    same = model.predict([long, long.replace("bad", "film")])
+    assert same[0]["probability"] == pytest.approx(same[1]["probability"], abs=1e-6)
+
+
 @pytest.mark.parametrize("texts", ["a good film", [b"a good film"], ["a film", None], [1]])
 def test_what_is_no_list_of_texts_is_refused(model, texts):
     with pytest.raises(TypeError, match="texts must be a list of strings"):

@@ -11,25 +11,7 @@ from keras_sentiment.perturbations import PERTURBATIONS, perturb
 
 pytestmark = pytest.mark.once
 
-WORDS = [
-    "a",
-    "dull",
-    "plot",
-    "but",
-    "wonderful",
-    "actors",
-    "carry",
-    "this",
-    "naïve",
-    "little",
-    "film",
-    "of",
-    "1999",
-    "to",
-    "its",
-    "unexpected",
-    "ending",
-]
+WORDS = ["a", "dull", "plot", "but", "wonderful", "actors", "carry", "this", "naïve", "film", "of", "1999"]
 TEXTS = [" ".join(np.random.default_rng(i).permutation(WORDS * 10)) for i in range(20)]
 
 
