@@ -177,13 +177,11 @@ def _log_texts(texts: list[str], config: ServingConfig) -> None:
             _log.info("text %s", json.dumps(text))
 
 
-def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, StarletteHTTPException)
+def _http_error(request: Request, error: Any) -> JSONResponse:
     return refusal(error.status_code, str(error.detail), dict(error.headers or {}))
 
 
-def _validation_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
+def _validation_error(request: Request, error: Any) -> JSONResponse:
     if isinstance(error.body, bytes):
         return refusal(415, "Send JSON, and say so: Content-Type: application/json")
     return refusal(422, explain_errors([{**found, "loc": found["loc"][1:]} for found in error.errors()]))
