@@ -48,8 +48,8 @@ def _axes(x: str, y: str) -> Iterator[Axes]:
 
 def _svg(axes: Axes, alt: str) -> str:
     """Returns a drawing as an element of an HTML page, with what it shows for who can't see it."""
-    file, figure = io.StringIO(), axes.get_figure(root=True)
-    assert figure is not None
+    file = io.StringIO()
+    figure: Any = axes.figure
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with warnings.catch_warnings():
         # The font that measures a text may lack its letters; the reader's browser writes them.
