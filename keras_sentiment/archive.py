@@ -16,7 +16,7 @@ import urllib.request
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from keras_sentiment.config import InputError
 from keras_sentiment.folders import position_of
@@ -42,11 +42,11 @@ def read_archive(path: Path) -> Iterator[Review]:
     found = False
     try:
         with _decompressed(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
+            headers: Any = archive  # typeshed does not declare its list of them
             for member in archive:
                 review = _review(archive, member, path.name)
-                # A stream keeps every header it has seen, 100,000 of them in aclImdb, in a list that
-                # typeshed does not declare.
-                archive.members = []  # type: ignore[attr-defined]
+                # A stream keeps every header it has seen: 100,000 of them in aclImdb.
+                headers.members = []
                 if review is not None:
                     found = True
                     yield review

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from keras_sentiment.config import BACKENDS, InputError
-from keras_sentiment.scripts.command_line import check_backend, quiet_option, run, say, version_option
+from keras_sentiment.scripts.command_line import check_backend, common_options, run, say
 
 BESIDE_PEERS = ("train-transformer", "train-bert", "score")
 # This project alone, slowed down and then one step after another taken back.
@@ -36,8 +36,7 @@ TASKS = (*BESIDE_PEERS, *ALONE)
     "--rounds", type=click.IntRange(min=1), default=4, show_default=True, help="Turns that each takes."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, alone, on standard output.")
-@quiet_option
-@version_option
+@common_options
 def benchmark(
     data_dir: str,
     task: tuple[str, ...],

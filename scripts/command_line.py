@@ -53,11 +53,14 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 version_option = click.version_option(package_name="keras-sentiment")
-quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
 windows_option = click.option(
     "--windows", is_flag=True, help="Read long texts whole, in windows that overlap, instead of cut."
 )
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
+# What every command takes, and what every one that writes takes.
+common_options = options(click.option("--quiet", is_flag=True, help="Show no progress."), version_option)
+output_options = options(
+    click.option("--overwrite", is_flag=True, help="Replace what is there."), common_options
+)
 
 # How a table is read, where a command takes a source.
 source_options = options(
@@ -82,9 +85,7 @@ training_options = options(
     ),
     click.option("--seed", type=int, help="Of everything random."),
     click.option("--limit", type=click.IntRange(min=1), help="Train on so many reviews, a stratified draw."),
-    overwrite_option,
-    quiet_option,
-    version_option,
+    output_options,
 )
 
 

@@ -10,11 +10,10 @@ import click
 from keras_sentiment.config import InputError, PrepareConfig
 from keras_sentiment.scripts.command_line import (
     check_backend,
-    quiet_option,
+    common_options,
     run,
     say,
     source_options,
-    version_option,
     windows_option,
 )
 
@@ -32,8 +31,7 @@ from keras_sentiment.scripts.command_line import (
 @click.option("--perturb", is_flag=True, help="Count labels that typos, HTML and a neutral sentence flip.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @source_options
-@quiet_option
-@version_option
+@common_options
 def evaluate(
     run_dir: str,
     data: str,

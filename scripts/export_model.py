@@ -10,11 +10,9 @@ import click
 from keras_sentiment.config import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
-    overwrite_option,
-    quiet_option,
+    output_options,
     run,
     say,
-    version_option,
 )
 
 FORMATS = ("onnx", "openvino", "tf_saved_model", "torch")
@@ -36,9 +34,7 @@ PACKAGES = {"onnx": ("onnxscript", "onnxruntime"), "openvino": ("onnxscript", "o
 @click.option("--quantize", type=click.Choice(["int8"]), help="Beside onnx also onnx_int8; needs --data.")
 @click.option("--data", type=click.Path(), help="A DATA_DIR: 200 of its validation reviews join the check.")
 @click.option("--force", is_flag=True, help="Keep an int8 graph that loses over half a point of accuracy.")
-@overwrite_option
-@quiet_option
-@version_option
+@output_options
 def export(
     run_dir: str,
     out_dir: str,

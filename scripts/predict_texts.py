@@ -17,11 +17,9 @@ from keras_sentiment.config import InputError
 from keras_sentiment.scripts.command_line import (
     DEFAULTS,
     check_backend,
-    overwrite_option,
-    quiet_option,
+    output_options,
     run,
     say,
-    version_option,
     windows_option,
 )
 from keras_sentiment.tables import TEXT_FORMATS, read_texts
@@ -63,9 +61,7 @@ PIPE_CLOSED = 141
 )
 @windows_option
 @click.option("--explain", is_flag=True, help="With each TEXT the words that carry its label.")
-@overwrite_option
-@quiet_option
-@version_option
+@output_options
 @click.pass_context
 def predict(
     context: click.Context,

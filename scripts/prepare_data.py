@@ -8,12 +8,10 @@ import click
 
 from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
 from keras_sentiment.scripts.command_line import (
-    overwrite_option,
-    quiet_option,
+    output_options,
     run,
     say,
     source_options,
-    version_option,
 )
 
 
@@ -24,9 +22,7 @@ from keras_sentiment.scripts.command_line import (
 @source_options
 @click.option("--group-column", help="Column whose equal values stay in one split: author, product.")
 @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Of the random splits.")
-@overwrite_option
-@quiet_option
-@version_option
+@output_options
 def prepare(
     source: str,
     data_dir: Path,

@@ -8,11 +8,9 @@ import click
 
 from keras_sentiment.scripts.command_line import (
     check_backend,
-    overwrite_option,
-    quiet_option,
+    output_options,
     run,
     say,
-    version_option,
 )
 from keras_sentiment.scripts.evaluate_model import evaluate
 from keras_sentiment.scripts.predict_texts import predict
@@ -27,9 +25,7 @@ SENTENCES = (
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="demo_output")
-@overwrite_option
-@quiet_option
-@version_option
+@output_options
 @click.pass_context
 def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None:
     """Prepare the packaged reviews, train, evaluate and predict; what is made goes to FOLDER."""

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from keras_sentiment.config import InputError, ServingConfig
-from keras_sentiment.scripts.command_line import quiet_option, run, say, version_option
+from keras_sentiment.scripts.command_line import common_options, run, say
 
 DEFAULTS = ServingConfig()
 
@@ -28,8 +28,7 @@ def setting(name: str, metavar: str, help: str) -> Any:
 @setting("max_waiting", "N", "Most texts that wait, and requests in flight.")
 @setting("timeout_seconds", "S", "Time for a client to send its request, or to take its answer.")
 @click.option("--log-texts", is_flag=True, help="Write the texts to the log.")
-@quiet_option
-@version_option
+@common_options
 def serve(artifact: str, quiet: bool, **settings: Any) -> None:
     """Serve ARTIFACT, an exported model: a page, POST /predict, the Open Inference Protocol, /metrics."""
     config = ServingConfig(**settings)

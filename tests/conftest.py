@@ -21,3 +21,20 @@ def fixed_seeds() -> None:
     # Tests that do not need Keras should not wait for its import.
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture
+def engine():
+    """A model for a server that counts words."""
+    from served import WordEngine  # with it come the server's packages, which few tests need
+
+    return WordEngine()
+
+
+@pytest.fixture
+def port(engine):
+    """Of a server of that model."""
+    from served import make_classifier, serving
+
+    with serving(make_classifier(engine)) as port:
+        yield port

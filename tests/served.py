@@ -96,7 +96,7 @@ def write_artifact(folder: Path, name: str = "words") -> Artifact:
 
 
 @contextlib.contextmanager
-def served(classifier, **settings):
+def serving(classifier, **settings):
     """Serves a classifier from a thread; gives the port."""
     config = ServingConfig(port=0, **settings)
     listener, listens = listen(config), threading.Event()

@@ -1,6 +1,5 @@
 """The fused attention kernel is reached, with a padding mask, in training and in inference."""
 
-import keras
 import keras_hub
 import numpy as np
 import pytest
@@ -10,9 +9,7 @@ from keras_sentiment.bert import build_bert
 from keras_sentiment.config import BertConfig
 from keras_sentiment.training import compile_model
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="only torch tells which kernel it took"
-)
+pytestmark = pytest.mark.once  # only torch tells which kernel it took
 
 BLOCKS = 2
 

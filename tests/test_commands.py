@@ -578,7 +578,6 @@ def test_an_artifact_needs_no_keras(artifact, tmp_path):
 
 
 @pytest.mark.once
-@pytest.mark.skipif(os.name == "nt", reason="Windows tells a closed pipe in another way")
 def test_a_reader_that_has_enough_ends_it_quietly(artifact, tmp_path):
     """As `predict … | head` does."""
     folder, program = artifact
@@ -614,7 +613,6 @@ def test_standard_output_holds_results_alone(path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_in_the_middle_of_training(path, tmp_path):
     arguments = ["train-transformer", path / "data", tmp_path / "run", "--epochs", "100000", *SMALL]
     process = subprocess.Popen(

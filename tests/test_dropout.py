@@ -55,7 +55,7 @@ def test_noise_shape_and_seed_are_kept():
     np.testing.assert_array_equal(dropped(Dropout(0.5, seed=3)), dropped(Dropout(0.5, seed=3)))
 
 
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="gradients are asked of torch here")
+@pytest.mark.once
 def test_what_is_dropped_has_no_gradient():
     import torch
 
@@ -65,7 +65,7 @@ def test_what_is_dropped_has_no_gradient():
     np.testing.assert_array_equal(inputs.grad.numpy(), outputs.detach().numpy())
 
 
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="others take Keras's own")
+@pytest.mark.once
 def test_torch_on_a_cpu_takes_the_fast_way_where_it_may(monkeypatch):
     taken = []
     monkeypatch.setattr(dropout, "_torch_dropout", lambda inputs, rate: taken.append(rate) or inputs)

@@ -27,9 +27,6 @@ BACKEND = keras.backend.backend()
 # Their probabilities of the positive label lie on both sides of the threshold, and between it and 1/2.
 GATE = ["the fílm is gööd", *(review.text for review in reviews(60))]
 SERVED = ("onnx", "onnx_int8", "openvino")
-ours = pytest.mark.skipif(
-    BACKEND != "torch", reason="export runs on torch; any backend's bundle has its test"
-)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ import json
 import time
 
 import pytest
-from served import WordEngine, answer, ask, connect, error_of, make_classifier, metric, request, wait_for
-from served import served as serving
+from served import answer, ask, connect, error_of, make_classifier, metric, request, serving, wait_for
 
 from keras_sentiment.config import InputError, ServingConfig
 from keras_sentiment.serving import listen
@@ -45,17 +44,6 @@ HOSTILE = {
     "deep text": b'{"text": ' + DEEP,
     "deep object": b'{"text":' * 50_000,
 }
-
-
-@pytest.fixture
-def engine():
-    return WordEngine()
-
-
-@pytest.fixture
-def port(engine):
-    with serving(make_classifier(engine)) as port:
-        yield port
 
 
 @pytest.mark.parametrize("path", ["/predict", "/explain", INFER])

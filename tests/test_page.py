@@ -1,21 +1,13 @@
 """The page in a browser: typing, keys, the result, nothing from elsewhere, and no markup out of a text."""
 
-import json
 import re
-import shutil
 
 import pytest
-from served import ask, make_classifier
-from served import served as serving
+from browser import is_cut_off, open_page, requested, resize
+from served import ask, make_classifier, serving
 
 pytestmark = pytest.mark.once
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-browsing = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
-]
 SIZES = [(1280, 800), (390, 844)]
 REVIEW = "This film is not bad , it is very good .\nThe plot is dull , the rest is fine . \U0001f600 good"
 
@@ -40,28 +32,9 @@ def test_the_page_needs_nothing_from_elsewhere(port):
 
 
 @pytest.fixture
-def browser(port, request):
-    """Chromium at a size, light or dark, on the page."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    try:
-        driver.set_page_load_timeout(60)
-        driver.get(f"http://127.0.0.1:{port}/")
-        yield driver
-    finally:
-        driver.quit()
-
-
-def resize(browser, width: int, height: int, scheme: str = "light") -> None:
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+def browser(port):
+    with open_page(f"http://127.0.0.1:{port}/") as browser:
+        yield browser
 
 
 def submit(browser, text: str) -> str:
@@ -82,16 +55,12 @@ def submit(browser, text: str) -> str:
     return result.text
 
 
-def hosts(browser, port: int) -> set[str]:
-    """Where requests went, and fails on what the browser complains of."""
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
-    return {url.split("/")[2] for url in urls if not url.startswith("data:")}
+def hosts(browser) -> set[str]:
+    return {url.split("/")[2] for url in requested(browser)}
 
 
 class TestBrowser:
-    pytestmark = browsing
+    pytestmark = pytest.mark.slow
 
     @pytest.mark.parametrize("size", SIZES)
     @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -110,8 +79,8 @@ class TestBrowser:
         named = [word.text for word in browser.find_elements(By.CSS_SELECTOR, ".for.named")]
         assert named == ["good", "fine", "good"]
         # Nothing is cut off at the side.
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= size[0]
-        assert hosts(browser, port) == {f"127.0.0.1:{port}"}
+        assert not is_cut_off(browser)
+        assert hosts(browser) == {f"127.0.0.1:{port}"}
         browser.save_screenshot(str(tmp_path / f"page_{size[0]}_{scheme}.png"))
 
     def test_texts_are_never_markup(self, browser, port):
@@ -121,7 +90,7 @@ class TestBrowser:
         submit(browser, "<img src=//192.0.2.1/a onerror=document.title='x'> <script>1</script> good")
         assert browser.find_elements(By.CSS_SELECTOR, "#result img, #result script") == []
         assert browser.title == "Sentiment of a review"
-        assert hosts(browser, port) == {f"127.0.0.1:{port}"}
+        assert hosts(browser) == {f"127.0.0.1:{port}"}
 
     def test_mistakes_are_told(self, browser, port):
         resize(browser, *SIZES[0])

@@ -73,7 +73,7 @@ def test_auto_takes_what_the_machine_is_fast_at(monkeypatch, gpu, bfloat16, expe
     assert resolve_precision("float32") == "float32"
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="asks torch")
+@pytest.mark.once
 def test_what_torch_says_of_the_machine_is_understood(monkeypatch):
     import torch
 
@@ -90,7 +90,7 @@ def test_what_torch_says_of_the_machine_is_understood(monkeypatch):
     assert resolve_precision("auto") == "mixed_float16"
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="the setting is torch's")
+@pytest.mark.once
 @pytest.mark.parametrize("gpu", [True, False])
 def test_tf32_is_for_a_gpu(monkeypatch, gpu):
     import torch

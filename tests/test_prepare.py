@@ -156,7 +156,6 @@ def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path, vocabulary):
         assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_leaves_nothing(tmp_path, vocabulary):
     # A pipe that nobody writes to keeps the command in the middle of its work.
     os.mkfifo(tmp_path / "endless.csv")

@@ -4,23 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from served import WordEngine, answer, ask, connect, elements, error_of, make_classifier, request
-from served import served as serving
+from served import answer, ask, connect, elements, error_of, make_classifier, request
 
 pytestmark = pytest.mark.once
 
 INFER = "/v2/models/words/infer"
-
-
-@pytest.fixture
-def engine():
-    return WordEngine()
-
-
-@pytest.fixture
-def port(engine):
-    with serving(make_classifier(engine)) as port:
-        yield port
 
 
 def test_metadata_and_health(port):
@@ -183,7 +171,8 @@ def test_another_models_name_is_not_found(port):
 
 @pytest.mark.parametrize("as_binary", [False, True])
 def test_tritons_own_client(port, as_binary):
-    http = pytest.importorskip("tritonclient.http")
+    import tritonclient.http as http
+
     expected = make_classifier().predict(TEXTS)
     client = http.InferenceServerClient(f"127.0.0.1:{port}")
     try:

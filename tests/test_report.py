@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import matplotlib as mpl
 import numpy as np
 import pytest
+from browser import is_cut_off, open_page, requested, resize
 from matplotlib import pyplot
 from sklearn import metrics as sklearns
 from tiny import RECIPE, build, make_corpus, train
@@ -114,6 +115,23 @@ def test_the_page_needs_no_other(page):
     assert text.count("http") == text.count("https://example.com") > 0
     assert not re.search(r"@import|url\((?!#)", text)
     assert parsed.count("script") == parsed.count("link") == parsed.count("img") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_the_page_in_a_browser(page, tmp_path, size):
+    """It asks for nothing but itself, draws every picture, and runs nothing of a hostile review."""
+    path = tmp_path / "report.html"
+    path.write_text(page[0], encoding="utf-8")
+    with open_page(path.as_uri()) as browser:
+        resize(browser, *size)
+        assert requested(browser) == [path.as_uri()]
+        assert not is_cut_off(browser)
+        boxes = browser.execute_script(
+            "return [...document.querySelectorAll('figure svg')].map(e => [e.clientWidth, e.clientHeight])"
+        )
+        assert len(boxes) == page[1].count("figure") == 5
+        assert min(min(box) for box in boxes) > 100
 
 
 def test_reviews_and_names_are_text(page):

@@ -27,10 +27,10 @@ from served import (
     make_classifier,
     metric,
     request,
+    serving,
     wait_for,
     write_artifact,
 )
-from served import served as serving
 
 from keras_sentiment.batching import MOST_PADDING, neighbours
 from keras_sentiment.config import SCORING_BATCH_TOKENS, ServingConfig
@@ -42,17 +42,6 @@ pytestmark = pytest.mark.once
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 INFER = "/v2/models/words/infer"
 TEXTS = ["good", "bad film", "", "电影 \U0001f600"]
-
-
-@pytest.fixture
-def engine():
-    return WordEngine()
-
-
-@pytest.fixture
-def port(engine):
-    with serving(make_classifier(engine)) as port:
-        yield port
 
 
 def distinct(count: int, seed: int = 0) -> list[str]:

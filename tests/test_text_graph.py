@@ -15,8 +15,6 @@ from tests.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_rev
 if TYPE_CHECKING:
     import tensorflow as tf
 
-pytest.importorskip("tensorflow_text")
-
 pytestmark = pytest.mark.once  # TensorFlow itself, whatever Keras runs on
 
 

