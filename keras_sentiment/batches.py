@@ -58,27 +58,48 @@ class ReviewBatches(keras.utils.PyDataset):
         self._buckets = bucket_lengths(inputs, few=keras.backend.backend() != "torch")
         self.start_epoch(0)
 
-    def start_epoch(self, epoch: int) -> None:
-        """Composes the batches of an epoch: Keras calls `on_epoch_end` too early to count epochs by."""
-        self._epoch = epoch
+    def start_epoch(self, epoch: int, first: int = 0) -> None:
+        """Composes the batches of an epoch: Keras calls `on_epoch_end` too early to count epochs by.
+
+        Args:
+            first: int, how many of them to leave out, since an interrupted training has done them.
+        """
+        self.epoch, self.first = epoch, first
         self._plan = self._composed(epoch)
+
+    def can_begin_at(self, first: int) -> bool:
+        """Whether an epoch may begin there: tensorflow takes its spec of all from the first two batches."""
+        if keras.backend.backend() != "tensorflow":
+            return True
+        lengths = [length for _, length in self._plan[first:]]
+        return len(set(lengths)) == 1 or lengths[0] != lengths[1]
+
+    @property
+    def steps(self) -> int:
+        """Batches of a whole epoch."""
+        return len(self._plan)
 
     @property
     def num_batches(self) -> int:
-        return len(self._plan)
+        return len(self._plan) - self.first
 
     @property
     def batch_sizes(self) -> list[int]:
         """Reviews of each batch."""
         return [len(rows) for rows, _ in self._plan]
 
+    def sources(self, step: int) -> list[str]:
+        """Returns where the reviews of a batch come from."""
+        wanted = set(self._plan[step][0].tolist())
+        return [record.source for row, record in enumerate(self.split.records()) if row in wanted]
+
     def for_scoring(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Yields each batch's rows of the split, int64[batch], and its inputs."""
-        for index, (rows, _) in enumerate(self._plan):
-            yield rows, self[index][0]
+        for rows, length in self._plan:
+            yield rows, self.inputs_of(rows, length)
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        rows, length = self._plan[index]
+        rows, length = self._plan[self.first + index]
         return self.inputs_of(rows, length), np.asarray(self.split.labels)[rows]
 
     def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
@@ -86,7 +107,7 @@ class ReviewBatches(keras.utils.PyDataset):
         texts = [self.split.ids_of(row) for row in rows]
         if self.word_dropout:
             # A review is in one batch of an epoch: the first one tells the batches apart.
-            rng = np.random.default_rng([self.seed, self._epoch, rows[0]])
+            rng = np.random.default_rng([self.seed, self.epoch, rows[0]])
             for line, row in enumerate(rows):
                 kept = rng.choice(len(texts[line]), self._kept[row], replace=False)
                 texts[line] = texts[line][np.sort(kept)]

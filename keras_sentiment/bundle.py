@@ -2,7 +2,8 @@
 
 config.json      what a text goes through on its way to a label, and how the model was trained; written
                  again, calibrated, before the model
-checkpoints/     weights of the best epoch, while training
+checkpoints/     what an interrupted training goes on from; gone when it is complete
+previous/        the complete run that was there before, until this one is complete
 history.csv      a row an epoch
 tokenizer/       the tokenizer of the model
 model.keras      the model, float32; written last, so a RUN_DIR that has it is a bundle
@@ -18,7 +19,7 @@ import json
 import os
 import shutil
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -31,17 +32,20 @@ from keras_sentiment.machine import package_versions
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.reviews import Review
 from keras_sentiment.sources import read
+from keras_sentiment.staging import hold_folder, leave_folder
 from keras_sentiment.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
+CONFIG_FILE, MODEL_FILE, PREVIOUS = "config.json", "model.keras", "previous"
 _RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
 _RUN_FILES = {
-    "config.json",
+    CONFIG_FILE,
     "config.part",
     "checkpoints",
+    PREVIOUS,
     "history.csv",
     "tokenizer",
-    "model.keras",
+    MODEL_FILE,
     "model.part.keras",
     "metrics.json",
     "metrics.part",
@@ -54,10 +58,15 @@ _RUN_FILES = {
 
 @dataclass(frozen=True)
 class Run:
-    """A RUN_DIR, complete or not."""
+    """A RUN_DIR, complete or not.
+
+    Args:
+        resumed: whether it was begun before, by another process.
+    """
 
     path: Path
     config: RunConfig
+    resumed: bool = False
 
     @property
     def checkpoints(self) -> Path:
@@ -72,21 +81,45 @@ class Run:
         """The rule from this model's logits to labels."""
         return Decision(self.config.labels, self.config.temperature, self.config.threshold)
 
+    @property
+    def complete(self) -> bool:
+        """Whether it is a bundle."""
+        return (self.path / MODEL_FILE).is_file()
+
     def begin(self) -> None:
-        """Makes the RUN_DIR with its `config.json`, in place of the run that was there.
+        """Makes the RUN_DIR with its `config.json`, and keeps other processes from writing there.
+
+        A complete run that was there moves to `previous` until this one is complete. Of a run that is
+        resumed everything stays.
 
         Raises:
-            InputError: nothing can be written there.
+            InputError: nothing can be written there, or another process does.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            # Emptied and not removed: it may be a link, a mount or the working directory.
-            for item in self.path.iterdir():
-                shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
-            self.checkpoints.mkdir()
+            hold_folder(self.path)
+            if not self.resumed:
+                self._clear()
+            self.checkpoints.mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(f"{self.path}: no run can be written there ({error.strerror})") from error
-        self._write_config()
+        if not self.resumed:
+            self._write_config()
+
+    def _clear(self) -> None:
+        # The folder itself stays: it may be a link, a mount or the working directory.
+        previous = self.path / PREVIOUS
+        names = [item.name for item in self.path.iterdir() if item.name != PREVIOUS]
+        if self.complete:
+            _remove(previous)
+            previous.mkdir()
+        if self.complete or ((previous / MODEL_FILE).exists() and not (previous / CONFIG_FILE).exists()):
+            # The config goes last: a move that was broken off is told by its absence, and ended here.
+            for name in sorted(names, key=lambda name: (name == CONFIG_FILE, name == MODEL_FILE)):
+                os.replace(self.path / name, previous / name)
+        else:
+            for name in names:
+                _remove(self.path / name)
 
     def write(self, name: str, text: str) -> None:
         """Writes a file of the RUN_DIR, which appears whole or not at all.
@@ -102,10 +135,17 @@ class Run:
             os.replace(part, path)
         except OSError as error:
             raise InputError(f"{path}: it can't be written ({error.strerror})") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def with_data(self, **facts: Any) -> Run:
+        """Returns this run, with more in its config about the data that it is trained on."""
+        config = replace(self.config, data={**self.config.data, **facts})
+        return replace(self, config=config)
 
     def _write_config(self) -> None:
         values = {"format_version": FORMAT_VERSION, **self.config.to_dict()}
-        self.write("config.json", json.dumps(values, indent=1) + "\n")
+        self.write(CONFIG_FILE, json.dumps(values, indent=1) + "\n")
 
     def tokenizer(self) -> Tokenizer:
         """Returns the tokenizer of the model."""
@@ -155,9 +195,18 @@ class Run:
         self._write_config()
         tokenizer.save(self.path / "tokenizer")
         part = self.path / "model.part.keras"
-        with_precision(model, "float32").save(part)
-        os.replace(part, self.path / "model.keras")
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        try:
+            with_precision(model, "float32").save(part)
+            os.replace(part, self.path / MODEL_FILE)
+        finally:
+            part.unlink(missing_ok=True)
+        self.end()
+
+    def end(self) -> None:
+        """Removes what a complete run doesn't need, and lets other processes write there."""
+        _remove(self.checkpoints)
+        _remove(self.path / PREVIOUS)
+        leave_folder(self.path)
 
     def record_metrics(self, split: str, fingerprint: str, metrics: dict[str, Any]) -> dict[str, Any]:
         """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data.
@@ -169,12 +218,17 @@ class Run:
             InputError: what is there is damaged, or nothing can be written.
         """
         path = self.path / "metrics.json"
+        hold_folder(self.path, wait_seconds=10)
         try:
             recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             recorded.setdefault(split, {})[fingerprint] = metrics
-        except (ValueError, AttributeError, TypeError):
+            self.write("metrics.json", json.dumps(recorded, indent=1) + "\n")
+        except (ValueError, AttributeError, TypeError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"{path}: it can't be read; delete it and evaluate again") from None
-        self.write("metrics.json", json.dumps(recorded, indent=1) + "\n")
+        finally:
+            leave_folder(self.path)
         return recorded
 
     def load_model(self, precision: str = "float32") -> Any:
@@ -190,7 +244,7 @@ class Run:
         # Importing either registers its layers, by whose names the file speaks of them.
         bert = isinstance(self.config.recipe.model, BertConfig)
         importlib.import_module("keras_hub" if bert else "keras_sentiment.layers")
-        path = self.path / "model.keras"
+        path = self.path / MODEL_FILE
         try:
             model = keras.models.load_model(path, compile=False)
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
@@ -206,18 +260,26 @@ def new_run(
     backend: str,
     precision: str,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> Run:
-    """Returns a new run, of which nothing is on disk before `begin`.
+    """Returns a new run, of which nothing is on disk before `begin`; or the one that is there.
+
+    Args:
+        resume: go on with the run that is there, if there is one.
 
     Raises:
-        InputError: it holds something and `overwrite` is not given, or something that is no run.
+        InputError: it holds something and neither `overwrite` nor `resume` is given, or something that is no
+            run, or the run to be resumed was begun otherwise.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: it is a file; name a folder for the run")
     if path.is_dir() and any(path.iterdir()):
-        if not overwrite:
-            raise InputError(f"{path}: it holds something already; name another folder, or add --overwrite")
+        if not (overwrite or resume):
+            raise InputError(
+                f"{path}: it holds something already; name another folder, or add --overwrite"
+                + (", or --resume to go on with it" if _is_run(path) else "")
+            )
         if not _is_run(path):
             raise InputError(f"{path}: it holds something other than a run; name another folder")
     info = corpus.info
@@ -230,27 +292,45 @@ def new_run(
         versions=package_versions(_RECORDED_PACKAGES),
         data={key: info[key] for key in ("source", "fingerprint", "splits", "tokenizer")},
     )
+    if resume and (path / CONFIG_FILE).is_file():
+        begun = _read_config(path)
+        _require_same(path, begun, config)
+        return Run(path, replace(begun, versions=config.versions), resumed=True)
     return Run(path, config)
+
+
+def _require_same(path: Path, begun: RunConfig, now: RunConfig) -> None:
+    """Refuses to resume a run with settings that it was not begun with."""
+    told = {"source", "splits", "trained_reviews"}  # of the data the fingerprint tells
+    for part in ("labels", "cleaning_version", "backend", "precision", "data", "model", "inputs", "training"):
+        one, two = (config.to_dict()[part] for config in (begun, now))
+        if not isinstance(one, dict):
+            one, two = {part: one}, {part: two}
+        for name in sorted((one.keys() | two.keys()) - (told if part == "data" else set())):
+            if one.get(name) != two.get(name):
+                raise InputError(
+                    f"{path}: it was begun with {name} {one.get(name)}, not {two.get(name)}; resume it with "
+                    "the command that began it, or begin anew with --overwrite"
+                )
 
 
 def _is_run(path: Path) -> bool:
     """Whether a folder holds a run and nothing else: other people's models have a config.json too."""
     try:
-        values = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        values = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     ours = isinstance(values, dict) and "format_version" in values
     return ours and {item.name for item in path.iterdir()} <= _RUN_FILES
 
 
-def open_bundle(path: str | Path) -> Run:
-    """Opens a complete RUN_DIR; the model is read by `load_model`.
+def _read_config(path: Path) -> RunConfig:
+    """Returns what `config.json` of a RUN_DIR holds.
 
     Raises:
-        InputError: it is none, is incomplete or damaged, or comes from a later version.
+        InputError: there is none, it is damaged, or comes from a later version.
     """
-    path = Path(path)
-    file = path / "config.json"
+    file = path / CONFIG_FILE
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         found = int(values.pop("format_version"))
@@ -264,17 +344,38 @@ def open_bundle(path: str | Path) -> Run:
             f"{path}: written in format {found}, and this version reads {FORMAT_VERSION}; "
             "update keras-sentiment"
         )
-    if not (path / "model.keras").is_file():
-        raise InputError(
-            f"{path}: its training did not end (no model.keras); train again with --overwrite, or wait for it"
-        )
     try:
-        config = RunConfig.from_dict(values)
+        return RunConfig.from_dict(values)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
+
+
+def open_bundle(path: str | Path) -> Run:
+    """Opens a complete RUN_DIR; the model is read by `load_model`.
+
+    Raises:
+        InputError: it is none, is incomplete or damaged, or comes from a later version.
+    """
+    path = Path(path)
+    config = _read_config(path)
+    run = Run(path, config)
+    if not run.complete:
+        other = f"; the model before it is in {path / PREVIOUS}" if (path / PREVIOUS).is_dir() else ""
+        raise InputError(
+            f"{path}: its training did not end (no {MODEL_FILE}); wait for it, or repeat its command with "
+            f"--resume{other}"
+        )
     if config.cleaning_version != CLEANING_VERSION:
         raise InputError(
             f"{path}: its texts were cleaned by version {config.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; train again"
         )
-    return Run(path, config)
+    return run
+
+
+def _remove(path: Path) -> None:
+    """Removes a file, a link or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

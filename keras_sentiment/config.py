@@ -166,6 +166,22 @@ class BertConfig:
 
 
 @dataclass(frozen=True)
+class CheckpointConfig:
+    """How a training is kept from being lost; it changes nothing of its result.
+
+    Args:
+        steps: int, steps from one checkpoint to the next.
+        keep: int, how many of them stay on disk.
+    """
+
+    steps: int = 200
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "steps", "keep")
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """How `model.fit` is run.
 

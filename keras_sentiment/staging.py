@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -99,3 +102,44 @@ def _require_free_file(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path}: is not a file; name another")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: already exists; name another file or add --overwrite")
+
+
+_held: dict[tuple[int, int], int] = {}  # folders that this process holds, by device and inode
+
+
+def hold_folder(path: Path, wait_seconds: float = 0.0) -> None:
+    """Makes this process the only one that writes into a folder, until `leave_folder` or its end.
+
+    A process may hold a folder twice. On Windows and on filesystems without locks nobody is kept out.
+
+    Raises:
+        InputError: another process holds it for longer than `wait_seconds`.
+    """
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY)
+    status = os.fstat(descriptor)
+    key = status.st_dev, status.st_ino
+    deadline = time.monotonic() + wait_seconds
+    while key not in _held:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                if time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    continue
+                os.close(descriptor)
+                raise InputError(f"{path}: another process is writing there; wait for it to end") from None
+        _held[key] = descriptor
+        return
+    os.close(descriptor)
+
+
+def leave_folder(path: Path) -> None:
+    """Lets other processes write into a folder again."""
+    with contextlib.suppress(OSError, KeyError):
+        status = path.stat()
+        os.close(_held.pop((status.st_dev, status.st_ino)))

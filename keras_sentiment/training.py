@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,14 @@ from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, requir
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run, new_run
 from keras_sentiment.calibration import choose_threshold, fit_temperature
-from keras_sentiment.config import BertConfig, InputError, TrainingConfig
+from keras_sentiment.config import BertConfig, CheckpointConfig, InputError, TrainingConfig
 from keras_sentiment.corpus import Corpus, Split
 from keras_sentiment.decision import Decision
-from keras_sentiment.history import EpochRecord
+from keras_sentiment.history import EpochRecord, read_history
 from keras_sentiment.optimizer import adamw
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.recipes import Recipe
-
-BEST_WEIGHTS = "best.weights.h5"
+from keras_sentiment.resumption import Checkpoints, LossWatch
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,19 @@ class Fit:
     """The arguments of `model.fit`, and the model compiled for them.
 
     Args:
+        run: what is trained, and where to.
         whole: what a bundle is made of: `model`, or what `model` is the upper part of.
+        checkpoints: the last of the callbacks.
     """
 
+    run: Run
     model: keras.Model
     whole: keras.Model
     train: ReviewBatches
     validation: ReviewBatches
     callbacks: list[keras.callbacks.Callback]
+    checkpoints: Checkpoints
     class_weight: dict[int, float] | None
-    precision: str
 
     def summary(self) -> str:
         """Returns a line on parameters, how many of them train, reviews, backend and precision."""
@@ -50,18 +53,32 @@ class Fit:
         return (
             f"{self.whole.name}: {self.whole.count_params():,} parameters, {trained:,} train; "
             f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch; "
-            f"{keras.backend.backend()}, {self.precision}"
+            f"{keras.backend.backend()}, {self.run.config.precision}"
         )
 
+    def stretches(self) -> Iterator[range]:
+        """Yields the epochs of each call of `fit`: of one call; of two where an epoch was interrupted."""
+        return self.checkpoints.stretches(self.run.config.recipe.training.epochs)
 
-def start(run_dir: str | Path, corpus: Corpus, recipe: Recipe[Any], overwrite: bool = False) -> Run:
+
+def start(
+    run_dir: str | Path,
+    corpus: Corpus,
+    recipe: Recipe[Any],
+    overwrite: bool = False,
+    resume: bool = False,
+) -> Run:
     """Returns a new run, its folder not yet made, and seeds all that is random: Keras, numpy, the backend.
 
+    Args:
+        overwrite: take the place of the run in that folder.
+        resume: go on with the run in that folder, if there is one; it may be complete.
+
     Raises:
-        InputError: `run_dir` holds something and `overwrite` is not given.
+        InputError: `run_dir` holds something and neither is given, or the run was begun otherwise.
     """
     precision = resolve_precision(recipe.training.precision)
-    run = new_run(run_dir, corpus, recipe, keras.backend.backend(), precision, overwrite)
+    run = new_run(run_dir, corpus, recipe, keras.backend.backend(), precision, overwrite, resume)
     keras.utils.set_random_seed(recipe.training.seed)
     allow_tf32()
     return run
@@ -74,6 +91,7 @@ def prepare_fit(
     limit: int | None = None,
     quiet: bool = False,
     cache_dir: Path | None = None,
+    checkpoints: CheckpointConfig | None = None,
 ) -> Fit:
     """Returns what `model.fit` takes to train `model` on a corpus as the run's config says.
 
@@ -85,14 +103,22 @@ def prepare_fit(
         quiet: whether to show no progress.
         cache_dir: keeps the hidden states of a run with `cache_frozen`, and has those of earlier ones;
             by default they go with the run.
+        checkpoints: how often they are written, and how many stay.
 
     Raises:
-        InputError: the disk has no room for the hidden states.
+        InputError: the disk has no room for the hidden states, or the run can't be resumed like this.
     """
     config, inputs, tokenizer = run.config.recipe.training, run.config.recipe.inputs, corpus.tokenizer()
     split = corpus.splits["train"]
     if limit is not None:
         split = split.limit(limit, config.seed)
+    begun_with = run.config.data.get("trained_reviews", len(split))
+    if begun_with != len(split):
+        raise InputError(
+            f"{run.path}: it was begun with {begun_with} train reviews, not {len(split)}; resume it with "
+            "the command that began it"
+        )
+    run = run.with_data(trained_reviews=len(split))
     train = ReviewBatches(split, tokenizer, inputs, config.batch_tokens, config.seed, config.word_dropout)
     validation = ReviewBatches(corpus.splits["validation"], tokenizer, inputs, config.batch_tokens)
     if run.config.precision != "float32":
@@ -107,30 +133,33 @@ def prepare_fit(
         gigabytes = require_room(cached, folder) / 1e9
         if not quiet:
             print(f"Hidden states of the frozen part: {gigabytes:.1f} GB in {folder}", file=sys.stderr)
-    compile_model(model, config, config.epochs * train.num_batches, run.config.precision)
+    compile_model(model, config, config.epochs * train.steps, run.config.precision)
+    stopping = keras.callbacks.EarlyStopping("val_loss", patience=config.patience or config.epochs)
+    record = EpochRecord(run, len(split))
+    last = Checkpoints(run, whole, train, stopping, record, checkpoints or CheckpointConfig())
     callbacks = [
-        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.start_epoch(epoch)),
-        EpochRecord(run, len(split)),
-        *([] if quiet else [Progress(train.num_batches, config.epochs)]),
+        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: _compose(train, epoch)),
+        LossWatch(run, train),
+        record,
+        *([] if quiet else [Progress(train, config.epochs)]),
+        stopping,
+        last,
     ]
-    if config.keep == "best":
-        best = run.checkpoints / BEST_WEIGHTS
-        callbacks.append(
-            keras.callbacks.ModelCheckpoint(
-                str(best), monitor="val_loss", save_best_only=True, save_weights_only=True
-            )
-        )
-    if config.patience:
-        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience))
     for callback in callbacks:
         # They may be called from another thread. Otherwise the training thread reads the metrics after every
         # step, and so waits until the device is done instead of handing it the next one.
         callback.async_safe = True
     weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
     run.begin()
+    last.find()
     for part in cached:
         part.open(keep=cache_dir is not None, quiet=quiet)
-    return Fit(model, whole, train, validation, callbacks, weights, run.config.precision)
+    return Fit(run, model, whole, train, validation, callbacks, last, weights)
+
+
+def _compose(batches: ReviewBatches, epoch: int) -> None:
+    if batches.epoch != epoch:  # else it may begin in its middle
+        batches.start_epoch(epoch)
 
 
 def compile_model(model: keras.Model, config: TrainingConfig, steps: int, precision: str) -> None:
@@ -151,6 +180,7 @@ def compile_model(model: keras.Model, config: TrainingConfig, steps: int, precis
         metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         auto_scale_loss=False,
     )
+    optimizer.build(model.trainable_variables)
 
 
 def _learning_rate(config: TrainingConfig, steps: int) -> Any:
@@ -171,7 +201,7 @@ def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
     return {label: len(split) / (num_classes * count) for label, count in enumerate(counts.tolist())}
 
 
-def finish(fit: Fit, run: Run, corpus: Corpus) -> Run:
+def finish(fit: Fit, corpus: Corpus) -> Run:
     """Puts back the best epoch's weights, if the config says so, calibrates, and saves the bundle.
 
     Returns:
@@ -181,15 +211,13 @@ def finish(fit: Fit, run: Run, corpus: Corpus) -> Run:
         InputError: the loss became NaN or infinite, so there is nothing worth saving; or no threshold
             reaches its aim, and the bundle is saved without one.
     """
-    config = run.config.recipe.training
+    run, config = fit.run, fit.run.config.recipe.training
     # The first epoch counts as the best until one is better, and none is better than NaN.
-    if not math.isfinite(fit.model.history.history["val_loss"][0 if config.keep == "best" else -1]):
+    if not math.isfinite(read_history(run)[0 if config.keep == "best" else -1]["val_loss"]):
         raise InputError(f"{run.path}: the loss is not a number; train again with a lower --learning-rate")
-    if config.keep == "best":
-        fit.model.load_weights(run.checkpoints / BEST_WEIGHTS)
+    fit.checkpoints.put_back(fit.model, best=config.keep == "best")
     logits, labels = _validation_logits(fit), np.asarray(fit.validation.split.labels)
-    data = {**run.config.data, "trained_reviews": len(fit.train.split)}
-    changes: dict[str, Any] = {"temperature": fit_temperature(logits, labels), "data": data}
+    changes: dict[str, Any] = {"temperature": fit_temperature(logits, labels)}
     missed = ""
     if config.threshold_for is not None:
         probabilities = Decision(run.config.labels, changes["temperature"]).probabilities(logits)
@@ -215,14 +243,15 @@ def _validation_logits(fit: Fit) -> np.ndarray:
 class Progress(keras.callbacks.Callback):
     """A bar within an epoch and a line at its end, on standard error; Keras's own go to standard output."""
 
-    def __init__(self, steps: int, epochs: int) -> None:
+    def __init__(self, train: ReviewBatches, epochs: int) -> None:
         super().__init__()
-        self._steps, self._epochs = steps, epochs
+        self._train, self._epochs = train, epochs
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # disable=None: no bar where standard error is not a terminal.
         self._bar = tqdm(
-            total=self._steps,
+            initial=self._train.first,
+            total=self._train.steps,
             desc=f"epoch {epoch + 1}/{self._epochs}",
             unit="batch",
             leave=False,
@@ -230,12 +259,17 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        done = self._train.first + batch + 1
         with self._bar.get_lock():  # Keras calls from several threads, and not in order
-            if not self._bar.disable and batch >= self._bar.n:
+            if not self._bar.disable and done > self._bar.n:
                 self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()}, refresh=False)
-                self._bar.update(batch + 1 - self._bar.n)
+                self._bar.update(done - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._bar.close()
         figures = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        optimizer = self.model.optimizer
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            skipped = (epoch + 1) * self._train.steps - int(optimizer.iterations)
+            figures += f", {skipped} steps skipped so far for gradients beyond float16"
         print(f"epoch {epoch + 1}/{self._epochs}: {figures}", file=sys.stderr)

@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, InputError, PrepareConfig
+from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, CheckpointConfig, InputError, PrepareConfig
 
-DEFAULTS = PrepareConfig()
+DEFAULTS, CHECKPOINTS = PrepareConfig(), CheckpointConfig()
 
 COMMANDS = {
     "prepare": "prepare_data",
@@ -85,6 +85,18 @@ training_options = options(
     ),
     click.option("--seed", type=int, help="Of everything random."),
     click.option("--limit", type=click.IntRange(min=1), help="Train on so many reviews, a stratified draw."),
+    click.option("--resume", is_flag=True, help="Go on with the run that is there, if it was interrupted."),
+    click.option(
+        "--checkpoint-steps",
+        type=int,
+        default=CHECKPOINTS.steps,
+        show_default=True,
+        metavar="N",
+        help="Steps from one checkpoint to the next.",
+    ),
+    click.option(
+        "--keep", type=int, default=CHECKPOINTS.keep, show_default=True, help="How many of them stay."
+    ),
     output_options,
 )
 
@@ -112,9 +124,10 @@ def run(command: click.Command) -> None:
     except InputError as error:
         say(f"Error: {error}")
         sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        say("Interrupted.")
-        sys.exit(130)
+    except (KeyboardInterrupt, click.Abort) as error:
+        # What training interrupts itself with says how to go on, and which signal it was.
+        say(str(error) or "Interrupted.")
+        sys.exit(128 + getattr(error, "number", 2))
 
 
 def check_backend(backend: str | None = None) -> None:

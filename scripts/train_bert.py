@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import InputError
+from keras_sentiment.config import CheckpointConfig, InputError
 from keras_sentiment.recipes import BERT_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run, say, training_options
 
@@ -39,11 +39,15 @@ def train_bert(
     cache_dir: Path | None,
     recipe: str,
     limit: int | None,
+    resume: bool,
+    checkpoint_steps: int,
+    keep: int,
     overwrite: bool,
     quiet: bool,
     **changes: Any,
 ) -> None:
     """Fine-tune a pretrained BERT on DATA_DIR into RUN_DIR, all but its last blocks frozen."""
+    checkpoints = CheckpointConfig(checkpoint_steps, keep)
     chosen = BERT_RECIPES[recipe].replace(**changes)
     if cache_dir and not chosen.model.cache_frozen:
         raise click.UsageError("--cache-dir is for --cache-frozen.")
@@ -61,21 +65,26 @@ def train_bert(
     from keras_sentiment import training
     from keras_sentiment.bert import build_bert
 
-    session = training.start(run_dir, corpus, chosen, overwrite)
+    session = training.start(run_dir, corpus, chosen, overwrite, resume)
+    if session.resumed and session.complete:
+        session.end()
+        return say(f"{run_dir} is complete.")
     model = build_bert(chosen.model, chosen.inputs.sequence_length, len(corpus.labels))
-    fit = training.prepare_fit(model, corpus, session, limit, quiet, cache_dir)
+    fit = training.prepare_fit(model, corpus, session, limit, quiet, cache_dir, checkpoints)
     if not quiet:
         say(fit.summary())
-    fit.model.fit(
-        fit.train,
-        validation_data=fit.validation,
-        epochs=chosen.training.epochs,
-        callbacks=fit.callbacks,
-        class_weight=fit.class_weight,
-        shuffle=False,
-        verbose=0,
-    )
-    training.finish(fit, session, corpus)
+    for epochs in fit.stretches():
+        fit.model.fit(
+            fit.train,
+            validation_data=fit.validation,
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            callbacks=fit.callbacks,
+            class_weight=fit.class_weight,
+            shuffle=False,
+            verbose=0,
+        )
+    training.finish(fit, corpus)
     if not quiet:
         say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run, say, training_options
 
@@ -15,9 +16,19 @@ from keras_sentiment.scripts.command_line import check_backend, run, say, traini
 @click.argument("run_dir", type=click.Path())
 @training_options
 def train_transformer(
-    data_dir: str, run_dir: str, recipe: str, limit: int | None, overwrite: bool, quiet: bool, **changes: Any
+    data_dir: str,
+    run_dir: str,
+    recipe: str,
+    limit: int | None,
+    resume: bool,
+    checkpoint_steps: int,
+    keep: int,
+    overwrite: bool,
+    quiet: bool,
+    **changes: Any,
 ) -> None:
     """Train a small Transformer encoder on DATA_DIR, from scratch, into RUN_DIR."""
+    checkpoints = CheckpointConfig(checkpoint_steps, keep)
     chosen = TRANSFORMER_RECIPES[recipe].replace(**changes)
     check_backend()
     from keras_sentiment import training
@@ -25,23 +36,28 @@ def train_transformer(
     from keras_sentiment.transformer import build_transformer
 
     corpus = open_corpus(data_dir)
-    session = training.start(run_dir, corpus, chosen, overwrite)
+    session = training.start(run_dir, corpus, chosen, overwrite, resume)
+    if session.resumed and session.complete:
+        session.end()
+        return say(f"{run_dir} is complete.")
     model = build_transformer(
         chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length, len(corpus.labels)
     )
-    fit = training.prepare_fit(model, corpus, session, limit, quiet)
+    fit = training.prepare_fit(model, corpus, session, limit, quiet, checkpoints=checkpoints)
     if not quiet:
         say(fit.summary())
-    fit.model.fit(
-        fit.train,
-        validation_data=fit.validation,
-        epochs=chosen.training.epochs,
-        callbacks=fit.callbacks,
-        class_weight=fit.class_weight,
-        shuffle=False,
-        verbose=0,
-    )
-    training.finish(fit, session, corpus)
+    for epochs in fit.stretches():
+        fit.model.fit(
+            fit.train,
+            validation_data=fit.validation,
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            callbacks=fit.callbacks,
+            class_weight=fit.class_weight,
+            shuffle=False,
+            verbose=0,
+        )
+    training.finish(fit, corpus)
     if not quiet:
         say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
 

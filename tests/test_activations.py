@@ -7,7 +7,7 @@ import keras
 import keras_hub
 import numpy as np
 import pytest
-from tiny import TOKENIZER, TRAINING, make_corpus, make_split
+from tiny import TOKENIZER, TRAINING, fit_all, make_corpus, make_split
 
 from keras_sentiment import activations, training
 from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches
@@ -44,15 +44,8 @@ def build(recipe):
 def train(corpus, recipe, path, **options):
     run = training.start(path, corpus, recipe)
     fit = training.prepare_fit(build(recipe), corpus, run, quiet=True, **options)
-    fit.model.fit(
-        fit.train,
-        validation_data=fit.validation,
-        epochs=2,
-        callbacks=fit.callbacks,
-        shuffle=False,
-        verbose=0,
-    )
-    training.finish(fit, run, corpus)
+    fit_all(fit)
+    training.finish(fit, corpus)
     return open_bundle(path).load_model(), fit.model.history.history
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pytest
-from tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, make_split
+from tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, make_corpus, make_split
 
 from keras_sentiment import training
 from keras_sentiment.batches import ReviewBatches
@@ -54,16 +54,8 @@ def prepared(corpus, path, limit=None, **changes):
 
 def train(corpus, path, callbacks=(), limit=None, **changes) -> Trained:
     run, fit = prepared(corpus, path, limit, **changes)
-    fit.model.fit(
-        fit.train,
-        validation_data=fit.validation,
-        epochs=run.config.recipe.training.epochs,
-        callbacks=[*callbacks, *fit.callbacks],
-        class_weight=fit.class_weight,
-        shuffle=False,
-        verbose=0,
-    )
-    training.finish(fit, run, corpus)
+    fit_all(fit, callbacks)
+    training.finish(fit, corpus)
     with run.history.open(newline="") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     return Trained(run, fit, rows)
@@ -307,7 +299,8 @@ def test_summary_counts_what_trains(corpus, tmp_path):
 def test_progress_goes_to_standard_error(corpus, tmp_path, capfd):
     run = training.start(tmp_path / "run", corpus, SHORT)
     fit = training.prepare_fit(build(), corpus, run, limit=60)
-    fit.model.fit(fit.train, epochs=1, callbacks=[fit.callbacks[2]], shuffle=False, verbose=0)
+    progress = [callback for callback in fit.callbacks if isinstance(callback, training.Progress)]
+    fit.model.fit(fit.train, epochs=1, callbacks=progress, shuffle=False, verbose=0)
     streams = capfd.readouterr()
     assert streams.out == ""
     assert "epoch 1/2: accuracy" in streams.err

@@ -74,13 +74,20 @@ def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -
         recipe.model, corpus.tokenizer().vocabulary_size, recipe.inputs.sequence_length, len(corpus.labels)
     )
     fit = training.prepare_fit(model, corpus, run, quiet=True, **options)
-    fit.model.fit(
-        fit.train,
-        validation_data=fit.validation,
-        epochs=recipe.training.epochs,
-        callbacks=fit.callbacks,
-        class_weight=fit.class_weight,
-        shuffle=False,
-        verbose=0,
-    )
-    return training.finish(fit, run, corpus)
+    fit_all(fit)
+    return training.finish(fit, corpus)
+
+
+def fit_all(fit: training.Fit, callbacks: Sequence[keras.callbacks.Callback] = ()) -> None:
+    """Calls `model.fit` as the commands do."""
+    for epochs in fit.stretches():
+        fit.model.fit(
+            fit.train,
+            validation_data=fit.validation,
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            callbacks=[*callbacks, *fit.callbacks],
+            class_weight=fit.class_weight,
+            shuffle=False,
+            verbose=0,
+        )

@@ -1,0 +1,105 @@
+"""A checkpoint: one file with all that a training needs to go on as if it had never been stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import keras
+import numpy as np
+
+from keras_sentiment.config import InputError
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Arrays, and a state in JSON's types."""
+
+    arrays: Arrays
+    state: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        """Writes a file that is there whole or not at all.
+
+        Raises:
+            InputError: it can't be written.
+        """
+        part = path.with_suffix(".part")
+        try:
+            with part.open("wb") as file:
+                state = np.frombuffer(json.dumps(self.state).encode(), "uint8")
+                np.savez(file, allow_pickle=False, state=state, **self.arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except OSError as error:
+            raise InputError(f"{path}: it can't be written ({error.strerror})") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint | None:
+        """Returns what was written, or `None` of a damaged file: a zip has a checksum of each part."""
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            return cls(arrays, json.loads(arrays.pop("state").tobytes()))
+        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, BadZipFile, zlib.error):
+            return None
+
+
+def named(kind: str, variables: Iterable[Any]) -> Arrays:
+    """Returns the values of variables, named after a kind and their places."""
+    return {f"{kind}_{i:05}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+
+
+def assign(variables: Iterable[Any], kind: str, arrays: Arrays) -> None:
+    """Gives variables the values that `named` found."""
+    for i, variable in enumerate(variables):
+        variable.assign(arrays[f"{kind}_{i:05}"])
+
+
+def moving(model: keras.Model) -> list[Any]:
+    """Returns the variables that training changes: weights that train, and seeds.
+
+    No layer of ours has other weights that move, as batch normalization has.
+    """
+    still = {id(variable) for variable in model.non_trainable_weights}
+    return [variable for variable in model.variables if id(variable) not in still]
+
+
+def frozen_sum(model: keras.Model) -> int:
+    """Returns a checksum of the weights that don't train."""
+    checksum = 0
+    for array in named("", model.non_trainable_weights).values():
+        checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
+    return checksum
+
+
+def random_state() -> Arrays:
+    """Returns the state of what is random apart from a model's own seeds: torch's generators."""
+    if keras.backend.backend() != "torch":
+        return {}
+    import torch
+
+    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    return {f"random_{i}": state.numpy() for i, state in enumerate(states)}
+
+
+def set_random_state(arrays: Arrays) -> None:
+    """Goes back to a state that `random_state` told."""
+    states = [arrays[name] for name in sorted(arrays) if name.startswith("random_")]
+    if states:
+        import torch
+
+        torch.set_rng_state(torch.from_numpy(states[0]))
+        # Another machine may have other devices.
+        torch.cuda.set_rng_state_all([torch.from_numpy(s) for s in states[1 : 1 + torch.cuda.device_count()]])

@@ -1,0 +1,274 @@
+"""What keeps a training from being lost: checkpoints as it goes, the way back from one, a timely end."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.bundle import Run
+from keras_sentiment.checkpoint import (
+    Arrays,
+    Checkpoint,
+    assign,
+    frozen_sum,
+    moving,
+    named,
+    random_state,
+    set_random_state,
+)
+from keras_sentiment.config import CheckpointConfig, InputError
+from keras_sentiment.history import EpochRecord
+
+NAMED_REVIEWS = 20  # at most, of the batch that spoiled the loss
+# What an EarlyStopping knows, and forgets when `fit` is called again.
+_STOPPING = ("wait", "best", "best_epoch", "stopped_epoch")
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or a request to end came during training; the message says how to go on.
+
+    Args:
+        number: int, the signal's.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes checkpoints of a run, goes on from one, and ends training at a signal.
+
+    Keras's `BackupAndRestore` begins an interrupted epoch again, with the weights of its middle, and
+    forgets seeds, early stopping and the best epoch.
+
+    It is the last of the callbacks, since it saves what the others know. All it does to the model it does in
+    hooks that Keras calls from the training thread.
+
+    Args:
+        run: its `checkpoints/` is the place.
+        whole: the model that a bundle is made of; what trains may be its upper part.
+        train: the batches, their order a function of (seed, epoch).
+        stopping: knows the best epoch and when to stop.
+        record: the history.
+        config: how often, and how many stay.
+    """
+
+    async_safe = True
+
+    def __init__(
+        self,
+        run: Run,
+        whole: keras.Model,
+        train: ReviewBatches,
+        stopping: keras.callbacks.EarlyStopping,
+        record: EpochRecord,
+        config: CheckpointConfig,
+    ) -> None:
+        super().__init__()
+        self._run, self._train, self._config = run, train, config
+        self._stopping, self._record = stopping, record
+        self._frozen = frozen_sum(whole)
+        # Saved last: `_step` steps of `_epoch`, and whether there will be no more.
+        self._epoch, self._step, self._ended = 0, 0, False
+        self._known: dict[str, Any] = {}
+        self._found: Checkpoint | None = None
+        self._random: Arrays = {}
+        self._signal = 0
+        self._handlers: dict[int, Any] = {}
+
+    def find(self) -> None:
+        """Takes the newest checkpoint that is not damaged, if there is one, to go on from.
+
+        Raises:
+            InputError: its run froze other weights.
+        """
+        for path in reversed(self._files("step")):
+            self._found = Checkpoint.read(path)
+            if self._found is not None:
+                break
+        else:
+            return
+        state = self._found.state
+        if state["frozen"] != self._frozen:
+            raise InputError(f"{path}: the frozen weights were others, so the preset has changed; train anew")
+        self._epoch, self._step, self._ended = state["epoch"], state["step"], state["ended"]
+        self._known, self._random = state["stopping"], self._found.arrays
+        self._record.rows, self._record.seconds_before = state["rows"], state["seconds"]
+
+    def stretches(self, epochs: int) -> Iterator[range]:
+        """Yields the epochs of each call of `fit` that is still to come, the batches set to begin there.
+
+        An epoch that was interrupted takes a call of its own: Keras counts an epoch's batches once a call.
+        """
+        if self._step:
+            self._train.start_epoch(self._epoch, self._step)
+            yield range(self._epoch, self._epoch + 1)
+        if self._epoch < epochs and not self._ended:
+            self._train.start_epoch(self._epoch)
+            yield range(self._epoch, epochs)
+
+    def put_back(self, model: keras.Model, best: bool) -> None:
+        """Gives a model the weights of the best epoch, or of the last.
+
+        Raises:
+            InputError: they are damaged.
+        """
+        if best:
+            path = self._best(self._known["best_epoch"])
+            found = Checkpoint.read(path)
+            if found is None:
+                raise InputError(f"{path}: the weights of the best epoch are damaged; train anew")
+            assign(model.trainable_variables, "best", found.arrays)
+        elif self._found is not None:  # nothing was left to train
+            assign(moving(model), "model", self._found.arrays)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        vars(self._stopping).update(self._known)
+        self._handlers = {}
+        if threading.current_thread() is threading.main_thread():  # Python gives signals to no other
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) != signal.SIG_IGN:  # as of a job in a shell's background
+                    self._handlers[number] = signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
+        self._restore_handlers()  # so that the second signal ends it at once
+
+    def _restore_handlers(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._found is not None:
+            model, arrays = self.model, self._found.arrays
+            if self._step:
+                # tensorflow would make the metrics' variables within the first step.
+                model.test_on_batch(*self._train[0])
+                assign(model.metrics_variables, "metrics", arrays)
+            assign(moving(model), "model", arrays)
+            assign(model.optimizer.variables, "optimizer", arrays)
+        # Between two epochs `fit` may have been called anew, which takes random numbers.
+        set_random_state(self._random)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        done = self._train.first + batch
+        if self._found is not None:
+            if self._step:  # the beginning of the epoch took random numbers before
+                set_random_state(self._random)
+            self._found = None
+        due = done - self._step >= self._config.steps or done == self._train.steps - 1
+        if (due or self._signal) and done > self._step and self._train.can_begin_at(done):
+            self._step = done
+            self._save()
+        if self._signal and self._step == done:
+            self._interrupt()
+
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._signal:
+            self._interrupt()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._known = {name: getattr(self._stopping, name) for name in _STOPPING}
+        if self._known["best_epoch"] == epoch:
+            weights = named("best", self.model.trainable_variables)
+            Checkpoint(weights, {}).write(self._best(epoch))
+        self._epoch, self._step, self._ended = epoch + 1, 0, self.model.stop_training
+        self._save()
+        if self._signal:
+            self._interrupt()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._restore_handlers()
+
+    def _save(self) -> None:
+        model = self.model  # which brings its variables up to date on jax
+        arrays = named("model", moving(model))
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            return  # LossWatch will tell
+        arrays |= named("optimizer", model.optimizer.variables)
+        if self._step:
+            arrays |= named("metrics", model.metrics_variables)
+        self._random = random_state()
+        state = {
+            "epoch": self._epoch,
+            "step": self._step,
+            "ended": self._ended,
+            "stopping": self._known,
+            "rows": self._record.rows,
+            "seconds": self._record.seconds() if self._step else 0.0,
+            "frozen": self._frozen,
+        }
+        path = self._run.checkpoints / f"step-{self._epoch:05}-{self._step:07}.npz"
+        Checkpoint(arrays | self._random, state).write(path)
+        for old in self._files("step")[: -self._config.keep]:
+            old.unlink()
+        # The checkpoints that stay may speak of as many best epochs, and of one before them.
+        for old in self._files("best")[: -self._config.keep - 1]:
+            old.unlink()
+
+    def _interrupt(self) -> None:
+        self._restore_handlers()
+        done = f"up to step {self._step} of epoch {self._epoch + 1}"
+        raise Interrupted(
+            f"Interrupted; {self._run.path} is saved {done}. Go on with the same command and --resume.",
+            self._signal,
+        )
+
+    def _files(self, kind: str) -> list[Path]:
+        return sorted(self._run.checkpoints.glob(f"{kind}-*.npz"))
+
+    def _best(self, epoch: int) -> Path:
+        return self._run.checkpoints / f"best-{epoch:05}.npz"
+
+
+class LossWatch(keras.callbacks.Callback):
+    """Stops training at the first step whose loss is not a number, and names its reviews."""
+
+    async_safe = True
+
+    def __init__(self, run: Run, train: ReviewBatches) -> None:
+        super().__init__()
+        self._run, self._train = run, train
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = epoch
+        self._seen: list[int] = []
+        self._bad: list[int] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        # The mean over the epoch so far: once it is no number, it stays none.
+        if not math.isfinite((logs or {})["loss"]):
+            self._bad.append(batch)
+        self._seen.append(batch)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._require_numbers()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._require_numbers()
+
+    def _require_numbers(self) -> None:
+        if not self._bad:
+            return
+        # The losses come in from several threads, out of order: the first bad one may be still to come.
+        while len(self._seen) <= max(self._bad):
+            time.sleep(0.001)
+        step = self._train.first + min(self._bad)
+        sources = self._train.sources(step)
+        names = ", ".join(sources[:NAMED_REVIEWS]) + (", …" if sources[NAMED_REVIEWS:] else "")
+        raise InputError(
+            f"{self._run.path}: the loss is not a number at step {step + 1} of epoch {self._epoch + 1}; its "
+            f"{len(sources)} reviews are {names}; train again with a lower --learning-rate"
+        )

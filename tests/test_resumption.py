@@ -1,0 +1,414 @@
+"""An interrupted training: it goes on to the same result, and nothing that was there is lost."""
+
+import dataclasses
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+from tiny import MODEL, RECIPE, TOKENIZER, fit_all, make_corpus
+
+from keras_sentiment import training
+from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.bert import build_bert
+from keras_sentiment.bundle import new_run, open_bundle
+from keras_sentiment.checkpoint import Checkpoint
+from keras_sentiment.config import BertConfig, CheckpointConfig, InputError
+from keras_sentiment.recipes import Recipe
+from keras_sentiment.resumption import Interrupted
+from keras_sentiment.staging import hold_folder, leave_folder
+from keras_sentiment.transformer import build_transformer
+
+BACKEND = keras.backend.backend()
+# Whatever is random takes part: it has to go on where it was.
+DROPPED = dataclasses.replace(
+    MODEL, embedding_dropout=0.2, dropout=0.2, attention_dropout=0.1, head_dropout=0.3
+)
+EPOCHS, EVERY = 3, 3
+
+
+class Killed(Exception):
+    """Ends a training as a kill would: nobody has a chance to save."""
+
+
+class Kill(keras.callbacks.Callback):
+    """Does something before a step, counted from the beginning of the run, or in its validation."""
+
+    def __init__(self, fit, step, action=None, validating=False):
+        super().__init__()
+        self.fit, self.at, self.validating, self.async_safe = fit, step, validating, True
+        self.action = action
+
+    def act(self):
+        if self.action is None:
+            raise Killed
+        self.action()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        train = self.fit.train
+        self.now = train.epoch * train.steps + train.first + batch
+        if self.now == self.at and not self.validating:
+            self.act()
+
+    def on_test_batch_begin(self, batch, logs=None):
+        if self.validating and self.now + 1 >= self.at:
+            self.act()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("resumption") / "data", 120)
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("preset"))
+    keras.utils.set_random_seed(3)
+    keras_hub.models.BertBackbone(
+        TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=32
+    ).save_to_preset(folder)
+    TOKENIZER.save(Path(folder))
+    # One length of rows: jax and tensorflow compile few shapes.
+    inputs = dataclasses.replace(RECIPE.inputs, sequence_length=24)
+    settings = dataclasses.replace(RECIPE.training, epochs=EPOCHS, patience=0)
+    bert = BertConfig(preset=folder, trainable_blocks=1, dropout=0.2)
+    return {
+        "transformer": Recipe(DROPPED, inputs, dataclasses.replace(settings, word_dropout=0.2)),
+        "bert": Recipe(bert, inputs, settings),
+        "cached": Recipe(dataclasses.replace(bert, cache_frozen=True), inputs, settings),
+    }
+
+
+def prepared(corpus, recipe, path, resume=False, limit=None, **options):
+    run = training.start(path, corpus, recipe, resume=resume)
+    if isinstance(recipe.model, BertConfig):
+        model = build_bert(recipe.model, 24, 2)
+    else:
+        model = build_transformer(recipe.model, TOKENIZER.vocabulary_size, 24, 2)
+    options = {"checkpoints": CheckpointConfig(EVERY), **options}
+    return training.prepare_fit(model, corpus, run, limit, quiet=True, **options)
+
+
+def train(corpus, recipe, path, step=None, action=None, validating=False, **options):
+    """Trains until it is interrupted before a step, or to the end; gives the weights and the history then."""
+    fit = prepared(corpus, recipe, path, **options)
+    fit_all(fit, [] if step is None else [Kill(fit, step, action, validating)])
+    run = training.finish(fit, corpus)
+    figures = [
+        {name: value for name, value in row.items() if "second" not in name}
+        for row in fit.checkpoints._record.rows
+    ]
+    return [run.load_model().get_weights(), figures, run.config]
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, recipes, tmp_path_factory):
+    """What each recipe comes to when nobody interrupts it."""
+    path = tmp_path_factory.mktemp("whole")
+    return {name: train(corpus, recipe, path / name) for name, recipe in recipes.items()}
+
+
+def steps_of(corpus, recipe):
+    config, inputs = recipe.training, recipe.inputs
+    split, rest = corpus.splits["train"], (config.batch_tokens, config.seed, config.word_dropout)
+    return ReviewBatches(split, TOKENIZER, inputs, *rest).steps
+
+
+def assert_same(found, expected):
+    for one, two in zip(found[0], expected[0], strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert found[1:] == expected[1:]
+
+
+@pytest.mark.parametrize("name", ["transformer", "bert", "cached"])
+def test_killed_and_resumed_it_ends_the_same(corpus, recipes, whole, tmp_path, name):
+    """Within an epoch, at its last step, in validation, between epochs; one after another."""
+    recipe, path = recipes[name], tmp_path / "run"
+    steps = steps_of(corpus, recipe)
+    assert steps > 2 * EVERY
+    for step, validating in ((EVERY + 2, 0), (2 * EVERY, 0), (steps, 1), (steps, 0), (2 * steps - 1, 0)):
+        with pytest.raises(Killed):
+            train(corpus, recipe, path, step, validating=validating, resume=path.exists())
+        assert not (path / "model.keras").exists()
+    assert_same(train(corpus, recipe, path, resume=True), whole[name])
+    assert {item.name for item in path.iterdir()} == {
+        "config.json",
+        "history.csv",
+        "tokenizer",
+        "model.keras",
+    }
+
+
+def test_killed_before_the_first_checkpoint_it_begins_anew(corpus, recipes, whole, tmp_path):
+    with pytest.raises(Killed):
+        train(corpus, recipes["transformer"], tmp_path / "run", 1)
+    assert_same(train(corpus, recipes["transformer"], tmp_path / "run", resume=True), whole["transformer"])
+
+
+@pytest.fixture
+def foreground():
+    """Ctrl-C counts, even where tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_and_saves(corpus, recipes, whole, tmp_path, foreground, number):
+    recipe, before = recipes["transformer"], signal.getsignal(number)
+    step = steps_of(corpus, recipe) + 2
+
+    def ask():
+        signal.raise_signal(number)
+
+    with pytest.raises(Interrupted, match=rf"{tmp_path / 'run'} is saved .* of epoch 2.*--resume") as raised:
+        train(corpus, recipe, tmp_path / "run", step, ask, checkpoints=CheckpointConfig(10_000))
+    assert raised.value.number == number
+    assert signal.getsignal(number) == before
+    saved = sorted((tmp_path / "run" / "checkpoints").glob("step-*"))[-1]
+    # tensorflow may go on for a few steps, to where its batches may begin.
+    assert Checkpoint.read(saved).state["epoch"] == 1
+    assert Checkpoint.read(saved).state["step"] >= 2
+    if BACKEND != "tensorflow":
+        assert Checkpoint.read(saved).state["step"] == 2
+    assert_same(train(corpus, recipe, tmp_path / "run", resume=True), whole["transformer"])
+    assert signal.getsignal(number) == before
+
+
+def test_the_second_signal_ends_it_at_once(corpus, recipes, tmp_path, foreground):
+    def insist():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        train(corpus, recipes["transformer"], tmp_path / "run", 1, insist)
+    assert not isinstance(raised.value, Interrupted)
+
+
+def test_a_damaged_checkpoint_is_passed_over(corpus, recipes, whole, tmp_path):
+    recipe, path = recipes["transformer"], tmp_path / "run"
+    with pytest.raises(Killed):
+        train(corpus, recipe, path, 2 * steps_of(corpus, recipe) - 1)
+    older, newest = sorted((path / "checkpoints").glob("step-*"))
+    content = newest.read_bytes()
+    newest.write_bytes(content[: len(content) // 2])
+    fit = prepared(corpus, recipe, path, resume=True)
+    assert fit.checkpoints._found.state == Checkpoint.read(older).state
+    assert_same(train(corpus, recipe, path, resume=True), whole["transformer"])
+
+
+@pytest.mark.once
+def test_every_damage_is_seen(tmp_path):
+    expected = Checkpoint({"a": np.arange(100.0), "b": np.eye(3, dtype="float32")}, {"epoch": 1})
+    expected.write(tmp_path / "good.npz")
+    found = Checkpoint.read(tmp_path / "good.npz")
+    assert found.state == expected.state
+    content = (tmp_path / "good.npz").read_bytes()
+    for position in range(0, len(content), 7):
+        damaged = bytearray(content)
+        damaged[position] ^= 0x55
+        (tmp_path / "bad.npz").write_bytes(damaged)
+        found = Checkpoint.read(tmp_path / "bad.npz")
+        if found is not None:  # a time or an attribute of the zip, which says nothing
+            assert found.state == expected.state
+            for name, array in expected.arrays.items():
+                np.testing.assert_array_equal(found.arrays[name], array)
+    for length in range(0, len(content), 50):
+        (tmp_path / "bad.npz").write_bytes(content[:length])
+        assert Checkpoint.read(tmp_path / "bad.npz") is None
+    assert Checkpoint.read(tmp_path / "none.npz") is None
+
+
+def test_no_more_checkpoints_stay_than_asked_for(corpus, recipes, tmp_path):
+    recipe = recipes["transformer"]
+    with pytest.raises(Killed):
+        train(
+            corpus, recipe, tmp_path / "run", 2 * steps_of(corpus, recipe), checkpoints=CheckpointConfig(1, 3)
+        )
+    names = sorted(item.name for item in (tmp_path / "run" / "checkpoints").iterdir())
+    assert sum(name.startswith("step") for name in names) == 3
+    assert sum(name.startswith("best") for name in names) + 3 == len(names)
+
+
+def test_patience_is_remembered(corpus, recipes, tmp_path):
+    """Nothing is learned, so the first epoch stays the best one, and the fourth ends it."""
+    recipe = recipes["transformer"].replace(epochs=9, patience=3, learning_rate=1e-30)
+    steps = steps_of(corpus, recipe)
+    for step in (2 * steps + 1, 3 * steps + 2):
+        with pytest.raises(Killed):
+            train(corpus, recipe, tmp_path / "run", step, resume=step > 3 * steps)
+    figures = train(corpus, recipe, tmp_path / "run", resume=True)[1]
+    assert [row["epoch"] for row in figures] == [1, 2, 3, 4]
+
+
+def test_killed_after_its_last_step_only_saving_is_left(corpus, recipes, whole, tmp_path, monkeypatch):
+    for keep in ("best", "last"):
+        recipe = recipes["transformer"].replace(keep=keep)
+        fit = prepared(corpus, recipe, tmp_path / keep)
+        fit_all(fit)
+        fit = prepared(corpus, recipe, tmp_path / keep, resume=True)
+        assert list(fit.stretches()) == []
+        again = training.finish(fit, corpus)
+        expected = train(corpus, recipe, tmp_path / f"whole {keep}")
+        for one, two in zip(again.load_model().get_weights(), expected[0], strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_what_was_begun_otherwise_is_not_resumed(corpus, recipes, tmp_path):
+    recipe, path = recipes["transformer"], tmp_path / "run"
+    with pytest.raises(Killed):
+        train(corpus, recipe, path, 5, limit=80)
+    other = make_corpus(tmp_path / "other", 121)
+    for changed, data, limit, expected in (
+        (recipe.replace(epochs=2), corpus, 80, "epochs 3, not 2"),
+        (recipe.replace(seed=2), corpus, 80, "seed 1337, not 2"),
+        (recipe.replace(num_layers=1), corpus, 80, "num_layers 2, not 1"),
+        (recipe.replace(precision="mixed_bfloat16"), corpus, 80, "precision float32, not mixed_bfloat16"),
+        (recipe, other, 80, "fingerprint"),
+        (recipe, corpus, None, "with 80 train reviews, not 96"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            prepared(data, changed, path, resume=True, limit=limit)
+    with pytest.raises(InputError, match=f"begun with backend {BACKEND}, not theano"):
+        new_run(path, corpus, recipe, "theano", "float32", resume=True)
+    (path / "notes.txt").touch()
+    with pytest.raises(InputError, match="something other than a run"):
+        prepared(corpus, recipe, path, resume=True, limit=80)
+
+
+def test_a_preset_that_has_changed_is_told(corpus, recipes, tmp_path):
+    recipe = recipes["bert"]
+    with pytest.raises(Killed):
+        train(corpus, recipe, tmp_path / "run", 5)
+    backbone = keras_hub.models.Backbone.from_preset(recipe.model.preset)
+    before = backbone.get_weights()
+    try:
+        backbone.set_weights([weight + 0.1 for weight in before])
+        backbone.save_to_preset(recipe.model.preset)
+        with pytest.raises(InputError, match="preset has changed"):
+            prepared(corpus, recipe, tmp_path / "run", resume=True)
+    finally:
+        backbone.set_weights(before)
+        backbone.save_to_preset(recipe.model.preset)
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_loss_that_is_no_number_stops_it_and_names_the_reviews(corpus, recipes, tmp_path, epoch):
+    recipe, path = recipes["transformer"], tmp_path / "run"
+    fit = prepared(corpus, recipe, path)
+    step = epoch * fit.train.steps + EVERY + 1
+
+    def spoil():
+        kernel = fit.model.get_layer("logits").kernel
+        kernel.assign(np.full(kernel.shape, np.nan))
+
+    with pytest.raises(InputError) as raised:
+        fit_all(fit, [Kill(fit, step, spoil)])
+    message = str(raised.value)
+    assert f"not a number at step {EVERY + 2} of epoch {epoch + 1}" in message
+    rows, _ = fit.train._plan[EVERY + 1]
+    sources = [record.source for record in corpus.splits["train"].records()]
+    named = [sources[row] for row in sorted(rows)]
+    assert f"its {len(named)} reviews are {', '.join(named[:20])}" in message
+    assert "\n" not in message
+    # The last good state is still there.
+    newest = Checkpoint.read(sorted((path / "checkpoints").glob("step-*"))[-1])
+    assert (newest.state["epoch"], newest.state["step"]) == (epoch, EVERY)
+    assert all(np.isfinite(a).all() for name, a in newest.arrays.items() if name.startswith("model"))
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="jax cannot compile float16 products on a CPU")
+def test_skipped_steps_are_counted(corpus, recipes, tmp_path, capsys):
+    recipe = recipes["transformer"].replace(precision="mixed_float16", epochs=1)
+    run = training.start(tmp_path / "run", corpus, recipe)
+    model = build_transformer(recipe.model, TOKENIZER.vocabulary_size, 24, 2)
+    fit = training.prepare_fit(model, corpus, run)
+    fit_all(fit, [Kill(fit, 0, lambda: fit.model.optimizer.dynamic_scale.assign(2.0**60))])
+    skipped = fit.train.steps - int(fit.model.optimizer.iterations)
+    assert skipped > 0
+    assert f", {skipped} steps skipped so far" in capsys.readouterr().err
+
+
+def test_a_complete_run_stays_until_the_next_is_complete(corpus, recipes, tmp_path):
+    recipe, path = recipes["transformer"], tmp_path / "run"
+    weights = train(corpus, recipe, path)[0]
+
+    def begun():
+        return dataclasses.replace(new_run(path, corpus, recipe, BACKEND, "float32", overwrite=True))
+
+    for _ in range(2):  # the second time an incomplete run is in its place
+        begun().begin()
+        with pytest.raises(InputError, match=r"did not end.*the model before it is in .*previous"):
+            open_bundle(path)
+        for one, two in zip(open_bundle(path / "previous").load_model().get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(one, two)
+    # A move that was broken off before its last step is ended.
+    os.replace(path / "previous" / "config.json", path / "config.json")
+    begun().begin()
+    open_bundle(path / "previous").load_model()
+    leave_folder(path)
+    train(corpus, recipe, path, resume=True)
+    assert not (path / "previous").exists()
+    assert open_bundle(path).complete
+
+
+@pytest.mark.once
+def test_two_processes_do_not_write_in_one_folder(corpus, recipes, tmp_path):
+    run = new_run(tmp_path / "run", corpus, recipes["transformer"], BACKEND, "float32")
+    run.begin()
+    program = (
+        "import sys; from pathlib import Path; from keras_sentiment.staging import hold_folder\n"
+        "try:\n    hold_folder(Path(sys.argv[1]), 0.1)\nexcept ValueError as error:\n    print(error)"
+    )
+
+    def tried():
+        command = [sys.executable, "-c", program, run.path]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert "another process is writing there" in tried()
+    hold_folder(run.path)  # the same process may
+    leave_folder(run.path)
+    assert tried() == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["transformer", "bert"])
+def test_killed_at_random_moments(corpus, recipes, tmp_path, name):
+    """By SIGKILL, from outside; checkpoints are written after every step, so that it hits them too."""
+    kills, recipe = int(os.environ.get("KILLS", "20")), recipes[name]
+    command = [sys.executable, "-m", f"keras_sentiment.scripts.train_{name}", corpus.path]
+    options = ["--epochs", "30", "--checkpoint-steps", "1", "--sequence-length", "24", "--quiet"]
+    if name == "bert":
+        options += ["--preset", recipe.model.preset, "--trainable-blocks", "1"]
+    process = subprocess.run([*command, tmp_path / "whole", *options], check=False)
+    assert process.returncode == 0
+    expected, rng, killed = open_bundle(tmp_path / "whole").load_model().get_weights(), random.Random(1), 0
+    for attempt in itertools.count():
+        process = subprocess.Popen([*command, tmp_path / "run", *options, "--resume"])
+        before = time.monotonic()
+        checkpoints = tmp_path / "run" / "checkpoints"
+        seen = {item.name for item in checkpoints.glob("step-*")}
+        # From the moment on at which this process writes its first checkpoint.
+        while process.poll() is None and {item.name for item in checkpoints.glob("step-*.npz")} <= seen:
+            assert time.monotonic() < before + 300
+            time.sleep(0.01)
+        if killed < kills:
+            time.sleep(rng.random() * 0.5)
+            process.kill()
+        code = process.wait(600)
+        killed += code == -signal.SIGKILL
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        assert attempt < 10 * kills
+    assert killed == kills
+    for one, two in zip(open_bundle(tmp_path / "run").load_model().get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(one, two)
