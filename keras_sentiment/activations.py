@@ -76,6 +76,10 @@ class HiddenStateBatches(ReviewBatches):
     def _compute(self, path: Path, quiet: bool) -> None:
         shape = (int(self._offsets[-1]), self._states.shape[1])
         states = np.lib.format.open_memmap(path, "w+", "float16", shape)
+        if hasattr(os, "posix_fallocate"):
+            # Room is taken now: writing to mapped memory that finds none would kill the process.
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         scoring = ReviewBatches(self.split, self.tokenizer, self.inputs, SCORING_BATCH_TOKENS)
         with tqdm(total=len(self.split), desc="frozen blocks", unit=" reviews", disable=quiet or None) as bar:
             for rows, inputs in scoring.for_scoring():

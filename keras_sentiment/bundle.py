@@ -32,7 +32,7 @@ from keras_sentiment.machine import package_versions
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.reviews import Review
 from keras_sentiment.sources import read
-from keras_sentiment.staging import hold_folder, leave_folder
+from keras_sentiment.staging import hold, leave
 from keras_sentiment.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
@@ -97,7 +97,7 @@ class Run:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            hold_folder(self.path)
+            hold(self.path)
             if not self.resumed:
                 self._clear()
             self.checkpoints.mkdir(exist_ok=True)
@@ -206,7 +206,7 @@ class Run:
         """Removes what a complete run doesn't need, and lets other processes write there."""
         _remove(self.checkpoints)
         _remove(self.path / PREVIOUS)
-        leave_folder(self.path)
+        leave(hold(self.path))
 
     def record_metrics(self, split: str, fingerprint: str, metrics: dict[str, Any]) -> dict[str, Any]:
         """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data.
@@ -218,7 +218,7 @@ class Run:
             InputError: what is there is damaged, or nothing can be written.
         """
         path = self.path / "metrics.json"
-        hold_folder(self.path, wait_seconds=10)
+        held = hold(self.path, wait_seconds=10)
         try:
             recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             recorded.setdefault(split, {})[fingerprint] = metrics
@@ -228,7 +228,7 @@ class Run:
                 raise
             raise InputError(f"{path}: it can't be read; delete it and evaluate again") from None
         finally:
-            leave_folder(self.path)
+            leave(held)
         return recorded
 
     def load_model(self, precision: str = "float32") -> Any:

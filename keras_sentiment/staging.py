@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -30,6 +31,7 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
     """
     # A link stays a link: what it points to is replaced.
     path = Path(os.path.realpath(path))
+    _tidy(path)
     _require_free(path, overwrite, is_ours)
     new_parents = [parent for parent in path.parents if not parent.exists()]
     try:
@@ -38,8 +40,10 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
         raise InputError(f"{path}: no folder can be made there ({error.strerror})") from error
     mark = f"{path.name}.{secrets.token_hex(4)}"
     staging, replaced = path.with_name(f".{mark}.part"), path.with_name(f".{mark}.old")
+    held = None
     try:
         staging.mkdir()
+        held = hold(staging)
         yield staging
         _require_free(path, overwrite, is_ours)
         if path.exists():
@@ -56,7 +60,25 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
             with contextlib.suppress(OSError):
                 parent.rmdir()
         raise
+    finally:
+        leave(held)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _tidy(path: Path) -> None:
+    """Ends what a killed process left half-done beside a path: puts back, or takes away."""
+    name = f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"
+    for replaced in path.parent.glob(f"{name}.old"):
+        if path.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        else:
+            replaced.rename(path)
+    if sys.platform == "win32":
+        return  # where nobody can tell whether its process still runs
+    for staging in path.parent.glob(f"{name}.part"):
+        with contextlib.suppress(InputError, OSError):
+            leave(hold(staging))
+            shutil.rmtree(staging) if staging.is_dir() else staging.unlink()
 
 
 def _require_free(path: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
@@ -81,12 +103,14 @@ def staged_file(path: Path, overwrite: bool) -> Iterator[IO[str]]:
     """
     # A link stays a link: what it points to is replaced.
     path = Path(os.path.realpath(path))
+    _tidy(path)
     _require_free_file(path, overwrite)
     staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         file = staging.open("x", encoding="utf-8", newline="")
     except OSError as error:
         raise InputError(f"{path}: no file can be made there ({error.strerror})") from None
+    held = hold(staging)
     try:
         with file:
             yield file
@@ -95,6 +119,8 @@ def staged_file(path: Path, overwrite: bool) -> Iterator[IO[str]]:
     except BaseException:
         staging.unlink(missing_ok=True)
         raise
+    finally:
+        leave(held)
 
 
 def _require_free_file(path: Path, overwrite: bool) -> None:
@@ -104,26 +130,30 @@ def _require_free_file(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path}: already exists; name another file or add --overwrite")
 
 
-_held: dict[tuple[int, int], int] = {}  # folders that this process holds, by device and inode
+Held = tuple[int, int]  # device and inode
+_descriptors: dict[Held, int] = {}
 
 
-def hold_folder(path: Path, wait_seconds: float = 0.0) -> None:
-    """Makes this process the only one that writes into a folder, until `leave_folder` or its end.
+def hold(path: Path, wait_seconds: float = 0.0) -> Held | None:
+    """Makes this process the only one that writes to a folder or file, until `leave` or its end.
 
-    A process may hold a folder twice. On Windows and on filesystems without locks nobody is kept out.
+    A process may hold a path twice. On Windows and on filesystems without locks nobody is kept out.
+
+    Returns:
+        What `leave` takes.
 
     Raises:
         InputError: another process holds it for longer than `wait_seconds`.
     """
     if sys.platform == "win32":
-        return
+        return None
     import fcntl
 
     descriptor = os.open(path, os.O_RDONLY)
     status = os.fstat(descriptor)
-    key = status.st_dev, status.st_ino
+    held = status.st_dev, status.st_ino
     deadline = time.monotonic() + wait_seconds
-    while key not in _held:
+    while held not in _descriptors:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -133,13 +163,13 @@ def hold_folder(path: Path, wait_seconds: float = 0.0) -> None:
                     continue
                 os.close(descriptor)
                 raise InputError(f"{path}: another process is writing there; wait for it to end") from None
-        _held[key] = descriptor
-        return
+        _descriptors[held] = descriptor
+        return held
     os.close(descriptor)
+    return held
 
 
-def leave_folder(path: Path) -> None:
-    """Lets other processes write into a folder again."""
-    with contextlib.suppress(OSError, KeyError):
-        status = path.stat()
-        os.close(_held.pop((status.st_dev, status.st_ino)))
+def leave(held: Held | None) -> None:
+    """Lets other processes write there again."""
+    if held in _descriptors:
+        os.close(_descriptors.pop(held))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import os
@@ -124,10 +125,27 @@ def run(command: click.Command) -> None:
     except InputError as error:
         say(f"Error: {error}")
         sys.exit(2)
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        say(f"Error: the disk is full ({error}); nothing half-written is left: free some space, try again")
+        sys.exit(2)
     except (KeyboardInterrupt, click.Abort) as error:
         # What training interrupts itself with says how to go on, and which signal it was.
         say(str(error) or "Interrupted.")
         sys.exit(128 + getattr(error, "number", 2))
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it comes from, is of a disk or a quota that has no room.
+
+    Libraries that write files by themselves (HDF5, tokenizers) tell it in their text alone.
+    """
+    if error is None:
+        return False
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    told = any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+    return full or told or is_disk_full(error.__cause__ or error.__context__)
 
 
 def check_backend(backend: str | None = None) -> None:

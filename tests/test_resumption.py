@@ -1,6 +1,7 @@
 """An interrupted training: it goes on to the same result, and nothing that was there is lost."""
 
 import dataclasses
+import functools
 import itertools
 import os
 import random
@@ -24,7 +25,7 @@ from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.config import BertConfig, CheckpointConfig, InputError
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Interrupted
-from keras_sentiment.staging import hold_folder, leave_folder
+from keras_sentiment.staging import hold, leave
 from keras_sentiment.transformer import build_transformer
 
 BACKEND = keras.backend.backend()
@@ -111,9 +112,9 @@ def train(corpus, recipe, path, step=None, action=None, validating=False, **opti
 
 @pytest.fixture(scope="module")
 def whole(corpus, recipes, tmp_path_factory):
-    """What each recipe comes to when nobody interrupts it."""
+    """Gives what a recipe comes to when nobody interrupts it."""
     path = tmp_path_factory.mktemp("whole")
-    return {name: train(corpus, recipe, path / name) for name, recipe in recipes.items()}
+    return functools.cache(lambda name: train(corpus, recipes[name], path / name))
 
 
 def steps_of(corpus, recipe):
@@ -128,17 +129,17 @@ def assert_same(found, expected):
     assert found[1:] == expected[1:]
 
 
-@pytest.mark.parametrize("name", ["transformer", "bert", "cached"])
+@pytest.mark.parametrize("name", ["transformer", "bert", pytest.param("cached", marks=pytest.mark.once)])
 def test_killed_and_resumed_it_ends_the_same(corpus, recipes, whole, tmp_path, name):
-    """Within an epoch, at its last step, in validation, between epochs; one after another."""
+    """Within an epoch, in validation, between epochs, at an epoch's last step; one after another."""
     recipe, path = recipes[name], tmp_path / "run"
     steps = steps_of(corpus, recipe)
     assert steps > 2 * EVERY
-    for step, validating in ((EVERY + 2, 0), (2 * EVERY, 0), (steps, 1), (steps, 0), (2 * steps - 1, 0)):
+    for step, validating in ((EVERY + 2, False), (steps, True), (steps, False), (2 * steps - 1, False)):
         with pytest.raises(Killed):
             train(corpus, recipe, path, step, validating=validating, resume=path.exists())
         assert not (path / "model.keras").exists()
-    assert_same(train(corpus, recipe, path, resume=True), whole[name])
+    assert_same(train(corpus, recipe, path, resume=True), whole(name))
     assert {item.name for item in path.iterdir()} == {
         "config.json",
         "history.csv",
@@ -147,10 +148,11 @@ def test_killed_and_resumed_it_ends_the_same(corpus, recipes, whole, tmp_path, n
     }
 
 
+@pytest.mark.once
 def test_killed_before_the_first_checkpoint_it_begins_anew(corpus, recipes, whole, tmp_path):
     with pytest.raises(Killed):
         train(corpus, recipes["transformer"], tmp_path / "run", 1)
-    assert_same(train(corpus, recipes["transformer"], tmp_path / "run", resume=True), whole["transformer"])
+    assert_same(train(corpus, recipes["transformer"], tmp_path / "run", resume=True), whole("transformer"))
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def foreground():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.once)])
 def test_a_signal_ends_the_step_and_saves(corpus, recipes, whole, tmp_path, foreground, number):
     recipe, before = recipes["transformer"], signal.getsignal(number)
     step = steps_of(corpus, recipe) + 2
@@ -179,10 +181,11 @@ def test_a_signal_ends_the_step_and_saves(corpus, recipes, whole, tmp_path, fore
     assert Checkpoint.read(saved).state["step"] >= 2
     if BACKEND != "tensorflow":
         assert Checkpoint.read(saved).state["step"] == 2
-    assert_same(train(corpus, recipe, tmp_path / "run", resume=True), whole["transformer"])
+    assert_same(train(corpus, recipe, tmp_path / "run", resume=True), whole("transformer"))
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.once
 def test_the_second_signal_ends_it_at_once(corpus, recipes, tmp_path, foreground):
     def insist():
         signal.raise_signal(signal.SIGINT)
@@ -193,6 +196,7 @@ def test_the_second_signal_ends_it_at_once(corpus, recipes, tmp_path, foreground
     assert not isinstance(raised.value, Interrupted)
 
 
+@pytest.mark.once
 def test_a_damaged_checkpoint_is_passed_over(corpus, recipes, whole, tmp_path):
     recipe, path = recipes["transformer"], tmp_path / "run"
     with pytest.raises(Killed):
@@ -202,7 +206,7 @@ def test_a_damaged_checkpoint_is_passed_over(corpus, recipes, whole, tmp_path):
     newest.write_bytes(content[: len(content) // 2])
     fit = prepared(corpus, recipe, path, resume=True)
     assert fit.checkpoints._found.state == Checkpoint.read(older).state
-    assert_same(train(corpus, recipe, path, resume=True), whole["transformer"])
+    assert_same(train(corpus, recipe, path, resume=True), whole("transformer"))
 
 
 @pytest.mark.once
@@ -227,6 +231,7 @@ def test_every_damage_is_seen(tmp_path):
     assert Checkpoint.read(tmp_path / "none.npz") is None
 
 
+@pytest.mark.once
 def test_no_more_checkpoints_stay_than_asked_for(corpus, recipes, tmp_path):
     recipe = recipes["transformer"]
     with pytest.raises(Killed):
@@ -238,6 +243,7 @@ def test_no_more_checkpoints_stay_than_asked_for(corpus, recipes, tmp_path):
     assert sum(name.startswith("best") for name in names) + 3 == len(names)
 
 
+@pytest.mark.once
 def test_patience_is_remembered(corpus, recipes, tmp_path):
     """Nothing is learned, so the first epoch stays the best one, and the fourth ends it."""
     recipe = recipes["transformer"].replace(epochs=9, patience=3, learning_rate=1e-30)
@@ -249,6 +255,7 @@ def test_patience_is_remembered(corpus, recipes, tmp_path):
     assert [row["epoch"] for row in figures] == [1, 2, 3, 4]
 
 
+@pytest.mark.once
 def test_killed_after_its_last_step_only_saving_is_left(corpus, recipes, whole, tmp_path, monkeypatch):
     for keep in ("best", "last"):
         recipe = recipes["transformer"].replace(keep=keep)
@@ -262,6 +269,7 @@ def test_killed_after_its_last_step_only_saving_is_left(corpus, recipes, whole, 
             np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.once
 def test_what_was_begun_otherwise_is_not_resumed(corpus, recipes, tmp_path):
     recipe, path = recipes["transformer"], tmp_path / "run"
     with pytest.raises(Killed):
@@ -284,6 +292,7 @@ def test_what_was_begun_otherwise_is_not_resumed(corpus, recipes, tmp_path):
         prepared(corpus, recipe, path, resume=True, limit=80)
 
 
+@pytest.mark.once
 def test_a_preset_that_has_changed_is_told(corpus, recipes, tmp_path):
     recipe = recipes["bert"]
     with pytest.raises(Killed):
@@ -300,7 +309,7 @@ def test_a_preset_that_has_changed_is_told(corpus, recipes, tmp_path):
         backbone.save_to_preset(recipe.model.preset)
 
 
-@pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.parametrize("epoch", [0, pytest.param(1, marks=pytest.mark.once)])
 def test_loss_that_is_no_number_stops_it_and_names_the_reviews(corpus, recipes, tmp_path, epoch):
     recipe, path = recipes["transformer"], tmp_path / "run"
     fit = prepared(corpus, recipe, path)
@@ -337,6 +346,7 @@ def test_skipped_steps_are_counted(corpus, recipes, tmp_path, capsys):
     assert f", {skipped} steps skipped so far" in capsys.readouterr().err
 
 
+@pytest.mark.once
 def test_a_complete_run_stays_until_the_next_is_complete(corpus, recipes, tmp_path):
     recipe, path = recipes["transformer"], tmp_path / "run"
     weights = train(corpus, recipe, path)[0]
@@ -354,7 +364,7 @@ def test_a_complete_run_stays_until_the_next_is_complete(corpus, recipes, tmp_pa
     os.replace(path / "previous" / "config.json", path / "config.json")
     begun().begin()
     open_bundle(path / "previous").load_model()
-    leave_folder(path)
+    leave(hold(path))
     train(corpus, recipe, path, resume=True)
     assert not (path / "previous").exists()
     assert open_bundle(path).complete
@@ -365,8 +375,8 @@ def test_two_processes_do_not_write_in_one_folder(corpus, recipes, tmp_path):
     run = new_run(tmp_path / "run", corpus, recipes["transformer"], BACKEND, "float32")
     run.begin()
     program = (
-        "import sys; from pathlib import Path; from keras_sentiment.staging import hold_folder\n"
-        "try:\n    hold_folder(Path(sys.argv[1]), 0.1)\nexcept ValueError as error:\n    print(error)"
+        "import sys; from pathlib import Path; from keras_sentiment.staging import hold\n"
+        "try:\n    hold(Path(sys.argv[1]), 0.1)\nexcept ValueError as error:\n    print(error)"
     )
 
     def tried():
@@ -374,8 +384,8 @@ def test_two_processes_do_not_write_in_one_folder(corpus, recipes, tmp_path):
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert "another process is writing there" in tried()
-    hold_folder(run.path)  # the same process may
-    leave_folder(run.path)
+    hold(run.path)  # the same process may
+    leave(hold(run.path))
     assert tried() == ""
 
 
