@@ -35,6 +35,9 @@ TRAINING = [
     "--threshold-for",
     "--seed",
     "--limit",
+    "--resume",
+    "--checkpoint-steps",
+    "--keep",
     *SHARED,
 ]
 OPTIONS = {
