@@ -125,15 +125,16 @@ def run(command: click.Command) -> None:
     except InputError as error:
         say(f"Error: {error}")
         sys.exit(2)
+    except (KeyboardInterrupt, click.Abort) as error:
+        # click wraps the first in the second. What training ends itself with says how to go on.
+        cause = error.__cause__ or error
+        say(str(cause) or "Interrupted.")
+        sys.exit(128 + getattr(cause, "number", 2))
     except Exception as error:
         if not is_disk_full(error):
             raise
         say(f"Error: the disk is full ({error}); nothing half-written is left: free some space, try again")
         sys.exit(2)
-    except (KeyboardInterrupt, click.Abort) as error:
-        # What training interrupts itself with says how to go on, and which signal it was.
-        say(str(error) or "Interrupted.")
-        sys.exit(128 + getattr(error, "number", 2))
 
 
 def is_disk_full(error: BaseException | None) -> bool:

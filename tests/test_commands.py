@@ -487,6 +487,15 @@ def test_ctrl_c_in_training_is_130_and_no_model(run, path, tmp_path, monkeypatch
     assert (tmp_path / "run" / "config.json").is_file()
     assert not (tmp_path / "run" / "model.keras").exists()
 
+    monkeypatch.undo()
+    again = "train-transformer", path / "data", tmp_path / "run", *SMALL
+    mistake(run(*again), "--resume")
+    mistake(run(*again, "--resume", "--seed", "7"), "seed 1337, not 7")
+    assert run(*again, "--resume", "--keep", "1")[:2] == (0, "")
+    assert (tmp_path / "run" / "model.keras").is_file()
+    status, _, error = run(*again, "--resume")
+    assert (status, error) == (0, f"{tmp_path / 'run'} is complete.\n")
+
 
 def test_what_was_not_foreseen_keeps_its_traceback(run, path, tmp_path, monkeypatch):
     import keras
@@ -615,8 +624,9 @@ def test_standard_output_holds_results_alone(path):
     assert result.stdout.count("\n") == 1
 
 
-@pytest.mark.slow
-def test_ctrl_c_in_the_middle_of_training(path, tmp_path):
+@pytest.mark.once
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_training(path, tmp_path, number):
     arguments = ["train-transformer", path / "data", tmp_path / "run", "--epochs", "100000", *SMALL]
     process = subprocess.Popen(
         [sys.executable, "-c", ENTRY, *arguments],
@@ -632,10 +642,11 @@ def test_ctrl_c_in_the_middle_of_training(path, tmp_path):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert out == ""
     assert "Traceback" not in error
-    assert error.rstrip().endswith("Interrupted.")
+    assert error.rstrip().endswith("Go on with the same command and --resume.")
+    assert list((tmp_path / "run" / "checkpoints").glob("step-*.npz"))
     assert not (tmp_path / "run" / "model.keras").exists()
