@@ -395,7 +395,7 @@ def test_killed_at_random_moments(corpus, recipes, tmp_path, name):
     """By SIGKILL, from outside; checkpoints are written after every step, so that it hits them too."""
     kills, recipe = int(os.environ.get("KILLS", "20")), recipes[name]
     command = [sys.executable, "-m", f"keras_sentiment.scripts.train_{name}", corpus.path]
-    options = ["--epochs", "30", "--checkpoint-steps", "1", "--sequence-length", "24", "--quiet"]
+    options = ["--epochs", "100", "--checkpoint-steps", "1", "--sequence-length", "24", "--quiet"]
     if name == "bert":
         options += ["--preset", recipe.model.preset, "--trainable-blocks", "1"]
     process = subprocess.run([*command, tmp_path / "whole", *options], check=False)
@@ -411,7 +411,7 @@ def test_killed_at_random_moments(corpus, recipes, tmp_path, name):
             assert time.monotonic() < before + 300
             time.sleep(0.01)
         if killed < kills:
-            time.sleep(rng.random() * 0.5)
+            time.sleep(rng.random() * 0.25)
             process.kill()
         code = process.wait(600)
         killed += code == -signal.SIGKILL
