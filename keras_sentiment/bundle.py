@@ -5,6 +5,7 @@ config.json      what a text goes through on its way to a label, and how the mod
 checkpoints/     weights of the best epoch, while training
 history.csv      a row an epoch
 tokenizer/       the tokenizer of the model
+checksums.json   SHA-256 of the model and of the tokenizer's files; bundles of version 0.1.0 have none
 model.keras      the model, float32; written last, so a RUN_DIR that has it is a bundle
 metrics.json     what `evaluate` found, by split and fingerprint of the data
 report.html      what it found last, in pictures and texts
@@ -17,19 +18,21 @@ import importlib
 import json
 import os
 import shutil
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
+from keras_sentiment.checksums import sha256, verify
 from keras_sentiment.cleaning import CLEANING_VERSION
 from keras_sentiment.config import BertConfig, InputError, PrepareConfig
 from keras_sentiment.corpus import INFO_FILE, Corpus, Split, open_corpus
 from keras_sentiment.decision import Decision
+from keras_sentiment.json_files import read_object
 from keras_sentiment.machine import package_versions
+from keras_sentiment.model_file import check_logits, read_model
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.reviews import Review
+from keras_sentiment.rows import Rows
 from keras_sentiment.sources import read
 from keras_sentiment.tokenizer import Tokenizer
 
@@ -41,6 +44,8 @@ _RUN_FILES = {
     "checkpoints",
     "history.csv",
     "tokenizer",
+    "checksums.json",
+    "checksums.part",
     "model.keras",
     "model.part.keras",
     "metrics.json",
@@ -156,6 +161,9 @@ class Run:
         tokenizer.save(self.path / "tokenizer")
         part = self.path / "model.part.keras"
         with_precision(model, "float32").save(part)
+        files = {f"tokenizer/{file.name}": file for file in (self.path / "tokenizer").iterdir()}
+        checksums = {name: sha256(file) for name, file in {**files, "model.keras": part}.items()}
+        self.write("checksums.json", json.dumps(checksums, indent=1) + "\n")
         os.replace(part, self.path / "model.keras")
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
@@ -181,22 +189,32 @@ class Run:
         """Returns the Keras model, built under a dtype policy on the current backend.
 
         Raises:
-            InputError: `model.keras` is damaged or of a version of Keras that cannot be read.
+            InputError: `model.keras` is damaged, of a version of Keras that cannot be read, holds what no
+                model of ours does, or is that of another `config.json`.
         """
-        import keras
-
-        from keras_sentiment.precision import with_precision
-
         # Importing either registers its layers, by whose names the file speaks of them.
         bert = isinstance(self.config.recipe.model, BertConfig)
         importlib.import_module("keras_hub" if bert else "keras_sentiment.layers")
         path = self.path / "model.keras"
+        model = read_model(path)
+        import keras
+
+        def logits(rows: Rows) -> Any:
+            # Not `predict`, which would compile this one shape.
+            return keras.ops.convert_to_numpy(model(rows, training=False))
+
         try:
-            model = keras.models.load_model(path, compile=False)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise InputError(f"{path}: it can't be read ({reason}); train again or copy it anew") from error
-        return model if precision == "float32" else with_precision(model, precision)
+            row_length = self.config.recipe.inputs.row_length
+            check_logits(logits, row_length, self.tokenizer().vocabulary_size, len(self.config.labels))
+        except InputError as error:
+            raise InputError(
+                f"{path}: it is not the model of {self.path / 'config.json'} ({error})"
+            ) from error
+        if precision == "float32":
+            return model
+        from keras_sentiment.precision import with_precision
+
+        return with_precision(model, precision)
 
 
 def new_run(
@@ -252,9 +270,9 @@ def open_bundle(path: str | Path) -> Run:
     path = Path(path)
     file = path / "config.json"
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = read_object(file)
         found = int(values.pop("format_version"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError):
         raise InputError(
             f"{path}: not a trained model (no readable config.json); "
             "train one with train-transformer or train-bert"
@@ -277,4 +295,7 @@ def open_bundle(path: str | Path) -> Run:
             f"{path}: its texts were cleaned by version {config.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; train again"
         )
+    if (path / "checksums.json").is_file():
+        files = read_object(path / "checksums.json")
+        verify(path, files, "train again or copy it anew")
     return Run(path, config)

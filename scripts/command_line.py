@@ -102,15 +102,21 @@ def run(command: click.Command) -> None:
     try:
         command.main(standalone_mode=False)
     except click.ClickException as error:
-        message = error.format_message()
-        if "\n" in message:  # the help, of a group that was given nothing
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
             error.show()
         else:
+            message = InputError(error.format_message())  # on one line, whatever it quotes
             context = error.ctx if isinstance(error, click.UsageError) else None
             say(f"Error: {message}" + (f" See {context.command_path} --help." if context else ""))
         sys.exit(error.exit_code)
     except InputError as error:
         say(f"Error: {error}")
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # Of a path that is too long or may not be seen, whichever step asked for it first.
+        say(f"Error: {InputError(f'{error.filename}: {error.strerror}; name another path')}")
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted.")
