@@ -185,8 +185,10 @@ def _parquet(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
                             number,
                             InputError(f"{name}:{number}: not UTF-8; write the column as strings"),
                         )
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except InputError:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # the name of a column may be no text
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"{name}: not a readable Parquet file ({reason})") from None
 
 

@@ -462,6 +462,11 @@ def test_corpora(examples, corpus, tmp_path):
     check()
 
 
+def reseal(path, format):
+    """Writes the manifest anew, as one does who means it."""
+    Artifact(path, format, "words", ("negative", "positive"), INPUTS, CLEANING_VERSION, 1.0, None).write()
+
+
 def answers(path):
     """A model that can be opened labels a text."""
     with refused(path):
@@ -516,13 +521,36 @@ def test_artifacts(format, examples, artifacts, tmp_path):
         content = (copy / name).read_bytes()
         json_too = name.suffix == ".json" and raw[0][0] % 4
         (copy / name).write_bytes(edited_json(content, values) if json_too else edited(content, raw))
-        if sealed and name.name != "artifact.json":  # as one does who means it
-            labels = ("negative", "positive")
-            Artifact(copy, format, "words", labels, INPUTS, CLEANING_VERSION, 1.0, None).write()
+        if sealed and name.name != "artifact.json":
+            reseal(copy, format)
         answers(copy)
         assert os.listdir(tmp_path) == ["copy"]
 
     check()
+
+
+@pytest.mark.parametrize("location", ["../secret", "link", "/dev/zero"])
+def test_a_graph_reads_no_file_outside_its_folder(location, artifacts, tmp_path):
+    path = shutil.copytree(artifacts["onnx"], tmp_path / "onnx")
+    (tmp_path / "secret").write_bytes(bytes(8 * TOKENIZER.vocabulary_size))
+    model = onnx.load(path / "model.onnx")
+    weights = next(tensor for tensor in model.graph.initializer if tensor.name == "weights")
+    onnx.external_data_helper.set_external_data(weights, location)
+    weights.ClearField("raw_data")
+    (path / "model.onnx").write_bytes(model.SerializeToString())
+    reseal(path, "onnx")
+    (path / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match=r"External data path|external data"):
+        load(path)
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_a_graph_of_another_manifest_is_refused(format, artifacts, tmp_path):
+    path = shutil.copytree(artifacts[format], tmp_path / format)
+    labels = ("negative", "neutral", "positive")
+    Artifact(path, format, "words", labels, INPUTS, CLEANING_VERSION, 1.0, None).write()
+    with pytest.raises(InputError, match="gives no 3 finite logits"):
+        load(path)
 
 
 # Commands
@@ -590,6 +618,17 @@ ARGUMENTS = [
         "http://[",
     ],
 ]
+
+
+def test_arguments_that_were_once_told_otherwise(monkeypatch, capsys):
+    for arguments in (["two\nlines"], ["prepare", "x" * 5000, "out"], ["predict", "x" * 5000, "good"]):
+        monkeypatch.setattr(sys, "argv", ["keras-sentiment", *arguments])
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        assert end.value.code == 2
+        message = capsys.readouterr().err
+        assert message.startswith("Error: ")
+        assert message.count("\n") == 1
 
 
 WORD = st.text(st.characters(exclude_characters="\0"), max_size=5)
