@@ -180,7 +180,7 @@ class Run:
         try:
             recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             recorded.setdefault(split, {})[fingerprint] = metrics
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             raise InputError(f"{path}: it can't be read; delete it and evaluate again") from None
         self.write("metrics.json", json.dumps(recorded, indent=1) + "\n")
         return recorded

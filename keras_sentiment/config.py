@@ -70,7 +70,8 @@ def from_json(config: type[Config], values: Any) -> Config:
         if name not in hints:
             raise InputError(f"unknown key {name!r}; {config.__name__} has {', '.join(hints)}")
         if not _is_a(value, hints[name]):
-            kind = getattr(hints[name], "__name__", hints[name])
+            hint = hints[name]
+            kind = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
             raise InputError(f"{name} must be of type {kind}. Received: {name}={value!r:.200}")
     return config(**values)
 
