@@ -16,19 +16,50 @@ import urllib.request
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 from keras_sentiment.config import InputError
 from keras_sentiment.folders import position_of
-from keras_sentiment.reviews import Review, decode
+from keras_sentiment.reviews import Review, decode, require_size
 
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 CACHE = Path("~/.cache/keras_sentiment")
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MEMBER = re.compile(r"(?:.*/)??(?:(?P<part>train|test)/)?(?P<label>pos|neg)/(?P<name>[^/]+\.txt)")
+# Bytes that an archive unpacks to, with 512 for the header of each member; aclImdb takes 500 million.
+LARGEST_ARCHIVE = 64 << 30
+# Bytes of what stands before a member and only tells of it, such as a long name.
+LARGEST_HEADER = 1 << 20
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 20
+
+
+class _Header(tarfile.TarInfo):
+    """What stands before a member of an archive; damage is an error, not the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        if buf == bytes(tarfile.BLOCKSIZE):  # the end
+            return super().frombuf(buf, encoding, errors)
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from None
+
+
+class _Metered:
+    """A stream of which no more can be read than is allowed: tarfile keeps a header of any size in memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.left = file, LARGEST_HEADER
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise tarfile.ReadError(f"the header of a member is larger than {LARGEST_HEADER:,} bytes")
+        return data
 
 
 def read_archive(path: Path) -> Iterator[Review]:
@@ -39,11 +70,18 @@ def read_archive(path: Path) -> Iterator[Review]:
     Raises:
         InputError: if the archive is damaged, holds no reviews, or a review is not UTF-8.
     """
-    found = False
+    found, unpacked = False, 0
     try:
-        with _decompressed(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
+        with contextlib.ExitStack() as files:
+            stream: Any = _Metered(files.enter_context(_decompressed(path)))
+            archive = files.enter_context(tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header))
             headers: Any = archive  # typeshed does not declare its list of them
             for member in archive:
+                # Its content is still to be read or passed over, then comes the next header.
+                stream.left = member.size + LARGEST_HEADER
+                unpacked += member.size + tarfile.BLOCKSIZE
+                if member.size < 0 or unpacked > LARGEST_ARCHIVE:
+                    raise tarfile.ReadError(f"it unpacks to more than {LARGEST_ARCHIVE:,} bytes")
                 review = _review(archive, member, path.name)
                 # A stream keeps every header it has seen: 100,000 of them in aclImdb.
                 headers.members = []
@@ -74,6 +112,7 @@ def _review(archive: tarfile.TarFile, member: tarfile.TarInfo, archive_name: str
     match = MEMBER.fullmatch("/".join(place.parts[-3:]))
     if match is None:
         return None
+    require_size(member.size, f"{archive_name}: {member.name}")
     file = archive.extractfile(member)
     if file is None:
         return None

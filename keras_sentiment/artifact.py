@@ -11,15 +11,16 @@ Read with the standard library and numpy only: a server needs no Keras.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from keras_sentiment.checksums import sha256, verify
 from keras_sentiment.cleaning import CLEANING_VERSION
-from keras_sentiment.config import InputConfig, InputError
+from keras_sentiment.config import InputConfig, InputError, from_json, require_labels, require_temperature
 from keras_sentiment.decision import Decision
+from keras_sentiment.json_files import read_object
 from keras_sentiment.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
@@ -84,7 +85,7 @@ class Artifact:
     def write(self) -> Artifact:
         """Writes the manifest over the files that are there, and returns what it says."""
         files = {
-            file.relative_to(self.path).as_posix(): _sha256(file)
+            file.relative_to(self.path).as_posix(): sha256(file)
             for file in sorted(self.path.rglob("*"))
             if file.is_file() and file != self.path / MANIFEST_FILE
         }
@@ -116,9 +117,9 @@ def open_artifact(path: str | Path) -> Artifact:
     path = Path(path)
     file = path / MANIFEST_FILE
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = read_object(file)
         found = int(values.pop("format_version"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise InputError(
             f"{path}: not an exported model (no readable {MANIFEST_FILE}); make one with `export`"
         ) from None
@@ -128,11 +129,13 @@ def open_artifact(path: str | Path) -> Artifact:
             "update keras-sentiment"
         )
     try:
-        inputs = InputConfig(**values.pop("inputs"))
-        artifact = Artifact(path=path, inputs=inputs, labels=tuple(values.pop("labels")), **values)
-        _check(artifact)
-    except (KeyError, TypeError, AttributeError) as error:
+        require_labels(labels := values["labels"])
+        inputs = from_json(InputConfig, values["inputs"])
+        artifact = from_json(Artifact, {**values, "path": path, "inputs": inputs, "labels": tuple(labels)})
+        require_temperature(artifact.temperature)
+    except (KeyError, TypeError, InputError) as error:
         raise InputError(f"{file}: it lacks or mistakes a key ({error}); export it again") from None
+    _check(artifact)
     return artifact
 
 
@@ -147,22 +150,9 @@ def _check(artifact: Artifact) -> None:
         )
     threshold = artifact.threshold
     valid = threshold is None or (len(artifact.labels) == 2 and 0 < threshold < 1)
-    if len(artifact.labels) < 2 or not artifact.temperature > 0 or not valid:
-        raise InputError(f"{path / MANIFEST_FILE}: labels, temperature or threshold make no sense")
-    if len(artifact.files) > MOST_FILES or GRAPHS[artifact.format] not in {
-        name.split("/")[0] for name in artifact.files
-    }:
+    if not valid:
+        raise InputError(f"{path / MANIFEST_FILE}: its threshold makes no sense; export it again")
+    first_parts = {name.split("/")[0] for name in artifact.files}
+    if len(artifact.files) > MOST_FILES or GRAPHS[artifact.format] not in first_parts:
         raise InputError(f"{path}: its list of files is not that of an artifact; export it again")
-    for name, expected in artifact.files.items():
-        file = path / name
-        if not file.resolve().is_relative_to(path.resolve()):
-            raise InputError(f"{path}: its manifest names {name!r}, which is outside; do not trust it")
-        if not file.is_file():
-            raise InputError(f"{path}: {name} is missing; copy or export it again")
-        if _sha256(file) != expected:
-            raise InputError(f"{path}: {name} is not what was exported; copy or export it again")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    verify(path, artifact.files, "copy or export it again")

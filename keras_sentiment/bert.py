@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from keras import ops
 
 from keras_sentiment.activations import LOWER, UPPER
 from keras_sentiment.config import BertConfig, InputError
+from keras_sentiment.json_files import read_object
 from keras_sentiment.tokenizer import packaged_minilm
 
 
@@ -108,10 +108,9 @@ def _blocks(backbone: keras.Model) -> list[keras.layers.Layer]:
 def _wants_exact_gelu(folder: Path) -> bool:
     """Whether a Hugging Face folder says so; Google's own weights, as KerasHub has them, do not."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_object(folder / "config.json").get("hidden_act") == "gelu"
+    except InputError:
         return False
-    return config.get("hidden_act") == "gelu"
 
 
 def _with_dropout(backbone: keras.Model, rate: float, trainable_blocks: int | Literal["all"]) -> keras.Model:

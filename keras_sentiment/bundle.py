@@ -6,6 +6,7 @@ checkpoints/     what an interrupted training goes on from; gone when it is comp
 previous/        the complete run that was there before, until this one is complete
 history.csv      a row an epoch
 tokenizer/       the tokenizer of the model
+checksums.json   SHA-256 of the model and of the tokenizer's files; bundles of version 0.1.0 have none
 model.keras      the model, float32; written last, so a RUN_DIR that has it is a bundle
 metrics.json     what `evaluate` found, by split and fingerprint of the data
 report.html      what it found last, in pictures and texts
@@ -18,25 +19,28 @@ import importlib
 import json
 import os
 import shutil
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
+from keras_sentiment.checksums import sha256, verify
 from keras_sentiment.cleaning import CLEANING_VERSION
 from keras_sentiment.config import BertConfig, InputError, PrepareConfig
 from keras_sentiment.corpus import INFO_FILE, Corpus, Split, open_corpus
 from keras_sentiment.decision import Decision
+from keras_sentiment.json_files import read_object
 from keras_sentiment.machine import package_versions
+from keras_sentiment.model_file import check_logits, read_model
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.reviews import Review
+from keras_sentiment.rows import Rows
 from keras_sentiment.sources import read
 from keras_sentiment.staging import hold, leave
 from keras_sentiment.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
-CONFIG_FILE, MODEL_FILE, PREVIOUS = "config.json", "model.keras", "previous"
+CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"
+PREVIOUS = "previous"
 _RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
 _RUN_FILES = {
     CONFIG_FILE,
@@ -45,6 +49,8 @@ _RUN_FILES = {
     PREVIOUS,
     "history.csv",
     "tokenizer",
+    CHECKSUMS_FILE,
+    "checksums.part",
     MODEL_FILE,
     "model.part.keras",
     "metrics.json",
@@ -197,6 +203,9 @@ class Run:
         part = self.path / "model.part.keras"
         try:
             with_precision(model, "float32").save(part)
+            files = {f"tokenizer/{file.name}": file for file in (self.path / "tokenizer").iterdir()}
+            checksums = {name: sha256(file) for name, file in {**files, MODEL_FILE: part}.items()}
+            self.write(CHECKSUMS_FILE, json.dumps(checksums, indent=1) + "\n")
             os.replace(part, self.path / MODEL_FILE)
         finally:
             part.unlink(missing_ok=True)
@@ -223,7 +232,7 @@ class Run:
             recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             recorded.setdefault(split, {})[fingerprint] = metrics
             self.write("metrics.json", json.dumps(recorded, indent=1) + "\n")
-        except (ValueError, AttributeError, TypeError) as error:
+        except (ValueError, AttributeError, TypeError, RecursionError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: it can't be read; delete it and evaluate again") from None
@@ -235,22 +244,30 @@ class Run:
         """Returns the Keras model, built under a dtype policy on the current backend.
 
         Raises:
-            InputError: `model.keras` is damaged or of a version of Keras that cannot be read.
+            InputError: `model.keras` is damaged, of a version of Keras that cannot be read, holds what no
+                model of ours does, or is that of another `config.json`.
         """
-        import keras
-
-        from keras_sentiment.precision import with_precision
-
         # Importing either registers its layers, by whose names the file speaks of them.
         bert = isinstance(self.config.recipe.model, BertConfig)
         importlib.import_module("keras_hub" if bert else "keras_sentiment.layers")
         path = self.path / MODEL_FILE
+        model = read_model(path)
+        import keras
+
+        def logits(rows: Rows) -> Any:
+            # Not `predict`, which would compile this one shape.
+            return keras.ops.convert_to_numpy(model(rows, training=False))
+
         try:
-            model = keras.models.load_model(path, compile=False)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise InputError(f"{path}: it can't be read ({reason}); train again or copy it anew") from error
-        return model if precision == "float32" else with_precision(model, precision)
+            row_length = self.config.recipe.inputs.row_length
+            check_logits(logits, row_length, self.tokenizer().vocabulary_size, len(self.config.labels))
+        except InputError as error:
+            raise InputError(f"{path}: it is not the model of {self.path / CONFIG_FILE} ({error})") from error
+        if precision == "float32":
+            return model
+        from keras_sentiment.precision import with_precision
+
+        return with_precision(model, precision)
 
 
 def new_run(
@@ -332,9 +349,9 @@ def _read_config(path: Path) -> RunConfig:
     """
     file = path / CONFIG_FILE
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = read_object(file)
         found = int(values.pop("format_version"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError):
         raise InputError(
             f"{path}: not a trained model (no readable config.json); "
             "train one with train-transformer or train-bert"
@@ -370,6 +387,8 @@ def open_bundle(path: str | Path) -> Run:
             f"{path}: its texts were cleaned by version {config.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; train again"
         )
+    if (path / CHECKSUMS_FILE).is_file():
+        verify(path, read_object(path / CHECKSUMS_FILE), "train again or copy it anew")
     return run
 
 

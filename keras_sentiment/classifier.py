@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from keras_sentiment.artifact import Artifact, is_artifact, open_artifact
+from keras_sentiment.artifact import MANIFEST_FILE, Artifact, is_artifact, open_artifact
 from keras_sentiment.bundle import Run, open_bundle
 from keras_sentiment.config import SCORING_BATCH_TOKENS, InputConfig, InputError
 from keras_sentiment.corpus import Split
 from keras_sentiment.decision import Decision
 from keras_sentiment.engines import Engine, KerasEngine, open_engine
+from keras_sentiment.model_file import check_logits
 from keras_sentiment.rows import bucket_lengths, compose, padded_rows, row_lengths, windows
 from keras_sentiment.tokenizer import Tokenizer
 
@@ -49,9 +50,20 @@ class Classifier:
 
     @classmethod
     def of_artifact(cls, artifact: Artifact, windows: bool = False) -> Classifier:
-        """Returns the classifier of an artifact, whose runtime is installed."""
-        engine = open_engine(artifact)
-        return cls(artifact.tokenizer(), artifact.inputs, artifact.decision, engine, windows)
+        """Returns the classifier of an artifact, whose runtime is installed.
+
+        Raises:
+            InputError: its graph can't be read, or is not the one of its manifest.
+        """
+        engine, tokenizer = open_engine(artifact), artifact.tokenizer()
+        try:
+            row_length = artifact.inputs.row_length
+            check_logits(engine, row_length, tokenizer.vocabulary_size, len(artifact.labels))
+        except InputError as error:
+            raise InputError(
+                f"{artifact.graph}: it is not the graph of {MANIFEST_FILE} ({error}); export it again"
+            ) from error
+        return cls(tokenizer, artifact.inputs, artifact.decision, engine, windows)
 
     @property
     def labels(self) -> tuple[str, ...]:

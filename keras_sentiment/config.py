@@ -6,28 +6,85 @@ importing Keras.
 
 from __future__ import annotations
 
+import typing
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, TypeVar
 
+Config = TypeVar("Config")
 BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECIPES = ("default", "seed")
 DEFAULT_SEED = 1337
 SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding included
 EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explain its label
+# Tokens. A padded row of it takes 64 MB where its tokens are compared with one another.
+LONGEST_ROW = 8192
+# Characters of a message: a file that is quoted in it may hold a name of megabytes.
+LONGEST_MESSAGE = 2000
 
 
 class InputError(ValueError):
     """A user's mistake, told in one line that names the file, the row and the fix.
 
-    Commands print it without a traceback and exit with 2.
+    Commands print it without a traceback and exit with 2. What a message quotes may come from a
+    stranger's file: line ends and what else a terminal would obey stand escaped in it.
     """
+
+    def __init__(self, message: str) -> None:
+        if len(message) > LONGEST_MESSAGE:
+            half = LONGEST_MESSAGE // 2
+            message = f"{message[:half]} … {message[-half:]}"
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 
 
 def require(condition: bool, name: str, value: Any, expected: str) -> None:
     """Raises an InputError that names a hyperparameter and its value, unless the condition holds."""
     if not condition:
-        raise InputError(f"{name} must be {expected}. Received: {name}={value!r}")
+        raise InputError(f"{name} must be {expected}. Received: {name}={value!r:.200}")
+
+
+def require_labels(labels: Any) -> None:
+    """Raises an InputError unless it is given the names of at least two classes, each of its own."""
+    named = isinstance(labels, (list, tuple)) and all(isinstance(name, str) for name in labels)
+    valid = named and len(labels) >= 2 and len(set(labels)) == len(labels)
+    require(valid and all(map(str.isprintable, labels)), "labels", labels, "two different names or more")
+
+
+def require_temperature(temperature: Any) -> None:
+    """Raises an InputError unless a number is given that leaves logits as far apart as they can be told."""
+    valid = type(temperature) in (int, float) and 1e-3 <= temperature <= 1e3
+    require(valid, "temperature", temperature, "a number from 0.001 to 1000")
+
+
+def from_json(config: type[Config], values: Any) -> Config:
+    """Returns a dataclass, such as those below, from the values that a file holds.
+
+    Raises:
+        InputError: a key is unknown, or a value is of another type than the key's or is not valid.
+    """
+    hints = typing.get_type_hints(config)
+    if not isinstance(values, dict):
+        raise InputError(f"{config.__name__} must be an object. Received: {values!r:.200}")
+    for name, value in values.items():
+        if name not in hints:
+            raise InputError(f"unknown key {name!r}; {config.__name__} has {', '.join(hints)}")
+        if not _is_a(value, hints[name]):
+            hint = hints[name]
+            kind = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+            raise InputError(f"{name} must be of type {kind}. Received: {name}={value!r:.200}")
+    return config(**values)
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    if typing.get_origin(hint) is Literal:
+        return value in typing.get_args(hint)
+    if typing.get_origin(hint) in (typing.Union, UnionType):
+        return any(_is_a(value, each) for each in typing.get_args(hint))
+    # A whole number is a float, but True is no number.
+    if type(value) is bool or hint is bool:
+        return type(value) is hint
+    return isinstance(value, (int, float) if hint is float else typing.get_origin(hint) or hint)
 
 
 def least_precision(aim: str) -> float | None:
@@ -70,7 +127,7 @@ class InputConfig:
     """How the ids of a text become a row of a model's input.
 
     Args:
-        sequence_length: int >= 3, most tokens a row holds, [CLS] and [SEP] included.
+        sequence_length: int in [3, 8192], most tokens a row holds, [CLS] and [SEP] included.
         long: what is kept of a longer text: `"truncate"` its beginning, `"head_tail"` a quarter from
             its beginning and the rest from its end: 128 and 382 of 510, as in Sun et al. 2019, "How
             to Fine-Tune BERT for Text Classification?", section 5.3.1.
@@ -82,11 +139,17 @@ class InputConfig:
     pad_to: Literal["longest"] | int = "longest"
 
     def __post_init__(self) -> None:
-        require(self.sequence_length >= 3, "sequence_length", self.sequence_length, "at least 3")
+        expected = f"from 3 to {LONGEST_ROW}"
+        require(3 <= self.sequence_length <= LONGEST_ROW, "sequence_length", self.sequence_length, expected)
         _require_choice(self, "long", "truncate", "head_tail")
-        fits = isinstance(self.pad_to, int) and self.pad_to >= self.sequence_length
-        expected = f"'longest' or a number >= sequence_length ({self.sequence_length})"
+        fits = isinstance(self.pad_to, int) and self.sequence_length <= self.pad_to <= LONGEST_ROW
+        expected = f"'longest' or a number from sequence_length ({self.sequence_length}) to {LONGEST_ROW}"
         require(self.pad_to == "longest" or fits, "pad_to", self.pad_to, expected)
+
+    @property
+    def row_length(self) -> int:
+        """Tokens of the longest row, padding included."""
+        return self.sequence_length if self.pad_to == "longest" else self.pad_to
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,21 @@ train/ validation/ test/
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.cleaning import CLEANING_VERSION, clean
-from keras_sentiment.config import InputError
+from keras_sentiment.config import InputError, require_labels
 from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
+from keras_sentiment.json_files import parse_object, read_object
 from keras_sentiment.reviews import Review, match_label
 from keras_sentiment.splits import SPLITS
 from keras_sentiment.tokenizer import Tokenizer
@@ -34,6 +36,7 @@ TOKENIZER_FOLDER = "tokenizer"
 IDS_FILE, OFFSETS_FILE, LABELS_FILE = "ids.npy", "offsets.npy", "labels.npy"
 TEXTS_FILE = "texts.jsonl"
 CHUNK_REVIEWS = 1024
+_SURROGATE = re.compile("[\ud800-\udfff]")
 CHUNK_CHARACTERS = 4_000_000
 
 
@@ -228,11 +231,27 @@ class Corpus:
         return Tokenizer.load(self.path / TOKENIZER_FOLDER)
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """Yield the rows of a `texts.jsonl`."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield Record(**json.loads(line))
+def read_records(path: Path, reviews: int, labels: Sequence[str]) -> Iterator[Record]:
+    """Yield the rows of a `texts.jsonl`.
+
+    Args:
+        reviews: how many there should be.
+        labels: the names that a row may have.
+
+    Raises:
+        InputError: while iterating, for a line that is no row of ours, or another number of them.
+    """
+    number = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            row = parse_object(line, f"{path}:{number}")
+            texts = row.keys() == set(Record._fields) and all(isinstance(v, str) for v in row.values())
+            # A lone surrogate is no text; the name of a file can hold one.
+            if not texts or row["label"] not in labels or _SURROGATE.search(row["text"]):
+                raise InputError(f"{path}:{number}: no row of ours; prepare it again with --overwrite")
+            yield Record(**row)
+    if number != reviews:
+        raise InputError(f"{path}: {number} rows instead of {reviews}; prepare it again with --overwrite")
 
 
 def _chosen_records(records: Callable[[], Iterator[Record]], chosen: set[int]) -> Iterator[Record]:
@@ -253,9 +272,9 @@ def open_corpus(path: str | Path) -> Corpus:
     """
     path = Path(path)
     try:
-        info = json.loads((path / INFO_FILE).read_text(encoding="utf-8"))
+        info = read_object(path / INFO_FILE)
         version = int(info["format_version"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         raise InputError(
             f"{path}: not a prepared corpus (no readable {INFO_FILE}); make one with `prepare`"
         ) from None
@@ -269,20 +288,51 @@ def open_corpus(path: str | Path) -> Corpus:
             f"{path}: its texts were cleaned by version {info.get('cleaning_version')} of the rules, "
             f"and this version has {CLEANING_VERSION}; prepare it again"
         )
-    return Corpus(path, info, {name: _open_split(path / name, info) for name in SPLITS})
-
-
-def _open_split(folder: Path, info: dict[str, Any]) -> Split:
     try:
-        ids = np.load(folder / IDS_FILE, mmap_mode="r", allow_pickle=False)
-        offsets = np.load(folder / OFFSETS_FILE, mmap_mode="r", allow_pickle=False)
-        labels = np.load(folder / LABELS_FILE, mmap_mode="r", allow_pickle=False)
-        reviews = info["splits"][folder.name]["reviews"]
-        (folder / TEXTS_FILE).stat()
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
-    if not len(labels) == len(offsets) - 1 == reviews or offsets[-1] != len(ids):
+        require_labels(info["labels"])
+        texts = [info["source"], info["fingerprint"], info["tokenizer"]["sha256"]]
+        texts += [info["splits"][name]["fingerprint"] for name in SPLITS]
+        numbers = [info["splits"][name]["reviews"] for name in SPLITS]
+        if any(type(text) is not str for text in texts) or any(type(number) is not int for number in numbers):
+            raise TypeError("a value is of another type")
+    except (InputError, KeyError, TypeError) as error:
         raise InputError(
-            f"{folder}: damaged corpus (arrays of other sizes); prepare it again with --overwrite"
-        )
-    return Split(ids, offsets, labels, partial(read_records, folder / TEXTS_FILE))
+            f"{path / INFO_FILE}: it lacks or mistakes a key ({error}); prepare it again with --overwrite"
+        ) from None
+    corpus = Corpus(path, info, {})
+    tokenizer = corpus.tokenizer()
+    if tokenizer.sha256 != info["tokenizer"]["sha256"]:
+        raise InputError(f"{path}: its tokenizer is not the one that it was prepared with; prepare it again")
+    for name in SPLITS:
+        corpus.splits[name] = _open_split(path / name, info, tokenizer.vocabulary_size)
+    return corpus
+
+
+def _open_split(folder: Path, info: dict[str, Any], vocabulary_size: int) -> Split:
+    reviews = info["splits"][folder.name]["reviews"]
+    try:
+        ids = _open_array(folder / IDS_FILE, ids_dtype(vocabulary_size))
+        offsets = _open_array(folder / OFFSETS_FILE, np.int64)
+        labels = _open_array(folder / LABELS_FILE, np.int32)
+        (folder / TEXTS_FILE).stat()
+        if not len(labels) == len(offsets) - 1 == reviews or offsets[-1] != len(ids):
+            raise InputError("arrays of other sizes")
+        if offsets[0] != 0 or np.any(np.diff(offsets) < 0):
+            raise InputError(f"{OFFSETS_FILE} is not in order")
+        # In pieces, because neither array has to fit into memory.
+        for array, limit in ((ids, vocabulary_size), (labels, len(info["labels"]))):
+            for piece in (array[start : start + (1 << 20)] for start in range(0, len(array), 1 << 20)):
+                if piece.min() < 0 or piece.max() >= limit:
+                    raise InputError(f"a number is not from 0 to {limit - 1}")
+    # NumPy parses the header of a file as Python's own literals.
+    except (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError, TokenError) as error:
+        raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
+    return Split(ids, offsets, labels, partial(read_records, folder / TEXTS_FILE, reviews, info["labels"]))
+
+
+def _open_array(file: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Map an array from disk; unlike `np.load` it opens nothing else than one, and so no pickle."""
+    array = np.lib.format.open_memmap(file, mode="r")
+    if array.ndim != 1 or array.dtype != dtype:
+        raise InputError(f"{file.name} is no list of {np.dtype(dtype)}")
+    return array

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from keras_sentiment.artifact import Artifact
 from keras_sentiment.config import InputError
-
-Rows = dict[str, npt.NDArray[np.int32]]
+from keras_sentiment.rows import Rows
 
 
 class Engine(Protocol):

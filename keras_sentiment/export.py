@@ -155,9 +155,7 @@ class Exporter:
         if self._program is None:
             from keras_sentiment.onnx_graph import traced
 
-            inputs = self.classifier.inputs
-            longest = inputs.sequence_length if inputs.pad_to == "longest" else inputs.pad_to
-            self._program = traced(self._model, longest)
+            self._program = traced(self._model, self.classifier.inputs.row_length)
         return self._program
 
     def _float_onnx(self) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keras_sentiment.config import InputError
-from keras_sentiment.reviews import Review, decode
+from keras_sentiment.reviews import Review, decode, require_size
 
 PARTS = ("train", "test")
 UNLABELLED = "unsup"
@@ -49,6 +49,7 @@ def _read_part(folder: Path, part: str | None) -> Iterator[Review]:
     for label, files in listing.items():
         for file in files:
             source = f"{prefix}{label.name}/{file.name}"
+            require_size(file.stat().st_size, source)
             text = decode(file.read_bytes(), source)
             position = position_of(file.name) if is_imdb else None
             yield Review(text, label.name, source, part=part, position=position)

@@ -19,8 +19,8 @@ import tokenizers
 from keras_sentiment.artifact import TOKENIZER_FOLDER, Artifact, open_artifact
 from keras_sentiment.cleaning import clean
 from keras_sentiment.config import InputError
-from keras_sentiment.engines import Engine, Rows, open_engine
-from keras_sentiment.rows import bucket_lengths, padded_rows, row_lengths
+from keras_sentiment.engines import Engine, open_engine
+from keras_sentiment.rows import Rows, bucket_lengths, padded_rows, row_lengths
 from keras_sentiment.tokenizer import Tokenizer
 
 BATCH_SIZES = (1, 3, 16)

@@ -15,7 +15,10 @@ from keras_sentiment.config import (
     InputError,
     TrainingConfig,
     TransformerConfig,
+    from_json,
     require,
+    require_labels,
+    require_temperature,
 )
 
 Model = TypeVar("Model", TransformerConfig, BertConfig)
@@ -123,8 +126,8 @@ class RunConfig:
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        require(len(self.labels) >= 2, "labels", self.labels, "two names or more")
-        require(self.temperature > 0, "temperature", self.temperature, "greater than 0")
+        require_labels(self.labels)
+        require_temperature(self.temperature)
         aim = self.recipe.training.threshold_for
         require(aim is None or len(self.labels) == 2, "threshold_for", aim, "left out: it's for two labels")
         if self.threshold is not None:
@@ -154,10 +157,17 @@ class RunConfig:
         try:
             kind: Any = {"bert": BertConfig, "transformer": TransformerConfig}[values.pop("kind")]
             recipe: Recipe[Any] = Recipe(
-                kind(**values.pop("model")),
-                InputConfig(**values.pop("inputs")),
-                TrainingConfig(**values.pop("training")),
+                from_json(kind, values.pop("model")),
+                from_json(InputConfig, values.pop("inputs")),
+                from_json(TrainingConfig, values.pop("training")),
             )
-            return cls(**{**values, "labels": tuple(values["labels"]), "recipe": recipe})
+            require_labels(values["labels"])
+            config = cls(**{**values, "labels": tuple(values["labels"]), "recipe": recipe})
+            # What a report says of the data.
+            numbers = [config.trained_reviews, *(part["reviews"] for part in config.data["splits"].values())]
+            texts = [config.data["source"], config.data["fingerprint"], *config.versions.values()]
+            if any(type(n) is not int for n in numbers) or any(type(t) is not str for t in texts):
+                raise TypeError("data or versions")
+            return config
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"it lacks or mistakes a key: {error}") from error

@@ -12,6 +12,8 @@ POSITIVE = frozenset({"pos", "positive", "1"})
 POLARITY = ("negative", "positive")
 # More than this is a column of numbers or of texts that was taken for the labels.
 MOST_LABELS = 1000
+# Bytes, characters in a table. What is longer is no review, and need not fit into memory.
+LARGEST_REVIEW = 16 << 20
 
 
 class Review(NamedTuple):
@@ -49,6 +51,12 @@ def decode(data: bytes, source: str) -> str:
     if "\0" in text:
         raise InputError(f"{source}: holds NUL bytes, so it is not UTF-8 text; save it as UTF-8")
     return text
+
+
+def require_size(size: int, source: str) -> None:
+    """Raises an InputError for more bytes than a review has; names `source`."""
+    if size > LARGEST_REVIEW:
+        raise InputError(f"{source}: {size:,} bytes, and a review has {LARGEST_REVIEW:,} at most; remove it")
 
 
 def name_labels(found: Iterable[str]) -> dict[str, str]:

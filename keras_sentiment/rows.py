@@ -17,6 +17,8 @@ COMPILED_LENGTHS = (32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448)
 LENGTH_STEP = 8
 
 Ids = npt.NDArray[np.integer[Any]]
+# What a model takes: `{"token_ids", "padding_mask"}`, int32[batch, length].
+Rows = dict[str, npt.NDArray[np.int32]]
 # A position of a plan: the texts that make up a batch, and the length they're padded to.
 Plan = list[tuple[npt.NDArray[np.int64], int]]
 
@@ -76,9 +78,7 @@ def compose(
     return plan
 
 
-def padded_rows(
-    texts: Sequence[Ids], length: int, tokenizer: Tokenizer, inputs: InputConfig
-) -> dict[str, npt.NDArray[np.int32]]:
+def padded_rows(texts: Sequence[Ids], length: int, tokenizer: Tokenizer, inputs: InputConfig) -> Rows:
     """Returns what a model takes: specials added, long texts cut, all padded to a length.
 
     Args:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from keras_sentiment.config import InputError, PrepareConfig
-from keras_sentiment.reviews import Review, decode
+from keras_sentiment.reviews import LARGEST_REVIEW, Review, decode
 
-# The csv module refuses fields above 128 KiB unless told; a C long is 32 bits on Windows.
-LONGEST_FIELD = 2**31 - 1
+# Bytes of a line, which may hold several texts. A file without line ends need not fit into memory.
+LONGEST_LINE = 4 * LARGEST_REVIEW
 
 # The columns that are wanted, with the option that names each.
 Columns = dict[str, str]
@@ -84,7 +84,9 @@ def _lines(file: IO[bytes], name: str) -> Iterator[tuple[int, str, InputError | 
 
     A line is what the file holds between two \\n, so that numbers agree with an editor's.
     """
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
+        if len(line) > LONGEST_LINE:
+            raise InputError(f"{name}:{number}: a line of more than {LONGEST_LINE:,} bytes; break it")
         try:
             yield number, decode(line, f"{name}:{number}"), None
         except InputError as error:
@@ -92,7 +94,8 @@ def _lines(file: IO[bytes], name: str) -> Iterator[tuple[int, str, InputError | 
 
 
 def _separated(file: IO[bytes], name: str, columns: Columns, delimiter: str) -> Iterator[Row]:
-    csv.field_size_limit(LONGEST_FIELD)
+    # It refuses what is above 128 KiB unless told.
+    csv.field_size_limit(LARGEST_REVIEW)
     undecoded: list[InputError] = []
 
     def lines() -> Iterator[str]:
@@ -182,8 +185,10 @@ def _parquet(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
                             number,
                             InputError(f"{name}:{number}: not UTF-8; write the column as strings"),
                         )
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except InputError:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # the name of a column may be no text
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"{name}: not a readable Parquet file ({reason})") from None
 
 

@@ -21,6 +21,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from keras_sentiment.config import InputError
+from keras_sentiment.json_files import read_object, read_text
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 MAX_CHARACTERS_PER_WORD = 100  # a longer word is one [UNK], as in BERT
@@ -85,6 +86,10 @@ class Tokenizer:
         if len(ids) < len(vocabulary):
             token, count = Counter(vocabulary).most_common(1)[0]
             raise InputError(f"{source} holds {token!r} {count} times: each token must be there once.")
+        try:
+            "".join(vocabulary).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{source} holds a token that is no text ({error.reason}).") from None
         self.vocabulary = tuple(vocabulary)
         self.vocabulary_size = len(vocabulary)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id = (ids[token] for token in (PAD, UNK, CLS, SEP))
@@ -150,24 +155,31 @@ class Tokenizer:
             (folder / "vocab.txt", folder / "tokenizer_config.json", _CONFIG_KEYS),
         ):
             if file.is_file():
-                settings = _read_json(config) if config.is_file() else {}
-                _refuse_other_normalization({**settings, **settings.get("config", {})}, config, keys)
-                return cls(_read_text(file).removesuffix("\n").split("\n"), str(file))
+                settings = read_object(config) if config.is_file() else {}
+                inner = settings.get("config")
+                settings |= inner if isinstance(inner, dict) else {}
+                _refuse_other_normalization(settings, config, keys)
+                return cls(read_text(file).removesuffix("\n").split("\n"), str(file))
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise InputError(
                 f"{folder} holds no tokenizer: give a folder with vocab.txt or tokenizer.json, or a KerasHub"
                 " preset folder with assets/tokenizer/vocabulary.txt."
             )
-        settings = _read_json(file)
-        model = settings.get("model", {})
-        if "vocab" not in model or model.get("type", "WordPiece") != "WordPiece":
+        settings = read_object(file)
+        model, normalizer = settings.get("model"), settings.get("normalizer") or {}
+        if (
+            not isinstance(model, dict)
+            or not isinstance(ids := model.get("vocab"), dict)
+            or not isinstance(normalizer, dict)
+            or model.get("type", "WordPiece") != "WordPiece"
+        ):
             raise InputError(f"{file} is not a WordPiece tokenizer: give that of an uncased BERT.")
-        _refuse_other_normalization(settings.get("normalizer") or {}, file, NORMALIZATION)
-        ids = model["vocab"]
-        vocabulary = sorted(ids, key=ids.__getitem__)
-        if [ids[token] for token in vocabulary] != list(range(len(vocabulary))):
-            raise InputError(f"{file} skips ids: they must count from 0 to {len(vocabulary) - 1}.")
+        _refuse_other_normalization(normalizer, file, NORMALIZATION)
+        whole = all(type(number) is int for number in ids.values())
+        vocabulary = sorted(ids, key=ids.__getitem__) if whole else []
+        if not whole or [ids[token] for token in vocabulary] != list(range(len(vocabulary))):
+            raise InputError(f"{file} skips ids: they must count from 0 to {len(ids) - 1}.")
         return cls(vocabulary, str(file))
 
 
@@ -234,18 +246,3 @@ def _refuse_other_normalization(settings: dict[str, Any], source: str | Path, ke
     for key in keys:
         if settings.get(key) is False:
             raise InputError(f"{source} has {key}=false: give the tokenizer of an uncased BERT.")
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 (byte {error.start}): give a vocabulary in UTF-8.") from error
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(_read_text(file))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file} is not JSON (line {error.lineno}): restore it or delete it.") from error
-    return content if isinstance(content, dict) else {}

@@ -16,6 +16,9 @@ from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, CheckpointConf
 
 DEFAULTS, CHECKPOINTS = PrepareConfig(), CheckpointConfig()
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+PATH_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
+
 COMMANDS = {
     "prepare": "prepare_data",
     "train-transformer": "train_transformer",
@@ -115,10 +118,10 @@ def run(command: click.Command) -> None:
     try:
         command.main(standalone_mode=False)
     except click.ClickException as error:
-        message = error.format_message()
-        if "\n" in message:  # the help, of a group that was given nothing
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
             error.show()
         else:
+            message = InputError(error.format_message())  # on one line, whatever it quotes
             context = error.ctx if isinstance(error, click.UsageError) else None
             say(f"Error: {message}" + (f" See {context.command_path} --help." if context else ""))
         sys.exit(error.exit_code)
@@ -131,22 +134,25 @@ def run(command: click.Command) -> None:
         say(str(cause) or "Interrupted.")
         sys.exit(128 + getattr(cause, "number", 2))
     except Exception as error:
-        if not is_disk_full(error):
+        if not (reason := of_the_system(error)):
             raise
-        say(f"Error: the disk is full ({error}); nothing half-written is left: free some space, try again")
+        say(f"Error: {InputError(reason)}")
         sys.exit(2)
 
 
-def is_disk_full(error: BaseException | None) -> bool:
-    """Whether an error, or one that it comes from, is of a disk or a quota that has no room.
+def of_the_system(error: BaseException | None) -> str | None:
+    """Returns what to tell of an error that the system is the cause of, or what it comes from; else `None`.
 
-    Libraries that write files by themselves (HDF5, tokenizers) tell it in their text alone.
+    Libraries that write files by themselves (HDF5, tokenizers) tell of a full disk in their text alone.
     """
     if error is None:
-        return False
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    told = any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
-    return full or told or is_disk_full(error.__cause__ or error.__context__)
+        return None
+    number = error.errno if isinstance(error, OSError) else None
+    if number in DISK_FULL or any(os.strerror(each) in str(error) for each in DISK_FULL):
+        return f"the disk is full ({error}); nothing half-written is left: free some space, try again"
+    if isinstance(error, OSError) and number in PATH_REFUSED and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; name another path"
+    return of_the_system(error.__cause__ or error.__context__)
 
 
 def check_backend(backend: str | None = None) -> None:

@@ -53,7 +53,7 @@ def test_a_file_that_was_touched_is_named(artifact, name):
     file = artifact.path / name
     content = file.read_bytes()
     file.write_bytes(content[:-1] + b"?")
-    with pytest.raises(InputError, match=f"{name} is not what was exported"):
+    with pytest.raises(InputError, match=f"{name} is not what was written"):
         open_artifact(artifact.path)
     file.unlink()
     with pytest.raises(InputError, match=f"{name} is missing"):
@@ -66,13 +66,17 @@ def test_a_file_that_was_touched_is_named(artifact, name):
         ({"format_version": 99}, "update keras-sentiment"),
         ({"format": "pickle"}, "'pickle'"),
         ({"cleaning_version": CLEANING_VERSION + 1}, "export it again"),
-        ({"labels": ["one"]}, "make no sense"),
-        ({"temperature": 0}, "make no sense"),
+        ({"labels": ["one"]}, "labels"),
+        ({"temperature": 0}, "temperature"),
         ({"temperature": "warm"}, "lacks or mistakes a key"),
-        ({"threshold": 1.0}, "make no sense"),
+        ({"threshold": 1.0}, "threshold"),
         ({"inputs": {"sequence_length": 2}}, "sequence_length=2"),
         ({"inputs": {"length": 2}}, "lacks or mistakes a key"),
         ({"surprise": 1}, "surprise"),
+        ({"two\nlines": 1}, "two.nlines"),
+        ({"name": ["x"]}, "name"),
+        ({"files": {"model.onnx": "0", "a\0b": "0"}}, "is not what was written"),
+        ({"inputs": {"sequence_length": 10**12}}, "sequence_length"),
         ({"files": {}}, "list of files"),
         ({"files": {"../secret": "0", "model.onnx": "0"}}, "outside"),
         ({"files": {"/etc/passwd": "0", "model.onnx": "0"}}, "outside"),
@@ -85,7 +89,9 @@ def test_a_manifest_that_makes_no_sense_is_refused(artifact, values, expected):
         open_artifact(artifact.path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 100_000, "null", '{"format_version": "x"}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", "[" * 100_000, "null", '{"format_version": "x"}', '{"format_version": 1e999}']
+)
 def test_what_is_no_manifest_is_refused(artifact, content):
     (artifact.path / "artifact.json").write_text(content)
     with pytest.raises(InputError, match="not an exported model"):

@@ -144,13 +144,26 @@ def write(text):
         (write('{"format_version": 1, "lab'), "not a trained model"),
         (write("[1]"), "not a trained model"),
         (write(""), "not a trained model"),
+        (write("[" * 100_000), "not a trained model"),
+        (write('{"format_version": Infinity}'), "not a trained model"),
+        (write('{"format_version": 1e999}'), "not a trained model"),
         (rewrite(labels=None), "labels"),
         (rewrite(labels=["one"]), "labels"),
+        (rewrite(labels="ab"), "labels"),
+        (rewrite(labels=["a", "a"]), "labels"),
+        (rewrite(labels=["a", "b\n"]), "labels"),
+        (rewrite(inputs={"sequence_length": 10**12}), "sequence_length"),
+        (rewrite(inputs={"sequence_length": 40.5}), "sequence_length"),
+        (rewrite(inputs={"pad_to": 10**12}), "pad_to"),
+        (rewrite(temperature=1e-320), "temperature"),
+        (rewrite(data=[]), "mistakes a key"),
+        (rewrite(versions={"keras": 3}), "mistakes a key"),
         (rewrite(kind="lstm"), "lstm"),
         (rewrite(temperature=0), "temperature"),
         (rewrite(threshold=2), "threshold"),
         (rewrite(model={"num_heads": 3, "hidden_dim": 8}), "num_heads"),
         (rewrite(novelty=1), "novelty"),
+        (rewrite(**{"two\nlines": 1}), "two"),
     ],
 )
 def test_what_is_no_bundle_says_so(copy, damage, expected):
@@ -193,7 +206,10 @@ def leave_out(name):
     ],
     ids=["truncated", "flipped", "empty", "no config", "no weights"],
 )
-def test_damaged_model_says_so(copy, damage):
+@pytest.mark.parametrize("checksums", [True, False])
+def test_damaged_model_says_so(copy, damage, checksums):
+    if not checksums:  # as in a bundle of an earlier version
+        (copy / "checksums.json").unlink()
     damage(copy / "model.keras")
     with pytest.raises(InputError) as caught:
         open_bundle(copy).load_model()

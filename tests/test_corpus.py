@@ -1,5 +1,6 @@
 """The prepared corpus on disk: whole or not at all, and the same ids out as in."""
 
+import io
 import json
 import pickle
 import tracemalloc
@@ -298,6 +299,98 @@ def test_damage_is_noticed(prepared, name):
         file.write_bytes(data[:-4])
         with pytest.raises(InputError, match="validation: damaged"):
             open_corpus(prepared)
+
+
+def write_header(file, header):
+    """An array that has a header alone."""
+    file.write_bytes(np.lib.format.magic(1, 0) + len(header).to_bytes(2, "little") + header.encode())
+
+
+def zipped(array):
+    """What `np.savez` writes, and `np.load` reads as well as an array."""
+    file = io.BytesIO()
+    np.savez(file, array)
+    return file.getvalue()
+
+
+HEADER = "{{'descr': '{}', 'fortran_order': False, 'shape': {}}}\n"
+
+
+class Hostile:
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was opened",)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("ids.npy", lambda file: np.save(file, np.array([Hostile()], object))),
+        ("ids.npy", lambda file: file.write_bytes(pickle.dumps(Hostile()))),
+        ("ids.npy", lambda file: file.write_bytes(zipped(np.array([Hostile()], object)))),
+        ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(1000000000000,)"))),
+        ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(10000000000000000000000,)"))),
+        ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(-1,)"))),
+        ("ids.npy", lambda file: write_header(file, "{'descr': ((((")),
+        ("ids.npy", lambda file: np.save(file, np.load(file) + np.uint16(60_000))),
+        ("ids.npy", lambda file: np.save(file, np.load(file).astype("float32"))),
+        ("ids.npy", lambda file: np.save(file, np.load(file)[:, None])),
+        ("offsets.npy", lambda file: np.save(file, np.append(np.load(file)[-2::-1], np.load(file)[-1]))),
+        ("offsets.npy", lambda file: np.save(file, np.append(-1, np.load(file)[1:]))),
+        ("labels.npy", lambda file: np.save(file, np.load(file) + np.int32(1))),
+        ("labels.npy", lambda file: np.save(file, np.load(file) - np.int32(1))),
+    ],
+)
+def test_arrays_that_are_none_of_ours(prepared, name, damage):
+    damage(prepared / "validation" / name)
+    with pytest.raises(InputError, match="validation: damaged") as caught:
+        open_corpus(prepared)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines: lines[:-1],
+        lambda lines: [*lines, lines[0]],
+        lambda lines: [*lines[:-1], b"{\n"],
+        lambda lines: [*lines[:-1], b"[" * 100_000],
+        lambda lines: [*lines[:-1], b'{"text": 1, "label": "negative", "source": ""}\n'],
+        lambda lines: [*lines[:-1], b'{"text": "\\ud800", "label": "negative", "source": ""}\n'],
+        lambda lines: [*lines[:-1], b'{"text": "good", "label": "joy", "source": ""}\n'],
+        lambda lines: [*lines[:-1], b"\xff\n"],
+    ],
+)
+def test_damaged_texts_are_named(prepared, damage):
+    file = prepared / "validation" / "texts.jsonl"
+    file.write_bytes(b"".join(damage(file.read_bytes().splitlines(keepends=True))))
+    with pytest.raises(InputError, match=r"texts\.jsonl"):
+        list(open_corpus(prepared).splits["validation"].records())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"labels": "ab"}, {"labels": ["a", "a"]}, {"splits": {}}, {"tokenizer": None}]
+)
+def test_a_damaged_description_is_named(prepared, changes):
+    info = json.loads((prepared / "data.json").read_text("utf-8"))
+    (prepared / "data.json").write_text(json.dumps({**info, **changes}))
+    with pytest.raises(InputError, match=r"data\.json: it lacks or mistakes a key"):
+        open_corpus(prepared)
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"format_version": Infinity}', '{"format_version": 1e999}']
+)
+def test_a_description_that_is_none(prepared, content):
+    (prepared / "data.json").write_text(content)
+    with pytest.raises(InputError, match="not a prepared corpus"):
+        open_corpus(prepared)
+
+
+def test_another_tokenizer_is_noticed(prepared):
+    file = prepared / "tokenizer" / "vocab.txt"
+    file.write_text("\n".join(reversed(file.read_text("utf-8").split("\n")[:-1])) + "\n", "utf-8")
+    with pytest.raises(InputError, match="its tokenizer is not the one"):
+        open_corpus(prepared)
 
 
 # Splits

@@ -1,5 +1,6 @@
 """Readers: what every source gives, and what each kind of bad input is told."""
 
+import bz2
 import hashlib
 import http.server
 import io
@@ -14,7 +15,7 @@ from pyarrow import parquet
 
 from keras_sentiment.archive import download, read_archive
 from keras_sentiment.config import InputError, PrepareConfig
-from keras_sentiment.reviews import match_label, name_labels
+from keras_sentiment.reviews import LARGEST_REVIEW, match_label, name_labels
 from keras_sentiment.sources import read
 
 pytestmark = pytest.mark.once
@@ -156,6 +157,68 @@ def test_cut_archive(tmp_path, cut):
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * cut)])
     assert str(path) in error_of(path)
+
+
+def test_damage_within_an_archive_is_no_end_of_it(tmp_path):
+    # tarfile takes a header that makes no sense, and an archive without an end, for the end.
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        for i in range(9):
+            member = tarfile.TarInfo(f"pos/{i}_9.txt")
+            member.size = 4
+            archive.addfile(member, io.BytesIO(b"text"))
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"?" + data[4097:])
+    assert "damaged" in error_of(path)
+    path.write_bytes(data[: 9 * 1024])
+    assert "damaged" in error_of(path)
+
+
+def bomb(path: Path, kind: bytes, size: int) -> Path:
+    """An archive of a few kilobytes with one member of so many zeros."""
+    member = tarfile.TarInfo("pos/1_9.txt")
+    member.type, member.size = kind, size
+    with bz2.open(path, "wb") as file:
+        file.write(member.tobuf())
+        for _ in range(0, size, 1 << 20):
+            file.write(bytes(1 << 20))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (tarfile.REGTYPE, "pos/1_9.txt: 40,000,000 bytes"),
+        (tarfile.XHDTYPE, "header of a member"),
+        (tarfile.GNUTYPE_LONGNAME, "header of a member"),
+    ],
+)
+def test_a_member_that_unpacks_to_more_than_a_review_is_not_read(tmp_path, kind, expected):
+    assert expected in error_of(bomb(tmp_path / "a.tar.bz2", kind, 40_000_000))
+
+
+def test_an_archive_that_unpacks_without_end_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_sentiment.archive.LARGEST_ARCHIVE", 100_000)
+    path = make_archive(tmp_path / "a.tar.gz", {f"pos/{i}_9.txt": "text" for i in range(300)})
+    assert "unpacks to more than 100,000 bytes" in error_of(path)
+
+
+def test_a_parquet_column_whose_name_is_no_text(tmp_path):
+    path = write_table(tmp_path, "parquet", [{"text": "a film", "label": "pos", "nonsense": "x"}])
+    path.write_bytes(path.read_bytes().replace(b"nonsense", b"nons\x80nse"))
+    assert "not a readable Parquet file" in error_of(path)
+
+
+def test_what_is_too_large_for_a_review_is_named(tmp_path):
+    large = "x" * (LARGEST_REVIEW + 1)
+    assert "b/1.txt: 16,777,217 bytes" in error_of(
+        write_tree(tmp_path / "folder", {"a/1.txt": "", "b/1.txt": large})
+    )
+    (tmp_path / "field.csv").write_text(f"text,label\n{large},pos\n")
+    assert "field.csv:2" in error_of(tmp_path / "field.csv")
+    for name in ("line.csv", "line.jsonl"):
+        (tmp_path / name).write_text(large * 5)
+        assert f"{name}:1: a line of more than" in error_of(tmp_path / name)
 
 
 def test_archives_without_reviews(tmp_path):

@@ -129,7 +129,24 @@ def test_load_refuses_what_it_cannot_reproduce(tmp_path: Path) -> None:
     file.write_text(json.dumps({"model": {"type": "WordPiece", "vocab": ids}}))
     with pytest.raises(InputError, match="skips ids"):
         Tokenizer.load(tmp_path)
+    for odd in ({"model": []}, {"model": {"vocab": []}}, {"model": {"vocab": {}}, "normalizer": [1]}, []):
+        file.write_text(json.dumps(odd))
+        with pytest.raises(InputError, match=r"not a WordPiece|no JSON object"):
+            Tokenizer.load(tmp_path)
+    ids = {token: index for index, token in enumerate(VOCABULARY)}
+    for odd in ({**ids, VOCABULARY[0]: "0"}, {**ids, VOCABULARY[0]: None}, {**ids, VOCABULARY[0]: False}):
+        file.write_text(json.dumps({"model": {"vocab": odd}}))
+        with pytest.raises(InputError, match="skips ids"):
+            Tokenizer.load(tmp_path)
+    file.write_text(json.dumps({"model": {"vocab": {**ids, "\ud800": len(ids)}}}))
+    with pytest.raises(InputError, match="no text"):
+        Tokenizer.load(tmp_path)
+    file.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="not JSON"):
+        Tokenizer.load(tmp_path)
     Tokenizer(VOCABULARY).save(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"config": 1}))
+    Tokenizer.load(tmp_path)
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}))
     with pytest.raises(InputError, match="do_lower_case=false"):
         Tokenizer.load(tmp_path)
