@@ -86,7 +86,10 @@ def _copy_trainable(source: keras.Model, target: keras.Model) -> None:
 
 
 def _with_policy(config: Any, policy: str) -> Any:
-    """Returns a serialized model whose layers have the policy, but for `FLOAT32_LAYERS`."""
+    """Returns a serialized model whose layers have the policy, but for `FLOAT32_LAYERS`.
+
+    A part that was trained by itself leaves its optimizer behind, which would be saved with it.
+    """
     if isinstance(config, (list, tuple)):
         return type(config)(_with_policy(value, policy) for value in config)
     if not isinstance(config, dict):
@@ -95,4 +98,4 @@ def _with_policy(config: Any, policy: str) -> Any:
         return {**config, "config": {"name": policy}}
     if config.get("name") in FLOAT32_LAYERS and "dtype" in config:
         return config
-    return {key: _with_policy(value, policy) for key, value in config.items()}
+    return {key: _with_policy(value, policy) for key, value in config.items() if key != "compile_config"}

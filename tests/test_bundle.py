@@ -256,7 +256,7 @@ def test_overwrite_replaces_a_run(corpus, copy):
     run = start(copy, corpus, overwrite=True)
     assert (copy / "model.keras").is_file()
     run.begin()
-    assert {item.name for item in copy.iterdir()} == {"config.json", "checkpoints"}
+    assert {item.name for item in copy.iterdir()} == {"config.json", "checkpoints", "previous"}
     with pytest.raises(InputError, match="did not end"):
         open_bundle(copy)
 

@@ -66,7 +66,7 @@ OPTIONS = {
 # What the contract promises of `evaluate --json`.
 FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
 FIELDS |= {"intervals", "f1_per_class"}
-NAMES = {"config.json", "history.csv", "tokenizer", "model.keras"}
+NAMES = {"config.json", "history.csv", "tokenizer", "checksums.json", "model.keras"}
 SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 
