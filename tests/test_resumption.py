@@ -386,11 +386,12 @@ def test_two_processes_do_not_write_in_one_folder(corpus, recipes, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["transformer", "bert"])
-def test_killed_at_random_moments(corpus, recipes, tmp_path, name):
+def test_killed_at_random_moments(recipes, tmp_path, name):
     """By SIGKILL, from outside; checkpoints are written after every step, so that it hits them too."""
     kills, recipe = int(os.environ.get("KILLS", "20")), recipes[name]
+    corpus = make_corpus(tmp_path / "data", 2000)  # a dozen steps an epoch
     command = [sys.executable, "-m", f"keras_sentiment.scripts.train_{name}", corpus.path]
-    options = ["--epochs", "100", "--checkpoint-steps", "1", "--sequence-length", "24", "--quiet"]
+    options = ["--epochs", "40", "--checkpoint-steps", "1", "--sequence-length", "24", "--quiet"]
     if name == "bert":
         options += ["--preset", recipe.model.preset, "--trainable-blocks", "1"]
     process = subprocess.run([*command, tmp_path / "whole", *options], check=False)
