@@ -631,7 +631,8 @@ def test_arguments_that_were_once_told_otherwise(monkeypatch, capsys):
         assert message.count("\n") == 1
 
 
-WORD = st.text(st.characters(exclude_characters="\0"), max_size=5)
+# What an operating system can give: bytes that are no text come as surrogates, of which one is above.
+WORD = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
 
 
 @amounts(100)
