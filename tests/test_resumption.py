@@ -135,7 +135,8 @@ def test_killed_and_resumed_it_ends_the_same(corpus, recipes, whole, tmp_path, n
     recipe, path = recipes[name], tmp_path / "run"
     steps = steps_of(corpus, recipe)
     assert steps > 2 * EVERY
-    for step, validating in ((EVERY + 2, False), (steps, True), (steps, False), (2 * steps - 1, False)):
+    kills = [(EVERY + 2, False), (steps, True), (steps, False), (2 * steps - 1, False)]
+    for step, validating in kills if BACKEND == "torch" else kills[:2]:  # elsewhere each compiles anew
         with pytest.raises(Killed):
             train(corpus, recipe, path, step, validating=validating, resume=path.exists())
         assert not (path / "model.keras").exists()
