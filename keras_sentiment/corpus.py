@@ -12,6 +12,7 @@ train/ validation/ test/
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -325,14 +326,25 @@ def _open_split(folder: Path, info: dict[str, Any], vocabulary_size: int) -> Spl
                 if piece.min() < 0 or piece.max() >= limit:
                     raise InputError(f"a number is not from 0 to {limit - 1}")
     # NumPy parses the header of a file as Python's own literals.
-    except (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError, TokenError) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        TypeError,
+        OverflowError,
+        SyntaxError,
+        TokenError,
+        UserWarning,
+    ) as error:
         raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
     return Split(ids, offsets, labels, partial(read_records, folder / TEXTS_FILE, reviews, info["labels"]))
 
 
 def _open_array(file: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Map an array from disk; unlike `np.load` it opens nothing else than one, and so no pickle."""
-    array = np.lib.format.open_memmap(file, mode="r")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a header that NumPy has to mend first
+        array = np.lib.format.open_memmap(file, mode="r")
     if array.ndim != 1 or array.dtype != dtype:
         raise InputError(f"{file.name} is no list of {np.dtype(dtype)}")
     return array

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,9 @@ from keras_sentiment.reviews import LARGEST_REVIEW, Review, decode
 
 # Bytes of a line, which may hold several texts. A file without line ends need not fit into memory.
 LONGEST_LINE = 4 * LARGEST_REVIEW
+
+# Bytes of a Parquet file.
+LARGEST_AT_ONCE = 64 << 20
 
 # The columns that are wanted, with the option that names each.
 Columns = dict[str, str]
@@ -171,8 +175,12 @@ def _parquet(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
     except ImportError:
         raise InputError(f"{name}: Parquet needs pyarrow; run: pip install pyarrow") from None
     try:
-        # Without these two a whole group of rows, which can be the whole file, is read at once.
-        with parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as table:
+        # Unless it is buffered, a whole group of rows is read at once, which can be the whole file; where it
+        # is, a page gets the room that it says it needs. (The metadata can't be asked for sizes: pyarrow
+        # ends the process where they are damaged.)
+        size = file.seek(0, os.SEEK_END)
+        buffer_size = 1 << 20 if size > LARGEST_AT_ONCE else 0
+        with parquet.ParquetFile(file, buffer_size=buffer_size, pre_buffer=False) as table:
             _require_columns(table.schema_arrow.names, name, columns)
             number = 0
             for batch in table.iter_batches(batch_size=1024, columns=list(columns)):
@@ -187,7 +195,8 @@ def _parquet(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
                         )
     except InputError:
         raise
-    except (pyarrow.ArrowException, OSError, ValueError) as error:  # the name of a column may be no text
+    # The name of a column may be no text, and a size may be any number.
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"{name}: not a readable Parquet file ({reason})") from None
 

@@ -330,6 +330,7 @@ class Hostile:
         ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(1000000000000,)"))),
         ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(10000000000000000000000,)"))),
         ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(-1,)"))),
+        ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(9L,)"))),
         ("ids.npy", lambda file: write_header(file, "{'descr': ((((")),
         ("ids.npy", lambda file: np.save(file, np.load(file) + np.uint16(60_000))),
         ("ids.npy", lambda file: np.save(file, np.load(file).astype("float32"))),

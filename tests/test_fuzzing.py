@@ -14,6 +14,7 @@ import shutil
 import sys
 import tarfile
 import zipfile
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,7 @@ def edited_json(content, changes):
         if not found:
             break
         holder, key = found[place % len(found)]
+        new = deepcopy(new)  # a later change may be made within it
         if kind == "replace":
             holder[key] = new
         elif kind == "remove":

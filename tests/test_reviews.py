@@ -209,6 +209,18 @@ def test_a_parquet_column_whose_name_is_no_text(tmp_path):
     assert "not a readable Parquet file" in error_of(path)
 
 
+def test_a_parquet_page_gets_no_room_that_the_file_does_not_have(tmp_path):
+    path = write_table(tmp_path, "parquet", [{"text": "a film", "label": "pos"}])
+    # The header of the first page: its type, then its sizes, plain and compressed; the latter becomes 2**29.
+    header, size = b"\x15\x04\x15\x14\x15", b"\x80\x80\x80\x80\x04"
+    data = path.read_bytes()
+    assert data[4:].startswith(header)
+    path.write_bytes(data[:4] + header + size + data[4 + len(header) + 1 :])
+    assert "not a readable Parquet file" in error_of(path)
+    # Its peak since the process began: unlike the process's own, other tests do not hide this one's.
+    assert pyarrow.default_memory_pool().max_memory() < 200 << 20
+
+
 def test_what_is_too_large_for_a_review_is_named(tmp_path):
     large = "x" * (LARGEST_REVIEW + 1)
     assert "b/1.txt: 16,777,217 bytes" in error_of(
