@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 
 if TYPE_CHECKING:
     from keras_sentiment.classifier import Classifier

@@ -15,7 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.config import SCORING_BATCH_TOKENS, InputError
+from keras_sentiment.config import SCORING_BATCH_TOKENS
+from keras_sentiment.errors import InputError
 
 # The parts of a model below and above its first block that trains: models of their own.
 LOWER, UPPER = "lower", "upper"

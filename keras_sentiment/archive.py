@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self, cast
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 from keras_sentiment.folders import position_of
 from keras_sentiment.reviews import Review, decode, require_size
 

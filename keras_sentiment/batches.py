@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_sentiment.config import InputConfig
-from keras_sentiment.corpus import Split
+from keras_sentiment.encoded import Split
 from keras_sentiment.rows import Plan, bucket_lengths, compose, padded_rows, row_lengths
 from keras_sentiment.tokenizer import Tokenizer
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import SCORING_BATCH_TOKENS
-from keras_sentiment.corpus import Split
+from keras_sentiment.encoded import Split
 from keras_sentiment.rows import Ids, bucket_lengths, padded_rows, row_lengths
 
 # Most padding of a batch, as a share of its tokens. On a CPU a smaller batch costs less than padding does.

@@ -10,7 +10,8 @@ import keras_hub
 from keras import ops
 
 from keras_sentiment.activations import LOWER, UPPER
-from keras_sentiment.config import BertConfig, InputError
+from keras_sentiment.config import BertConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.json_files import read_object
 from keras_sentiment.tokenizer import packaged_minilm
 

@@ -11,8 +11,9 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss, precision_recall_curve
 
-from keras_sentiment.config import InputError, least_precision
+from keras_sentiment.config import least_precision
 from keras_sentiment.decision import Decision
+from keras_sentiment.errors import InputError
 
 # A temperature outside would say more about the reviews that it was fitted on than about the model.
 TEMPERATURES = (0.2, 10.0)

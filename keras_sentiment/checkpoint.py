@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 
 Arrays = dict[str, np.ndarray]
 

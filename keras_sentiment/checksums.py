@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 
 
 def sha256(file: Path) -> str:

@@ -11,10 +11,11 @@ from tqdm import tqdm
 
 from keras_sentiment.artifact import MANIFEST_FILE, Artifact, is_artifact, open_artifact
 from keras_sentiment.bundle import Run, open_bundle
-from keras_sentiment.config import SCORING_BATCH_TOKENS, InputConfig, InputError
-from keras_sentiment.corpus import Split
+from keras_sentiment.config import SCORING_BATCH_TOKENS, InputConfig
 from keras_sentiment.decision import Decision
+from keras_sentiment.encoded import Split
 from keras_sentiment.engines import Engine, KerasEngine, open_engine
+from keras_sentiment.errors import InputError
 from keras_sentiment.model_file import check_logits
 from keras_sentiment.rows import bucket_lengths, compose, padded_rows, row_lengths, windows
 from keras_sentiment.tokenizer import Tokenizer

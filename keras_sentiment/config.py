@@ -1,4 +1,4 @@
-"""Every hyperparameter, its default and its validity check; the error tree.
+"""Every hyperparameter, its default and its validity check.
 
 Standard library only, so that a command can check its arguments and answer `--help` without
 importing Keras.
@@ -6,12 +6,11 @@ importing Keras.
 
 from __future__ import annotations
 
-import typing
 from dataclasses import dataclass
-from types import UnionType
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-Config = TypeVar("Config")
+from keras_sentiment.errors import require, require_choice, require_positive, require_rates
+
 BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECIPES = ("default", "seed")
@@ -20,71 +19,6 @@ SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding 
 EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explain its label
 # Tokens. A padded row of it takes 64 MB where its tokens are compared with one another.
 LONGEST_ROW = 8192
-# Characters of a message: a file that is quoted in it may hold a name of megabytes.
-LONGEST_MESSAGE = 2000
-
-
-class InputError(ValueError):
-    """A user's mistake, told in one line that names the file, the row and the fix.
-
-    Commands print it without a traceback and exit with 2. What a message quotes may come from a
-    stranger's file: line ends and what else a terminal would obey stand escaped in it.
-    """
-
-    def __init__(self, message: str) -> None:
-        if len(message) > LONGEST_MESSAGE:
-            half = LONGEST_MESSAGE // 2
-            message = f"{message[:half]} … {message[-half:]}"
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
-
-
-def require(condition: bool, name: str, value: Any, expected: str) -> None:
-    """Raises an InputError that names a hyperparameter and its value, unless the condition holds."""
-    if not condition:
-        raise InputError(f"{name} must be {expected}. Received: {name}={value!r:.200}")
-
-
-def require_labels(labels: Any) -> None:
-    """Raises an InputError unless it is given the names of at least two classes, each of its own."""
-    named = isinstance(labels, (list, tuple)) and all(isinstance(name, str) for name in labels)
-    valid = named and len(labels) >= 2 and len(set(labels)) == len(labels)
-    require(valid and all(map(str.isprintable, labels)), "labels", labels, "two different names or more")
-
-
-def require_temperature(temperature: Any) -> None:
-    """Raises an InputError unless a number is given that leaves logits as far apart as they can be told."""
-    valid = type(temperature) in (int, float) and 1e-3 <= temperature <= 1e3
-    require(valid, "temperature", temperature, "a number from 0.001 to 1000")
-
-
-def from_json(config: type[Config], values: Any) -> Config:
-    """Returns a dataclass, such as those below, from the values that a file holds.
-
-    Raises:
-        InputError: a key is unknown, or a value is of another type than the key's or is not valid.
-    """
-    hints = typing.get_type_hints(config)
-    if not isinstance(values, dict):
-        raise InputError(f"{config.__name__} must be an object. Received: {values!r:.200}")
-    for name, value in values.items():
-        if name not in hints:
-            raise InputError(f"unknown key {name!r}; {config.__name__} has {', '.join(hints)}")
-        if not _is_a(value, hints[name]):
-            hint = hints[name]
-            kind = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
-            raise InputError(f"{name} must be of type {kind}. Received: {name}={value!r:.200}")
-    return config(**values)
-
-
-def _is_a(value: Any, hint: Any) -> bool:
-    if typing.get_origin(hint) is Literal:
-        return value in typing.get_args(hint)
-    if typing.get_origin(hint) in (typing.Union, UnionType):
-        return any(_is_a(value, each) for each in typing.get_args(hint))
-    # A whole number is a float, but True is no number.
-    if type(value) is bool or hint is bool:
-        return type(value) is hint
-    return isinstance(value, (int, float) if hint is float else typing.get_origin(hint) or hint)
 
 
 def least_precision(aim: str) -> float | None:
@@ -103,23 +37,6 @@ def least_precision(aim: str) -> float | None:
     expected = "f1 or precision=P with P in (0, 1]"
     require(name == "precision" and 0 < least <= 1, "threshold_for", aim, expected)
     return least
-
-
-def _require_rates(config: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        require(0 <= value < 1, name, value, "a number in [0, 1)")
-
-
-def _require_choice(config: Any, name: str, *choices: str) -> None:
-    value = getattr(config, name)
-    require(value in choices, name, value, " or ".join(choices))
-
-
-def _require_positive(config: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        require(value > 0, name, value, "greater than 0")
 
 
 @dataclass(frozen=True)
@@ -141,7 +58,7 @@ class InputConfig:
     def __post_init__(self) -> None:
         expected = f"from 3 to {LONGEST_ROW}"
         require(3 <= self.sequence_length <= LONGEST_ROW, "sequence_length", self.sequence_length, expected)
-        _require_choice(self, "long", "truncate", "head_tail")
+        require_choice(self, "long", "truncate", "head_tail")
         fits = isinstance(self.pad_to, int) and self.sequence_length <= self.pad_to <= LONGEST_ROW
         expected = f"'longest' or a number from sequence_length ({self.sequence_length}) to {LONGEST_ROW}"
         require(self.pad_to == "longest" or fits, "pad_to", self.pad_to, expected)
@@ -186,10 +103,10 @@ class TransformerConfig:
     initializer: Literal["keras", "torch"] = "keras"
 
     def __post_init__(self) -> None:
-        _require_positive(self, "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
-        _require_rates(self, "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
-        _require_choice(self, "pooling", "distinct", "mean_padded")
-        _require_choice(self, "initializer", "keras", "torch")
+        require_positive(self, "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
+        require_rates(self, "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
+        require_choice(self, "pooling", "distinct", "mean_padded")
+        require_choice(self, "initializer", "keras", "torch")
         divides = self.hidden_dim % self.num_heads == 0
         require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")
 
@@ -224,8 +141,8 @@ class BertConfig:
             require(partly, "trainable_blocks", self.trainable_blocks, "a number where cache_frozen is set")
         valid = self.trainable_blocks == "all" or self.trainable_blocks >= 0
         require(valid, "trainable_blocks", self.trainable_blocks, "all or a number >= 0")
-        _require_rates(self, "dropout", "head_dropout")
-        _require_choice(self, "pooling", "mean", "cls")
+        require_rates(self, "dropout", "head_dropout")
+        require_choice(self, "pooling", "mean", "cls")
 
 
 @dataclass(frozen=True)
@@ -241,7 +158,7 @@ class CheckpointConfig:
     keep: int = 2
 
     def __post_init__(self) -> None:
-        _require_positive(self, "steps", "keep")
+        require_positive(self, "steps", "keep")
 
 
 @dataclass(frozen=True)
@@ -281,14 +198,14 @@ class TrainingConfig:
     seed: int = DEFAULT_SEED
 
     def __post_init__(self) -> None:
-        _require_positive(self, "epochs", "batch_tokens", "learning_rate", "epsilon")
-        _require_rates(self, "warmup", "word_dropout")
+        require_positive(self, "epochs", "batch_tokens", "learning_rate", "epsilon")
+        require_rates(self, "warmup", "word_dropout")
         require(self.patience >= 0, "patience", self.patience, "at least 0")
         require(self.seed >= 0, "seed", self.seed, "at least 0")
         require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
-        _require_choice(self, "precision", *PRECISIONS)
-        _require_choice(self, "decay", "cosine", "constant")
-        _require_choice(self, "keep", "best", "last")
+        require_choice(self, "precision", *PRECISIONS)
+        require_choice(self, "decay", "cosine", "constant")
+        require_choice(self, "keep", "best", "last")
         if self.threshold_for is not None:
             least_precision(self.threshold_for)
 
@@ -347,7 +264,7 @@ class ServingConfig:
 
     def __post_init__(self) -> None:
         require(0 <= self.port <= 65535, "port", self.port, "a number from 0 to 65535")
-        _require_positive(self, "max_body_bytes", "max_texts", "timeout_seconds")
+        require_positive(self, "max_body_bytes", "max_texts", "timeout_seconds")
         least = max(self.max_texts, EXPLAINED_SPANS + 1)
         expected = f"at least {least}: the texts of a request, or what /explain scores for one"
         require(self.max_waiting >= least, "max_waiting", self.max_waiting, expected)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.artifact import Artifact
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 from keras_sentiment.rows import Rows
 
 

@@ -19,9 +19,10 @@ from keras_sentiment.artifact import CARD_FILE, GRAPHS, TOKENIZER_FOLDER, Artifa
 from keras_sentiment.bundle import Run
 from keras_sentiment.card import card
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.config import DEFAULT_SEED, InputError, PrepareConfig
-from keras_sentiment.corpus import Split
+from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
+from keras_sentiment.encoded import Split
 from keras_sentiment.engines import Engine, open_engine
+from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.parity import TEXTS, ParityError, check
 from keras_sentiment.staging import staged_folder

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 from keras_sentiment.reviews import Review, decode, require_size
 
 PARTS = ("train", "test")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import typing
 from pathlib import Path
-from typing import Any, NoReturn
+from types import UnionType
+from typing import Any, Literal, NoReturn, TypeVar
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 
+Config = TypeVar("Config")
 # Bytes. The largest is a tokenizer of many languages; what Python makes of it takes ten times as much.
 LARGEST_FILE = 16 << 20
 
@@ -54,6 +57,36 @@ def read_object(path: Path) -> dict[str, Any]:
         InputError: it can't be read, is too large or is no JSON object.
     """
     return parse_object(read_text(path), path)
+
+
+def from_json(config: type[Config], values: Any) -> Config:
+    """Returns a dataclass, from the values that a file holds.
+
+    Raises:
+        InputError: a key is unknown, or a value is of another type than the key's or is not valid.
+    """
+    hints = typing.get_type_hints(config)
+    if not isinstance(values, dict):
+        raise InputError(f"{config.__name__} must be an object. Received: {values!r:.200}")
+    for name, value in values.items():
+        if name not in hints:
+            raise InputError(f"unknown key {name!r}; {config.__name__} has {', '.join(hints)}")
+        if not _is_a(value, hints[name]):
+            hint = hints[name]
+            kind = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+            raise InputError(f"{name} must be of type {kind}. Received: {name}={value!r:.200}")
+    return config(**values)
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    if typing.get_origin(hint) is Literal:
+        return value in typing.get_args(hint)
+    if typing.get_origin(hint) in (typing.Union, UnionType):
+        return any(_is_a(value, each) for each in typing.get_args(hint))
+    # A whole number is a float, but True is no number.
+    if type(value) is bool or hint is bool:
+        return type(value) is hint
+    return isinstance(value, (int, float) if hint is float else typing.get_origin(hint) or hint)
 
 
 def _refuse(name: str) -> NoReturn:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 from keras_sentiment.json_files import LARGEST_FILE, parse_object
 from keras_sentiment.rows import Rows
 

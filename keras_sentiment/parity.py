@@ -18,8 +18,8 @@ import tokenizers
 
 from keras_sentiment.artifact import TOKENIZER_FOLDER, Artifact, open_artifact
 from keras_sentiment.cleaning import clean
-from keras_sentiment.config import InputError
 from keras_sentiment.engines import Engine, open_engine
+from keras_sentiment.errors import InputError
 from keras_sentiment.rows import Rows, bucket_lengths, padded_rows, row_lengths
 from keras_sentiment.tokenizer import Tokenizer
 

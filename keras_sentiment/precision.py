@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 
 # Their outputs are what the loss and a user see: they stay float32 under every policy.
 FLOAT32_LAYERS = ("votes", "pooling", "head_dropout", "pooled", "pooled_dense", "logits")

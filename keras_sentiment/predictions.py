@@ -11,8 +11,8 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.config import InputError
-from keras_sentiment.corpus import in_chunks
+from keras_sentiment.encoded import in_chunks
+from keras_sentiment.errors import InputError
 
 # What `Classifier.predict` says of a text, and for a text of a file the `row` that it stands in.
 Result = dict[str, Any]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from keras_sentiment.cleaning import CLEANING_VERSION, clean
-from keras_sentiment.config import InputError, PrepareConfig
+from keras_sentiment.config import PrepareConfig
 from keras_sentiment.corpus import (
     FORMAT_VERSION,
     IDS_FILE,
@@ -23,10 +23,10 @@ from keras_sentiment.corpus import (
     OFFSETS_FILE,
     TEXTS_FILE,
     TOKENIZER_FOLDER,
-    ids_dtype,
-    in_chunks,
     is_corpus,
 )
+from keras_sentiment.encoded import ids_dtype, in_chunks
+from keras_sentiment.errors import InputError
 from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.reviews import Review, name_labels
 from keras_sentiment.splits import DROPPED, SPLITS, Assignment, assign

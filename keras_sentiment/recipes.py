@@ -9,17 +9,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from keras_sentiment.config import (
-    BertConfig,
-    InputConfig,
-    InputError,
-    TrainingConfig,
-    TransformerConfig,
-    from_json,
-    require,
-    require_labels,
-    require_temperature,
-)
+from keras_sentiment.config import BertConfig, InputConfig, TrainingConfig, TransformerConfig
+from keras_sentiment.errors import InputError, require, require_labels, require_temperature
+from keras_sentiment.json_files import from_json
 
 Model = TypeVar("Model", TransformerConfig, BertConfig)
 

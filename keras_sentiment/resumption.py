@@ -26,7 +26,8 @@ from keras_sentiment.checkpoint import (
     random_state,
     set_random_state,
 )
-from keras_sentiment.config import CheckpointConfig, InputError
+from keras_sentiment.config import CheckpointConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord
 
 NAMED_REVIEWS = 20  # at most, of the batch that spoiled the loss

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 
 NEGATIVE = frozenset({"neg", "negative", "0"})
 POSITIVE = frozenset({"pos", "positive", "1"})

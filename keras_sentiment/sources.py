@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keras_sentiment.archive import SUFFIXES, download, read_archive
-from keras_sentiment.config import InputError, PrepareConfig
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.folders import has_unlabelled, read_folder
 from keras_sentiment.reviews import Review
 from keras_sentiment.tables import READERS

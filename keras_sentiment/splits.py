@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from keras_sentiment.config import InputError, PrepareConfig
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.errors import InputError
 
 SPLITS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from keras_sentiment.config import InputError, PrepareConfig
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.reviews import LARGEST_REVIEW, Review, decode
 
 # Bytes of a line, which may hold several texts. A file without line ends need not fit into memory.

@@ -16,16 +16,19 @@ from tqdm import tqdm
 
 from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, require_room
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.bundle import Run, new_run
+from keras_sentiment.bundle import Run
 from keras_sentiment.calibration import choose_threshold, fit_temperature
-from keras_sentiment.config import BertConfig, CheckpointConfig, InputError, TrainingConfig
-from keras_sentiment.corpus import Corpus, Split
+from keras_sentiment.config import BertConfig, CheckpointConfig, TrainingConfig
+from keras_sentiment.corpus import Corpus
 from keras_sentiment.decision import Decision
+from keras_sentiment.encoded import Split
+from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
 from keras_sentiment.optimizer import adamw
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Checkpoints, LossWatch
+from keras_sentiment.training_run import TrainingRun, new_run
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Fit:
         checkpoints: the last of the callbacks.
     """
 
-    run: Run
+    run: TrainingRun
     model: keras.Model
     whole: keras.Model
     train: ReviewBatches
@@ -67,7 +70,7 @@ def start(
     recipe: Recipe[Any],
     overwrite: bool = False,
     resume: bool = False,
-) -> Run:
+) -> TrainingRun:
     """Returns a new run, its folder not yet made, and seeds all that is random: Keras, numpy, the backend.
 
     Args:
@@ -87,7 +90,7 @@ def start(
 def prepare_fit(
     model: keras.Model,
     corpus: Corpus,
-    run: Run,
+    run: TrainingRun,
     limit: int | None = None,
     quiet: bool = False,
     cache_dir: Path | None = None,

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import BACKENDS, InputError
+from keras_sentiment.config import BACKENDS
+from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import check_backend, common_options, run, say
 
 BESIDE_PEERS = ("train-transformer", "train-bert", "score")

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, CheckpointConfig, InputError, PrepareConfig
+from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, CheckpointConfig, PrepareConfig
+from keras_sentiment.errors import InputError
 
 DEFAULTS, CHECKPOINTS = PrepareConfig(), CheckpointConfig()
 

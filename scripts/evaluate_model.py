@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import InputError, PrepareConfig
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
@@ -57,7 +58,7 @@ def evaluate(
         raise InputError(f"{against}: its labels are not those of {run_dir}; they can't be compared")
     name, reviews = bundle.open_split(data, split, PrepareConfig(text_column, label_column), quiet)
     from keras_sentiment.classifier import Classifier
-    from keras_sentiment.corpus import Split
+    from keras_sentiment.encoded import Split
     from keras_sentiment.evaluation import accuracy_by_length, compare, evaluate_logits, perturbed
     from keras_sentiment.readme import readme
     from keras_sentiment.report import report

@@ -7,7 +7,7 @@ import os
 
 import click
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
     output_options,

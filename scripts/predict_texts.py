@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     DEFAULTS,
     check_backend,

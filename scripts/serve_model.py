@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import InputError, ServingConfig
+from keras_sentiment.config import ServingConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import common_options, run, say
 
 DEFAULTS = ServingConfig()

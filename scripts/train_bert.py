@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import CheckpointConfig, InputError
+from keras_sentiment.config import CheckpointConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import BERT_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run, say, training_options
 

@@ -3,18 +3,17 @@
 import shutil
 from collections import namedtuple
 
-import keras
-import keras_hub
 import numpy as np
 import pytest
-from tiny import TOKENIZER, TRAINING, fit_all, make_corpus, make_split
+from tiny import TOKENIZER, TRAINING, bert_preset, fit_all, make_corpus, make_split
 
 from keras_sentiment import activations, training
 from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bert import build_bert
 from keras_sentiment.bundle import open_bundle
-from keras_sentiment.config import BertConfig, InputConfig, InputError
+from keras_sentiment.config import BertConfig, InputConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import Recipe
 
 LENGTHS = [3, 9, 30, 14, 60, 22, 5, 41]
@@ -27,11 +26,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    folder = str(tmp_path_factory.mktemp("preset"))
-    keras.utils.set_random_seed(3)
-    keras_hub.models.BertBackbone(
-        TOKENIZER.vocabulary_size, 3, 2, 8, 16, max_sequence_length=32, dropout=0.0
-    ).save_to_preset(folder)
+    folder = bert_preset(tmp_path_factory.mktemp("preset"), num_layers=3)
     # Dropout in the backbone: what is frozen must not feel it.
     config = BertConfig(preset=folder, trainable_blocks=1, dropout=0.2)
     return Recipe(config, InputConfig(sequence_length=32), TRAINING)

@@ -1,9 +1,8 @@
 """The fused attention kernel is reached, with a padding mask, in training and in inference."""
 
-import keras_hub
 import numpy as np
 import pytest
-from tiny import MODEL, TOKENIZER, TRAINING, build
+from tiny import MODEL, TRAINING, bert_preset, build
 
 from keras_sentiment.bert import build_bert
 from keras_sentiment.config import BertConfig
@@ -18,10 +17,7 @@ BLOCKS = 2
 def model(request, tmp_path):
     if request.param == "transformer":
         return build(MODEL)
-    keras_hub.models.BertBackbone(
-        TOKENIZER.vocabulary_size, BLOCKS, 2, 8, 16, max_sequence_length=40
-    ).save_to_preset(str(tmp_path))
-    return build_bert(BertConfig(preset=str(tmp_path), trainable_blocks=1), 40, 2)
+    return build_bert(BertConfig(preset=bert_preset(tmp_path, BLOCKS), trainable_blocks=1), 40, 2)
 
 
 def test_attention_is_fused(model, monkeypatch):

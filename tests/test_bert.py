@@ -10,7 +10,8 @@ import pytest
 from tiny import TOKENIZER, TRAINING
 
 from keras_sentiment.bert import build_bert, load_backbone
-from keras_sentiment.config import BertConfig, InputError
+from keras_sentiment.config import BertConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.precision import with_precision
 from keras_sentiment.tokenizer import packaged_minilm
 from keras_sentiment.training import compile_model

@@ -15,15 +15,17 @@ import pytest
 from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, reviews
 
 from keras_sentiment.bert import build_bert
-from keras_sentiment.bundle import new_run, open_bundle
+from keras_sentiment.bundle import open_bundle
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.config import BertConfig, InputError, PrepareConfig
-from keras_sentiment.corpus import Split
+from keras_sentiment.config import BertConfig, PrepareConfig
+from keras_sentiment.encoded import Split
+from keras_sentiment.errors import InputError
 from keras_sentiment.precision import with_precision
 from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.tokenizer import Tokenizer
 from keras_sentiment.training import compile_model
+from keras_sentiment.training_run import new_run
 
 BACKEND = keras.backend.backend()
 # Torch is the hub: what two others agree on with it, they agree on with one another.

@@ -8,11 +8,11 @@ import pytest
 from tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, train
 
 import keras_sentiment
-from keras_sentiment.bundle import new_run
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.config import InputError
-from keras_sentiment.corpus import Split
+from keras_sentiment.encoded import Split
+from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import Recipe
+from keras_sentiment.training_run import new_run
 
 TEXTS = [
     "good good good film",

@@ -8,20 +8,21 @@ import subprocess
 import sys
 
 import keras
-import keras_hub
 import numpy as np
 import pytest
-from tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, reviews
+from tiny import INPUTS, MODEL, RECIPE, TRAINING, bert_preset, build, make_corpus, reviews
 
 import keras_sentiment
 from keras_sentiment import export, onnx_graph
 from keras_sentiment.artifact import GRAPHS, open_artifact
 from keras_sentiment.bert import build_bert
-from keras_sentiment.bundle import new_run, open_bundle
-from keras_sentiment.config import BertConfig, InputError
+from keras_sentiment.bundle import open_bundle
+from keras_sentiment.config import BertConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.export import export_bundle
 from keras_sentiment.parity import TEXTS, ParityError, check
 from keras_sentiment.recipes import Recipe
+from keras_sentiment.training_run import new_run
 
 BACKEND = keras.backend.backend()
 # Their probabilities of the positive label lie on both sides of the threshold, and between it and 1/2.
@@ -102,12 +103,7 @@ def test_an_artifact_answers_as_its_bundle_does(artifacts, bundle, name):
 @pytest.mark.once
 def test_bert_and_rows_of_one_length(corpus, tmp_path):
     """A BERT in the formats that make their graphs in different ways; padding to a number, which is seen."""
-    preset = tmp_path / "preset"
-    backbone = keras_hub.models.BertBackbone(
-        TOKENIZER.vocabulary_size, 2, 2, 8, 16, dropout=0.0, max_sequence_length=40
-    )
-    backbone.save_to_preset(str(preset))
-    config = BertConfig(preset=str(preset), trainable_blocks=1)
+    config = BertConfig(preset=bert_preset(tmp_path / "preset"), trainable_blocks=1)
     bert = save(
         tmp_path / "bert",
         corpus,

@@ -14,7 +14,7 @@ LIBRARY = Path(__file__).parents[1] / "keras_sentiment"
 
 # A module imports only from lines above its own, or from what stands before it on its line.
 LEVELS = (
-    ("config", "recipes", "json_files", "checksums", "machine"),
+    ("errors", "config", "json_files", "recipes", "checksums", "machine"),
     (
         "cleaning",
         "reviews",
@@ -28,10 +28,10 @@ LEVELS = (
         "perturbations",
     ),
     ("tokenizer", "text_graph", "decision"),
-    ("corpus", "preparation", "rows", "batches"),
+    ("encoded", "corpus", "preparation", "rows", "batches"),
     ("dropout", "layers", "optimizer", "precision", "activations"),
     ("transformer", "bert"),
-    ("model_file", "bundle", "artifact"),
+    ("model_file", "bundle", "training_run", "artifact"),
     (
         "engines",
         "history",
@@ -56,6 +56,7 @@ LIGHT = [
     *LEVELS[0],
     *LEVELS[1],
     *LEVELS[2],
+    "encoded",
     "corpus",
     "preparation",
     "rows",

@@ -12,9 +12,10 @@ import pytest
 from pyarrow import parquet
 
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.config import InputConfig, InputError, PrepareConfig
-from keras_sentiment.corpus import CHUNK_CHARACTERS, CHUNK_REVIEWS
+from keras_sentiment.config import InputConfig, PrepareConfig
 from keras_sentiment.decision import Decision
+from keras_sentiment.encoded import CHUNK_CHARACTERS, CHUNK_REVIEWS
+from keras_sentiment.errors import InputError
 from keras_sentiment.predictions import WRITERS, predict_rows
 from keras_sentiment.sources import read
 from keras_sentiment.staging import staged_file

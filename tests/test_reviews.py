@@ -14,7 +14,8 @@ import pytest
 from pyarrow import parquet
 
 from keras_sentiment.archive import download, read_archive
-from keras_sentiment.config import InputError, PrepareConfig
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.reviews import LARGEST_REVIEW, match_label, name_labels
 from keras_sentiment.sources import read
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tiny import RECIPE, TOKENIZER, make_corpus, train
 
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 from keras_sentiment.staging import staged_file, staged_folder
 
 pytestmark = pytest.mark.once

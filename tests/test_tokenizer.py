@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from keras_sentiment.cleaning import clean
-from keras_sentiment.config import InputError
+from keras_sentiment.errors import InputError
 from keras_sentiment.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer
 from tests.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
 

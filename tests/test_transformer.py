@@ -8,7 +8,8 @@ import pytest
 from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
 
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.config import InputError, TransformerConfig
+from keras_sentiment.config import TransformerConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.layers import DistinctVotes, EncoderBlock, PositionEmbedding
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.training import compile_model

@@ -10,7 +10,8 @@ import numpy as np
 from keras_sentiment import training
 from keras_sentiment.bundle import Run
 from keras_sentiment.config import InputConfig, TrainingConfig, TransformerConfig
-from keras_sentiment.corpus import Corpus, Split, open_corpus
+from keras_sentiment.corpus import Corpus, open_corpus
+from keras_sentiment.encoded import Split
 from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.reviews import Review
@@ -65,6 +66,17 @@ def make_split(lengths: Sequence[int], labels: Sequence[int] | None = None) -> S
 def build(config: TransformerConfig = MODEL, num_classes: int = 2) -> keras.Model:
     """An untrained tiny Transformer."""
     return build_transformer(config, TOKENIZER.vocabulary_size, INPUTS.sequence_length, num_classes)
+
+
+def bert_preset(folder: Path, num_layers: int = 2) -> str:
+    """A tiny BERT with random weights, as a preset folder with its vocabulary; returns its path."""
+    import keras_hub
+
+    keras_hub.models.BertBackbone(
+        TOKENIZER.vocabulary_size, num_layers, 2, 8, 16, dropout=0.0, max_sequence_length=40
+    ).save_to_preset(str(folder))
+    TOKENIZER.save(folder)
+    return str(folder)
 
 
 def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -> Run:

@@ -1,0 +1,191 @@
+"""Encoded reviews: token ids, labels and texts of a split, as arrays on disk or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sentiment.cleaning import clean
+from keras_sentiment.errors import InputError
+from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
+from keras_sentiment.reviews import Review, match_label
+from keras_sentiment.tokenizer import Tokenizer
+
+CHUNK_REVIEWS = 1024
+CHUNK_CHARACTERS = 4_000_000
+
+
+class Record(NamedTuple):
+    """A cleaned review beside its ids: a row of `texts.jsonl`."""
+
+    text: str
+    label: str
+    source: str
+
+
+def ids_dtype(vocabulary_size: int) -> type[np.uint16 | np.int32]:
+    """Return the narrower integer type that holds every id."""
+    return np.uint16 if vocabulary_size <= 2**16 else np.int32
+
+
+def in_chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield lists of texts that are few and, together, short, so that encoding needs little memory."""
+    chunk: list[str] = []
+    characters = 0
+    for text in texts:
+        if chunk and characters + len(text) > CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+        chunk.append(text)
+        characters += len(text)
+        if len(chunk) == CHUNK_REVIEWS:  # not one text later: a stream may pause here
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+@dataclass(frozen=True)
+class Split:
+    """Encoded reviews: on disk (a part of a corpus) or in memory.
+
+    Args:
+        ids: uint16 or int32[tokens], all reviews one after another.
+        offsets: int64[reviews + 1], where each begins.
+        labels: int32[reviews]; -1 where no label is known.
+        records: gives an iterator over the cleaned texts, in order; can be pickled, as worker processes
+            need.
+    """
+
+    ids: npt.NDArray[Any]
+    offsets: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int32]
+    records: Callable[[], Iterator[Record]]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """int64[reviews], tokens of each review, specials not counted."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the sorted (text, label) pairs."""
+        hashes = bytearray()
+        names: dict[str, int] = {}
+        labels = []
+        for record in self.records():
+            hashes += hash_text(record.text)
+            labels.append(names.setdefault(record.label, len(names)))
+        return fingerprint(unpack_hashes(hashes), np.array(labels, np.int32), list(names))
+
+    def ids_of(self, index: int) -> npt.NDArray[Any]:
+        """Return the ids of a review, int[tokens], whole and without specials."""
+        return self.ids[self.offsets[index] : self.offsets[index + 1]]
+
+    def texts(self) -> Iterator[str]:
+        """Yield the cleaned texts, in order."""
+        return (record.text for record in self.records())
+
+    def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Split:
+        """Return the reviews at some indices as a split in memory.
+
+        Args:
+            indices: increasing positions, because the texts are read from the first to the last.
+        """
+        chosen = np.asarray(indices, np.int64)
+        if len(chosen) and (chosen[0] < 0 or chosen[-1] >= len(self) or np.any(np.diff(chosen) <= 0)):
+            raise ValueError(f"indices must be increasing, from 0 to {len(self) - 1}. Received: {indices!r}")
+        parts = [self.ids_of(index) for index in chosen]
+        return Split(
+            np.concatenate(parts) if parts else self.ids[:0],
+            np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64),
+            np.asarray(self.labels)[chosen],
+            partial(_chosen_records, self.records, set(chosen.tolist())),
+        )
+
+    def limit(self, size: int, seed: int) -> Split:
+        """Return a stratified draw of `size` reviews, or the split itself if it has no more.
+
+        Raises:
+            InputError: if `size` is too small for a review of every label.
+        """
+        if size >= len(self):
+            return self
+        labels = np.asarray(self.labels)
+        names = np.unique(labels)
+        if size < len(names):
+            raise InputError(f"a limit of {size} reviews cannot hold all {len(names)} labels; raise it")
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(labels))
+        # Each review's rank within its label, as a share of the label: the lowest shares are a draw
+        # in the label's own proportion. The first of each label comes before everything else.
+        share = np.empty(len(labels))
+        for name in names:
+            members = order[labels[order] == name]
+            share[members] = (np.arange(len(members)) + 0.5) / len(members)
+            share[members[0]] = -1
+        return self.take(np.sort(np.lexsort((order, share))[:size]))
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Iterable[str],
+        tokenizer: Tokenizer,
+        labels: Sequence[str] = (),
+        names: Iterable[str] = (),
+        sources: Iterable[str] = (),
+    ) -> Split:
+        """Clean and encode texts in memory.
+
+        Args:
+            texts: as they were written.
+            tokenizer: of the model that will read them.
+            labels: the list of labels; empty where none are known.
+            names: the label of each text, one of `labels`.
+            sources: what a report calls each text.
+        """
+        cleaned = [clean(text) for text in texts]
+        parts = [ids for chunk in in_chunks(cleaned) for ids in tokenizer.encode(chunk)]
+        lengths = np.fromiter((len(ids) for ids in parts), np.int64, len(parts))
+        dtype = ids_dtype(tokenizer.vocabulary_size)
+        found = list(names) or [""] * len(cleaned)
+        found_sources = list(sources) or [str(index + 1) for index in range(len(cleaned))]
+        records = [Record(*row) for row in zip(cleaned, found, found_sources, strict=True)]
+        return cls(
+            np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            np.array([labels.index(name) if labels else -1 for name in found], np.int32),
+            partial(iter, records),
+        )
+
+    @classmethod
+    def from_reviews(cls, reviews: Iterable[Review], tokenizer: Tokenizer, labels: Sequence[str]) -> Split:
+        """Clean and encode the reviews of a source in memory, for a model with these labels.
+
+        Raises:
+            InputError: for a label that the model does not have, naming the review.
+        """
+        texts, names, sources = [], [], []
+        for review in reviews:
+            try:
+                names.append(labels[match_label(review.label, labels)])
+            except InputError as error:
+                raise InputError(f"{review.source}: {error}") from None
+            texts.append(review.text)
+            sources.append(review.source)
+        split = cls.from_texts(texts, tokenizer, labels, names, sources)
+        for index in np.flatnonzero(split.lengths == 0):
+            raise InputError(f"{sources[index]}: the review has no text after cleaning; remove it")
+        return split
+
+
+def _chosen_records(records: Callable[[], Iterator[Record]], chosen: set[int]) -> Iterator[Record]:
+    return (record for index, record in enumerate(records()) if index in chosen)

@@ -1,0 +1,61 @@
+"""The error that a user's mistake raises, and the checks that raise it; standard library only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Characters of a message: a file that is quoted in it may hold a name of megabytes.
+LONGEST_MESSAGE = 2000
+
+
+class InputError(ValueError):
+    """A user's mistake, told in one line that names the file, the row and the fix.
+
+    Commands print it without a traceback and exit with 2. What a message quotes may come from a
+    stranger's file: line ends and what else a terminal would obey stand escaped in it.
+    """
+
+    def __init__(self, message: str) -> None:
+        if len(message) > LONGEST_MESSAGE:
+            half = LONGEST_MESSAGE // 2
+            message = f"{message[:half]} … {message[-half:]}"
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
+
+
+def require(condition: bool, name: str, value: Any, expected: str) -> None:
+    """Raises an InputError that names a hyperparameter and its value, unless the condition holds."""
+    if not condition:
+        raise InputError(f"{name} must be {expected}. Received: {name}={value!r:.200}")
+
+
+def require_labels(labels: Any) -> None:
+    """Raises an InputError unless it is given the names of at least two classes, each of its own."""
+    named = isinstance(labels, (list, tuple)) and all(isinstance(name, str) for name in labels)
+    valid = named and len(labels) >= 2 and len(set(labels)) == len(labels)
+    require(valid and all(map(str.isprintable, labels)), "labels", labels, "two different names or more")
+
+
+def require_temperature(temperature: Any) -> None:
+    """Raises an InputError unless a number is given that leaves logits as far apart as they can be told."""
+    valid = type(temperature) in (int, float) and 1e-3 <= temperature <= 1e3
+    require(valid, "temperature", temperature, "a number from 0.001 to 1000")
+
+
+def require_rates(config: Any, *names: str) -> None:
+    """Raises an InputError unless each named field of a config is in [0, 1)."""
+    for name in names:
+        value = getattr(config, name)
+        require(0 <= value < 1, name, value, "a number in [0, 1)")
+
+
+def require_choice(config: Any, name: str, *choices: str) -> None:
+    """Raises an InputError unless a named field of a config is one of the choices."""
+    value = getattr(config, name)
+    require(value in choices, name, value, " or ".join(choices))
+
+
+def require_positive(config: Any, *names: str) -> None:
+    """Raises an InputError unless each named field of a config is greater than 0."""
+    for name in names:
+        value = getattr(config, name)
+        require(value > 0, name, value, "greater than 0")

@@ -1,0 +1,203 @@
+"""A run while it is trained: how its RUN_DIR begins, is resumed, and becomes a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from keras_sentiment.bundle import (
+    CHECKSUMS_FILE,
+    CONFIG_FILE,
+    FORMAT_VERSION,
+    MODEL_FILE,
+    PREVIOUS,
+    Run,
+    read_config,
+)
+from keras_sentiment.checksums import sha256
+from keras_sentiment.corpus import Corpus
+from keras_sentiment.errors import InputError
+from keras_sentiment.machine import package_versions
+from keras_sentiment.precision import with_precision
+from keras_sentiment.recipes import Recipe, RunConfig
+from keras_sentiment.staging import hold, leave
+from keras_sentiment.tokenizer import Tokenizer
+
+_RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
+_RUN_FILES = {
+    CONFIG_FILE,
+    "config.part",
+    "checkpoints",
+    PREVIOUS,
+    "history.csv",
+    "tokenizer",
+    CHECKSUMS_FILE,
+    "checksums.part",
+    MODEL_FILE,
+    "model.part.keras",
+    "metrics.json",
+    "metrics.part",
+    "report.html",
+    "report.part",
+    "README.md",
+    "README.part",
+}
+
+
+@dataclass(frozen=True)
+class TrainingRun(Run):
+    """A RUN_DIR that this process trains.
+
+    Args:
+        resumed: whether it was begun before, by another process.
+    """
+
+    resumed: bool = False
+
+    def begin(self) -> None:
+        """Makes the RUN_DIR with its `config.json`, and keeps other processes from writing there.
+
+        A complete run that was there moves to `previous` until this one is complete. Of a run that is
+        resumed everything stays.
+
+        Raises:
+            InputError: nothing can be written there, or another process does.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            hold(self.path)
+            if not self.resumed:
+                self._clear()
+            self.checkpoints.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.path}: no run can be written there ({error.strerror})") from error
+        if not self.resumed:
+            self._write_config()
+
+    def _clear(self) -> None:
+        # The folder itself stays: it may be a link, a mount or the working directory.
+        previous = self.path / PREVIOUS
+        names = [item.name for item in self.path.iterdir() if item.name != PREVIOUS]
+        if self.complete:
+            _remove(previous)
+            previous.mkdir()
+        if self.complete or ((previous / MODEL_FILE).exists() and not (previous / CONFIG_FILE).exists()):
+            # The config goes last: a move that was broken off is told by its absence, and ended here.
+            for name in sorted(names, key=lambda name: (name == CONFIG_FILE, name == MODEL_FILE)):
+                os.replace(self.path / name, previous / name)
+        else:
+            for name in names:
+                _remove(self.path / name)
+
+    def with_data(self, **facts: Any) -> TrainingRun:
+        """Returns this run, with more in its config about the data that it is trained on."""
+        config = replace(self.config, data={**self.config.data, **facts})
+        return replace(self, config=config)
+
+    def save(self, model: Any, tokenizer: Tokenizer) -> None:
+        """Completes the run: the config again, the tokenizer, then the model under the float32 policy."""
+        self._write_config()
+        tokenizer.save(self.path / "tokenizer")
+        part = self.path / "model.part.keras"
+        try:
+            with_precision(model, "float32").save(part)
+            files = {f"tokenizer/{file.name}": file for file in (self.path / "tokenizer").iterdir()}
+            checksums = {name: sha256(file) for name, file in {**files, MODEL_FILE: part}.items()}
+            self.write(CHECKSUMS_FILE, json.dumps(checksums, indent=1) + "\n")
+            os.replace(part, self.path / MODEL_FILE)
+        finally:
+            part.unlink(missing_ok=True)
+        self.end()
+
+    def end(self) -> None:
+        """Removes what a complete run doesn't need, and lets other processes write there."""
+        _remove(self.checkpoints)
+        _remove(self.path / PREVIOUS)
+        leave(hold(self.path))
+
+    def _write_config(self) -> None:
+        values = {"format_version": FORMAT_VERSION, **self.config.to_dict()}
+        self.write(CONFIG_FILE, json.dumps(values, indent=1) + "\n")
+
+
+def new_run(
+    path: str | Path,
+    corpus: Corpus,
+    recipe: Recipe[Any],
+    backend: str,
+    precision: str,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> TrainingRun:
+    """Returns a new run, of which nothing is on disk before `begin`; or the one that is there.
+
+    Args:
+        resume: go on with the run that is there, if there is one.
+
+    Raises:
+        InputError: it holds something and neither `overwrite` nor `resume` is given, or something that is no
+            run, or the run to be resumed was begun otherwise.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: it is a file; name a folder for the run")
+    if path.is_dir() and any(path.iterdir()):
+        if not (overwrite or resume):
+            raise InputError(
+                f"{path}: it holds something already; name another folder, or add --overwrite"
+                + (", or --resume to go on with it" if _is_run(path) else "")
+            )
+        if not _is_run(path):
+            raise InputError(f"{path}: it holds something other than a run; name another folder")
+    info = corpus.info
+    config = RunConfig(
+        labels=tuple(corpus.labels),
+        recipe=recipe,
+        cleaning_version=info["cleaning_version"],
+        backend=backend,
+        precision=precision,
+        versions=package_versions(_RECORDED_PACKAGES),
+        data={key: info[key] for key in ("source", "fingerprint", "splits", "tokenizer")},
+    )
+    if resume and (path / CONFIG_FILE).is_file():
+        begun = read_config(path)
+        _require_same(path, begun, config)
+        return TrainingRun(path, replace(begun, versions=config.versions), resumed=True)
+    return TrainingRun(path, config)
+
+
+def _require_same(path: Path, begun: RunConfig, now: RunConfig) -> None:
+    """Refuses to resume a run with settings that it was not begun with."""
+    told = {"source", "splits", "trained_reviews"}  # of the data the fingerprint tells
+    for part in ("labels", "cleaning_version", "backend", "precision", "data", "model", "inputs", "training"):
+        one, two = (config.to_dict()[part] for config in (begun, now))
+        if not isinstance(one, dict):
+            one, two = {part: one}, {part: two}
+        for name in sorted((one.keys() | two.keys()) - (told if part == "data" else set())):
+            if one.get(name) != two.get(name):
+                raise InputError(
+                    f"{path}: it was begun with {name} {one.get(name)}, not {two.get(name)}; resume it with "
+                    "the command that began it, or begin anew with --overwrite"
+                )
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a folder holds a run and nothing else: other people's models have a config.json too."""
+    try:
+        values = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    ours = isinstance(values, dict) and "format_version" in values
+    return ours and {item.name for item in path.iterdir()} <= _RUN_FILES
+
+
+def _remove(path: Path) -> None:
+    """Removes a file, a link or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
