@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.config import SCORING_BATCH_TOKENS
 from keras_sentiment.errors import InputError
+from keras_sentiment.staging import require_room
 
 # The parts of a model below and above its first block that trains: models of their own.
 LOWER, UPPER = "lower", "upper"
@@ -110,18 +110,13 @@ class HiddenStateBatches(ReviewBatches):
         return {"hidden_states": hidden_states, "padding_mask": padding_mask}
 
 
-def require_room(batches: Iterable[HiddenStateBatches], folder: Path) -> int:
+def require_room_for(batches: Iterable[HiddenStateBatches], folder: Path) -> int:
     """Returns how many bytes `open` will write to `folder`.
 
     Raises:
         InputError: the disk has no room for them.
     """
     needed = sum(part.missing_bytes for part in batches)
-    place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(place).free
-    if needed > free:
-        raise InputError(
-            f"{folder}: the hidden states take {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free; "
-            "leave out --cache-frozen, lower --sequence-length, or choose another --cache-dir"
-        )
+    fix = "leave out --cache-frozen, lower --sequence-length, or choose another --cache-dir"
+    require_room(folder, needed, "the hidden states", fix)
     return needed

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_sentiment.artifact import CARD_FILE, GRAPHS, TOKENIZER_FOLDER, Artifact, holds_an_artifact_alone
-from keras_sentiment.bundle import Run
+from keras_sentiment.bundle import MODEL_FILE, Run
 from keras_sentiment.card import card
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
@@ -25,7 +25,7 @@ from keras_sentiment.engines import Engine, open_engine
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.parity import TEXTS, ParityError, check
-from keras_sentiment.staging import staged_folder
+from keras_sentiment.staging import require_room, staged_folder
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 REAL_TEXTS = 200
 # Of accuracy that an int8 graph may lose.
 MOST_LOST = 0.005
+# Bytes: of the tokenizer, and of a graph without its weights.
+ROOM_BESIDE = 4 << 20
 _PACKAGES = ("keras-sentiment", "keras", "torch", "tensorflow", "onnx", "onnxruntime", "openvino")
 
 
@@ -103,6 +105,10 @@ class Exporter:
 
     def write(self, format: str, path: Path) -> Artifact:
         """Writes the files of an artifact that is still to be checked."""
+        # Some of the writers are C++ that ends the process, or writes nothing, where a disk is full.
+        needed = 2 * (self.run.path / MODEL_FILE).stat().st_size + ROOM_BESIDE
+        for folder in (path, self._folder):
+            require_room(folder, needed, f"{format} and what it is made of", "free some space")
         config = self.run.config
         artifact = Artifact(
             path=path,

@@ -130,6 +130,24 @@ def _require_free_file(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path}: already exists; name another file or add --overwrite")
 
 
+def require_room(folder: Path, needed: int, what: str, fix: str) -> None:
+    """Refuses to write where there is no room for it.
+
+    Args:
+        folder: it or one that it is to be in exists.
+        needed: bytes.
+
+    Raises:
+        InputError: the disk has less than that; says `what` needs it, and a `fix`.
+    """
+    place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise InputError(
+            f"{folder}: {what} may take {needed / 1e9:.3g} GB, the disk has {free / 1e9:.3g} GB free; {fix}"
+        )
+
+
 Held = tuple[int, int]  # device and inode
 _descriptors: dict[Held, int] = {}
 

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, require_room
+from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, require_room_for
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run
 from keras_sentiment.calibration import choose_threshold, fit_temperature
@@ -133,7 +133,7 @@ def prepare_fit(
         cached = [HiddenStateBatches(part, whole.get_layer(LOWER), folder) for part in (train, validation)]
         train, validation = cached
         model = whole.get_layer(UPPER)
-        gigabytes = require_room(cached, folder) / 1e9
+        gigabytes = require_room_for(cached, folder) / 1e9
         if not quiet:
             print(f"Hidden states of the frozen part: {gigabytes:.1f} GB in {folder}", file=sys.stderr)
     compile_model(model, config, config.epochs * train.steps, run.config.precision)

@@ -137,7 +137,7 @@ def test_disk_without_room_is_refused_before_anything_is_replaced(corpus, recipe
         training.prepare_fit(build(recipe), corpus, run, quiet=True)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
-    assert activations.require_room([], tmp_path / "not" / "there") == 0
+    assert activations.require_room_for([], tmp_path / "not" / "there") == 0
 
 
 def test_nothing_frozen_is_nothing_to_cache():
