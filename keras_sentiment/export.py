@@ -107,7 +107,7 @@ class Exporter:
         """Writes the files of an artifact that is still to be checked."""
         # Some of the writers are C++ that ends the process, or writes nothing, where a disk is full.
         needed = 2 * (self.run.path / MODEL_FILE).stat().st_size + ROOM_BESIDE
-        for folder in (path, self._folder):
+        for folder in (path.parent, self._folder):
             require_room(folder, needed, f"{format} and what it is made of", "free some space")
         config = self.run.config
         artifact = Artifact(
