@@ -181,7 +181,7 @@ def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypa
         seen.append(json.loads(config.read_text())["temperature"])
         return model
 
-    monkeypatch.setattr("keras_sentiment.precision.with_precision", noted)
+    monkeypatch.setattr("keras_sentiment.training_run.with_precision", noted)
     run = train(corpus, tmp_path / "run", HARD)
     assert seen == [run.config.temperature]
     assert run.config.temperature != 1
