@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from keras_sentiment.bundle import Run
+from keras_sentiment.errors import InputError
 
 HISTORY_FIELDS = (
     "epoch",
@@ -76,8 +77,16 @@ class EpochRecord(keras.callbacks.Callback):
 
 
 def read_history(run: Run) -> list[dict[str, float]]:
-    """Returns the rows, none if the file is not there: a bundle works without it."""
+    """Returns the rows, none if the file is not there: a bundle works without it.
+
+    Raises:
+        InputError: it is damaged.
+    """
     if not run.history.is_file():
         return []
-    with run.history.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    try:
+        with run.history.open(newline="", encoding="utf-8") as file:
+            rows = [{name: float(row[name]) for name in HISTORY_FIELDS} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        raise InputError(f"{run.history}: it is damaged ({error!r:.200}); delete it") from None
+    return rows

@@ -18,7 +18,9 @@ from keras_sentiment import pictures, report
 from keras_sentiment.bundle import open_bundle
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.decision import Decision
+from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation import accuracy_by_length, compare, evaluate_logits
+from keras_sentiment.history import read_history
 from keras_sentiment.readme import readme
 
 pytestmark = pytest.mark.once
@@ -242,6 +244,16 @@ def test_without_its_history_a_bundle_has_no_learning_curves(run, split, tmp_pat
     metrics = measured(split, logits, copy.decision)
     text = report.report(Classifier.of_bundle(copy, build()), copy, split, logits, metrics, "x")
     assert Page(text).count("figure") == 3
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"epoch\n1\n", b"x", b"a,b\n1,2\n", b"epoch,loss\n1,\n"])
+def test_a_damaged_history_is_told(run, tmp_path, content):
+    copy = open_bundle(shutil.copytree(run.path, tmp_path / "copy"))
+    header = copy.history.read_bytes().splitlines()[0]
+    for damaged in (content + b"\n1", header + b"\n1,2\n", header + b"\n" + content * 8 + b"\n"):
+        copy.history.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"history\.csv: it is damaged"):
+            read_history(copy)
 
 
 def test_pictures_leave_no_state_and_are_the_same_each_time():

@@ -134,9 +134,7 @@ def test_an_export_begins_only_where_it_has_room(place, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     free = 2 * (place / "run" / "model.keras").stat().st_size
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
-    with pytest.raises(
-        InputError, match=r"torch and what it is made of .* GB free; free some"
-    ):
+    with pytest.raises(InputError, match=r"torch and what it is made of .* GB free; free some"):
         export_bundle(open_bundle(place / "run"), tmp_path / "out", ["torch"])
     assert list(tmp_path.iterdir()) == []
 
