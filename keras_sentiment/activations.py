@@ -23,10 +23,11 @@ LOWER, UPPER = "lower", "upper"
 
 
 class HiddenStateBatches(ReviewBatches):
-    """The same batches as others, with hidden states in the place of token ids.
+    """The same batches as others, with hidden states beside the token ids.
 
-    Item: `({"hidden_states": float16[batch, length, hidden_dim], "padding_mask": int32[batch, length]},
-    int32[batch])`, the labels last. The states lie in a file, without padding, from `open` on.
+    Item: `({"hidden_states": float16[batch, length, hidden_dim], "token_ids": int32[batch, length],
+    "padding_mask": int32[batch, length]}, int32[batch])`, the labels last. The states lie in a file, without
+    padding, from `open` on.
 
     Args:
         reviews: the other batches.
@@ -102,12 +103,10 @@ class HiddenStateBatches(ReviewBatches):
     def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """Returns what the part above the frozen one takes for some reviews, padded to a length."""
         hidden_states = np.zeros((len(rows), length, self._states.shape[1]), "float16")
-        padding_mask = np.zeros((len(rows), length), "int32")
         for line, row in enumerate(rows):
             begin, end = self._offsets[row : row + 2]
             hidden_states[line, : end - begin] = self._states[begin:end]
-            padding_mask[line, : end - begin] = 1
-        return {"hidden_states": hidden_states, "padding_mask": padding_mask}
+        return {**super().inputs_of(rows, length), "hidden_states": hidden_states}
 
 
 def require_room_for(batches: Iterable[HiddenStateBatches], folder: Path) -> int:

@@ -13,6 +13,7 @@ from keras_sentiment.activations import LOWER, UPPER
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.json_files import read_object
+from keras_sentiment.ngrams import with_ngrams
 from keras_sentiment.tokenizer import packaged_minilm
 
 
@@ -52,7 +53,7 @@ def build_bert(config: BertConfig, sequence_length: int, num_classes: int) -> ke
     padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
     inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
     hidden_states = lower({**inputs, "segment_ids": ops.zeros_like(token_ids)})
-    logits = upper({"hidden_states": hidden_states, "padding_mask": padding_mask})
+    logits = upper({**inputs, "hidden_states": hidden_states})
     return keras.Model(inputs, logits, name="bert")
 
 
@@ -63,8 +64,9 @@ def _upper(
     hidden_dim: int,
     num_classes: int,
 ) -> keras.Model:
-    """Returns a model from hidden states float[batch, length, hidden_dim] and their mask to logits."""
+    """Returns a model from hidden states float[batch, length, hidden_dim], tokens and mask to logits."""
     hidden_states = keras.Input((None, hidden_dim), name="hidden_states")
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
     x = hidden_states
     for block in blocks:
@@ -78,7 +80,10 @@ def _upper(
         x = pooler(x[:, 0])  # [batch, hidden_dim]
     x = keras.layers.Dropout(config.head_dropout, name="head_dropout")(x)
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
-    return keras.Model({"hidden_states": hidden_states, "padding_mask": padding_mask}, logits, name=UPPER)
+    vocabulary_size = backbone.get_layer("token_embedding").input_dim
+    logits = with_ngrams(config, logits, token_ids, padding_mask, vocabulary_size)
+    inputs = {"hidden_states": hidden_states, "token_ids": token_ids, "padding_mask": padding_mask}
+    return keras.Model(inputs, logits, name=UPPER)
 
 
 def load_backbone(preset: str) -> keras.Model:

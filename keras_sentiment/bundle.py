@@ -156,9 +156,10 @@ class Run:
             InputError: `model.keras` is damaged, of a version of Keras that cannot be read, holds what no
                 model of ours does, or is that of another `config.json`.
         """
-        # Importing either registers its layers, by whose names the file speaks of them.
+        # Importing them registers their layers, by whose names the file speaks of them.
         bert = isinstance(self.config.recipe.model, BertConfig)
-        importlib.import_module("keras_hub" if bert else "keras_sentiment.layers")
+        for module in ("keras_hub" if bert else "keras_sentiment.layers", "keras_sentiment.ngrams"):
+            importlib.import_module(module)
         path = self.path / MODEL_FILE
         model = read_model(path)
         import keras

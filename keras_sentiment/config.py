@@ -6,7 +6,7 @@ importing Keras.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from keras_sentiment.errors import require, require_choice, require_positive, require_rates
@@ -69,8 +69,32 @@ class InputConfig:
         return self.sequence_length if self.pad_to == "longest" else self.pad_to
 
 
+@dataclass(frozen=True, kw_only=True)
+class NgramConfig:
+    """The linear model of n-grams whose logits are averaged with those of a deep one.
+
+    Args:
+        ngrams: int >= 0, tokens of the longest n-gram; 0 leaves the linear model out.
+        ngram_buckets: int, hashed places that n-grams of two tokens and more share.
+        ngram_share: float in (0, 1), of the average.
+        ngram_gain: float > 0, how many times faster than the deep model's weights theirs are trained.
+    """
+
+    ngrams: int = 3
+    ngram_buckets: int = 2**20
+    ngram_share: float = 0.7
+    ngram_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.ngrams <= 5, "ngrams", self.ngrams, "from 0 to 5")
+        fits = 1 <= self.ngram_buckets <= 2**21
+        require(fits, "ngram_buckets", self.ngram_buckets, "from 1 to 2,097,152")
+        require(0 < self.ngram_share < 1, "ngram_share", self.ngram_share, "a number in (0, 1)")
+        require_positive(self, "ngram_gain")
+
+
 @dataclass(frozen=True)
-class TransformerConfig:
+class TransformerConfig(NgramConfig):
     """The small Transformer encoder that is trained from scratch.
 
     Args:
@@ -103,6 +127,7 @@ class TransformerConfig:
     initializer: Literal["keras", "torch"] = "keras"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_positive(self, "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
         require_rates(self, "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
         require_choice(self, "pooling", "distinct", "mean_padded")
@@ -112,7 +137,7 @@ class TransformerConfig:
 
 
 @dataclass(frozen=True)
-class BertConfig:
+class BertConfig(NgramConfig):
     """A pretrained BERT with a new head.
 
     Args:
@@ -134,8 +159,11 @@ class BertConfig:
     dropout: float = 0.0
     head_dropout: float = 0.1
     cache_frozen: bool = False
+    ngram_share: float = field(default=0.5, kw_only=True)
+    ngram_gain: float = field(default=10.0, kw_only=True)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.cache_frozen:
             partly = self.trainable_blocks != "all"
             require(partly, "trainable_blocks", self.trainable_blocks, "a number where cache_frozen is set")

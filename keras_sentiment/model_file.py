@@ -50,6 +50,8 @@ _REGISTERED = {
     "keras_sentiment>DistinctVotes",
     "keras_sentiment>Dropout",
     "keras_sentiment>EncoderBlock",
+    "keras_sentiment>Ensemble",
+    "keras_sentiment>NgramLogits",
     "keras_sentiment>PositionEmbedding",
 }
 
@@ -74,6 +76,15 @@ def read_model(path: Path) -> Any:
         raise InputError(
             f"{path}: it can't be read ({first_line(error)}); train again or copy it anew"
         ) from error
+
+
+def count_parameters(path: Path) -> int:
+    """Returns how many numbers the weights of a model file are.
+
+    Raises:
+        InputError: as `read_model` does.
+    """
+    return _inspect(path)[1]
 
 
 def _inspect(path: Path) -> tuple[dict[str, Any], int]:

@@ -33,14 +33,16 @@ class Recipe(Generic[Model]):
         """Returns the recipe with hyperparameters changed by name; `None` leaves one as it is.
 
         Raises:
-            InputError: a value is not valid.
+            InputError: there is no hyperparameter of a name, or a value is not valid.
         """
         parts: dict[str, Any] = {}
+        left = {name: value for name, value in changes.items() if value is not None}
         for part in dataclasses.fields(self):
             config = getattr(self, part.name)
-            names = {f.name for f in dataclasses.fields(config)}
-            given = {k: v for k, v in changes.items() if k in names and v is not None}
-            parts[part.name] = dataclasses.replace(config, **given)
+            given = {f.name: left.pop(f.name) for f in dataclasses.fields(config) if f.name in left}
+            parts[part.name] = from_json(type(config), {**dataclasses.asdict(config), **given})
+        if left:
+            raise InputError(f"no hyperparameter is named {', '.join(left)}; see config.json of a run")
         return Recipe(**parts)
 
 
@@ -76,6 +78,7 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
             attention_dropout=0.1,
             head_dropout=0.0,
             initializer="torch",
+            ngrams=0,
         ),
         _SEED_INPUTS,
         _SEED_TRAINING,
@@ -83,10 +86,12 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
 }
 BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
     "default": Recipe(
-        BertConfig(), InputConfig(), TrainingConfig(epochs=1, learning_rate=1e-4, epsilon=1e-6)
+        BertConfig(ngram_share=0.5, ngram_gain=10.0),
+        InputConfig(),
+        TrainingConfig(epochs=1, learning_rate=1e-4, epsilon=1e-6),
     ),
     "seed": Recipe(
-        BertConfig(pooling="cls", dropout=0.1),
+        BertConfig(pooling="cls", dropout=0.1, ngrams=0),
         _SEED_INPUTS,
         dataclasses.replace(_SEED_TRAINING, epochs=3, learning_rate=2e-5),
     ),

@@ -18,12 +18,13 @@ from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, requir
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run
 from keras_sentiment.calibration import choose_threshold, fit_temperature
-from keras_sentiment.config import BertConfig, CheckpointConfig, TrainingConfig
+from keras_sentiment.config import SCORING_BATCH_TOKENS, BertConfig, CheckpointConfig, TrainingConfig
 from keras_sentiment.corpus import Corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.encoded import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
+from keras_sentiment.ngrams import adapt_ngrams
 from keras_sentiment.optimizer import adamw
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.recipes import Recipe
@@ -126,6 +127,7 @@ def prepare_fit(
     validation = ReviewBatches(corpus.splits["validation"], tokenizer, inputs, config.batch_tokens)
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)
+    adapt_ngrams(model, ReviewBatches(split, tokenizer, inputs, SCORING_BATCH_TOKENS))
     whole = model
     cached: list[HiddenStateBatches] = []
     if isinstance(run.config.recipe.model, BertConfig) and run.config.recipe.model.cache_frozen:

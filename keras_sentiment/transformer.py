@@ -9,6 +9,7 @@ import keras
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.dropout import Dropout
 from keras_sentiment.layers import DistinctVotes, EncoderBlock, PositionEmbedding
+from keras_sentiment.ngrams import with_ngrams
 
 
 def build_transformer(
@@ -59,6 +60,7 @@ def build_transformer(
     logits = keras.layers.Dense(
         num_classes, None, True, weights["kernel"], weights["bias"], dtype="float32", name="logits"
     )(x)
+    logits = with_ngrams(config, logits, token_ids, padding_mask, vocabulary_size)
     inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
     return keras.Model(inputs, logits, name="transformer")
 

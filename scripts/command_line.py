@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -28,6 +29,7 @@ COMMANDS = {
     "predict": "predict_texts",
     "export": "export_model",
     "serve": "serve_model",
+    "compare": "compare_recipes",
     "benchmark": "benchmark_speed",
     "demo": "run_demo",
 }
@@ -74,6 +76,22 @@ source_options = options(
     ),
     click.option("--label-column", default=DEFAULTS.label_column, show_default=True, help="Of their labels."),
 )
+
+
+def hyperparameters(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Returns what `NAME=VALUE` says of each name; values are JSON, and else text."""
+    found: dict[str, Any] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE.", ctx, param)
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
 # What both training commands take; a default that is not said here is the recipe's.
 training_options = options(
     click.option("--recipe", type=click.Choice(RECIPES), default="default", show_default=True),
@@ -89,6 +107,14 @@ training_options = options(
         "without it, the more probable label is taken.",
     ),
     click.option("--seed", type=int, help="Of everything random."),
+    click.option(
+        "--set",
+        "others",
+        multiple=True,
+        callback=hyperparameters,
+        metavar="NAME=VALUE",
+        help="Another hyperparameter, by its name in config.json; repeatable.",
+    ),
     click.option("--limit", type=click.IntRange(min=1), help="Train on so many reviews, a stratified draw."),
     click.option("--resume", is_flag=True, help="Go on with the run that is there, if it was interrupted."),
     click.option(

@@ -40,6 +40,7 @@ def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None
         data_dir=data_dir,
         run_dir=run_dir,
         recipe="default",
+        others={},
         limit=None,
         **shared,
     )

@@ -39,6 +39,7 @@ def train_bert(
     run_dir: str,
     cache_dir: Path | None,
     recipe: str,
+    others: dict[str, Any],
     limit: int | None,
     resume: bool,
     checkpoint_steps: int,
@@ -49,7 +50,7 @@ def train_bert(
 ) -> None:
     """Fine-tune a pretrained BERT on DATA_DIR into RUN_DIR, all but its last blocks frozen."""
     checkpoints = CheckpointConfig(checkpoint_steps, keep)
-    chosen = BERT_RECIPES[recipe].replace(**changes)
+    chosen = BERT_RECIPES[recipe].replace(**{**changes, **others})
     if cache_dir and not chosen.model.cache_frozen:
         raise click.UsageError("--cache-dir is for --cache-frozen.")
     check_backend()

@@ -19,6 +19,7 @@ def train_transformer(
     data_dir: str,
     run_dir: str,
     recipe: str,
+    others: dict[str, Any],
     limit: int | None,
     resume: bool,
     checkpoint_steps: int,
@@ -29,7 +30,7 @@ def train_transformer(
 ) -> None:
     """Train a small Transformer encoder on DATA_DIR, from scratch, into RUN_DIR."""
     checkpoints = CheckpointConfig(checkpoint_steps, keep)
-    chosen = TRANSFORMER_RECIPES[recipe].replace(**changes)
+    chosen = TRANSFORMER_RECIPES[recipe].replace(**{**changes, **others})
     check_backend()
     from keras_sentiment import training
     from keras_sentiment.corpus import open_corpus

@@ -28,7 +28,7 @@ def corpus(tmp_path_factory):
 def recipe(tmp_path_factory):
     folder = bert_preset(tmp_path_factory.mktemp("preset"), num_layers=3)
     # Dropout in the backbone: what is frozen must not feel it.
-    config = BertConfig(preset=folder, trainable_blocks=1, dropout=0.2)
+    config = BertConfig(preset=folder, trainable_blocks=1, dropout=0.2, ngram_buckets=64)
     return Recipe(config, InputConfig(sequence_length=32), TRAINING)
 
 

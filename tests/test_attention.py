@@ -17,7 +17,7 @@ BLOCKS = 2
 def model(request, tmp_path):
     if request.param == "transformer":
         return build(MODEL)
-    return build_bert(BertConfig(preset=bert_preset(tmp_path, BLOCKS), trainable_blocks=1), 40, 2)
+    return build_bert(BertConfig(bert_preset(tmp_path, BLOCKS), trainable_blocks=1, ngram_buckets=64), 40, 2)
 
 
 def test_attention_is_fused(model, monkeypatch):

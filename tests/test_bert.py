@@ -36,7 +36,7 @@ def preset(tmp_path_factory):
 
 
 def build(preset, **changes):
-    return build_bert(BertConfig(preset=preset, head_dropout=0.0, **changes), 16, 2)
+    return build_bert(BertConfig(preset=preset, head_dropout=0.0, ngram_buckets=64, **changes), 16, 2)
 
 
 def rows(length=8, padding=0, batch=4):
@@ -115,7 +115,7 @@ def test_padding_is_invisible_and_a_token_is_not(preset, pooling):
 
 def test_mean_pooling_is_over_real_tokens(preset):
     """The head recomputed from the backbone's own sequence of vectors."""
-    model = build(preset, trainable_blocks=0)
+    model = build(preset, trainable_blocks=0, ngrams=0)
     inputs = rows(padding=5)
     backbone = load_backbone(preset)
     segments = {"segment_ids": np.zeros_like(inputs["token_ids"])}
@@ -127,7 +127,7 @@ def test_mean_pooling_is_over_real_tokens(preset):
 
 
 def test_cls_pooling_is_the_backbones_own(preset):
-    model = build(preset, trainable_blocks=0, pooling="cls")
+    model = build(preset, trainable_blocks=0, pooling="cls", ngrams=0)
     inputs = rows(padding=5)
     segments = {"segment_ids": np.zeros_like(inputs["token_ids"])}
     pooled = load_backbone(preset).predict_on_batch({**inputs, **segments})["pooled_output"]
@@ -156,7 +156,7 @@ def test_frozen_part_is_a_fixed_function_of_the_text(preset, trainable_blocks):
     states = [keras.ops.convert_to_numpy(lower(inputs, training=flag)) for flag in (True, True, False)]
     np.testing.assert_array_equal(states[0], states[1])
     np.testing.assert_array_equal(states[0], states[2])
-    above = {"hidden_states": states[0], "padding_mask": inputs["padding_mask"]}
+    above = {**rows(), "hidden_states": states[0]}
     drawn = [keras.ops.convert_to_numpy(upper(above, training=True)) for _ in range(2)]
     assert np.abs(drawn[0] - drawn[1]).max() > 0
 

@@ -62,7 +62,7 @@ def bert(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundle")
     backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=40)
     backbone.save_to_preset(str(folder / "preset"))
-    config = BertConfig(str(folder / "preset"), trainable_blocks=1)
+    config = BertConfig(str(folder / "preset"), trainable_blocks=1, ngram_buckets=64)
     model = build_bert(config, 16, 2)
     return model, save(folder / "bert", corpus, model, Recipe(config, INPUTS, TRAINING))
 

@@ -35,6 +35,7 @@ TRAINING = [
     "--precision",
     "--threshold-for",
     "--seed",
+    "--set",
     "--limit",
     "--resume",
     "--checkpoint-steps",
@@ -45,6 +46,7 @@ OPTIONS = {
     "prepare": ["--tokenizer", "--text-column", "--label-column", "--group-column", "--seed", *SHARED],
     "train-transformer": TRAINING,
     "train-bert": [*TRAINING, "--preset", "--trainable-blocks", "--cache-frozen", "--cache-dir"],
+    "compare": ["--seeds", "--quiet", "--version"],
     "benchmark": ["--task", "--backend", "--reviews", "--rounds", "--json", "--quiet", "--version"],
     "evaluate": [
         "--split",
@@ -69,6 +71,7 @@ FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "conf
 FIELDS |= {"intervals", "f1_per_class"}
 NAMES = {"config.json", "history.csv", "tokenizer", "checksums.json", "model.keras"}
 SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
+SMALL += ["--set", "ngram_buckets=64"]
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 
 
@@ -436,7 +439,11 @@ def test_bundle_of_a_later_version(run, path, tmp_path):
         (["train-transformer", "data", "new", "--sequence-length", "2"], "sequence_length=2"),
         (["train-transformer", "data", "new", "--limit", "0"], "--limit"),
         (["train-transformer", "data", "new", "--seed", "-1"], "seed=-1"),
+        (["train-transformer", "data", "new", "--set", "epoch=2"], "named epoch"),
+        (["train-transformer", "data", "new", "--set", "epochs=two"], "epochs must be of type int"),
+        (["train-transformer", "data", "new", "--set", "epochs"], "'epochs' is not NAME=VALUE"),
         (["train-bert", "data", "new", "--trainable-blocks", "some"], "some"),
+        (["compare", "data", "new", "no.toml"], "no.toml: it can't be read"),
         (["train-bert", "data", "new", "--trainable-blocks", "-1"], "-1"),
         (["train-bert", "data", "new", "--preset", "no/such/folder"], "no/such/folder"),
         (["evaluate", "run", "data", "--split", "dev"], "dev"),

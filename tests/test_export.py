@@ -103,7 +103,7 @@ def test_an_artifact_answers_as_its_bundle_does(artifacts, bundle, name):
 @pytest.mark.once
 def test_bert_and_rows_of_one_length(corpus, tmp_path):
     """A BERT in the formats that make their graphs in different ways; padding to a number, which is seen."""
-    config = BertConfig(preset=bert_preset(tmp_path / "preset"), trainable_blocks=1)
+    config = BertConfig(bert_preset(tmp_path / "preset"), trainable_blocks=1, ngram_buckets=64)
     bert = save(
         tmp_path / "bert",
         corpus,

@@ -29,7 +29,7 @@ LEVELS = (
     ),
     ("tokenizer", "text_graph", "decision"),
     ("encoded", "corpus", "preparation", "rows", "batches"),
-    ("dropout", "layers", "optimizer", "precision", "activations"),
+    ("dropout", "layers", "ngrams", "optimizer", "precision", "activations"),
     ("transformer", "bert"),
     ("model_file", "bundle", "training_run", "artifact"),
     (
@@ -45,7 +45,7 @@ LEVELS = (
         "evaluation",
     ),
     ("onnx_graph", "saved_model", "parity", "card", "export"),
-    ("pace", "contenders", "peers", "speed"),
+    ("comparison", "pace", "contenders", "peers", "speed"),
     ("occlusion", "batching", "meters", "limits", "protocol", "application", "serving"),
     ("pictures", "report", "readme"),
 )

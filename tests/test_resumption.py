@@ -77,7 +77,7 @@ def recipes(tmp_path_factory):
     # One length of rows: jax and tensorflow compile few shapes.
     inputs = dataclasses.replace(RECIPE.inputs, sequence_length=24)
     settings = dataclasses.replace(RECIPE.training, epochs=EPOCHS, patience=0)
-    bert = BertConfig(preset=folder, trainable_blocks=1, dropout=0.2)
+    bert = BertConfig(preset=folder, trainable_blocks=1, dropout=0.2, ngram_buckets=64)
     return {
         "transformer": Recipe(DROPPED, inputs, dataclasses.replace(settings, word_dropout=0.2)),
         "bert": Recipe(bert, inputs, settings),

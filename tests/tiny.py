@@ -29,6 +29,7 @@ MODEL = TransformerConfig(
     embedding_dropout=0.0,
     dropout=0.0,
     head_dropout=0.0,
+    ngram_buckets=64,
 )
 INPUTS = InputConfig(sequence_length=40)
 TRAINING = TrainingConfig(epochs=2, batch_tokens=256, learning_rate=1e-2, precision="float32")

@@ -1,0 +1,159 @@
+"""Recipes times seeds: each trained into a folder of its own, unattended, and one table of them all."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_sentiment.bundle import MODEL_FILE, Run, read_config
+from keras_sentiment.corpus import Corpus
+from keras_sentiment.errors import InputError
+from keras_sentiment.history import read_history
+from keras_sentiment.model_file import count_parameters
+from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
+
+_SCRIPTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "train-transformer": ("train_transformer", TRANSFORMER_RECIPES),
+    "train-bert": ("train_bert", BERT_RECIPES),
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe to compare.
+
+    Args:
+        name: what the table calls it, and its folder.
+        command: that trains it, `train-transformer` or `train-bert`.
+        base: the recipe that it begins with.
+        changes: hyperparameters that differ, by name.
+    """
+
+    name: str
+    command: str
+    base: str
+    changes: dict[str, Any]
+
+    def recipe(self, seed: int) -> Recipe[Any]:
+        """Returns the recipe that its run with this seed will have.
+
+        Raises:
+            InputError: there is no such base or hyperparameter, or a value is not valid.
+        """
+        recipes = _SCRIPTS[self.command][1]
+        if self.base not in recipes:
+            raise InputError(
+                f"recipe must be one of {', '.join(recipes)}. Received: recipe={self.base!r:.99}"
+            )
+        recipe: Recipe[Any] = recipes[self.base].replace(**{**self.changes, "seed": seed})
+        return recipe
+
+
+def read_candidates(path: Path) -> list[Candidate]:
+    """Reads the recipes of a TOML file: a table for each, with its `command`, maybe the `recipe` that it
+    begins with, and the hyperparameters that differ.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: it can't be read as TOML ({error})") from None
+    found = []
+    for name, table in values.items():
+        if not isinstance(table, dict) or table.get("command") not in _SCRIPTS:
+            raise InputError(f"{path}: [{name}] needs a command, one of {', '.join(_SCRIPTS)}")
+        if not name or Path(name).name != name or name.startswith("."):
+            raise InputError(f"{path}: [{name}] can't be the name of a folder; choose another")
+        changes = {key: value for key, value in table.items() if key not in ("command", "recipe", "seed")}
+        candidate = Candidate(name, table["command"], table.get("recipe", "default"), changes)
+        try:
+            candidate.recipe(seed=0)
+        except InputError as error:
+            raise InputError(f"{path}: [{name}] {error}") from None
+        found.append(candidate)
+    if not found:
+        raise InputError(f"{path}: it names no recipe; add a table for each")
+    return found
+
+
+def run_all(
+    candidates: Sequence[Candidate],
+    seeds: Sequence[int],
+    corpus: Corpus,
+    folder: Path,
+    report: Callable[[str], None],
+) -> list[str]:
+    """Trains what is not trained yet, one after another, each in a process of its own.
+
+    An interrupted one goes on where it was. One that fails does not keep the others from being trained.
+
+    Returns:
+        The folders of those that failed.
+    """
+    failed = []
+    for seed in seeds:  # outermost, so that soon there is a figure of each
+        for candidate in candidates:
+            path = run_dir(folder, candidate, seed)
+            if _is_done(path, candidate.recipe(seed), corpus):
+                continue
+            report(f"{candidate.name}, seed {seed}: {path}")
+            script = f"keras_sentiment.scripts.{_SCRIPTS[candidate.command][0]}"
+            settings = {**candidate.changes, "seed": seed}
+            options = [f"--set={name}={json.dumps(value)}" for name, value in settings.items()]
+            command = [sys.executable, "-m", script, str(corpus.path), str(path), "--resume", "--quiet"]
+            if subprocess.run([*command, f"--recipe={candidate.base}", *options], check=False).returncode:
+                failed.append(str(path))
+    return failed
+
+
+def run_dir(folder: Path, candidate: Candidate, seed: int) -> Path:
+    """Returns where a candidate is trained with a seed."""
+    return folder / candidate.name / f"seed-{seed}"
+
+
+def _is_done(path: Path, recipe: Recipe[Any], corpus: Corpus) -> bool:
+    if not (path / MODEL_FILE).is_file():
+        return False
+    config = read_config(path)
+    return config.recipe == recipe and config.data["fingerprint"] == corpus.info["fingerprint"]
+
+
+def table(candidates: Sequence[Candidate], seeds: Sequence[int], corpus: Corpus, folder: Path) -> str:
+    """Returns what is trained so far as a Markdown table; accuracy and loss on the validation part."""
+    lines = [
+        "| recipe | seeds | validation accuracy | from, to | validation loss | seconds | parameters |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for candidate in candidates:
+        paths = {seed: run_dir(folder, candidate, seed) for seed in seeds}
+        done = [path for seed, path in paths.items() if _is_done(path, candidate.recipe(seed), corpus)]
+        if not done:
+            lines.append(f"| {candidate.name} | 0 | | | | | |")
+            continue
+        kept, seconds = zip(*map(_figures, done), strict=True)
+        accuracy = [row["val_accuracy"] for row in kept]
+        lines.append(
+            f"| {candidate.name} | {len(done)} | {statistics.mean(accuracy):.4f} "
+            f"| {min(accuracy):.4f}, {max(accuracy):.4f} "
+            f"| {statistics.mean(row['val_loss'] for row in kept):.4f} "
+            f"| {statistics.mean(seconds):.0f} | {count_parameters(done[0] / MODEL_FILE):,} |"
+        )
+    return "\n".join(lines)
+
+
+def _figures(path: Path) -> tuple[dict[str, float], float]:
+    """Returns the history's row of the epoch whose weights were kept, and the seconds of all epochs."""
+    config = read_config(path)
+    rows = read_history(Run(path, config))
+    best = config.recipe.training.keep == "best"
+    kept = min(rows, key=lambda row: row["val_loss"]) if best else rows[-1]
+    return kept, sum(row["seconds"] for row in rows)

@@ -1,0 +1,79 @@
+"""Recipes times seeds: what is trained once is not trained again, and the table says what the runs say."""
+
+import csv
+
+import pytest
+from tiny import make_corpus
+
+from keras_sentiment.comparison import read_candidates, run_all, run_dir, table
+from keras_sentiment.errors import InputError
+
+SMALL = """
+command = "train-transformer"
+num_layers = 1
+num_heads = 2
+hidden_dim = 8
+intermediate_dim = 8
+sequence_length = 40
+ngram_buckets = 64
+"""
+
+
+@pytest.fixture
+def recipes(tmp_path):
+    def write(text):
+        (tmp_path / "recipes.toml").write_text(text)
+        return tmp_path / "recipes.toml"
+
+    return write
+
+
+@pytest.mark.once
+def test_every_recipe_is_trained_once(recipes, tmp_path):
+    corpus, out = make_corpus(tmp_path / "data", 60), tmp_path / "out"
+    more = f"epochs = 2\npatience = 0\n[broken]{SMALL}learning_rate = 1e30"
+    candidates = read_candidates(recipes(f'[plain]{SMALL}\n["two epochs"]{SMALL}{more}'))
+    said = []
+    failed = run_all(candidates, [3], corpus, out, said.append)
+    assert failed == [str(out / "broken" / "seed-3")]
+    assert [line.split(",")[0] for line in said] == ["plain", "two epochs", "broken"]
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in table(candidates, [3], corpus, out).splitlines()
+    ]
+    assert [(row[0], row[1]) for row in rows[2:]] == [("plain", "1"), ("two epochs", "1"), ("broken", "0")]
+    for candidate, row in zip(candidates[:2], rows[2:], strict=False):
+        with (run_dir(out, candidate, 3) / "history.csv").open() as file:
+            history = [
+                {name: float(value) for name, value in epoch.items()} for epoch in csv.DictReader(file)
+            ]
+        kept = min(history, key=lambda epoch: epoch["val_loss"])
+        accuracy, loss = f"{kept['val_accuracy']:.4f}", f"{kept['val_loss']:.4f}"
+        assert row[2:5] == [accuracy, f"{accuracy}, {accuracy}", loss]
+        assert float(row[5]) == pytest.approx(sum(epoch["seconds"] for epoch in history), abs=0.6)
+    assert len(history) == 2
+    said.clear()
+    run_all(candidates[:2], [3], corpus, out, said.append)
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "names no recipe"),
+        ("[a", "can't be read as TOML"),
+        ("[a]\nepochs = 2", "[a] needs a command, one of train-transformer, train-bert"),
+        ("a = 2", "[a] needs a command"),
+        ('["../a"]\ncommand = "train-bert"', "can't be the name of a folder"),
+        ('[a]\ncommand = "train-bert"\nepoch = 2', "[a] no hyperparameter is named epoch"),
+        ('[a]\ncommand = "train-bert"\nepochs = "2"', "[a] epochs must be of type int"),
+        ('[a]\ncommand = "train-bert"\nrecipe = "sed"', "[a] recipe must be one of default, seed"),
+    ],
+)
+def test_a_file_that_says_nonsense_is_told(recipes, text, message):
+    path = recipes(text)
+    with pytest.raises(InputError) as raised:
+        read_candidates(path)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
