@@ -19,14 +19,14 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self, cast
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.folders import position_of
+from keras_sentiment.folders import UNLABELLED, position_of
 from keras_sentiment.reviews import Review, decode, require_size
 
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 CACHE = Path("~/.cache/keras_sentiment")
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-MEMBER = re.compile(r"(?:.*/)??(?:(?P<part>train|test)/)?(?P<label>pos|neg)/(?P<name>[^/]+\.txt)")
+MEMBER = re.compile(r"(?:.*/)??(?:(?P<part>train|test)/)?(?P<label>pos|neg|unsup)/(?P<name>[^/]+\.txt)")
 # Bytes that an archive unpacks to, with 512 for the header of each member; aclImdb takes 500 million.
 LARGEST_ARCHIVE = 64 << 30
 # Bytes of what stands before a member and only tells of it, such as a long name.
@@ -62,8 +62,11 @@ class _Metered:
         return data
 
 
-def read_archive(path: Path) -> Iterator[Review]:
+def read_archive(path: Path, unlabelled: bool = False) -> Iterator[Review]:
     """Yield the reviews of a tar archive in aclImdb's layout, without extracting it to disk.
+
+    Args:
+        unlabelled: those of `unsup`, with an empty label, instead of those of `pos` and `neg`.
 
     Links, devices and whatever else is not a plain `pos/*.txt` or `neg/*.txt` file are passed over.
 
@@ -82,7 +85,7 @@ def read_archive(path: Path) -> Iterator[Review]:
                 unpacked += member.size + tarfile.BLOCKSIZE
                 if member.size < 0 or unpacked > LARGEST_ARCHIVE:
                     raise tarfile.ReadError(f"it unpacks to more than {LARGEST_ARCHIVE:,} bytes")
-                review = _review(archive, member, path.name)
+                review = _review(archive, member, path.name, unlabelled)
                 # A stream keeps every header it has seen: 100,000 of them in aclImdb.
                 headers.members = []
                 if review is not None:
@@ -91,7 +94,8 @@ def read_archive(path: Path) -> Iterator[Review]:
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         raise InputError(f"{path}: damaged or not a tar archive ({error}); fetch it again") from None
     if not found:
-        raise InputError(f"{path}: no pos/*.txt and neg/*.txt inside; unpack it and prepare the folder")
+        wanted = "unsup/*.txt" if unlabelled else "pos/*.txt and neg/*.txt"
+        raise InputError(f"{path}: no {wanted} inside; unpack it and name the folder")
 
 
 def _decompressed(path: Path) -> IO[bytes]:
@@ -105,12 +109,14 @@ def _decompressed(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def _review(archive: tarfile.TarFile, member: tarfile.TarInfo, archive_name: str) -> Review | None:
+def _review(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, archive_name: str, unlabelled: bool
+) -> Review | None:
     place = PurePosixPath(member.name)
     if not member.isreg() or place.name.startswith("._"):
         return None
     match = MEMBER.fullmatch("/".join(place.parts[-3:]))
-    if match is None:
+    if match is None or (match["label"] == UNLABELLED) != unlabelled:
         return None
     require_size(member.size, f"{archive_name}: {member.name}")
     file = archive.extractfile(member)
@@ -119,6 +125,8 @@ def _review(archive: tarfile.TarFile, member: tarfile.TarInfo, archive_name: str
     part = match["part"]
     source = f"{part}/{match['label']}/{match['name']}" if part else f"{match['label']}/{match['name']}"
     text = decode(file.read(), f"{archive_name}: {member.name}")
+    if unlabelled:
+        return Review(text, "", source)
     return Review(text, match["label"], source, part=part, position=position_of(match["name"]))
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from keras_sentiment.checksums import verify
 from keras_sentiment.cleaning import CLEANING_VERSION
-from keras_sentiment.config import BertConfig, PrepareConfig
+from keras_sentiment.config import BertConfig, MaskedLMConfig, PrepareConfig
 from keras_sentiment.corpus import INFO_FILE, open_corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.encoded import Split
@@ -149,6 +149,15 @@ class Run:
             leave(held)
         return recorded
 
+    def load_encoder(self) -> Any:
+        """Returns the encoder that `pretrain` made, a Keras model.
+
+        Raises:
+            InputError: as `load_model` does.
+        """
+        importlib.import_module("keras_sentiment.layers")
+        return read_model(self.path / MODEL_FILE)
+
     def load_model(self, precision: str = "float32") -> Any:
         """Returns the Keras model, built under a dtype policy on the current backend.
 
@@ -210,9 +219,38 @@ def open_bundle(path: str | Path) -> Run:
     """Opens a complete RUN_DIR; the model is read by `load_model`.
 
     Raises:
-        InputError: it is none, is incomplete or damaged, or comes from a later version.
+        InputError: it is none, is incomplete or damaged, or comes from a later version; or is of `pretrain`.
     """
-    path = Path(path)
+    run = _open_run(Path(path))
+    if isinstance(run.config.recipe.model, MaskedLMConfig):
+        raise InputError(
+            f"{path}: a pretrained encoder, which gives no labels; train-transformer --pretrained {path} "
+            "makes a classifier of it"
+        )
+    return run
+
+
+def open_encoder(path: str | Path, tokenizer: Tokenizer) -> Run:
+    """Opens what `pretrain` made; the encoder is read by `load_encoder`.
+
+    Args:
+        tokenizer: of the corpus that a classifier is to be trained on.
+
+    Raises:
+        InputError: it is none, is incomplete or damaged, or has another vocabulary.
+    """
+    run = _open_run(Path(path))
+    if not isinstance(run.config.recipe.model, MaskedLMConfig):
+        raise InputError(f"{path}: a classifier and no pretrained encoder; name what `pretrain` made")
+    if run.tokenizer().sha256 != tokenizer.sha256:
+        raise InputError(
+            f"{path}: it was pretrained with another vocabulary than the corpus has; "
+            f"prepare the corpus with --tokenizer {run.path / 'tokenizer'}"
+        )
+    return run
+
+
+def _open_run(path: Path) -> Run:
     config = read_config(path)
     run = Run(path, config)
     if not run.complete:

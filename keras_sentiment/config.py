@@ -15,6 +15,7 @@ BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECIPES = ("default", "seed")
 DEFAULT_SEED = 1337
+LEARNED_VOCABULARY = 8192  # tokens of a vocabulary that is learned from a corpus
 SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding included
 EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explain its label
 # Tokens. A padded row of it takes 64 MB where its tokens are compared with one another.
@@ -82,8 +83,8 @@ class NgramConfig:
 
     ngrams: int = 3
     ngram_buckets: int = 2**20
-    ngram_share: float = 0.7
-    ngram_gain: float = 1.0
+    ngram_share: float = 0.8
+    ngram_gain: float = 1.5
 
     def __post_init__(self) -> None:
         require(0 <= self.ngrams <= 5, "ngrams", self.ngrams, "from 0 to 5")
@@ -109,6 +110,7 @@ class TransformerConfig(NgramConfig):
         attention_dropout: float in [0, 1), on attention scores. Anything but 0 leaves the fused kernel.
         head_dropout: float in [0, 1), on the encoder's output after pooling.
         initializer: `"keras"` or `"torch"`, whose default initializers the weights start from.
+        pretrained: folder that `pretrain` made, of whose weights the embeddings and blocks start, or `None`.
     """
 
     num_layers: int = 2
@@ -125,6 +127,7 @@ class TransformerConfig(NgramConfig):
     head_dropout: float = 0.3
     layer_norm_epsilon: float = 1e-5
     initializer: Literal["keras", "torch"] = "keras"
+    pretrained: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -134,6 +137,23 @@ class TransformerConfig(NgramConfig):
         require_choice(self, "initializer", "keras", "torch")
         divides = self.hidden_dim % self.num_heads == 0
         require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")
+
+
+@dataclass(frozen=True)
+class MaskedLMConfig(TransformerConfig):
+    """The encoder of a `TransformerConfig`, and how it learns from texts without labels.
+
+    Args:
+        mask_rate: float in (0, 1), share of the tokens that are to be found. As in BERT, eight in ten of them
+            are hidden behind [MASK], one is replaced by another token, and one stays.
+    """
+
+    mask_rate: float = 0.15
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 < self.mask_rate < 1, "mask_rate", self.mask_rate, "a number in (0, 1)")
+        require(self.pretrained is None, "pretrained", self.pretrained, "left out: this begins from nothing")
 
 
 @dataclass(frozen=True)

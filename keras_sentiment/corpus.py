@@ -2,10 +2,10 @@
 
 data.json                        labels, counts, versions, fingerprints
 tokenizer/                       the tokenizer that made the ids
-train/ validation/ test/
+train/ validation/ test/ unlabelled/       the last one where `prepare` was given texts for pretraining
     ids.npy      uint16 or int32[tokens], no special tokens, nothing cut
     offsets.npy  int64[reviews + 1], review i has ids[offsets[i]:offsets[i + 1]]
-    labels.npy   int32[reviews], positions in the list of labels
+    labels.npy   int32[reviews], positions in the list of labels, -1 where there is none
     texts.jsonl  {"text": cleaned, "label": name, "source": where it came from}
 """
 
@@ -35,6 +35,7 @@ INFO_FILE = "data.json"
 TOKENIZER_FOLDER = "tokenizer"
 IDS_FILE, OFFSETS_FILE, LABELS_FILE = "ids.npy", "offsets.npy", "labels.npy"
 TEXTS_FILE = "texts.jsonl"
+UNLABELLED = "unlabelled"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -46,11 +47,13 @@ class Corpus:
         path: the DATA_DIR.
         info: what `data.json` holds.
         splits: `train`, `validation` and `test`.
+        unlabelled: texts for pretraining, if there are some.
     """
 
     path: Path
     info: dict[str, Any]
     splits: dict[str, Split]
+    unlabelled: Split | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -87,7 +90,7 @@ def read_records(path: Path, reviews: int, labels: Sequence[str]) -> Iterator[Re
 
 def is_corpus(path: Path) -> bool:
     """Return whether a folder is a prepared corpus and holds nothing else."""
-    ours = {INFO_FILE, TOKENIZER_FOLDER, *SPLITS}
+    ours = {INFO_FILE, TOKENIZER_FOLDER, *SPLITS, UNLABELLED}
     return (path / INFO_FILE).is_file() and {item.name for item in path.iterdir()} <= ours
 
 
@@ -120,23 +123,28 @@ def open_corpus(path: str | Path) -> Corpus:
         texts = [info["source"], info["fingerprint"], info["tokenizer"]["sha256"]]
         texts += [info["splits"][name]["fingerprint"] for name in SPLITS]
         numbers = [info["splits"][name]["reviews"] for name in SPLITS]
+        numbers += [info[UNLABELLED]["reviews"]] if UNLABELLED in info else []
         if any(type(text) is not str for text in texts) or any(type(number) is not int for number in numbers):
             raise TypeError("a value is of another type")
     except (InputError, KeyError, TypeError) as error:
         raise InputError(
             f"{path / INFO_FILE}: it lacks or mistakes a key ({error}); prepare it again with --overwrite"
         ) from None
-    corpus = Corpus(path, info, {})
-    tokenizer = corpus.tokenizer()
+    tokenizer = Corpus(path, info, {}).tokenizer()
     if tokenizer.sha256 != info["tokenizer"]["sha256"]:
         raise InputError(f"{path}: its tokenizer is not the one that it was prepared with; prepare it again")
-    for name in SPLITS:
-        corpus.splits[name] = _open_split(path / name, info, tokenizer.vocabulary_size)
-    return corpus
+    size, labels = tokenizer.vocabulary_size, info["labels"]
+    splits = {
+        name: _open_split(path / name, info["splits"][name]["reviews"], labels, size) for name in SPLITS
+    }
+    more = (
+        _open_split(path / UNLABELLED, info[UNLABELLED]["reviews"], [], size) if UNLABELLED in info else None
+    )
+    return Corpus(path, info, splits, more)
 
 
-def _open_split(folder: Path, info: dict[str, Any], vocabulary_size: int) -> Split:
-    reviews = info["splits"][folder.name]["reviews"]
+def _open_split(folder: Path, reviews: int, names: Sequence[str], vocabulary_size: int) -> Split:
+    least = 0 if names else -1  # the label of a review that has none
     try:
         ids = _open_array(folder / IDS_FILE, ids_dtype(vocabulary_size))
         offsets = _open_array(folder / OFFSETS_FILE, np.int64)
@@ -147,10 +155,10 @@ def _open_split(folder: Path, info: dict[str, Any], vocabulary_size: int) -> Spl
         if offsets[0] != 0 or np.any(np.diff(offsets) < 0):
             raise InputError(f"{OFFSETS_FILE} is not in order")
         # In pieces, because neither array has to fit into memory.
-        for array, limit in ((ids, vocabulary_size), (labels, len(info["labels"]))):
+        for array, first, limit in ((ids, 0, vocabulary_size), (labels, least, least + max(1, len(names)))):
             for piece in (array[start : start + (1 << 20)] for start in range(0, len(array), 1 << 20)):
-                if piece.min() < 0 or piece.max() >= limit:
-                    raise InputError(f"a number is not from 0 to {limit - 1}")
+                if piece.min() < first or piece.max() >= limit:
+                    raise InputError(f"a number is not from {first} to {limit - 1}")
     # NumPy parses the header of a file as Python's own literals.
     except (
         OSError,
@@ -163,7 +171,7 @@ def _open_split(folder: Path, info: dict[str, Any], vocabulary_size: int) -> Spl
         UserWarning,
     ) as error:
         raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
-    return Split(ids, offsets, labels, partial(read_records, folder / TEXTS_FILE, reviews, info["labels"]))
+    return Split(ids, offsets, labels, partial(read_records, folder / TEXTS_FILE, reviews, names or [""]))
 
 
 def _open_array(file: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -55,9 +55,27 @@ def _read_part(folder: Path, part: str | None) -> Iterator[Review]:
             yield Review(text, label.name, source, part=part, position=position)
 
 
-def has_unlabelled(folder: Path) -> bool:
-    """Return whether a folder holds aclImdb's unlabelled reviews, which are not read."""
-    return any((folder / part / UNLABELLED).is_dir() for part in ("", *PARTS))
+def unlabelled_folders(folder: Path) -> list[Path]:
+    """Return the folders of aclImdb's unlabelled reviews inside."""
+    places = [folder / part / UNLABELLED for part in ("", *PARTS)]
+    return [place for place in places if place.is_dir()]
+
+
+def read_unlabelled_folder(folder: Path) -> Iterator[Review]:
+    """Yield the `.txt` files of aclImdb's `unsup` inside, or of the folder itself, without labels.
+
+    Raises:
+        InputError: if there are none, or a file is not UTF-8.
+    """
+    found = False
+    for place in unlabelled_folders(folder) or [folder]:
+        for file in _files(place):
+            source = f"{place.name}/{file.name}"
+            require_size(file.stat().st_size, source)
+            found = True
+            yield Review(decode(file.read_bytes(), source), "", source)
+    if not found:
+        raise InputError(f"{folder}: no .txt files; name a folder of unlabelled reviews")
 
 
 def read_folder(folder: Path) -> Iterator[Review]:

@@ -10,7 +10,16 @@ import keras
 from keras_sentiment.errors import InputError
 
 # Their outputs are what the loss and a user see: they stay float32 under every policy.
-FLOAT32_LAYERS = ("votes", "pooling", "head_dropout", "pooled", "pooled_dense", "logits")
+FLOAT32_LAYERS = (
+    "votes",
+    "pooling",
+    "head_dropout",
+    "pooled",
+    "pooled_dense",
+    "logits",
+    "ngrams",
+    "ensemble",
+)
 
 
 def resolve_precision(name: str) -> str:

@@ -6,8 +6,9 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,25 +16,17 @@ from tqdm import tqdm
 
 from keras_sentiment.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.config import PrepareConfig
-from keras_sentiment.corpus import (
-    FORMAT_VERSION,
-    IDS_FILE,
-    INFO_FILE,
-    LABELS_FILE,
-    OFFSETS_FILE,
-    TEXTS_FILE,
-    TOKENIZER_FOLDER,
-    is_corpus,
-)
+from keras_sentiment.corpus import FORMAT_VERSION, INFO_FILE, TOKENIZER_FOLDER, UNLABELLED, is_corpus
 from keras_sentiment.encoded import ids_dtype, in_chunks
 from keras_sentiment.errors import InputError
 from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.reviews import Review, name_labels
-from keras_sentiment.splits import DROPPED, SPLITS, Assignment, assign
+from keras_sentiment.split_writer import SplitWriter
+from keras_sentiment.splits import DROPPED, SPLITS, TRAIN, Assignment, assign
 from keras_sentiment.staging import staged_folder
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.tokenizer import Tokenizer, learn_tokenizer
 
-SPOOL_FILE = "spool.jsonl"
+SPOOL_FILE, UNLABELLED_SPOOL_FILE = "spool.jsonl", "unlabelled.jsonl"
 
 
 class _Codes(dict[str, int]):
@@ -42,6 +35,13 @@ class _Codes(dict[str, int]):
     def __missing__(self, name: str) -> int:
         self[name] = len(self)
         return self[name]
+
+
+def _short(hashes: bytes | bytearray) -> npt.NDArray[np.uint64]:
+    """Return 64 bits of each hash, enough to know copies by: one mistake in a million large corpora."""
+    whole = unpack_hashes(hashes)
+    short: npt.NDArray[np.uint64] = whole[:, 0] ^ whole[:, 1]
+    return short
 
 
 class _Table:
@@ -74,12 +74,14 @@ class _Table:
         codes = np.array([names.index(final[name]) for name in self.label_codes], np.int64)
         return codes[np.array(self.labels, np.int64)], names
 
+    def held_out(self, assignment: Assignment) -> npt.NDArray[np.uint64]:
+        """Return the hashes of the texts in validation and test, uint64[reviews]."""
+        return _short(self.hashes)[assignment.splits > TRAIN]
+
     def assign(self, labels: npt.NDArray[np.int64], names: list[str], config: PrepareConfig) -> Assignment:
         positions = np.array(self.positions, np.int64)
         groups = np.array(self.groups, np.int64)
-        hashes = unpack_hashes(self.hashes)
-        # 64 bits are enough to know copies by: one mistake in a million corpora of ten million reviews.
-        _, texts = np.unique(hashes[:, 0] ^ hashes[:, 1], return_inverse=True)
+        _, texts = np.unique(_short(self.hashes), return_inverse=True)
         return assign(
             texts.astype(np.int64),
             labels,
@@ -91,51 +93,12 @@ class _Table:
         )
 
 
-class _SplitWriter:
-    """Appends encoded reviews to the files of one split."""
-
-    def __init__(self, folder: Path, dtype: npt.DTypeLike, files: ExitStack) -> None:
-        folder.mkdir()
-        self._folder = folder
-        self._dtype = np.dtype(dtype)
-        self._ids: BinaryIO = files.enter_context((folder / IDS_FILE).open("wb"))
-        # A file name that is not UTF-8 reaches a row as surrogates, which JSON can escape.
-        self._texts = files.enter_context(
-            (folder / TEXTS_FILE).open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
-        )
-        self._write_header(0)
-        self._lengths = array("q")
-        self.unknown_tokens = 0
-        self.words = 0
-
-    def _write_header(self, tokens: int) -> None:
-        # NumPy pads the header so that it keeps its size while the shape grows.
-        header = {"descr": self._dtype.str, "fortran_order": False, "shape": (tokens,)}
-        self._ids.seek(0)
-        np.lib.format.write_array_header_1_0(self._ids, header)
-
-    def add(self, text: str, label: str, source: str, ids: npt.NDArray[np.int32], unknown_id: int) -> None:
-        self._ids.write(ids.astype(self._dtype).tobytes())
-        record = json.dumps({"text": text, "label": label, "source": source}, ensure_ascii=False)
-        self._texts.write(record + "\n")
-        self._lengths.append(len(ids))
-        self.words += text.count(" ") + 1
-        self.unknown_tokens += int((ids == unknown_id).sum())
-
-    def finish(self, labels: npt.NDArray[np.int64]) -> int:
-        """Write what is known at the end, and return the number of tokens."""
-        offsets = np.concatenate([[0], np.cumsum(np.array(self._lengths, np.int64))]).astype(np.int64)
-        self._write_header(int(offsets[-1]))
-        np.save(self._folder / OFFSETS_FILE, offsets)
-        np.save(self._folder / LABELS_FILE, labels.astype(np.int32))
-        return int(offsets[-1])
-
-
 def prepare_corpus(
     reviews: Iterable[Review],
     path: str | Path,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | int,
     *,
+    unlabelled: Iterable[Review] = (),
     source: str = "",
     tokenizer_name: str = "",
     config: PrepareConfig | None = None,
@@ -147,7 +110,9 @@ def prepare_corpus(
     Args:
         reviews: from `sources.read`.
         path: the DATA_DIR to make.
-        tokenizer: gives the ids.
+        tokenizer: gives the ids; or the size of a vocabulary to learn from the train and unlabelled texts.
+        unlabelled: from `sources.read_unlabelled`, for pretraining; copies of a validation or test text are
+            left out.
         source: the word for where the reviews come from, kept in the DATA_DIR.
         tokenizer_name: the word by which the tokenizer was asked for, kept in the DATA_DIR.
         config: seed, held-out share.
@@ -166,11 +131,17 @@ def prepare_corpus(
         table = _spool(reviews, spool, quiet)
         labels, names = table.renamed()
         assignment = table.assign(labels, names, config)
+        more = folder / UNLABELLED_SPOOL_FILE
+        kept = _spool_unlabelled(unlabelled, more, table.held_out(assignment), quiet)
+        if isinstance(tokenizer, int):
+            texts = _train_texts(spool, assignment)
+            tokenizer = learn_tokenizer(chain(texts, (text for text, _ in _read_spool(more))), tokenizer)
         info: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "source": source,
             "labels": names,
             "splits": _encode(folder, spool, table, labels, names, assignment, tokenizer, quiet),
+            **({UNLABELLED: _encode_unlabelled(folder, more, kept, tokenizer, quiet)} if kept else {}),
             "dropped": assignment.dropped,
             "contradictions": assignment.contradictions,
             "cleaning_version": CLEANING_VERSION,
@@ -184,6 +155,7 @@ def prepare_corpus(
         }
         info["warnings"] = _warnings(info["splits"], config)
         spool.unlink()
+        more.unlink()
         tokenizer.save(folder / TOKENIZER_FOLDER)
         text = json.dumps(info, indent=2, ensure_ascii=False)
         (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
@@ -208,6 +180,26 @@ def _spool(reviews: Iterable[Review], spool: Path, quiet: bool) -> _Table:
     return table
 
 
+def _spool_unlabelled(
+    reviews: Iterable[Review], spool: Path, held_out: npt.NDArray[np.uint64], quiet: bool
+) -> int:
+    """Clean unlabelled reviews into a file, without those that are empty or held out; return how many."""
+    known, kept = set(held_out.tolist()), 0
+    with spool.open("w", encoding="utf-8", newline="\n") as file:
+        for review in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or not reviews or None):
+            text = clean(review.text)
+            if text and int(_short(hash_text(text))[0]) not in known:
+                file.write(json.dumps([text, review.source]) + "\n")
+                kept += 1
+    return kept
+
+
+def _train_texts(spool: Path, assignment: Assignment) -> Iterator[str]:
+    return (
+        text for (text, _), split in zip(_read_spool(spool), assignment.splits, strict=True) if split == TRAIN
+    )
+
+
 def _read_spool(spool: Path) -> Iterator[tuple[str, str]]:
     with spool.open(encoding="utf-8") as file:
         for line in file:
@@ -230,7 +222,7 @@ def _encode(
     result: dict[str, dict[str, Any]] = {}
     with ExitStack() as files:
         dtype = ids_dtype(tokenizer.vocabulary_size)
-        writers = [_SplitWriter(folder / name, dtype, files) for name in SPLITS]
+        writers = [SplitWriter(folder / name, dtype, files) for name in SPLITS]
         bar = files.enter_context(
             tqdm(total=len(table), desc="encoding", unit=" reviews", disable=quiet or None)
         )
@@ -259,6 +251,26 @@ def _encode(
     return result
 
 
+def _encode_unlabelled(
+    folder: Path, spool: Path, reviews: int, tokenizer: Tokenizer, quiet: bool
+) -> dict[str, int]:
+    with ExitStack() as files:
+        writer = SplitWriter(folder / UNLABELLED, ids_dtype(tokenizer.vocabulary_size), files)
+        bar = files.enter_context(
+            tqdm(total=reviews, desc="encoding unlabelled", unit=" reviews", disable=quiet or None)
+        )
+        sources = (source for _, source in _read_spool(spool))
+        written = 0
+        for chunk in in_chunks(text for text, _ in _read_spool(spool)):
+            for text, ids in zip(chunk, tokenizer.encode(chunk), strict=True):
+                source = next(sources)
+                if len(ids):
+                    writer.add(text, "", source, ids, tokenizer.unk_id)
+                    written += 1
+            bar.update(len(chunk))
+        return {"reviews": written, "tokens": writer.finish(np.full(written, -1))}
+
+
 def _warnings(splits: dict[str, dict[str, Any]], config: PrepareConfig) -> list[str]:
     tokens, unknown, words = (
         sum(split[key] for split in splits.values()) for key in ("tokens", "unknown_tokens", "words")
@@ -280,6 +292,8 @@ def summarize(info: dict[str, Any]) -> str:
         lines.append(
             f"{name:<{width}}  {split['reviews']:>9,} reviews, {split['tokens']:>12,} tokens: {labels}"
         )
+    if more := info.get(UNLABELLED):
+        lines.append(f"{UNLABELLED:<{width}}  {more['reviews']:>9,} reviews, {more['tokens']:>12,} tokens")
     dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())
     lines.append(f"copies of a later split's text dropped: {dropped}")
     lines.append(f"texts under more than one label: {info['contradictions']:,}")

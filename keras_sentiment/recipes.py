@@ -9,11 +9,17 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from keras_sentiment.config import BertConfig, InputConfig, TrainingConfig, TransformerConfig
+from keras_sentiment.config import (
+    BertConfig,
+    InputConfig,
+    MaskedLMConfig,
+    TrainingConfig,
+    TransformerConfig,
+)
 from keras_sentiment.errors import InputError, require, require_labels, require_temperature
 from keras_sentiment.json_files import from_json
 
-Model = TypeVar("Model", TransformerConfig, BertConfig)
+Model = TypeVar("Model", TransformerConfig, MaskedLMConfig, BertConfig)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
     "default": Recipe(
         TransformerConfig(),
         InputConfig(),
-        TrainingConfig(epochs=1, batch_tokens=4096, word_dropout=0.2),
+        TrainingConfig(epochs=1, batch_tokens=4096),
     ),
     "seed": Recipe(
         TransformerConfig(
@@ -84,6 +90,11 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
         _SEED_TRAINING,
     ),
 }
+PRETRAINING_RECIPE: Recipe[MaskedLMConfig] = Recipe(
+    MaskedLMConfig(embedding_dropout=0.0, dropout=0.0),
+    InputConfig(),
+    TrainingConfig(epochs=8, learning_rate=2e-3, keep="last", patience=0),
+)
 BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
     "default": Recipe(
         BertConfig(ngram_share=0.5, ngram_gain=10.0),
@@ -96,6 +107,8 @@ BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
         dataclasses.replace(_SEED_TRAINING, epochs=3, learning_rate=2e-5),
     ),
 }
+
+_KINDS = {"bert": BertConfig, "transformer": TransformerConfig, "masked_lm": MaskedLMConfig}
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,7 @@ class RunConfig:
         """Returns the configuration as JSON's types; the model's kind is told by its own key."""
         values = dataclasses.asdict(self)
         recipe = values.pop("recipe")
-        kind = "bert" if isinstance(self.recipe.model, BertConfig) else "transformer"
+        kind = next(kind for kind, config in _KINDS.items() if type(self.recipe.model) is config)
         return {**values, "labels": list(self.labels), "kind": kind, **recipe}
 
     @classmethod
@@ -152,7 +165,7 @@ class RunConfig:
         """
         values = dict(values)
         try:
-            kind: Any = {"bert": BertConfig, "transformer": TransformerConfig}[values.pop("kind")]
+            kind: Any = _KINDS[values.pop("kind")]
             recipe: Recipe[Any] = Recipe(
                 from_json(kind, values.pop("model")),
                 from_json(InputConfig, values.pop("inputs")),

@@ -11,9 +11,9 @@ from pathlib import Path
 from keras_sentiment.archive import SUFFIXES, download, read_archive
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.folders import has_unlabelled, read_folder
+from keras_sentiment.folders import read_folder, read_unlabelled_folder, unlabelled_folders
 from keras_sentiment.reviews import Review
-from keras_sentiment.tables import READERS
+from keras_sentiment.tables import READERS, TEXT_FORMATS, read_texts
 
 IMDB = "imdb"
 SAMPLE = "sample"
@@ -54,8 +54,9 @@ def _reader(source: str | Path, config: PrepareConfig, quiet: bool) -> Iterator[
         return _read_sample()
     path = Path(source)
     if path.is_dir():
-        if has_unlabelled(path) and not quiet:
-            print(f"{path}: the unlabelled reviews in unsup/ are not read", file=sys.stderr)
+        if unlabelled_folders(path) and not quiet:
+            remark = f"the unlabelled reviews in unsup/ are read only with --unlabelled {path}"
+            print(f"{path}: {remark}", file=sys.stderr)
         return read_folder(path)
     if not path.exists():
         raise InputError(f"{source}: no such file or folder, nor one of the words {IMDB}, {SAMPLE}")
@@ -68,6 +69,43 @@ def _reader(source: str | Path, config: PrepareConfig, quiet: bool) -> Iterator[
             "or a folder with one subfolder a label"
         )
     return reader(path, config)
+
+
+def read_unlabelled(
+    source: str | Path, config: PrepareConfig | None = None, *, quiet: bool = False
+) -> Iterator[Review]:
+    """Return an iterator over texts without labels, each a review whose label is empty.
+
+    Args:
+        source: aclImdb as `read` takes it, of which `unsup` is read; another folder of .txt files; a .txt
+            file with a text a line, or a table.
+        config: names the column of a table's texts.
+
+    Raises:
+        InputError: as `read` does.
+    """
+    if source == IMDB:
+        return read_archive(download(quiet=quiet), unlabelled=True)
+    path = Path(source)
+    if path.is_dir():
+        return read_unlabelled_folder(path)
+    if not path.exists():
+        raise InputError(f"{source}: no such file or folder, nor the word {IMDB}")
+    if path.name.lower().endswith(SUFFIXES):
+        return read_archive(path, unlabelled=True)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in TEXT_FORMATS:
+        known = ", ".join(f".{name}" for name in TEXT_FORMATS)
+        raise InputError(f"{source}: unknown kind of file; use {known}, .tar.gz or a folder of .txt files")
+    return _texts_of(path, kind, (config or PrepareConfig()).text_column)
+
+
+def _texts_of(path: Path, kind: str, column: str) -> Iterator[Review]:
+    with path.open("rb") as file:
+        for number, text in read_texts(file, path.name, kind, column):
+            if isinstance(text, InputError):
+                raise text
+            yield Review(text, "", f"{path.name}:{number}")
 
 
 def _read_sample() -> Iterator[Review]:

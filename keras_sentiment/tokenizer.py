@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import tokenizers
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from keras_sentiment.errors import InputError
 from keras_sentiment.json_files import read_object, read_text
@@ -181,6 +181,30 @@ class Tokenizer:
         if not whole or [ids[token] for token in vocabulary] != list(range(len(vocabulary))):
             raise InputError(f"{file} skips ids: they must count from 0 to {len(ids) - 1}.")
         return cls(vocabulary, str(file))
+
+
+def learn_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
+    """Learns an uncased WordPiece vocabulary from cleaned texts.
+
+    Args:
+        vocabulary_size: int, the most tokens it may have, specials counted.
+
+    Raises:
+        InputError: the letters of the texts alone are more.
+    """
+    engine = _engine({UNK: 0})
+    # The trainer would go on with the letters that it begins with, however many they are.
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary_size, special_tokens=[PAD, UNK, CLS, SEP, MASK], show_progress=False
+    )
+    engine.train_from_iterator(texts, trainer)
+    ids = engine.get_vocab()
+    if len(ids) > vocabulary_size:
+        raise InputError(
+            f"vocabulary_size must be at least {len(ids)}, what the letters of the texts alone take. "
+            f"Received: vocabulary_size={vocabulary_size}"
+        )
+    return Tokenizer(sorted(ids, key=ids.__getitem__), "The vocabulary that was learned")
 
 
 def default_tokenizer_name() -> str:

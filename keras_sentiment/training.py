@@ -18,18 +18,20 @@ from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, requir
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run
 from keras_sentiment.calibration import choose_threshold, fit_temperature
-from keras_sentiment.config import SCORING_BATCH_TOKENS, BertConfig, CheckpointConfig, TrainingConfig
+from keras_sentiment.compilation import compile_model
+from keras_sentiment.config import SCORING_BATCH_TOKENS, BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.corpus import Corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.encoded import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
+from keras_sentiment.masked import MaskedBatches, together
 from keras_sentiment.ngrams import adapt_ngrams
-from keras_sentiment.optimizer import adamw
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Checkpoints, LossWatch
 from keras_sentiment.training_run import TrainingRun, new_run
+from keras_sentiment.transformer import encoder_of
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,10 @@ def prepare_fit(
     Raises:
         InputError: the disk has no room for the hidden states, or the run can't be resumed like this.
     """
-    config, inputs, tokenizer = run.config.recipe.training, run.config.recipe.inputs, corpus.tokenizer()
+    recipe, config = run.config.recipe, run.config.recipe.training
     split = corpus.splits["train"]
+    if isinstance(recipe.model, MaskedLMConfig) and corpus.unlabelled is not None:
+        split = together(split, corpus.unlabelled)
     if limit is not None:
         split = split.limit(limit, config.seed)
     begun_with = run.config.data.get("trained_reviews", len(split))
@@ -123,14 +127,13 @@ def prepare_fit(
             "the command that began it"
         )
     run = run.with_data(trained_reviews=len(split))
-    train = ReviewBatches(split, tokenizer, inputs, config.batch_tokens, config.seed, config.word_dropout)
-    validation = ReviewBatches(corpus.splits["validation"], tokenizer, inputs, config.batch_tokens)
+    train, validation = _batches(split, corpus, recipe)
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)
-    adapt_ngrams(model, ReviewBatches(split, tokenizer, inputs, SCORING_BATCH_TOKENS))
+    adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs, SCORING_BATCH_TOKENS))
     whole = model
     cached: list[HiddenStateBatches] = []
-    if isinstance(run.config.recipe.model, BertConfig) and run.config.recipe.model.cache_frozen:
+    if isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen:
         folder = cache_dir or run.checkpoints
         cached = [HiddenStateBatches(part, whole.get_layer(LOWER), folder) for part in (train, validation)]
         train, validation = cached
@@ -138,7 +141,8 @@ def prepare_fit(
         gigabytes = require_room_for(cached, folder) / 1e9
         if not quiet:
             print(f"Hidden states of the frozen part: {gigabytes:.1f} GB in {folder}", file=sys.stderr)
-    compile_model(model, config, config.epochs * train.steps, run.config.precision)
+    masked = isinstance(recipe.model, MaskedLMConfig)
+    compile_model(model, config, config.epochs * train.steps, run.config.precision, masked)
     stopping = keras.callbacks.EarlyStopping("val_loss", patience=config.patience or config.epochs)
     record = EpochRecord(run, len(split))
     last = Checkpoints(run, whole, train, stopping, record, checkpoints or CheckpointConfig())
@@ -162,42 +166,25 @@ def prepare_fit(
     return Fit(run, model, whole, train, validation, callbacks, last, weights)
 
 
+def _batches(split: Split, corpus: Corpus, recipe: Recipe[Any]) -> tuple[ReviewBatches, ReviewBatches]:
+    """Returns the batches of what trains and of validation."""
+    config, held_out = recipe.training, corpus.splits["validation"]
+    shared = (corpus.tokenizer(), recipe.inputs, config.batch_tokens)
+    if isinstance(recipe.model, MaskedLMConfig):
+        rate = recipe.model.mask_rate
+        return (
+            MaskedBatches(split, *shared, config.seed, config.word_dropout, mask_rate=rate),
+            MaskedBatches(held_out, *shared, mask_rate=rate),
+        )
+    return (
+        ReviewBatches(split, *shared, config.seed, config.word_dropout),
+        ReviewBatches(held_out, *shared),
+    )
+
+
 def _compose(batches: ReviewBatches, epoch: int) -> None:
     if batches.epoch != epoch:  # else it may begin in its middle
         batches.start_epoch(epoch)
-
-
-def compile_model(model: keras.Model, config: TrainingConfig, steps: int, precision: str) -> None:
-    """Compiles a classifier with AdamW and cross-entropy on its logits.
-
-    Args:
-        steps: int, of the whole training, over which the learning rate rises and falls.
-        precision: its dtype policy; `mixed_float16` scales the loss.
-    """
-    optimizer = adamw(_learning_rate(config, steps), config.weight_decay, config.epsilon)
-    if not config.decay_all:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    if precision == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(
-        optimizer,
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
-        auto_scale_loss=False,
-    )
-    optimizer.build(model.trainable_variables)
-
-
-def _learning_rate(config: TrainingConfig, steps: int) -> Any:
-    if config.decay == "constant":
-        return config.learning_rate
-    rising = min(round(config.warmup * steps), steps - 1)
-    return keras.optimizers.schedules.CosineDecay(
-        config.learning_rate / max(rising, 1),
-        steps - rising,
-        warmup_target=config.learning_rate if rising else None,
-        warmup_steps=rising,
-    )
 
 
 def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
@@ -217,10 +204,7 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
             reaches its aim, and the bundle is saved without one.
     """
     run, config = fit.run, fit.run.config.recipe.training
-    # The first epoch counts as the best until one is better, and none is better than NaN.
-    if not math.isfinite(read_history(run)[0 if config.keep == "best" else -1]["val_loss"]):
-        raise InputError(f"{run.path}: the loss is not a number; train again with a lower --learning-rate")
-    fit.checkpoints.put_back(fit.model, best=config.keep == "best")
+    _keep_weights(fit)
     logits, labels = _validation_logits(fit), np.asarray(fit.validation.split.labels)
     changes: dict[str, Any] = {"temperature": fit_temperature(logits, labels)}
     missed = ""
@@ -235,6 +219,26 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
     if missed:
         raise InputError(missed)
     return run
+
+
+def finish_encoder(fit: Fit, corpus: Corpus) -> None:
+    """Puts back the best epoch's weights, if the config says so, and saves the encoder alone.
+
+    Raises:
+        InputError: the loss became NaN or infinite.
+    """
+    _keep_weights(fit)
+    fit.run.save(encoder_of(fit.whole), corpus.tokenizer())
+
+
+def _keep_weights(fit: Fit) -> None:
+    best = fit.run.config.recipe.training.keep == "best"
+    # The first epoch counts as the best until one is better, and none is better than NaN.
+    if not math.isfinite(read_history(fit.run)[0 if best else -1]["val_loss"]):
+        raise InputError(
+            f"{fit.run.path}: the loss is not a number; train again with a lower --learning-rate"
+        )
+    fit.checkpoints.put_back(fit.model, best=best)
 
 
 def _validation_logits(fit: Fit) -> np.ndarray:

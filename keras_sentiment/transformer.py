@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
-from keras_sentiment.config import TransformerConfig
+from keras_sentiment.config import MaskedLMConfig, TransformerConfig
 from keras_sentiment.dropout import Dropout
+from keras_sentiment.errors import InputError
 from keras_sentiment.layers import DistinctVotes, EncoderBlock, PositionEmbedding
 from keras_sentiment.ngrams import with_ngrams
 
@@ -21,11 +23,83 @@ def build_transformer(
     of at most `sequence_length`, and returns logits float32[batch, num_classes].
     """
     weights = _initializers(config)
-    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
-    padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
-    embedded = keras.layers.Embedding(
-        vocabulary_size, config.hidden_dim, weights["embedding"], name="token_embedding"
-    )(token_ids)  # [batch, length, hidden_dim]
+    inputs = _inputs()
+    token_ids, padding_mask = inputs["token_ids"], inputs["padding_mask"]
+    x, embedded, _ = _encoded(config, vocabulary_size, sequence_length, **inputs)
+    if config.pooling == "distinct":
+        votes = DistinctVotes(dtype="float32", name="votes")(token_ids, padding_mask)  # [batch, length]
+        pooling = keras.layers.Dot(axes=1, dtype="float32", name="pooling")
+        # The embeddings themselves, a bag of words, tell most of a sentiment and memorise least.
+        bag = pooling([votes, embedded])  # [batch, hidden_dim]
+        x = pooling([votes, x])  # [batch, hidden_dim]
+        x = keras.layers.Dropout(config.head_dropout, dtype="float32", name="head_dropout")(x)
+        x = keras.layers.Concatenate(dtype="float32", name="pooled")([x, bag])  # [batch, 2 * hidden_dim]
+    else:
+        x = keras.layers.GlobalAveragePooling1D(dtype="float32", name="pooling")(x)  # [batch, hidden_dim]
+        x = keras.layers.Dropout(config.head_dropout, dtype="float32", name="head_dropout")(x)
+    logits = keras.layers.Dense(
+        num_classes, None, True, weights["kernel"], weights["bias"], dtype="float32", name="logits"
+    )(x)
+    logits = with_ngrams(config, logits, token_ids, padding_mask, vocabulary_size)
+    return keras.Model(inputs, logits, name="transformer")
+
+
+def build_masked_lm(config: MaskedLMConfig, vocabulary_size: int, sequence_length: int) -> keras.Model:
+    """Returns an untrained encoder that finds hidden tokens (Devlin et al. 2019, "BERT", section 3.1).
+
+    Beside the inputs of a classifier it takes `mask_positions`, int32[batch, masks], and returns
+    logits float32[batch, masks, vocabulary_size], from the weights of the token embeddings.
+    """
+    inputs = _inputs()
+    x, _, embedding = _encoded(config, vocabulary_size, sequence_length, **inputs)
+    # A layer of its own, for `encoder_of` to find the encoder's end.
+    x = keras.layers.Identity(name="encoded")(x)
+    positions = keras.Input((None,), dtype="int32", name="mask_positions")
+    x = ops.take_along_axis(x, positions[:, :, None], axis=1)  # [batch, masks, hidden_dim]
+    x = keras.layers.Dense(config.hidden_dim, config.activation, name="masked_dense")(x)
+    x = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="masked_norm")(x)
+    logits = embedding(x, reverse=True)
+    return keras.Model({**inputs, "mask_positions": positions}, logits, name="masked_lm")
+
+
+def encoder_of(masked_lm: keras.Model) -> keras.Model:
+    """Returns the part of a masked-LM model that a classifier starts from: its encoder."""
+    inputs = {name: masked_lm.input[name] for name in ("token_ids", "padding_mask")}
+    return keras.Model(inputs, masked_lm.get_layer("encoded").input, name="encoder")
+
+
+def start_from(model: keras.Model, encoder: keras.Model) -> None:
+    """Gives a classifier the weights of a pretrained encoder.
+
+    Raises:
+        InputError: it has other layers, or layers of other sizes.
+    """
+    try:
+        for layer in encoder.layers:
+            if layer.weights:
+                model.get_layer(layer.name).set_weights(layer.get_weights())
+    except ValueError as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise InputError(f"pretrained: its encoder is another than this model's ({reason:.200})") from None
+
+
+def _inputs() -> dict[str, Any]:
+    names = ("token_ids", "padding_mask")
+    return {name: keras.Input((None,), dtype="int32", name=name) for name in names}
+
+
+def _encoded(
+    config: TransformerConfig, vocabulary_size: int, sequence_length: int, token_ids: Any, padding_mask: Any
+) -> tuple[Any, Any, keras.layers.Layer]:
+    """Returns the encoder's output and the token embeddings, [batch, length, hidden_dim], and their layer."""
+    weights = _initializers(config)
+    embedding = keras.layers.ReversibleEmbedding(
+        vocabulary_size,
+        config.hidden_dim,
+        embeddings_initializer=weights["embedding"],
+        name="token_embedding",
+    )
+    embedded = embedding(token_ids)  # [batch, length, hidden_dim]
     x = embedded
     if config.position_embedding:
         x = PositionEmbedding(sequence_length, name="position_embedding")(x)
@@ -46,23 +120,7 @@ def build_transformer(
         )(x, padding_mask)
     if config.norm_first:
         x = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="final_norm")(x)
-    if config.pooling == "distinct":
-        votes = DistinctVotes(dtype="float32", name="votes")(token_ids, padding_mask)  # [batch, length]
-        pooling = keras.layers.Dot(axes=1, dtype="float32", name="pooling")
-        # The embeddings themselves, a bag of words, tell most of a sentiment and memorise least.
-        bag = pooling([votes, embedded])  # [batch, hidden_dim]
-        x = pooling([votes, x])  # [batch, hidden_dim]
-        x = keras.layers.Dropout(config.head_dropout, dtype="float32", name="head_dropout")(x)
-        x = keras.layers.Concatenate(dtype="float32", name="pooled")([x, bag])  # [batch, 2 * hidden_dim]
-    else:
-        x = keras.layers.GlobalAveragePooling1D(dtype="float32", name="pooling")(x)  # [batch, hidden_dim]
-        x = keras.layers.Dropout(config.head_dropout, dtype="float32", name="head_dropout")(x)
-    logits = keras.layers.Dense(
-        num_classes, None, True, weights["kernel"], weights["bias"], dtype="float32", name="logits"
-    )(x)
-    logits = with_ngrams(config, logits, token_ids, padding_mask, vocabulary_size)
-    inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
-    return keras.Model(inputs, logits, name="transformer")
+    return x, embedded, embedding
 
 
 def _initializers(config: TransformerConfig) -> dict[str, Any]:

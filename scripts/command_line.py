@@ -23,6 +23,7 @@ PATH_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errn
 
 COMMANDS = {
     "prepare": "prepare_data",
+    "pretrain": "pretrain_encoder",
     "train-transformer": "train_transformer",
     "train-bert": "train_bert",
     "evaluate": "evaluate_model",
@@ -92,20 +93,12 @@ def hyperparameters(ctx: click.Context, param: click.Parameter, values: tuple[st
     return found
 
 
-# What both training commands take; a default that is not said here is the recipe's.
-training_options = options(
-    click.option("--recipe", type=click.Choice(RECIPES), default="default", show_default=True),
+# What every training command takes; a default that is not said here is the recipe's.
+pretraining_options = options(
     click.option("--epochs", type=int, help="Passes over the train reviews."),
     click.option("--learning-rate", type=float, help="Its peak."),
     click.option("--sequence-length", type=int, help="Most tokens of a review that are read."),
     click.option("--precision", type=click.Choice(PRECISIONS), help="In what numbers to compute."),
-    click.option("--class-weight", is_flag=True, default=None, help="Let rare labels weigh more."),
-    click.option(
-        "--threshold-for",
-        metavar="f1|precision=P",
-        help="For what to choose the threshold between two labels, on validation; "
-        "without it, the more probable label is taken.",
-    ),
     click.option("--seed", type=int, help="Of everything random."),
     click.option(
         "--set",
@@ -129,6 +122,18 @@ training_options = options(
         "--keep", type=int, default=CHECKPOINTS.keep, show_default=True, help="How many of them stay."
     ),
     output_options,
+)
+# And what those take that train on labels.
+training_options = options(
+    click.option("--recipe", type=click.Choice(RECIPES), default="default", show_default=True),
+    click.option("--class-weight", is_flag=True, default=None, help="Let rare labels weigh more."),
+    click.option(
+        "--threshold-for",
+        metavar="f1|precision=P",
+        help="For what to choose the threshold between two labels, on validation; "
+        "without it, the more probable label is taken.",
+    ),
+    pretraining_options,
 )
 
 

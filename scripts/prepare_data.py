@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
+from keras_sentiment.config import DEFAULT_SEED, LEARNED_VOCABULARY, PrepareConfig
 from keras_sentiment.scripts.command_line import (
     output_options,
     run,
@@ -18,7 +18,17 @@ from keras_sentiment.scripts.command_line import (
 @click.command()
 @click.argument("source")
 @click.argument("data_dir", type=click.Path(path_type=Path))
-@click.option("--tokenizer", help="minilm, a KerasHub preset or a folder.  [default: minilm if installed]")
+@click.option(
+    "--tokenizer", help="minilm, a KerasHub preset, a folder, or learn.  [default: minilm if installed]"
+)
+@click.option(
+    "--vocabulary-size",
+    type=click.IntRange(min=6),
+    default=LEARNED_VOCABULARY,
+    show_default=True,
+    help="Of learn.",
+)
+@click.option("--unlabelled", metavar="PATH", help="Texts for pretrain: a folder, a table, a .txt, aclImdb.")
 @source_options
 @click.option("--group-column", help="Column whose equal values stay in one split: author, product.")
 @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Of the random splits.")
@@ -27,6 +37,8 @@ def prepare(
     source: str,
     data_dir: Path,
     tokenizer: str | None,
+    vocabulary_size: int,
+    unlabelled: str | None,
     text_column: str,
     label_column: str,
     group_column: str | None,
@@ -38,19 +50,20 @@ def prepare(
 
     SOURCE is an aclImdb folder (whole, or one part with pos/ and neg/), its .tar.gz, a .csv, .tsv,
     .jsonl or .parquet file, a folder with one subfolder of .txt files a label, the word `imdb`
-    (downloads aclImdb) or the word `sample` (25,000 of its reviews, no network).
+    (downloads aclImdb) or the word `sample` (25,000 of its reviews, no network). With --tokenizer learn
+    a vocabulary is learned from the train and unlabelled texts.
     """
     from keras_sentiment.preparation import prepare_corpus, summarize
-    from keras_sentiment.sources import read
+    from keras_sentiment.sources import read, read_unlabelled
     from keras_sentiment.tokenizer import default_tokenizer_name, find_tokenizer
 
     config = PrepareConfig(text_column, label_column, group_column, seed)
     name = tokenizer or default_tokenizer_name()
-    reviews = read(source, config, quiet=quiet)
     info = prepare_corpus(
-        reviews,
+        read(source, config, quiet=quiet or unlabelled is not None),
         data_dir,
-        find_tokenizer(name),
+        vocabulary_size if name == "learn" else find_tokenizer(name),
+        unlabelled=read_unlabelled(unlabelled, config, quiet=quiet) if unlabelled is not None else (),
         source=source,
         tokenizer_name=name,
         config=config,

@@ -14,6 +14,7 @@ from keras_sentiment.scripts.command_line import check_backend, run, say, traini
 @click.command()
 @click.argument("data_dir", type=click.Path())
 @click.argument("run_dir", type=click.Path())
+@click.option("--pretrained", metavar="DIR", help="Start from the encoder that pretrain made there.")
 @training_options
 def train_transformer(
     data_dir: str,
@@ -33,8 +34,9 @@ def train_transformer(
     chosen = TRANSFORMER_RECIPES[recipe].replace(**{**changes, **others})
     check_backend()
     from keras_sentiment import training
+    from keras_sentiment.bundle import open_encoder
     from keras_sentiment.corpus import open_corpus
-    from keras_sentiment.transformer import build_transformer
+    from keras_sentiment.transformer import build_transformer, start_from
 
     corpus = open_corpus(data_dir)
     session = training.start(run_dir, corpus, chosen, overwrite, resume)
@@ -44,6 +46,8 @@ def train_transformer(
     model = build_transformer(
         chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length, len(corpus.labels)
     )
+    if chosen.model.pretrained is not None:
+        start_from(model, open_encoder(chosen.model.pretrained, corpus.tokenizer()).load_encoder())
     fit = training.prepare_fit(model, corpus, session, limit, quiet, checkpoints=checkpoints)
     if not quiet:
         say(fit.summary())

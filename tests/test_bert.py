@@ -10,11 +10,11 @@ import pytest
 from tiny import TOKENIZER, TRAINING
 
 from keras_sentiment.bert import build_bert, load_backbone
+from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.precision import with_precision
 from keras_sentiment.tokenizer import packaged_minilm
-from keras_sentiment.training import compile_model
 
 BLOCKS = 3
 ARCHITECTURE = {

@@ -17,6 +17,7 @@ from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, review
 from keras_sentiment.bert import build_bert
 from keras_sentiment.bundle import open_bundle
 from keras_sentiment.classifier import Classifier
+from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, PrepareConfig
 from keras_sentiment.encoded import Split
 from keras_sentiment.errors import InputError
@@ -24,7 +25,6 @@ from keras_sentiment.precision import with_precision
 from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.tokenizer import Tokenizer
-from keras_sentiment.training import compile_model
 from keras_sentiment.training_run import new_run
 
 BACKEND = keras.backend.backend()

@@ -28,12 +28,10 @@ from keras_sentiment.tokenizer import Tokenizer
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 SHARED = ["--overwrite", "--quiet", "--version"]
-TRAINING = [
-    "--recipe",
+PRETRAINING = [
     "--epochs",
     "--learning-rate",
     "--precision",
-    "--threshold-for",
     "--seed",
     "--set",
     "--limit",
@@ -42,9 +40,14 @@ TRAINING = [
     "--keep",
     *SHARED,
 ]
+TRAINING = ["--recipe", "--threshold-for", "--class-weight", *PRETRAINING]
 OPTIONS = {
-    "prepare": ["--tokenizer", "--text-column", "--label-column", "--group-column", "--seed", *SHARED],
-    "train-transformer": TRAINING,
+    "prepare": [
+        *["--tokenizer", "--vocabulary-size", "--unlabelled", "--text-column", "--label-column"],
+        *["--group-column", "--seed", *SHARED],
+    ],
+    "pretrain": PRETRAINING,
+    "train-transformer": [*TRAINING, "--pretrained"],
     "train-bert": [*TRAINING, "--preset", "--trainable-blocks", "--cache-frozen", "--cache-dir"],
     "compare": ["--seeds", "--quiet", "--version"],
     "benchmark": ["--task", "--backend", "--reviews", "--rounds", "--json", "--quiet", "--version"],
@@ -71,7 +74,7 @@ FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "conf
 FIELDS |= {"intervals", "f1_per_class"}
 NAMES = {"config.json", "history.csv", "tokenizer", "checksums.json", "model.keras"}
 SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
-SMALL += ["--set", "ngram_buckets=64"]
+SMALL += ["--set", "ngram_buckets=4096"]
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 
 
@@ -442,6 +445,11 @@ def test_bundle_of_a_later_version(run, path, tmp_path):
         (["train-transformer", "data", "new", "--set", "epoch=2"], "named epoch"),
         (["train-transformer", "data", "new", "--set", "epochs=two"], "epochs must be of type int"),
         (["train-transformer", "data", "new", "--set", "epochs"], "'epochs' is not NAME=VALUE"),
+        (["pretrain", "data", "new", "--set", "mask_rate=1"], "mask_rate=1"),
+        (["pretrain", "data", "new", "--recipe", "seed"], "--recipe"),
+        (["train-transformer", "data", "new", "--pretrained", "run"], "no pretrained encoder"),
+        (["prepare", "films.csv", "new", "--tokenizer", "words", "--unlabelled", "none"], "none: no such"),
+        (["prepare", "films.csv", "new", "--tokenizer", "learn", "--vocabulary-size", "6"], "=6"),
         (["train-bert", "data", "new", "--trainable-blocks", "some"], "some"),
         (["compare", "data", "new", "no.toml"], "no.toml: it can't be read"),
         (["train-bert", "data", "new", "--trainable-blocks", "-1"], "-1"),

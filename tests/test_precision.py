@@ -6,8 +6,8 @@ import pytest
 from tiny import TOKENIZER, TRAINING, build
 
 from keras_sentiment import precision
+from keras_sentiment.compilation import compile_model
 from keras_sentiment.precision import resolve_precision, with_precision
-from keras_sentiment.training import compile_model
 
 BACKEND = keras.backend.backend()
 ROWS = {
@@ -110,10 +110,10 @@ def test_float16_skips_a_step_that_overflows():
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
     def step():
-        before = [weight.numpy() for weight in model.weights]
+        before = [weight.numpy() for weight in model.trainable_weights]
         model.train_on_batch(ROWS, LABELS)
         assert {weight.dtype for weight in model.weights} == {"float32"}
-        after = [weight.numpy() for weight in model.weights]
+        after = [weight.numpy() for weight in model.trainable_weights]
         assert all(np.isfinite(weight).all() for weight in after)
         return [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
 

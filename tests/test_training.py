@@ -14,11 +14,12 @@ from keras_sentiment import training
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run, open_bundle
 from keras_sentiment.classifier import Classifier
+from keras_sentiment.compilation import compile_model
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation import evaluate_logits
 from keras_sentiment.history import HISTORY_FIELDS
-from keras_sentiment.training import Fit, balanced_weights, compile_model
+from keras_sentiment.training import Fit, balanced_weights
 from keras_sentiment.transformer import build_transformer
 
 BACKEND = keras.backend.backend()

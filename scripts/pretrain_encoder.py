@@ -1,0 +1,67 @@
+"""Pretrains the small Transformer's encoder on the texts of a prepared corpus, labels unseen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from keras_sentiment.config import CheckpointConfig
+from keras_sentiment.recipes import PRETRAINING_RECIPE
+from keras_sentiment.scripts.command_line import check_backend, pretraining_options, run, say
+
+
+@click.command()
+@click.argument("data_dir", type=click.Path())
+@click.argument("run_dir", type=click.Path())
+@pretraining_options
+def pretrain(
+    data_dir: str,
+    run_dir: str,
+    others: dict[str, Any],
+    limit: int | None,
+    resume: bool,
+    checkpoint_steps: int,
+    keep: int,
+    overwrite: bool,
+    quiet: bool,
+    **changes: Any,
+) -> None:
+    """Let a small Transformer encoder find hidden tokens in the texts of DATA_DIR, into RUN_DIR.
+
+    It reads the train reviews and what `prepare --unlabelled` added, and no label.
+    """
+    checkpoints = CheckpointConfig(checkpoint_steps, keep)
+    chosen = PRETRAINING_RECIPE.replace(**{**changes, **others})
+    check_backend()
+    from keras_sentiment import training
+    from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.transformer import build_masked_lm
+
+    corpus = open_corpus(data_dir)
+    session = training.start(run_dir, corpus, chosen, overwrite, resume)
+    if session.resumed and session.complete:
+        session.end()
+        return say(f"{run_dir} is complete.")
+    model = build_masked_lm(chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length)
+    fit = training.prepare_fit(model, corpus, session, limit, quiet, checkpoints=checkpoints)
+    if not quiet:
+        say(fit.summary())
+    for epochs in fit.stretches():
+        fit.model.fit(
+            fit.train,
+            validation_data=fit.validation,
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            callbacks=fit.callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+    training.finish_encoder(fit, corpus)
+    if not quiet:
+        following = f"keras-sentiment train-transformer {data_dir} NEW_DIR --pretrained {run_dir}"
+        say(f"Saved {run_dir}. Next: {following}")
+
+
+if __name__ == "__main__":
+    run(pretrain)
