@@ -50,10 +50,23 @@ class NgramLogits(keras.layers.Layer):
         self.gain = gain
 
     def build(self, *_: Any) -> None:
+        # Where an n-gram goes is a sum of random numbers, one for each token and place in it (tabulation
+        # hashing, Patrascu and Thorup 2012): it scatters what a product would let meet, and stays below
+        # 2^24, as some runtimes compute with whole numbers in float32. The numbers are kept with the model.
+        self.codes = self.add_weight(
+            shape=(self.order * self.vocabulary_size, 1),
+            initializer=self._drawn,
+            dtype="int32",
+            trainable=False,
+            name="codes",
+        )
         shape = (self.vocabulary_size + self.buckets, self.num_classes)
         self.ratios = self.add_weight(shape=shape, initializer="ones", trainable=False, name="ratios")
         self.kernel = self.add_weight(shape=shape, initializer="zeros", name="kernel")
         self.built = True
+
+    def _drawn(self, shape: tuple[int, ...], dtype: str) -> Any:
+        return ops.convert_to_tensor(np.random.default_rng(0).integers(0, self.buckets, shape), dtype)
 
     def adapt(self, batches: ReviewBatches) -> None:
         """Counts in how many reviews of each class an n-gram occurs."""
@@ -78,19 +91,20 @@ class NgramLogits(keras.layers.Layer):
         """Returns n-grams int32[batch, order * length] and which of them count: each different one once."""
         none = self.vocabulary_size + self.buckets
         real = ops.cast(padding_mask, "bool")
-        # Products stay below 2^31 for vocabularies up to 400,000. The prime scatters the ids: vocabularies
-        # are in order of frequency, and a hash that is linear in two ids lets frequent pairs meet.
-        following = ops.mod(token_ids * 5003, 1_000_003)
-        hashed, ngrams = following, [ops.where(real, token_ids, none)]
-        for _ in range(1, self.order):
-            following, padding_mask = _shifted(following), _shifted(padding_mask)
+        total, ngrams = self._coded(token_ids, 0), [ops.where(real, token_ids, none)]
+        for place in range(1, self.order):
+            token_ids, padding_mask = _shifted(token_ids), _shifted(padding_mask)
             real = ops.logical_and(real, ops.cast(padding_mask, "bool"))
-            hashed = ops.mod(hashed * 1021 + following, self.buckets)
-            ngrams.append(ops.where(real, self.vocabulary_size + hashed, none))
+            total = total + self._coded(token_ids, place)
+            hashed = self.vocabulary_size + ops.mod(total, self.buckets)
+            ngrams.append(ops.where(real, hashed, none))
         found = ops.sort(ops.concatenate(ngrams, axis=1), axis=1)
         before = ops.pad(found, [[0, 0], [1, 0]], constant_values=-1)[:, :-1]
         counted = ops.logical_and(ops.not_equal(found, before), found < none)
         return ops.where(counted, found, 0), counted
+
+    def _coded(self, token_ids: Any, place: int) -> Any:
+        return ops.take(self.codes, token_ids + place * self.vocabulary_size, axis=0)[:, :, 0]
 
     def compute_output_shape(self, token_ids_shape: tuple[Any, ...], *_: Any) -> tuple[Any, ...]:
         """Returns (batch, num_classes)."""
