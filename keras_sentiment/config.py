@@ -84,7 +84,7 @@ class NgramConfig:
     ngrams: int = 3
     ngram_buckets: int = 2**20
     ngram_share: float = 0.8
-    ngram_gain: float = 1.5
+    ngram_gain: float = 0.75
 
     def __post_init__(self) -> None:
         require(0 <= self.ngrams <= 5, "ngrams", self.ngrams, "from 0 to 5")
