@@ -135,18 +135,23 @@ class Run:
         Raises:
             InputError: what is there is damaged, or nothing can be written.
         """
-        path = self.path / "metrics.json"
         held = hold(self.path, wait_seconds=10)
         try:
-            recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            recorded = self._recorded()
             recorded.setdefault(split, {})[fingerprint] = metrics
             self.write("metrics.json", json.dumps(recorded, indent=1) + "\n")
-        except (ValueError, AttributeError, TypeError, RecursionError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path}: it can't be read; delete it and evaluate again") from None
         finally:
             leave(held)
+        return recorded
+
+    def _recorded(self) -> dict[str, dict[str, Any]]:
+        path = self.path / "metrics.json"
+        try:
+            recorded = read_object(path) if path.is_file() else {}
+            if any(not isinstance(part, dict) for part in recorded.values()):
+                raise InputError("a split is no object")
+        except InputError as error:
+            raise InputError(f"{path}: it can't be read ({error}); delete it and evaluate again") from None
         return recorded
 
     def load_encoder(self) -> Any:

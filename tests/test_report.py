@@ -271,6 +271,39 @@ def test_pictures_leave_no_state_and_are_the_same_each_time():
     assert pyplot.get_fignums() == []
 
 
+def test_metrics_of_a_stranger_are_told_or_shown(run, split, tmp_path):
+    """No value in `metrics.json` ends in a traceback: it is refused, or the card can be written."""
+    copy = shutil.copytree(run.path, tmp_path / "run")
+    opened = open_bundle(copy)
+    metrics = measured(split, bad_logits(split), opened.decision)
+    file, fingerprint = copy / "metrics.json", split.fingerprint
+    said = []
+    for value in ([], {}, "x", 3, None, [1], 10**400, {"accuracy": "high"}):
+        entries = [{**metrics, name: value} for name in metrics]
+        entries += [
+            {**metrics, "intervals": {**metrics["intervals"], name: value}} for name in metrics["intervals"]
+        ]
+        entries += [
+            {**metrics, "by_length": [{**metrics["by_length"][0], "to": None, "accuracy_ci95": value}]}
+        ]
+        for content in [
+            value,
+            {"test": value},
+            *({"test": {"a": e, fingerprint: e}} for e in [value, *entries]),
+        ]:
+            file.write_text(json.dumps(content))
+            try:
+                recorded = opened.record_metrics("validation", "b", metrics)
+            except InputError as error:
+                said.append(str(error))
+            else:
+                assert readme(opened, recorded).startswith("# run\n")
+    assert said
+    file.write_text(json.dumps({"test": {"a": metrics, "b": metrics, "c": {**metrics, "examples": "many"}}}))
+    assert readme(opened, opened.record_metrics("test", "b", metrics)).count(", other data, test") == 2
+    assert all(line.startswith(f"{file}: it can't be read") and "\n" not in line for line in said)
+
+
 def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     copy = shutil.copytree(run.path, tmp_path / "my model")
     opened = open_bundle(copy)
