@@ -292,10 +292,9 @@ def test_words_are_dropped_in_training_only(corpus, tmp_path):
 def test_summary_counts_what_trains(corpus, tmp_path):
     _, fit = prepared(corpus, tmp_path / "run")
     fit.model.get_layer("token_embedding").trainable = False
-    # And of the n-grams the ratios, two for each token and bucket.
-    frozen = TOKENIZER.vocabulary_size * MODEL.hidden_dim + 2 * (
-        TOKENIZER.vocabulary_size + MODEL.ngram_buckets
-    )
+    frozen = TOKENIZER.vocabulary_size * MODEL.hidden_dim
+    # And of the n-grams the ratios and the codes.
+    frozen += sum(np.prod(weight.shape) for weight in fit.model.get_layer("ngrams").non_trainable_weights)
     total = fit.model.count_params()
     assert f"{total:,} parameters, {total - frozen:,} train; 160 reviews" in fit.summary()
 
