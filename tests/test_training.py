@@ -28,7 +28,7 @@ SHORT = RECIPE.replace(sequence_length=32)
 
 
 class Ruin(keras.callbacks.Callback):
-    """Spoils the head before an epoch, so that this epoch is worse than those before it."""
+    """Spoils the head before an epoch: every review gets one label, which is worse than anything learned."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -36,8 +36,7 @@ class Ruin(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epoch:
-            kernel = self.model.get_layer("logits").kernel
-            kernel.assign(-10.0 * kernel.numpy())
+            self.model.get_layer("logits").bias.assign([10.0, -10.0])
 
 
 class Trained(NamedTuple):
