@@ -392,6 +392,7 @@ def test_killed_at_random_moments(recipes, tmp_path, name):
     corpus = make_corpus(tmp_path / "data", 2000)  # a dozen steps an epoch
     command = [sys.executable, "-m", f"keras_sentiment.scripts.train_{name}", corpus.path]
     options = ["--epochs", "40", "--checkpoint-steps", "1", "--sequence-length", "24", "--quiet"]
+    options += ["--set", "ngram_buckets=64"]
     if name == "bert":
         options += ["--preset", recipe.model.preset, "--trainable-blocks", "1"]
     process = subprocess.run([*command, tmp_path / "whole", *options], check=False)
