@@ -41,7 +41,10 @@ def readme(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
     if isinstance(model, BertConfig):
         kind = f"a BERT ({Path(model.preset).name}) with {model.trainable_blocks} trained blocks"
     else:
-        kind = f"a Transformer encoder of {model.num_layers} blocks, {model.hidden_dim} wide, from scratch"
+        begun = "from scratch" if model.pretrained is None else "pretrained on texts without labels"
+        kind = f"a Transformer encoder of {model.num_layers} blocks, {model.hidden_dim} wide, {begun}"
+    if model.ngrams:
+        kind += f", averaged with a linear model of n-grams of up to {model.ngrams} tokens"
     splits = config.data["splits"]
     counts = ", ".join(f"{part['reviews']:,} {split}" for split, part in splits.items())
     return "\n".join(

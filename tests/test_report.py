@@ -313,6 +313,7 @@ def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     opened.record_metrics("test", "old", {"accuracy": 0.5})
     card = readme(opened, opened.record_metrics("test", fingerprint, metrics))
     assert card.startswith("# my model\n")
+    assert "from scratch, averaged with a linear model of n-grams of up to 3 tokens, trained by" in card
     low, high = metrics["intervals"]["roc_auc"]
     assert f"{sklearns.roc_auc_score(split.labels, logits[:, 1] - logits[:, 0]):.4f}" in card
     assert f"({low:.4f} to {high:.4f})" in card
