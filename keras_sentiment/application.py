@@ -21,11 +21,11 @@ from starlette.requests import Request
 
 from keras_sentiment.batching import Batcher, FullError
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.config import ServingConfig
 from keras_sentiment.limits import Limits, busy, refusal
 from keras_sentiment.meters import CONTENT_TYPE, Meters
 from keras_sentiment.occlusion import spans, weigh, without
 from keras_sentiment.protocol import add_protocol, explain_errors
+from keras_sentiment.serving_config import ServingConfig
 
 _log = logging.getLogger(__name__)
 

@@ -285,34 +285,3 @@ class PrepareConfig:
     def __post_init__(self) -> None:
         require(0 < self.held_out <= 0.4, "held_out", self.held_out, "a number in (0, 0.4]")
         require(self.seed >= 0, "seed", self.seed, "at least 0")
-
-
-@dataclass(frozen=True)
-class ServingConfig:
-    """Where a server listens, and how much it takes on.
-
-    Args:
-        port: int, 0 lets the system choose.
-        max_body_bytes: int, of a request.
-        max_texts: int, of a request.
-        max_waiting: int, texts that wait for the model, and requests in flight. With `max_body_bytes` it
-            bounds the memory that clients can take.
-        timeout_seconds: float > 0, in which a client has sent its whole request or taken its answer, and
-            in which at the end what is in flight is finished.
-        log_texts: whether the texts are logged.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-    max_body_bytes: int = 1 << 20
-    max_texts: int = 256
-    max_waiting: int = 1024
-    timeout_seconds: float = 30.0
-    log_texts: bool = False
-
-    def __post_init__(self) -> None:
-        require(0 <= self.port <= 65535, "port", self.port, "a number from 0 to 65535")
-        require_positive(self, "max_body_bytes", "max_texts", "timeout_seconds")
-        least = max(self.max_texts, EXPLAINED_SPANS + 1)
-        expected = f"at least {least}: the texts of a request, or what /explain scores for one"
-        require(self.max_waiting >= least, "max_waiting", self.max_waiting, expected)

@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from keras_sentiment.application import make_app
 from keras_sentiment.artifact import open_artifact
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.config import ServingConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.limits import patient_protocol
+from keras_sentiment.serving_config import ServingConfig
 
 
 class Server(uvicorn.Server):

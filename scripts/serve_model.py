@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import ServingConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import common_options, run, say
+from keras_sentiment.serving_config import ServingConfig
 
 DEFAULTS = ServingConfig()
 

@@ -14,7 +14,7 @@ LIBRARY = Path(__file__).parents[1] / "keras_sentiment"
 
 # A module imports only from lines above its own, or from what stands before it on its line.
 LEVELS = (
-    ("errors", "config", "json_files", "recipes", "checksums", "machine"),
+    ("errors", "config", "serving_config", "json_files", "recipes", "checksums", "machine"),
     (
         "cleaning",
         "reviews",

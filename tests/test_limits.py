@@ -8,9 +8,9 @@ import time
 import pytest
 from served import answer, ask, connect, error_of, make_classifier, metric, request, serving, wait_for
 
-from keras_sentiment.config import ServingConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.serving import listen
+from keras_sentiment.serving_config import ServingConfig
 
 pytestmark = pytest.mark.once
 

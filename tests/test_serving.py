@@ -33,9 +33,10 @@ from served import (
 )
 
 from keras_sentiment.batching import MOST_PADDING, neighbours
-from keras_sentiment.config import SCORING_BATCH_TOKENS, ServingConfig
+from keras_sentiment.config import SCORING_BATCH_TOKENS
 from keras_sentiment.occlusion import explain
 from keras_sentiment.serving import listen
+from keras_sentiment.serving_config import ServingConfig
 
 pytestmark = pytest.mark.once
 
