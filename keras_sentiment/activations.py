@@ -14,7 +14,6 @@ import numpy as np
 from tqdm import tqdm
 
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.config import SCORING_BATCH_TOKENS
 from keras_sentiment.errors import InputError
 from keras_sentiment.staging import require_room
 
@@ -37,7 +36,7 @@ class HiddenStateBatches(ReviewBatches):
 
     def __init__(self, reviews: ReviewBatches, lower: keras.Model, folder: Path, **kwargs: Any) -> None:
         split, tokenizer, inputs = reviews.split, reviews.tokenizer, reviews.inputs
-        super().__init__(split, tokenizer, inputs, reviews.batch_tokens, reviews.seed, **kwargs)
+        super().__init__(split, tokenizer, inputs, reviews.batch_size, reviews.seed, **kwargs)
         self._lower = lower
         self._offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self._path = folder / f"{self._identity()}.npy"
@@ -82,7 +81,7 @@ class HiddenStateBatches(ReviewBatches):
             # Room is taken now: writing to mapped memory that finds none would kill the process.
             with path.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-        scoring = ReviewBatches(self.split, self.tokenizer, self.inputs, SCORING_BATCH_TOKENS)
+        scoring = ReviewBatches(self.split, self.tokenizer, self.inputs)
         with tqdm(total=len(self.split), desc="frozen blocks", unit=" reviews", disable=quiet or None) as bar:
             for rows, inputs in scoring.for_scoring():
                 segment_ids = np.zeros_like(inputs["token_ids"])

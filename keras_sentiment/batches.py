@@ -10,12 +10,12 @@ import numpy as np
 
 from keras_sentiment.config import InputConfig
 from keras_sentiment.encoded import Split
-from keras_sentiment.rows import Plan, bucket_lengths, compose, padded_rows, row_lengths
+from keras_sentiment.rows import Plan, bucket_lengths, compose, padded_rows, row_lengths, scoring_rows
 from keras_sentiment.tokenizer import Tokenizer
 
 
 class ReviewBatches(keras.utils.PyDataset):
-    """Batches of reviews of like length, sized by a budget of tokens.
+    """Batches of reviews of like length.
 
     Item: `({"token_ids": int32[batch, length], "padding_mask": int32[batch, length]},
     int32[batch])`, the labels last.
@@ -24,7 +24,9 @@ class ReviewBatches(keras.utils.PyDataset):
         split: ids, offsets and labels of the texts.
         tokenizer: the one that made the ids.
         inputs: how ids become rows.
-        batch_tokens: int, tokens a batch holds, padding included.
+        batch_size: int, reviews a batch. As many in each, so that every review weighs the same in training:
+            of batches with as many tokens in each, whose losses are means, the one of short reviews would
+            count no more than the one of few long ones. `None` takes as many as are scored at once.
         seed: int, composes the batches anew, as a function of (seed, epoch), each time `start_epoch`
             is called; `None` keeps the order of length, for evaluation and prediction.
         word_dropout: float in [0, 1), share of the tokens of each review that is left out, drawn with
@@ -38,14 +40,14 @@ class ReviewBatches(keras.utils.PyDataset):
         split: Split,
         tokenizer: Tokenizer,
         inputs: InputConfig,
-        batch_tokens: int,
+        batch_size: int | None = None,
         seed: int | None = None,
         word_dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.split, self.tokenizer, self.inputs = split, tokenizer, inputs
-        self.batch_tokens, self.seed, self.word_dropout = batch_tokens, seed, word_dropout
+        self.batch_size, self.seed, self.word_dropout = batch_size, seed, word_dropout
         if word_dropout and seed is None:
             raise ValueError(f"word_dropout needs a seed. Received: word_dropout={word_dropout}, seed=None")
         if len(split) == 0:
@@ -113,9 +115,13 @@ class ReviewBatches(keras.utils.PyDataset):
                 texts[line] = texts[line][np.sort(kept)]
         return padded_rows(texts, length, self.tokenizer, self.inputs)
 
+    def rows_of(self, length: int) -> int:
+        """Returns how many rows of a length a full batch holds."""
+        return self.batch_size or scoring_rows(length)
+
     def _composed(self, epoch: int) -> Plan:
         rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
-        plan = compose(self.lengths, self._buckets, self.batch_tokens, rng)
+        plan = compose(self.lengths, self._buckets, self.rows_of, rng)
         if rng is not None:
             plan = _differing_first([plan[i] for i in rng.permutation(len(plan))])
         return plan

@@ -11,13 +11,13 @@ from tqdm import tqdm
 
 from keras_sentiment.artifact import MANIFEST_FILE, Artifact, is_artifact, open_artifact
 from keras_sentiment.bundle import Run, open_bundle
-from keras_sentiment.config import SCORING_BATCH_TOKENS, InputConfig
+from keras_sentiment.config import InputConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.encoded import Split
 from keras_sentiment.engines import Engine, KerasEngine, open_engine
 from keras_sentiment.errors import InputError
 from keras_sentiment.model_file import check_logits
-from keras_sentiment.rows import bucket_lengths, compose, padded_rows, row_lengths, windows
+from keras_sentiment.rows import bucket_lengths, compose, padded_rows, row_lengths, scoring_rows, windows
 from keras_sentiment.tokenizer import Tokenizer
 
 
@@ -83,7 +83,7 @@ class Classifier:
         texts = np.array([text for text, _ in parts], np.int64)
         lengths = np.array([part.stop - part.start for _, part in parts], np.int64)
         buckets = bucket_lengths(self.inputs, few=self.engine.compiles)
-        plan = compose(row_lengths(lengths, self.inputs), buckets, SCORING_BATCH_TOKENS)
+        plan = compose(row_lengths(lengths, self.inputs), buckets, scoring_rows)
         logits = np.zeros((len(split), len(self.labels)), "float32")
         with tqdm(total=len(parts), desc="scoring", unit=" rows", disable=quiet or None) as bar:
             for batch, length in plan:
@@ -124,8 +124,7 @@ def _filled(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     Each number of rows costs a compilation.
     """
     count, length = rows["token_ids"].shape
-    full = max(1, SCORING_BATCH_TOKENS // length)
-    missing = min(1 << (count - 1).bit_length(), full) - count
+    missing = min(1 << (count - 1).bit_length(), scoring_rows(length)) - count
     return {name: np.pad(value, ((0, missing), (0, 0)), "edge") for name, value in rows.items()}
 
 

@@ -214,7 +214,7 @@ class TrainingConfig:
     """How `model.fit` is run.
 
     Args:
-        batch_tokens: int, tokens a batch holds, padding included: fewer rows where reviews are long.
+        batch_size: int, reviews a batch; in pretraining, their mean, as there batches have as many tokens.
         learning_rate: float > 0, its peak.
         warmup: float in [0, 1), share of the steps over which the rate rises from 0.
         decay: `"cosine"` lets it fall to 0 over the remaining steps, `"constant"` keeps it.
@@ -230,7 +230,7 @@ class TrainingConfig:
     """
 
     epochs: int = 3
-    batch_tokens: int = 8192
+    batch_size: int = 32
     learning_rate: float = 1e-3
     warmup: float = 0.1
     decay: Literal["cosine", "constant"] = "cosine"
@@ -246,7 +246,7 @@ class TrainingConfig:
     seed: int = DEFAULT_SEED
 
     def __post_init__(self) -> None:
-        require_positive(self, "epochs", "batch_tokens", "learning_rate", "epsilon")
+        require_positive(self, "epochs", "batch_size", "learning_rate", "epsilon")
         require_rates(self, "warmup", "word_dropout")
         require(self.patience >= 0, "patience", self.patience, "at least 0")
         require(self.seed >= 0, "seed", self.seed, "at least 0")

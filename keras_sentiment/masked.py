@@ -17,7 +17,9 @@ _HIDDEN, _REPLACED = 0.8, 0.1  # the rest of what is to be found stays as it is
 
 
 class MaskedBatches(ReviewBatches):
-    """The batches of `ReviewBatches`, for masked-token pretraining (Devlin et al. 2019, "BERT", section 3.1).
+    """Batches of texts of like length, for masked-token pretraining (Devlin et al. 2019, "BERT", section 3.1).
+
+    Here every token weighs the same: a batch holds as many tokens as `batch_size` texts have on average.
 
     Item: `({"token_ids": int32[batch, length], "padding_mask": int32[batch, length],
     "mask_positions": int32[batch, masks]}, int32[batch, masks], float32[batch, masks])`: the tokens that are
@@ -41,6 +43,12 @@ class MaskedBatches(ReviewBatches):
         rows, length = self._plan[self.first + index]
         rng = np.random.default_rng([self.seed or 0, self.epoch, int(rows[0])])
         return self._hide(self.inputs_of(rows, length), rng)
+
+    def rows_of(self, length: int) -> int:
+        """Returns how many rows of a length a full batch holds."""
+        if self.batch_size is None:
+            return super().rows_of(length)
+        return max(1, round(self.batch_size * self.lengths.mean() / length))
 
     def _hide(self, inputs: Rows, rng: np.random.Generator) -> tuple[Rows, np.ndarray, np.ndarray]:
         tokenizer, mask_rate = self.tokenizer, self.mask_rate

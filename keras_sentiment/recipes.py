@@ -56,7 +56,6 @@ class Recipe(Generic[Model]):
 _SEED_INPUTS = InputConfig(sequence_length=512, long="truncate", pad_to=512)
 _SEED_TRAINING = TrainingConfig(
     epochs=5,
-    batch_tokens=32 * 512,
     learning_rate=2e-4,
     warmup=0.0,
     decay="constant",
@@ -71,7 +70,7 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
     "default": Recipe(
         TransformerConfig(),
         InputConfig(),
-        TrainingConfig(epochs=1, batch_tokens=4096),
+        TrainingConfig(epochs=1, batch_size=16),
     ),
     "seed": Recipe(
         TransformerConfig(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sentiment.config import InputConfig
+from keras_sentiment.config import SCORING_BATCH_TOKENS, InputConfig
 from keras_sentiment.tokenizer import Tokenizer
 
 # The lengths that rows are padded to where each costs a compilation, so they are few.
@@ -42,10 +42,15 @@ def row_lengths(tokens: npt.NDArray[np.int64], inputs: InputConfig) -> npt.NDArr
     return np.minimum(tokens + 2, inputs.sequence_length)
 
 
+def scoring_rows(length: int) -> int:
+    """Returns how many rows of a length are scored at once."""
+    return max(1, SCORING_BATCH_TOKENS // length)
+
+
 def compose(
     lengths: npt.NDArray[np.int64],
     buckets: Sequence[int],
-    batch_tokens: int,
+    rows_of: Callable[[int], int],
     rng: np.random.Generator | None = None,
 ) -> Plan:
     """Full batches from each bucket, shortest first; what is left over moves up a bucket.
@@ -56,7 +61,7 @@ def compose(
     Args:
         lengths: int64[texts], tokens of each row.
         buckets: the lengths that rows are padded to.
-        batch_tokens: int, tokens a batch holds, padding included.
+        rows_of: how many rows of a length a full batch holds.
         rng: draws which texts of a bucket stand together; without it they are in order of length.
     """
     bucket_of = np.searchsorted(buckets, lengths)
@@ -69,7 +74,7 @@ def compose(
         else:
             members = rng.permutation(members)
         members = np.concatenate([left, members])
-        size = max(1, batch_tokens // length)
+        size = rows_of(length)
         full = len(members) - len(members) % size
         plan += [(batch, length) for batch in members[:full].reshape(-1, size)]
         left = members[full:]

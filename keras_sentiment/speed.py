@@ -22,8 +22,8 @@ _PADDED_SHARE = 8
 _TRANSFORMER_FACTOR = 4
 _PEAK_STEPS = 40
 _TRANSFORMER = TRANSFORMER_RECIPES["default"].replace(sequence_length=SEQUENCE_LENGTH)
-# All words, as the peers read them.
-_ALL_WORDS = _TRANSFORMER.replace(word_dropout=0.0)
+# The encoder alone, as the peers have it.
+_ENCODER = _TRANSFORMER.replace(ngrams=0)
 _BERT = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
 
 
@@ -117,9 +117,8 @@ class _Field:
             contender = _contender(name, peers.train_seed, self.data_dir, few, kind, autocast)
             found.append(Entry(contender, operations, peer=True))
         if kind == "transformer":
-            found += self._ours(contenders.train_ours, operations, _ALL_WORDS)
-            fewer = self._transformer_work(_TRANSFORMER.training.word_dropout)
-            return [*found, self._trained("keras_sentiment, torch, its word dropout", _TRANSFORMER, fewer)]
+            found += self._ours(contenders.train_ours, operations, _ENCODER)
+            return [*found, self._trained("keras_sentiment, torch, its n-grams", _TRANSFORMER, operations)]
         precision = "bfloat16" if self.bfloat16 else "float32"
         for label, dropout in (("its dropout", True), ("no dropout", False)):
             name = f"Hugging Face Trainer, {precision}, {label}"
@@ -152,24 +151,23 @@ class _Field:
         fast: Any
         if task == "steps-transformer":
             fast, where, rate, operations = (
-                _ALL_WORDS,
+                _ENCODER,
                 "on attention scores",
                 "attention_dropout",
                 self._transformer_work(),
             )
-            less = self._transformer_work(_TRANSFORMER.training.word_dropout)
-            last = self._trained("word dropout", _TRANSFORMER, less)
+            last = self._trained("n-grams beside", _TRANSFORMER, operations)
         else:
             fast, where, rate, operations = _BERT, "in the blocks that train", "dropout", self._bert_work()
             cached = _BERT.replace(cache_frozen=True)
             last = self._trained("frozen blocks cached", cached, self._bert_work(frozen=0))
-        alike = fast.replace(precision="float32", batch_tokens=peers.BATCH_SIZE * SEQUENCE_LENGTH)
-        padded = alike.replace(pad_to=SEQUENCE_LENGTH)
+        alike = fast.replace(precision="float32", batch_size=peers.BATCH_SIZE)
+        padded, size = alike.replace(pad_to=SEQUENCE_LENGTH), fast.training.batch_size
         steps = [
             (f"padded to {SEQUENCE_LENGTH}, dropout {where}", padded.replace(**{rate: 0.1})),
             ("no dropout there: attention in one kernel", padded),
             ("batches of like lengths", alike),
-            (f"{fast.training.batch_tokens:,} tokens a batch", fast.replace(precision="float32")),
+            *([(f"batches of {size}", fast.replace(precision="float32"))] if size != peers.BATCH_SIZE else []),
             *([("bfloat16", fast)] if self.bfloat16 else []),
         ]
         first, *others = [self._trained(name, recipe, operations) for name, recipe in steps]
@@ -198,14 +196,12 @@ class _Field:
             for name in self.backends
         ]
 
-    def _read(self, left_out: float = 0.0) -> np.ndarray:
-        return np.minimum((1 - left_out) * self.lengths + 2, SEQUENCE_LENGTH)
+    def _read(self) -> np.ndarray:
+        return np.minimum(self.lengths + 2, SEQUENCE_LENGTH)
 
-    def _transformer_work(self, left_out: float = 0.0) -> float:
+    def _transformer_work(self) -> float:
         model = _TRANSFORMER.model
-        return _operations(
-            self._read(left_out), 0, model.num_layers, model.hidden_dim, model.intermediate_dim
-        )
+        return _operations(self._read(), 0, model.num_layers, model.hidden_dim, model.intermediate_dim)
 
     def _bert_work(self, frozen: int = MINILM[0] - MINILM[1]) -> float:
         return _operations(self._read(), frozen, *MINILM[1:])

@@ -19,7 +19,7 @@ from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run
 from keras_sentiment.calibration import choose_threshold, fit_temperature
 from keras_sentiment.compilation import compile_model
-from keras_sentiment.config import SCORING_BATCH_TOKENS, BertConfig, CheckpointConfig, MaskedLMConfig
+from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.corpus import Corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.encoded import Split
@@ -130,7 +130,7 @@ def prepare_fit(
     train, validation = _batches(split, corpus, recipe)
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)
-    adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs, SCORING_BATCH_TOKENS))
+    adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs))
     whole = model
     cached: list[HiddenStateBatches] = []
     if isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen:
@@ -169,15 +169,16 @@ def prepare_fit(
 def _batches(split: Split, corpus: Corpus, recipe: Recipe[Any]) -> tuple[ReviewBatches, ReviewBatches]:
     """Returns the batches of what trains and of validation."""
     config, held_out = recipe.training, corpus.splits["validation"]
-    shared = (corpus.tokenizer(), recipe.inputs, config.batch_tokens)
+    shared = (corpus.tokenizer(), recipe.inputs)
+    drawn = (config.batch_size, config.seed, config.word_dropout)
     if isinstance(recipe.model, MaskedLMConfig):
         rate = recipe.model.mask_rate
         return (
-            MaskedBatches(split, *shared, config.seed, config.word_dropout, mask_rate=rate),
+            MaskedBatches(split, *shared, *drawn, mask_rate=rate),
             MaskedBatches(held_out, *shared, mask_rate=rate),
         )
     return (
-        ReviewBatches(split, *shared, config.seed, config.word_dropout),
+        ReviewBatches(split, *shared, *drawn),
         ReviewBatches(held_out, *shared),
     )
 

@@ -96,6 +96,7 @@ def hyperparameters(ctx: click.Context, param: click.Parameter, values: tuple[st
 # What every training command takes; a default that is not said here is the recipe's.
 pretraining_options = options(
     click.option("--epochs", type=int, help="Passes over the train reviews."),
+    click.option("--batch-size", type=int, help="Train reviews a step."),
     click.option("--learning-rate", type=float, help="Its peak."),
     click.option("--sequence-length", type=int, help="Most tokens of a review that are read."),
     click.option("--precision", type=click.Choice(PRECISIONS), help="In what numbers to compute."),

@@ -64,7 +64,7 @@ def test_training_from_hidden_states_is_the_same_training(corpus, recipe, tmp_pa
 
 
 def test_batches_are_the_others_with_states_for_ids(recipe, tmp_path):
-    reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 64, seed=1)
+    reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 3, seed=1)
     lower = build(recipe).get_layer(LOWER)
     states = HiddenStateBatches(reviews, lower, tmp_path)
     states.open()
@@ -83,7 +83,7 @@ def test_batches_are_the_others_with_states_for_ids(recipe, tmp_path):
 
 
 def test_file_is_gone_unless_it_is_to_be_kept(recipe, tmp_path):
-    reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 64)
+    reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 3)
     lower = build(recipe).get_layer(LOWER)
     batches = HiddenStateBatches(reviews, lower, tmp_path)
     size = batches.missing_bytes
@@ -99,7 +99,7 @@ def test_file_is_gone_unless_it_is_to_be_kept(recipe, tmp_path):
 def test_kept_file_serves_the_same_reviews_and_weights_only(recipe, tmp_path):
     def computed(model, lengths=LENGTHS, inputs=recipe.inputs):
         batches = HiddenStateBatches(
-            ReviewBatches(make_split(lengths), TOKENIZER, inputs, 64), model.get_layer(LOWER), tmp_path
+            ReviewBatches(make_split(lengths), TOKENIZER, inputs), model.get_layer(LOWER), tmp_path
         )
         missing = batches.missing_bytes
         batches.open(keep=True)
@@ -116,7 +116,7 @@ def test_kept_file_serves_the_same_reviews_and_weights_only(recipe, tmp_path):
 
 
 def test_interrupted_computation_leaves_nothing(recipe, tmp_path, monkeypatch):
-    reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 64)
+    reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 3)
     batches = HiddenStateBatches(reviews, build(recipe).get_layer(LOWER), tmp_path)
 
     def interrupt(*_):

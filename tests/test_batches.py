@@ -17,8 +17,8 @@ LENGTHS = [*range(1, 120), *range(1, 60), 700, 900]
 INPUTS = InputConfig(sequence_length=128)
 
 
-def batches(lengths=LENGTHS, inputs=INPUTS, batch_tokens=512, seed=7):
-    return ReviewBatches(make_split(lengths), TOKENIZER, inputs, batch_tokens, seed=seed)
+def batches(lengths=LENGTHS, inputs=INPUTS, batch_size=8, seed=7):
+    return ReviewBatches(make_split(lengths), TOKENIZER, inputs, batch_size, seed=seed)
 
 
 def rows_of(dataset):
@@ -60,7 +60,7 @@ def test_review_that_just_fits_is_whole():
 
 
 def test_word_dropout_leaves_out_a_share_in_order_and_others_each_epoch():
-    dataset = ReviewBatches(make_split(LENGTHS), TOKENIZER, INPUTS, 512, seed=7, word_dropout=0.4)
+    dataset = ReviewBatches(make_split(LENGTHS), TOKENIZER, INPUTS, 8, seed=7, word_dropout=0.4)
     seen = []
     for epoch in (0, 1, 0):
         dataset.start_epoch(epoch)
@@ -84,7 +84,7 @@ def test_word_dropout_leaves_out_a_share_in_order_and_others_each_epoch():
 def test_word_dropout_reaches_all_of_a_long_review():
     split = make_split([1000])
     split.ids[:] = np.arange(1000) % 2**16
-    dataset = ReviewBatches(split, TOKENIZER, InputConfig(sequence_length=512), 512, seed=7, word_dropout=0.5)
+    dataset = ReviewBatches(split, TOKENIZER, InputConfig(sequence_length=512), 8, seed=7, word_dropout=0.5)
     ids = dataset[0][0]["token_ids"][0, 1:501].astype("int64")
     assert (np.diff(ids) > 0).all()
     # The middle, 128 to 618, is what cutting alone would leave out.
@@ -93,15 +93,29 @@ def test_word_dropout_reaches_all_of_a_long_review():
 
 def test_word_dropout_needs_a_seed():
     with pytest.raises(ValueError, match="seed"):
-        ReviewBatches(make_split([5]), TOKENIZER, INPUTS, 512, word_dropout=0.5)
+        ReviewBatches(make_split([5]), TOKENIZER, INPUTS, 8, word_dropout=0.5)
+
+
+@pytest.mark.parametrize("inputs", [INPUTS, InputConfig(sequence_length=100, pad_to=128)])
+def test_every_review_weighs_the_same(inputs):
+    dataset = batches([*range(1, 120)] * 9, inputs)
+    sizes = dataset.batch_sizes
+    assert sorted(sizes)[1:] == [8] * (len(sizes) - 1)  # one holds what is left over
+    assert sum(sizes) == 9 * 119
+
+
+def test_scoring_has_a_budget_of_tokens():
+    dataset = batches([*range(1, 120)] * 20, batch_size=None, seed=None)
+    shapes = [dataset[i][0]["token_ids"].shape for i in range(dataset.num_batches)]
+    assert all(rows * length <= 4096 for rows, length in shapes)
+    assert max(rows for rows, _ in shapes) >= 4 * min(rows for rows, _ in shapes[:-1])
 
 
 @pytest.mark.parametrize(("backend", "most"), [("torch", 16), ("jax", 4), ("tensorflow", 4)])
-def test_few_shapes_and_a_budget_of_tokens(backend, most, monkeypatch):
+def test_few_shapes(backend, most, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     dataset = batches()
     shapes = [dataset[i][0]["token_ids"].shape for i in range(dataset.num_batches)]
-    assert all(rows * length <= 512 for rows, length in shapes)
     assert {length for _, length in shapes} <= set(bucket_lengths(dataset.inputs, few=backend != "torch"))
     # One shape a bucket, and one for what is left over at the end.
     assert len(set(shapes)) <= most + 1

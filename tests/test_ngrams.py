@@ -76,7 +76,7 @@ def test_frequent_pairs_do_not_meet():
 def test_ratios_are_counted_on_the_train_reviews(gain):
     split = make_split([3, 9, 20, 4, 12], labels=[1, 0, 0, 1, 2])
     linear = layer(gain=gain, num_classes=3)
-    linear.adapt(ReviewBatches(split, TOKENIZER, INPUTS, 64))
+    linear.adapt(ReviewBatches(split, TOKENIZER, INPUTS))
     counts = np.ones((SIZE + BUCKETS, 3))
     for index, label in enumerate(split.labels):
         tokens = [TOKENIZER.cls_id, *split.ids_of(index).tolist(), TOKENIZER.sep_id]
@@ -94,7 +94,7 @@ def test_a_model_finds_its_ngrams_in_its_parts():
     model = build()
     split = make_split([9, 20], labels=[0, 1])
     whole = keras.Model(model.input, model(model.input))
-    adapt_ngrams(whole, ReviewBatches(split, TOKENIZER, INPUTS, 64))
+    adapt_ngrams(whole, ReviewBatches(split, TOKENIZER, INPUTS))
     assert np.ptp(keras.ops.convert_to_numpy(model.get_layer("ngrams").ratios)) > 0
 
 

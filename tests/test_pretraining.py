@@ -126,7 +126,7 @@ def test_a_vocabulary_is_learned_from_what_may_be_seen(tmp_path):
 @pytest.mark.once
 def test_masks_hide_what_is_to_be_found_and_nothing_else():
     split = make_split([30] * 200)
-    batches = MaskedBatches(split, TOKENIZER, INPUTS, 4096, seed=1, mask_rate=0.2)
+    batches = MaskedBatches(split, TOKENIZER, INPUTS, 100, seed=1, mask_rate=0.2)
     plain = batches.inputs_of(np.arange(100), 40)
     rng = np.random.default_rng(0)
     inputs, tokens, weights = batches._hide(plain, rng)
@@ -149,7 +149,7 @@ def test_masks_hide_what_is_to_be_found_and_nothing_else():
     batches.start_epoch(1)
     assert batches[0][0]["token_ids"].shape != first.shape or (batches[0][0]["token_ids"] != first).any()
     with pytest.raises(InputError, match=r"no \[MASK\]"):
-        MaskedBatches(split, Tokenizer(TOKENIZER.vocabulary[:4]), INPUTS, 64, mask_rate=0.2)
+        MaskedBatches(split, Tokenizer(TOKENIZER.vocabulary[:4]), INPUTS, 4, mask_rate=0.2)
 
 
 def test_loss_of_hidden_tokens_is_cross_entropy():

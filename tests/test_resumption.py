@@ -116,7 +116,7 @@ def whole(corpus, recipes, tmp_path_factory):
 
 def steps_of(corpus, recipe):
     config, inputs = recipe.training, recipe.inputs
-    split, rest = corpus.splits["train"], (config.batch_tokens, config.seed, config.word_dropout)
+    split, rest = corpus.splits["train"], (config.batch_size, config.seed, config.word_dropout)
     return ReviewBatches(split, TOKENIZER, inputs, *rest).steps
 
 

@@ -50,6 +50,6 @@ def test_steps_end_with_the_recipe_that_is_the_default():
     entries = speed._Field("data", 64, 1, ("torch",), False, np.array([10, 30])).entries("steps-transformer")
     recipes = [entry.contender.arguments[-1] for entry in entries]
     assert [recipe.inputs.pad_to for recipe in recipes[:3]] == [512, 512, "longest"]
-    assert len({recipe.training.batch_tokens for recipe in recipes[:3]}) == 1
+    assert len({recipe.training.batch_size for recipe in recipes[:3]}) == 1
     assert recipes[0].model.attention_dropout > 0
     assert recipes[-1] == TRANSFORMER_RECIPES["default"]

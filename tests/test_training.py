@@ -180,7 +180,7 @@ def test_same_seed_gives_the_same_batches_and_weights(corpus, tmp_path, monkeypa
     assert len(draws.by_epoch) == 4
     split = corpus.splits["train"].limit(60, TRAINING.seed)
     for number, drawn in enumerate(draws.by_epoch):
-        expected = ReviewBatches(split, TOKENIZER, SHORT.inputs, TRAINING.batch_tokens, seed=TRAINING.seed)
+        expected = ReviewBatches(split, TOKENIZER, SHORT.inputs, TRAINING.batch_size, seed=TRAINING.seed)
         for _ in range(number):
             expected.on_epoch_end()
         expected.start_epoch(number % 2)

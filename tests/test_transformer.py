@@ -84,7 +84,7 @@ def test_without_positions_order_does_not_matter():
 @pytest.mark.parametrize("config", [MODEL, SEED_MODEL], ids=["default", "seed"])
 def test_four_reviews_can_be_memorised(config):
     split = make_split([5, 9, 20, 30], labels=[1, 0, 0, 1])
-    batches = ReviewBatches(split, TOKENIZER, INPUTS, 1024, seed=0)
+    batches = ReviewBatches(split, TOKENIZER, INPUTS, 4, seed=0)
     model = build(
         dataclasses.replace(
             config, embedding_dropout=0.0, dropout=0.0, attention_dropout=0.0, head_dropout=0.0

@@ -32,7 +32,7 @@ MODEL = TransformerConfig(
     ngram_buckets=64,
 )
 INPUTS = InputConfig(sequence_length=40)
-TRAINING = TrainingConfig(epochs=2, batch_tokens=256, learning_rate=1e-2, precision="float32")
+TRAINING = TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-2, precision="float32")
 RECIPE = Recipe(MODEL, INPUTS, TRAINING)
 
 
