@@ -17,7 +17,7 @@ _HIDDEN, _REPLACED = 0.8, 0.1  # the rest of what is to be found stays as it is
 
 
 class MaskedBatches(ReviewBatches):
-    """Batches of texts of like length, for masked-token pretraining (Devlin et al. 2019, "BERT", section 3.1).
+    """Batches of texts of like length, for masked-token pretraining (Devlin et al. 2019, "BERT", sec. 3.1).
 
     Here every token weighs the same: a batch holds as many tokens as `batch_size` texts have on average.
 

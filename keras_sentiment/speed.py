@@ -167,9 +167,11 @@ class _Field:
             (f"padded to {SEQUENCE_LENGTH}, dropout {where}", padded.replace(**{rate: 0.1})),
             ("no dropout there: attention in one kernel", padded),
             ("batches of like lengths", alike),
-            *([(f"batches of {size}", fast.replace(precision="float32"))] if size != peers.BATCH_SIZE else []),
-            *([("bfloat16", fast)] if self.bfloat16 else []),
         ]
+        if size != peers.BATCH_SIZE:
+            steps.append((f"batches of {size}", fast.replace(precision="float32")))
+        if self.bfloat16:
+            steps.append(("bfloat16", fast))
         first, *others = [self._trained(name, recipe, operations) for name, recipe in steps]
         return [dataclasses.replace(first, peer=True), *others, last]
 
