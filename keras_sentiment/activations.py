@@ -36,7 +36,16 @@ class HiddenStateBatches(ReviewBatches):
 
     def __init__(self, reviews: ReviewBatches, lower: keras.Model, folder: Path, **kwargs: Any) -> None:
         split, tokenizer, inputs = reviews.split, reviews.tokenizer, reviews.inputs
-        super().__init__(split, tokenizer, inputs, reviews.batch_size, reviews.seed, **kwargs)
+        super().__init__(
+            split,
+            tokenizer,
+            inputs,
+            reviews.batch_size,
+            reviews.seed,
+            devices=reviews.devices,
+            class_weight=reviews.class_weight,
+            **kwargs,
+        )
         self._lower = lower
         self._offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self._path = folder / f"{self._identity()}.npy"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_sentiment.config import InputConfig
+from keras_sentiment.devices import ONE_DEVICE, Devices
 from keras_sentiment.encoded import Split
-from keras_sentiment.rows import Plan, bucket_lengths, compose, padded_rows, row_lengths, scoring_rows
+from keras_sentiment.rows import Plan, Rows, bucket_lengths, compose, padded_rows, row_lengths, scoring_rows
 from keras_sentiment.tokenizer import Tokenizer
 
 
@@ -33,6 +34,10 @@ class ReviewBatches(keras.utils.PyDataset):
             the batches (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for
             Text Classification", section 3.1). It comes before cutting, and so shows more of a long
             review; and what is left out costs no time.
+        devices: that share a batch. With several, an item is this process's part of it, with float32[batch]
+            last: the weight of each row, 0 of those that fill a batch up to as many for each device. They
+            hold [CLS] alone.
+        class_weight: of each label, only where there are several devices: `fit` can't have both.
     """
 
     def __init__(
@@ -43,9 +48,12 @@ class ReviewBatches(keras.utils.PyDataset):
         batch_size: int | None = None,
         seed: int | None = None,
         word_dropout: float = 0.0,
+        devices: Devices = ONE_DEVICE,
+        class_weight: Mapping[int, float] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.devices, self.class_weight = devices, class_weight
         self.split, self.tokenizer, self.inputs = split, tokenizer, inputs
         self.batch_size, self.seed, self.word_dropout = batch_size, seed, word_dropout
         if word_dropout and seed is None:
@@ -100,14 +108,36 @@ class ReviewBatches(keras.utils.PyDataset):
         for rows, length in self._plan:
             yield rows, self.inputs_of(rows, length)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def __getitem__(self, index: int) -> Any:
         rows, length = self._plan[self.first + index]
-        return self.inputs_of(rows, length), np.asarray(self.split.labels)[rows]
+        labels = np.asarray(self.split.labels)
+        if self.devices.count == 1:
+            return self.inputs_of(rows, length), labels[rows]
+        own = self.devices.share(rows)
+        weights = [(self.class_weight or {}).get(label, 1.0) for label in labels[own].tolist()]
+        return self._filled(len(rows), self.inputs_of(own, length), labels[own], np.array(weights, "float32"))
+
+    def _filled(self, rows: int, inputs: Rows, targets: np.ndarray, weights: np.ndarray) -> Any:
+        """Returns this process's part of a batch with as many rows for each device.
+
+        The mean over all of them, weighted, is that over the rows of the batch.
+        """
+        full = self.devices.padded(rows)
+        missing = full // self.devices.processes - len(targets)
+
+        def fill(values: np.ndarray) -> np.ndarray:
+            return np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1))
+
+        filled = {name: fill(values) for name, values in inputs.items()}
+        filled["token_ids"][len(targets) :] = self.tokenizer.pad_id
+        filled["token_ids"][len(targets) :, 0] = self.tokenizer.cls_id
+        filled["padding_mask"][len(targets) :, 0] = 1
+        return filled, fill(targets), fill(weights) * np.float32(full / rows)
 
     def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """Returns what the model takes for some reviews, padded to a length."""
         texts = [self.split.ids_of(row) for row in rows]
-        if self.word_dropout:
+        if self.word_dropout and len(rows):
             # A review is in one batch of an epoch: the first one tells the batches apart.
             rng = np.random.default_rng([self.seed, self.epoch, rows[0]])
             for line, row in enumerate(rows):
@@ -117,7 +147,9 @@ class ReviewBatches(keras.utils.PyDataset):
 
     def rows_of(self, length: int) -> int:
         """Returns how many rows of a length a full batch holds."""
-        return self.batch_size or scoring_rows(length)
+        if self.batch_size is not None:
+            return self.batch_size
+        return max(scoring_rows(length) // self.devices.count, 1) * self.devices.count
 
     def _composed(self, epoch: int) -> Plan:
         rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])

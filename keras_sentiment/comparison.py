@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.bundle import MODEL_FILE, Run, read_config
+from keras_sentiment.bundle import MODEL_FILE, Run, open_bundle, read_config
 from keras_sentiment.corpus import Corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import read_history
-from keras_sentiment.model_file import count_parameters
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
 
 _SCRIPTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -145,7 +144,7 @@ def table(candidates: Sequence[Candidate], seeds: Sequence[int], corpus: Corpus,
             f"| {candidate.name} | {len(done)} | {statistics.mean(accuracy):.4f} "
             f"| {min(accuracy):.4f}, {max(accuracy):.4f} "
             f"| {statistics.mean(row['val_loss'] for row in kept):.4f} "
-            f"| {statistics.mean(seconds):.0f} | {count_parameters(done[0] / MODEL_FILE):,} |"
+            f"| {statistics.mean(seconds):.0f} | {open_bundle(done[0]).load_model().count_params():,} |"
         )
     return "\n".join(lines)
 

@@ -12,7 +12,12 @@ from keras_sentiment.optimizer import adamw
 
 
 def compile_model(
-    model: keras.Model, config: TrainingConfig, steps: int, precision: str, masked: bool = False
+    model: keras.Model,
+    config: TrainingConfig,
+    steps: int,
+    precision: str,
+    masked: bool = False,
+    weighted: bool = False,
 ) -> None:
     """Compiles a model with AdamW and cross-entropy on its logits.
 
@@ -20,6 +25,7 @@ def compile_model(
         steps: int, of the whole training, over which the learning rate rises and falls.
         precision: its dtype policy; `mixed_float16` scales the loss.
         masked: whether it finds hidden tokens, and each of them comes with a weight.
+        weighted: whether the reviews come with a weight.
     """
     optimizer = adamw(_learning_rate(config, steps), config.weight_decay, config.epsilon)
     if not config.decay_all:
@@ -31,7 +37,8 @@ def compile_model(
         model.compile(optimizer, hidden_tokens, weighted_metrics=accuracy, auto_scale_loss=False)
     else:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(optimizer, loss, metrics=accuracy, auto_scale_loss=False)
+        metrics = {"weighted_metrics" if weighted else "metrics": accuracy}
+        model.compile(optimizer, loss, auto_scale_loss=False, **metrics)
     optimizer.build(model.trainable_variables)
 
 

@@ -41,8 +41,9 @@ class MaskedBatches(ReviewBatches):
 
     def __getitem__(self, index: int) -> Any:
         rows, length = self._plan[self.first + index]
-        rng = np.random.default_rng([self.seed or 0, self.epoch, int(rows[0])])
-        return self._hide(self.inputs_of(rows, length), rng)
+        own = self.devices.share(rows)
+        rng = np.random.default_rng([self.seed or 0, self.epoch, int(rows[0]), self.devices.process])
+        return self._filled(len(rows), *self._hide(self.inputs_of(own, length), rng))
 
     def rows_of(self, length: int) -> int:
         """Returns how many rows of a length a full batch holds."""

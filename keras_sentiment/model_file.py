@@ -78,15 +78,6 @@ def read_model(path: Path) -> Any:
         ) from error
 
 
-def count_parameters(path: Path) -> int:
-    """Returns how many numbers the weights of a model file are.
-
-    Raises:
-        InputError: as `read_model` does.
-    """
-    return _inspect(path)[1]
-
-
 def _inspect(path: Path) -> tuple[dict[str, Any], int]:
     """Returns the config of a model file, and how many numbers its weights are."""
     with zipfile.ZipFile(path) as archive:

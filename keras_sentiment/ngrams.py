@@ -143,19 +143,26 @@ class Ensemble(keras.layers.Layer):
         super().__init__(**kwargs)
         self.shares = list(weights)
 
-    def call(self, inputs: Sequence[Any], training: bool | None = None) -> Any:
-        """Maps several logits float[batch, num_classes] to one."""
+    def call(self, inputs: Sequence[Any], padding_mask: Any = None, training: bool | None = None) -> Any:
+        """Maps several logits float[batch, num_classes] to one.
+
+        Args:
+            padding_mask: int32[batch, length], tells the rows that only fill a batch: they hold no [SEP].
+                Models that were saved earlier go without.
+        """
         logits = sum(share * member for share, member in zip(self.shares, inputs, strict=True))
         if training:
+            mask = ops.ones_like(logits) if padding_mask is None else padding_mask
+            real = ops.cast(mask[:, 1], logits.dtype)  # [batch]
             target = ops.stop_gradient(ops.log_softmax(logits))
             for share, member in zip(self.shares, inputs, strict=True):
                 divergence = ops.sum(ops.exp(target) * (target - ops.log_softmax(member)), axis=-1)
-                self.add_loss(share * ops.mean(divergence))
+                self.add_loss(share * ops.sum(divergence * real) / ops.maximum(ops.sum(real), 1))
         return logits
 
-    def compute_output_shape(self, input_shape: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    def compute_output_shape(self, inputs_shape: Sequence[tuple[Any, ...]], *_: Any) -> tuple[Any, ...]:
         """Returns the shape of each of the inputs."""
-        return tuple(input_shape[0])
+        return tuple(inputs_shape[0])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weights": self.shares}
@@ -186,4 +193,4 @@ def with_ngrams(
         name="ngrams",
     )(token_ids, padding_mask)
     shares = [1 - config.ngram_share, config.ngram_share]
-    return Ensemble(shares, dtype="float32", name="ensemble")([logits, linear])
+    return Ensemble(shares, dtype="float32", name="ensemble")([logits, linear], padding_mask)

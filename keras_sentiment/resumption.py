@@ -15,7 +15,6 @@ import keras
 import numpy as np
 
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.bundle import Run
 from keras_sentiment.checkpoint import (
     Arrays,
     Checkpoint,
@@ -29,6 +28,7 @@ from keras_sentiment.checkpoint import (
 from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord
+from keras_sentiment.training_run import TrainingRun
 
 NAMED_REVIEWS = 20  # at most, of the batch that spoiled the loss
 # What an EarlyStopping knows, and forgets when `fit` is called again.
@@ -56,6 +56,8 @@ class Checkpoints(keras.callbacks.Callback):
     It is the last of the callbacks, since it saves what the others know. All it does to the model it does in
     hooks that Keras calls from the training thread.
 
+    Where several processes train, one writes, and each ends by itself at a signal.
+
     Args:
         run: its `checkpoints/` is the place.
         whole: the model that a bundle is made of; what trains may be its upper part.
@@ -69,7 +71,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def __init__(
         self,
-        run: Run,
+        run: TrainingRun,
         whole: keras.Model,
         train: ReviewBatches,
         stopping: keras.callbacks.EarlyStopping,
@@ -170,10 +172,12 @@ class Checkpoints(keras.callbacks.Callback):
                 set_random_state(self._random)
             self._found = None
         due = done - self._step >= self._config.steps or done == self._train.steps - 1
-        if (due or self._signal) and done > self._step and self._train.can_begin_at(done):
+        # The other processes know nothing of a signal, and save nothing with this one.
+        alone = self._run.devices.processes == 1
+        if (due or (self._signal and alone)) and done > self._step and self._train.can_begin_at(done):
             self._step = done
             self._save()
-        if self._signal and self._step == done:
+        if self._signal and (self._step == done or not alone):
             self._interrupt()
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -182,7 +186,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._known = {name: getattr(self._stopping, name) for name in _STOPPING}
-        if self._known["best_epoch"] == epoch:
+        if self._known["best_epoch"] == epoch and self._run.devices.writes:
             weights = named("best", self.model.trainable_variables)
             Checkpoint(weights, {}).write(self._best(epoch))
         self._epoch, self._step, self._ended = epoch + 1, 0, self.model.stop_training
@@ -194,6 +198,8 @@ class Checkpoints(keras.callbacks.Callback):
         self._restore_handlers()
 
     def _save(self) -> None:
+        if not self._run.devices.writes:
+            return
         model = self.model  # which brings its variables up to date on jax
         arrays = named("model", moving(model))
         if not all(np.isfinite(array).all() for array in arrays.values()):
@@ -239,7 +245,7 @@ class LossWatch(keras.callbacks.Callback):
 
     async_safe = True
 
-    def __init__(self, run: Run, train: ReviewBatches) -> None:
+    def __init__(self, run: TrainingRun, train: ReviewBatches) -> None:
         super().__init__()
         self._run, self._train = run, train
 

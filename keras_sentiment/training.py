@@ -7,12 +7,12 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, require_room_for
 from keras_sentiment.batches import ReviewBatches
@@ -22,12 +22,14 @@ from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.corpus import Corpus
 from keras_sentiment.decision import Decision
+from keras_sentiment.devices import find_devices
 from keras_sentiment.encoded import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
 from keras_sentiment.masked import MaskedBatches, together
 from keras_sentiment.ngrams import adapt_ngrams
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
+from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Checkpoints, LossWatch
 from keras_sentiment.training_run import TrainingRun, new_run
@@ -73,18 +75,25 @@ def start(
     recipe: Recipe[Any],
     overwrite: bool = False,
     resume: bool = False,
+    devices: int | None = None,
 ) -> TrainingRun:
     """Returns a new run, its folder not yet made, and seeds all that is random: Keras, numpy, the backend.
+
+    Where several processes train together, this connects them.
 
     Args:
         overwrite: take the place of the run in that folder.
         resume: go on with the run in that folder, if there is one; it may be complete.
+        devices: how many of this process share its part of a batch; all by default.
 
     Raises:
-        InputError: `run_dir` holds something and neither is given, or the run was begun otherwise.
+        InputError: `run_dir` holds something and neither is given, or the run was begun otherwise; or the
+            devices are not there.
     """
+    shared = find_devices(devices)
     precision = resolve_precision(recipe.training.precision)
-    run = new_run(run_dir, corpus, recipe, keras.backend.backend(), precision, overwrite, resume)
+    run = new_run(run_dir, corpus, recipe, keras.backend.backend(), precision, overwrite, resume, shared)
+    shared.wait("looked at the run")  # before one of them makes it
     keras.utils.set_random_seed(recipe.training.seed)
     allow_tf32()
     return run
@@ -127,22 +136,29 @@ def prepare_fit(
             "the command that began it"
         )
     run = run.with_data(trained_reviews=len(split))
-    train, validation = _batches(split, corpus, recipe)
+    weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
+    train, validation = _batches(split, corpus, run, weights)
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)
     adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs))
-    whole = model
     cached: list[HiddenStateBatches] = []
     if isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen:
         folder = cache_dir or run.checkpoints
-        cached = [HiddenStateBatches(part, whole.get_layer(LOWER), folder) for part in (train, validation)]
+        if run.devices.processes > 1:
+            raise InputError("--cache-frozen is for one process; leave it out")
+        cached = [HiddenStateBatches(part, model.get_layer(LOWER), folder) for part in (train, validation)]
         train, validation = cached
-        model = whole.get_layer(UPPER)
         gigabytes = require_room_for(cached, folder) / 1e9
         if not quiet:
             print(f"Hidden states of the frozen part: {gigabytes:.1f} GB in {folder}", file=sys.stderr)
-    masked = isinstance(recipe.model, MaskedLMConfig)
-    compile_model(model, config, config.epochs * train.steps, run.config.precision, masked)
+    run.begin()
+    for part in cached:
+        part.open(keep=cache_dir is not None, quiet=quiet)
+    run.devices.wait("made the run")
+    whole = run.devices.replicate(model, run.config.precision)
+    model = whole.get_layer(UPPER) if cached else whole
+    masked, several = isinstance(recipe.model, MaskedLMConfig), run.devices.count > 1
+    compile_model(model, config, config.epochs * train.steps, run.config.precision, masked, several)
     stopping = keras.callbacks.EarlyStopping("val_loss", patience=config.patience or config.epochs)
     record = EpochRecord(run, len(split))
     last = Checkpoints(run, whole, train, stopping, record, checkpoints or CheckpointConfig())
@@ -158,28 +174,29 @@ def prepare_fit(
         # They may be called from another thread. Otherwise the training thread reads the metrics after every
         # step, and so waits until the device is done instead of handing it the next one.
         callback.async_safe = True
-    weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
-    run.begin()
     last.find()
-    for part in cached:
-        part.open(keep=cache_dir is not None, quiet=quiet)
-    return Fit(run, model, whole, train, validation, callbacks, last, weights)
+    return Fit(run, model, whole, train, validation, callbacks, last, None if several else weights)
 
 
-def _batches(split: Split, corpus: Corpus, recipe: Recipe[Any]) -> tuple[ReviewBatches, ReviewBatches]:
+def _batches(
+    split: Split, corpus: Corpus, run: TrainingRun, class_weight: dict[int, float] | None
+) -> tuple[ReviewBatches, ReviewBatches]:
     """Returns the batches of what trains and of validation."""
-    config, held_out = recipe.training, corpus.splits["validation"]
-    shared = (corpus.tokenizer(), recipe.inputs)
-    drawn = (config.batch_size, config.seed, config.word_dropout)
+    recipe = run.config.recipe
+    config, held_out, devices = recipe.training, corpus.splits["validation"], run.devices
+    tokenizer, inputs = corpus.tokenizer(), recipe.inputs
+    drawn: dict[str, Any] = {
+        "batch_size": config.batch_size,
+        "seed": config.seed,
+        "word_dropout": config.word_dropout,
+        "class_weight": class_weight,
+    }
+    kind: Any = ReviewBatches
     if isinstance(recipe.model, MaskedLMConfig):
-        rate = recipe.model.mask_rate
-        return (
-            MaskedBatches(split, *shared, *drawn, mask_rate=rate),
-            MaskedBatches(held_out, *shared, mask_rate=rate),
-        )
+        kind = partial(MaskedBatches, mask_rate=recipe.model.mask_rate)
     return (
-        ReviewBatches(split, *shared, *drawn),
-        ReviewBatches(held_out, *shared),
+        kind(split, tokenizer, inputs, devices=devices, **drawn),
+        kind(held_out, tokenizer, inputs, devices=devices),
     )
 
 
@@ -205,7 +222,7 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
             reaches its aim, and the bundle is saved without one.
     """
     run, config = fit.run, fit.run.config.recipe.training
-    _keep_weights(fit)
+    fit = _kept(fit)
     logits, labels = _validation_logits(fit), np.asarray(fit.validation.split.labels)
     changes: dict[str, Any] = {"temperature": fit_temperature(logits, labels)}
     missed = ""
@@ -228,11 +245,17 @@ def finish_encoder(fit: Fit, corpus: Corpus) -> None:
     Raises:
         InputError: the loss became NaN or infinite.
     """
-    _keep_weights(fit)
+    fit = _kept(fit)
     fit.run.save(encoder_of(fit.whole), corpus.tokenizer())
 
 
-def _keep_weights(fit: Fit) -> None:
+def _kept(fit: Fit) -> Fit:
+    """Returns the fit with the weights that are kept, on one device."""
+    devices = fit.run.devices
+    whole = devices.gather(fit.whole, fit.run.config.precision)
+    model = whole if fit.model is fit.whole else whole.get_layer(UPPER)
+    fit = dataclasses.replace(fit, whole=whole, model=model)
+    devices.wait("trained")
     best = fit.run.config.recipe.training.keep == "best"
     # The first epoch counts as the best until one is better, and none is better than NaN.
     if not math.isfinite(read_history(fit.run)[0 if best else -1]["val_loss"]):
@@ -240,6 +263,8 @@ def _keep_weights(fit: Fit) -> None:
             f"{fit.run.path}: the loss is not a number; train again with a lower --learning-rate"
         )
     fit.checkpoints.put_back(fit.model, best=best)
+    devices.wait("kept the weights")
+    return fit
 
 
 def _validation_logits(fit: Fit) -> np.ndarray:
@@ -248,38 +273,3 @@ def _validation_logits(fit: Fit) -> np.ndarray:
     order = np.concatenate([rows for rows, _ in batches])
     found = np.concatenate([np.asarray(fit.model.predict_on_batch(inputs)) for _, inputs in batches])
     return found[np.argsort(order)].astype("float32")
-
-
-class Progress(keras.callbacks.Callback):
-    """A bar within an epoch and a line at its end, on standard error; Keras's own go to standard output."""
-
-    def __init__(self, train: ReviewBatches, epochs: int) -> None:
-        super().__init__()
-        self._train, self._epochs = train, epochs
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        # disable=None: no bar where standard error is not a terminal.
-        self._bar = tqdm(
-            initial=self._train.first,
-            total=self._train.steps,
-            desc=f"epoch {epoch + 1}/{self._epochs}",
-            unit="batch",
-            leave=False,
-            disable=None,
-        )
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        done = self._train.first + batch + 1
-        with self._bar.get_lock():  # Keras calls from several threads, and not in order
-            if not self._bar.disable and done > self._bar.n:
-                self._bar.set_postfix({k: f"{v:.4f}" for k, v in (logs or {}).items()}, refresh=False)
-                self._bar.update(done - self._bar.n)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._bar.close()
-        figures = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
-        optimizer = self.model.optimizer
-        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-            skipped = (epoch + 1) * self._train.steps - int(optimizer.iterations)
-            figures += f", {skipped} steps skipped so far for gradients beyond float16"
-        print(f"epoch {epoch + 1}/{self._epochs}: {figures}", file=sys.stderr)

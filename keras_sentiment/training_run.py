@@ -20,6 +20,7 @@ from keras_sentiment.bundle import (
 )
 from keras_sentiment.checksums import sha256
 from keras_sentiment.corpus import Corpus
+from keras_sentiment.devices import ONE_DEVICE, Devices
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.precision import with_precision
@@ -54,9 +55,11 @@ class TrainingRun(Run):
 
     Args:
         resumed: whether it was begun before, by another process.
+        devices: that train it; of several processes one writes.
     """
 
     resumed: bool = False
+    devices: Devices = ONE_DEVICE
 
     def begin(self) -> None:
         """Makes the RUN_DIR with its `config.json`, and keeps other processes from writing there.
@@ -67,6 +70,8 @@ class TrainingRun(Run):
         Raises:
             InputError: nothing can be written there, or another process does.
         """
+        if not self.devices.writes:
+            return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             hold(self.path)
@@ -98,8 +103,15 @@ class TrainingRun(Run):
         config = replace(self.config, data={**self.config.data, **facts})
         return replace(self, config=config)
 
+    def write(self, name: str, text: str) -> None:
+        """Writes a file of the RUN_DIR, if this is the process that does."""
+        if self.devices.writes:
+            super().write(name, text)
+
     def save(self, model: Any, tokenizer: Tokenizer) -> None:
         """Completes the run: the config again, the tokenizer, then the model under the float32 policy."""
+        if not self.devices.writes:
+            return
         self._write_config()
         tokenizer.save(self.path / "tokenizer")
         part = self.path / "model.part.keras"
@@ -115,6 +127,8 @@ class TrainingRun(Run):
 
     def end(self) -> None:
         """Removes what a complete run doesn't need, and lets other processes write there."""
+        if not self.devices.writes:
+            return
         _remove(self.checkpoints)
         _remove(self.path / PREVIOUS)
         leave(hold(self.path))
@@ -132,11 +146,13 @@ def new_run(
     precision: str,
     overwrite: bool = False,
     resume: bool = False,
+    devices: Devices = ONE_DEVICE,
 ) -> TrainingRun:
     """Returns a new run, of which nothing is on disk before `begin`; or the one that is there.
 
     Args:
         resume: go on with the run that is there, if there is one.
+        devices: that will train it.
 
     Raises:
         InputError: it holds something and neither `overwrite` nor `resume` is given, or something that is no
@@ -166,8 +182,8 @@ def new_run(
     if resume and (path / CONFIG_FILE).is_file():
         begun = read_config(path)
         _require_same(path, begun, config)
-        return TrainingRun(path, replace(begun, versions=config.versions), resumed=True)
-    return TrainingRun(path, config)
+        return TrainingRun(path, replace(begun, versions=config.versions), resumed=True, devices=devices)
+    return TrainingRun(path, config, devices=devices)
 
 
 def _require_same(path: Path, begun: RunConfig, now: RunConfig) -> None:

@@ -110,6 +110,7 @@ pretraining_options = options(
         help="Another hyperparameter, by its name in config.json; repeatable.",
     ),
     click.option("--limit", type=click.IntRange(min=1), help="Train on so many reviews, a stratified draw."),
+    click.option("--devices", type=click.IntRange(min=1), help="On jax: of this machine. [default: all]"),
     click.option("--resume", is_flag=True, help="Go on with the run that is there, if it was interrupted."),
     click.option(
         "--checkpoint-steps",

@@ -21,6 +21,7 @@ def pretrain(
     others: dict[str, Any],
     limit: int | None,
     resume: bool,
+    devices: int | None,
     checkpoint_steps: int,
     keep: int,
     overwrite: bool,
@@ -39,7 +40,8 @@ def pretrain(
     from keras_sentiment.transformer import build_masked_lm
 
     corpus = open_corpus(data_dir)
-    session = training.start(run_dir, corpus, chosen, overwrite, resume)
+    session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)
+    quiet = quiet or not session.devices.writes
     if session.resumed and session.complete:
         session.end()
         return say(f"{run_dir} is complete.")

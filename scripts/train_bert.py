@@ -42,6 +42,7 @@ def train_bert(
     others: dict[str, Any],
     limit: int | None,
     resume: bool,
+    devices: int | None,
     checkpoint_steps: int,
     keep: int,
     overwrite: bool,
@@ -67,7 +68,8 @@ def train_bert(
     from keras_sentiment import training
     from keras_sentiment.bert import build_bert
 
-    session = training.start(run_dir, corpus, chosen, overwrite, resume)
+    session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)
+    quiet = quiet or not session.devices.writes
     if session.resumed and session.complete:
         session.end()
         return say(f"{run_dir} is complete.")

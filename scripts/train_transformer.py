@@ -23,6 +23,7 @@ def train_transformer(
     others: dict[str, Any],
     limit: int | None,
     resume: bool,
+    devices: int | None,
     checkpoint_steps: int,
     keep: int,
     overwrite: bool,
@@ -39,7 +40,8 @@ def train_transformer(
     from keras_sentiment.transformer import build_transformer, start_from
 
     corpus = open_corpus(data_dir)
-    session = training.start(run_dir, corpus, chosen, overwrite, resume)
+    session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)
+    quiet = quiet or not session.devices.writes
     if session.resumed and session.complete:
         session.end()
         return say(f"{run_dir} is complete.")

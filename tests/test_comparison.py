@@ -1,11 +1,14 @@
 """Recipes times seeds: what is trained once is not trained again, and the table says what the runs say."""
 
 import csv
+import subprocess
+import sys
 
 import pytest
 from tiny import make_corpus
 
 from keras_sentiment.comparison import read_candidates, run_all, run_dir, table
+from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.errors import InputError
 
 SMALL = """
@@ -34,16 +37,16 @@ def test_every_recipe_is_trained_once(recipes, tmp_path):
     more = f"epochs = 2\npatience = 0\n[broken]{SMALL}learning_rate = 1e30"
     candidates = read_candidates(recipes(f'[plain]{SMALL}\n["two epochs"]{SMALL}{more}'))
     said = []
-    failed = run_all(candidates, [3], corpus, out, said.append)
-    assert failed == [str(out / "broken" / "seed-3")]
+    failed = run_all(candidates, [DEFAULT_SEED], corpus, out, said.append)
+    assert failed == [str(out / "broken" / f"seed-{DEFAULT_SEED}")]
     assert [line.split(",")[0] for line in said] == ["plain", "two epochs", "broken"]
     rows = [
         [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in table(candidates, [3], corpus, out).splitlines()
+        for line in table(candidates, [DEFAULT_SEED], corpus, out).splitlines()
     ]
     assert [(row[0], row[1]) for row in rows[2:]] == [("plain", "1"), ("two epochs", "1"), ("broken", "0")]
     for candidate, row in zip(candidates[:2], rows[2:], strict=False):
-        with (run_dir(out, candidate, 3) / "history.csv").open() as file:
+        with (run_dir(out, candidate, DEFAULT_SEED) / "history.csv").open() as file:
             history = [
                 {name: float(value) for name, value in epoch.items()} for epoch in csv.DictReader(file)
             ]
@@ -53,8 +56,15 @@ def test_every_recipe_is_trained_once(recipes, tmp_path):
         assert float(row[5]) == pytest.approx(sum(epoch["seconds"] for epoch in history), abs=0.6)
     assert len(history) == 2
     said.clear()
-    run_all(candidates[:2], [3], corpus, out, said.append)
+    run_all(candidates[:2], [DEFAULT_SEED], corpus, out, said.append)
     assert said == []
+    # In a process of its own, that has seen no model of ours: nothing is left to train, and the table comes.
+    recipes(f"[plain]{SMALL}")
+    module = "keras_sentiment.scripts.compare_recipes"
+    words = [corpus.path, out, tmp_path / "recipes.toml", "--seeds", "1"]
+    command = [sys.executable, "-m", module, *map(str, words)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert printed.splitlines() == table(candidates[:1], [DEFAULT_SEED], corpus, out).splitlines()
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ LEVELS = (
         "perturbations",
     ),
     ("tokenizer", "text_graph", "decision"),
-    ("encoded", "corpus", "split_writer", "preparation", "rows", "batches", "masked"),
-    ("dropout", "layers", "ngrams", "optimizer", "precision", "activations"),
+    ("encoded", "corpus", "split_writer", "preparation", "rows", "precision", "devices", "batches", "masked"),
+    ("dropout", "layers", "ngrams", "optimizer", "activations"),
     ("transformer", "bert"),
     ("model_file", "bundle", "training_run", "artifact"),
     (
@@ -39,6 +39,7 @@ LEVELS = (
         "resumption",
         "calibration",
         "compilation",
+        "progress",
         "training",
         "classifier",
         "predictions",

@@ -1,0 +1,242 @@
+"""A batch that several devices share, of one process and of two: the same training as on one device."""
+
+import dataclasses
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from tiny import INPUTS, MODEL, TOKENIZER, bert_preset, build, make_corpus, make_split
+
+from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.bundle import open_bundle
+from keras_sentiment.devices import Devices, find_devices
+from keras_sentiment.errors import InputError
+
+BACKEND = keras.backend.backend()
+needs_jax = pytest.mark.skipif(BACKEND != "jax", reason="Keras distributes on jax alone")
+# 160 train reviews: steps of 9, which two devices pad to 10, the last one of 7.
+COUNT, BATCH = 200, 9
+SETTINGS = {
+    "batch_size": BATCH,
+    "precision": "float32",
+    "sequence_length": 40,
+    "head_dropout": 0.0,
+    "ngram_buckets": 64,
+    "learning_rate": 0.01,
+}
+TRANSFORMER = {
+    "num_heads": 2,
+    "hidden_dim": 8,
+    "intermediate_dim": 16,
+    "embedding_dropout": 0.0,
+    "dropout": 0.0,
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("devices")
+
+
+@pytest.fixture(scope="module")
+def data(folder):
+    make_corpus(folder / "data", COUNT)
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def preset(folder):
+    return bert_preset(folder / "preset", num_layers=5)
+
+
+def command(kind, data, run, preset, *more):
+    settings = SETTINGS | (TRANSFORMER if kind == "transformer" else {})
+    words = [word for name, value in settings.items() for word in ("--set", f"{name}={json.dumps(value)}")]
+    if kind == "bert":
+        words += ["--preset", preset]
+    module = f"keras_sentiment.scripts.train_{kind}"
+    return [sys.executable, "-m", module, str(data), str(run), *words, *more]
+
+
+def launch(words, **environment):
+    return subprocess.Popen(
+        words,
+        env={**os.environ, "KERAS_BACKEND": BACKEND, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def launch_two(words):
+    addresses = f"127.0.0.1:{free_port()}"
+    return [
+        launch(
+            words,
+            KERAS_DISTRIBUTION_JOB_ADDRESSES=addresses,
+            KERAS_DISTRIBUTION_NUM_PROCESSES="2",
+            KERAS_DISTRIBUTION_PROCESS_ID=str(number),
+        )
+        for number in (0, 1)
+    ]
+
+
+def ended(processes):
+    found = [process.communicate(timeout=600)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(found)
+    return found
+
+
+def weights_of(run):
+    return open_bundle(run).load_model().get_weights()
+
+
+@needs_jax
+@pytest.mark.parametrize("kind", ["transformer", "bert"])
+def test_two_processes_and_two_devices_train_like_one(kind, data, folder, preset):
+    """In float32 without dropout; a row of each batch is padding."""
+    one, two, pair = (folder / f"{kind}-{name}" for name in ("one", "two", "pair"))
+    more = ("--class-weight",) if kind == "transformer" else ()
+    ended([launch(command(kind, data, one, preset, "--epochs", "2", *more))])
+    told = ended(launch_two(command(kind, data, two, preset, "--epochs", "2", *more)))
+    assert "Saved" in told[0]
+    assert "Saved" not in told[1]
+    flags = "--xla_force_host_platform_device_count=2"
+    ended([launch(command(kind, data, pair, preset, "--epochs", "2", *more), XLA_FLAGS=flags)])
+    expected = weights_of(one)
+    for run in (two, pair):
+        for found, wanted in zip(weights_of(run), expected, strict=True):
+            np.testing.assert_allclose(found, wanted, atol=1e-4)
+        assert sorted(path.name for path in run.iterdir()) == sorted(path.name for path in one.iterdir())
+        assert open_bundle(run).config.temperature == pytest.approx(
+            open_bundle(one).config.temperature, rel=1e-2
+        )
+
+
+@needs_jax
+def test_the_writing_process_killed_both_resume_to_the_same(data, folder, preset):
+    one, two = folder / "transformer-one", folder / "resumed"
+    if not one.exists():
+        ended([launch(command("transformer", data, one, preset, "--epochs", "2", "--class-weight"))])
+    words = command(
+        "transformer", data, two, preset, "--epochs", "2", "--class-weight", "--checkpoint-steps", "5"
+    )
+    processes = launch_two(words)
+    while not list(two.glob("checkpoints/step-00000-0000010.npz")):
+        assert processes[0].poll() is None, processes[0].communicate()[0]
+    for process in processes:
+        process.kill()
+        process.communicate()
+    assert not (two / "model.keras").exists()
+    ended(launch_two([*words, "--resume"]))
+    for found, wanted in zip(weights_of(two), weights_of(one), strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+@needs_jax
+def test_processes_that_find_the_run_taken_all_say_so(data, folder, preset):
+    run = folder / "taken"
+    run.mkdir()
+    (run / "mine.txt").write_text("mine")
+    processes = launch_two(command("transformer", data, run, preset))
+    for process in processes:
+        assert "name another folder" in process.communicate(timeout=600)[0]
+        assert process.returncode == 2
+    assert [path.name for path in run.iterdir()] == ["mine.txt"]
+
+
+@needs_jax
+def test_more_devices_than_there_are(data, folder, preset):
+    process = launch(command("transformer", data, folder / "many", preset, "--devices", "3"))
+    told = process.communicate(timeout=600)[0]
+    assert process.returncode == 2
+    assert "--devices must be from 1 to the 1 that are here. Received: --devices=3" in told
+    assert not (folder / "many").exists()
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="jax can")
+def test_other_backends_say_what_to_do(monkeypatch):
+    assert find_devices(1).count == find_devices().count == 1
+    with pytest.raises(InputError, match=rf"--devices 2: on the {BACKEND} .* set KERAS_BACKEND=jax"):
+        find_devices(2)
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "2")
+    with pytest.raises(InputError, match=r"KERAS_DISTRIBUTION_….* set KERAS_BACKEND=jax"):
+        find_devices()
+
+
+def shared(process, processes=2, devices=4, **options):
+    names = tuple(f"cpu:{number}" for number in range(devices))
+    return ReviewBatches(
+        make_split([*range(3, 38)] * 3),
+        TOKENIZER,
+        INPUTS,
+        10,
+        7,
+        devices=Devices(names, processes, process),
+        **options,
+    )
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("weights", [None, {0: 0.5, 1: 3.0}])
+def test_shares_of_a_batch_make_up_the_batch(weights):
+    alone = ReviewBatches(make_split([*range(3, 38)] * 3), TOKENIZER, INPUTS, 10, 7)
+    parts = [shared(process, class_weight=weights) for process in (0, 1)]
+    assert {part.num_batches for part in parts} == {alone.num_batches}
+    for index in range(alone.num_batches):
+        inputs, labels = alone[index]
+        found = [part[index] for part in parts]
+        assert {len(each[1]) for each in found} == {-(-len(labels) // 4) * 2}
+        joined = {name: np.concatenate([each[0][name] for each in found]) for name in inputs}
+        row_weights = np.concatenate([each[2] for each in found])
+        rows, full = len(labels), len(row_weights)
+        for name in inputs:
+            np.testing.assert_array_equal(joined[name][:rows], inputs[name])
+        np.testing.assert_array_equal(np.concatenate([each[1] for each in found])[:rows], labels)
+        of_label = np.array([1.0, 1.0] if weights is None else [0.5, 3.0])
+        np.testing.assert_allclose(row_weights[:rows], of_label[labels] * full / rows, rtol=1e-6)
+        assert not row_weights[rows:].any()
+        assert (joined["token_ids"][rows:, 0] == TOKENIZER.cls_id).all()
+        assert (joined["padding_mask"][rows:].sum(axis=1) == 1).all()
+
+
+@pytest.mark.once
+def test_an_empty_share_is_all_padding():
+    last = shared(3, processes=4, devices=4)
+    step = last.batch_sizes.index(min(last.batch_sizes))
+    rows = last.batch_sizes[step]
+    inputs, labels, weights = last[step]
+    assert len(labels) == -(-rows // 4)
+    assert len(inputs["token_ids"]) == len(weights) == len(labels)
+
+
+def test_rows_that_fill_a_batch_change_no_gradient():
+    """With weights of zero they leave the loss, the divergence between the members included."""
+    model = build(dataclasses.replace(MODEL, ngram_share=0.5))
+    split = make_split([9, 12, 20])
+    names = ("cpu:0", "cpu:1")
+    plain = ReviewBatches(split, TOKENIZER, INPUTS, 3, 7)[0]
+    filled = ReviewBatches(split, TOKENIZER, INPUTS, 3, 7, devices=Devices(names))[0]
+    assert len(filled[1]) == 4
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def number(tensor):
+        return float(keras.ops.convert_to_numpy(tensor))
+
+    losses = []
+    for inputs, labels, *weights in (plain, filled):
+        logits = model(inputs, training=True)
+        assert number(sum(model.losses)) > 0
+        losses.append(number(loss(labels, logits, *weights)) + number(sum(model.losses)))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
