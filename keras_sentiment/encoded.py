@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.reviews import Review, match_label
 from keras_sentiment.tokenizer import Tokenizer
+
+Text = TypeVar("Text", bound=Any)
 
 CHUNK_REVIEWS = 1024
 CHUNK_CHARACTERS = 4_000_000
@@ -33,16 +35,21 @@ def ids_dtype(vocabulary_size: int) -> type[np.uint16 | np.int32]:
     return np.uint16 if vocabulary_size <= 2**16 else np.int32
 
 
-def in_chunks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Yield lists of texts that are few and, together, short, so that encoding needs little memory."""
-    chunk: list[str] = []
+def in_chunks(texts: Iterable[Text], length: Callable[[Text], int] = len) -> Iterator[list[Text]]:
+    """Yield lists of texts that are few and, together, short, so that encoding needs little memory.
+
+    Args:
+        texts: strings, or what holds one each.
+        length: gives the characters of one.
+    """
+    chunk: list[Text] = []
     characters = 0
     for text in texts:
-        if chunk and characters + len(text) > CHUNK_CHARACTERS:
+        if chunk and characters + length(text) > CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
         chunk.append(text)
-        characters += len(text)
+        characters += length(text)
         if len(chunk) == CHUNK_REVIEWS:  # not one text later: a stream may pause here
             yield chunk
             chunk, characters = [], 0

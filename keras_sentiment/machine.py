@@ -14,11 +14,16 @@ def machine(packages: Iterable[str]) -> dict[str, Any]:
     """Returns the processor, its cores, the system, and the versions of Python and of some packages."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": package_versions(packages),
     }
+
+
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def package_versions(names: Iterable[str]) -> dict[str, str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import chain
+from itertools import chain, tee
 from pathlib import Path
 from typing import Any
 
@@ -14,83 +14,21 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from keras_sentiment.catalogue import Catalogue, short_hashes
 from keras_sentiment.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.corpus import FORMAT_VERSION, INFO_FILE, TOKENIZER_FOLDER, UNLABELLED, is_corpus
 from keras_sentiment.encoded import ids_dtype, in_chunks
 from keras_sentiment.errors import InputError
 from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
-from keras_sentiment.reviews import Review, name_labels
+from keras_sentiment.parallel import ahead, mapped
+from keras_sentiment.reviews import Review
 from keras_sentiment.split_writer import SplitWriter
-from keras_sentiment.splits import DROPPED, SPLITS, TRAIN, Assignment, assign
+from keras_sentiment.splits import DROPPED, SPLITS, TRAIN, Assignment
 from keras_sentiment.staging import staged_folder
 from keras_sentiment.tokenizer import Tokenizer, learn_tokenizer
 
 SPOOL_FILE, UNLABELLED_SPOOL_FILE = "spool.jsonl", "unlabelled.jsonl"
-
-
-class _Codes(dict[str, int]):
-    """Numbers names in the order in which they come."""
-
-    def __missing__(self, name: str) -> int:
-        self[name] = len(self)
-        return self[name]
-
-
-def _short(hashes: bytes | bytearray) -> npt.NDArray[np.uint64]:
-    """Return 64 bits of each hash, enough to know copies by: one mistake in a million large corpora."""
-    whole = unpack_hashes(hashes)
-    short: npt.NDArray[np.uint64] = whole[:, 0] ^ whole[:, 1]
-    return short
-
-
-class _Table:
-    """What splitting needs to know of each review, in about 40 bytes."""
-
-    def __init__(self) -> None:
-        self.hashes = bytearray()
-        self.labels = array("i")
-        self.is_test = array("b")
-        self.positions = array("q")
-        self.groups = array("q")
-        self.label_codes = _Codes()
-        self.group_codes = _Codes()
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def add(self, review: Review, text: str) -> None:
-        self.hashes += hash_text(text)
-        self.labels.append(self.label_codes[review.label])
-        self.is_test.append(review.part == "test")
-        self.positions.append(-1 if review.position is None else review.position)
-        if review.group is not None:
-            self.groups.append(self.group_codes[review.group])
-
-    def renamed(self) -> tuple[npt.NDArray[np.int64], list[str]]:
-        """Return the final label of each review, and the names of the labels."""
-        final = name_labels(self.label_codes)
-        names = sorted(set(final.values()))
-        codes = np.array([names.index(final[name]) for name in self.label_codes], np.int64)
-        return codes[np.array(self.labels, np.int64)], names
-
-    def held_out(self, assignment: Assignment) -> npt.NDArray[np.uint64]:
-        """Return the hashes of the texts in validation and test, uint64[reviews]."""
-        return _short(self.hashes)[assignment.splits > TRAIN]
-
-    def assign(self, labels: npt.NDArray[np.int64], names: list[str], config: PrepareConfig) -> Assignment:
-        positions = np.array(self.positions, np.int64)
-        groups = np.array(self.groups, np.int64)
-        _, texts = np.unique(_short(self.hashes), return_inverse=True)
-        return assign(
-            texts.astype(np.int64),
-            labels,
-            names,
-            config=config,
-            is_test=np.array(self.is_test, bool),
-            positions=positions if (positions >= 0).all() else None,
-            groups=groups if len(groups) else None,
-        )
 
 
 def prepare_corpus(
@@ -104,6 +42,7 @@ def prepare_corpus(
     config: PrepareConfig | None = None,
     overwrite: bool = False,
     quiet: bool = False,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Clean, split and encode reviews into a DATA_DIR, which appears whole or not at all.
 
@@ -118,6 +57,7 @@ def prepare_corpus(
         config: seed, held-out share.
         overwrite: replace an earlier DATA_DIR.
         quiet: no progress bar on standard error.
+        processes: int >= 1, that clean. The tokenizer has threads of its own, on all cores.
 
     Returns:
         What `data.json` holds.
@@ -128,11 +68,12 @@ def prepare_corpus(
     config = config or PrepareConfig()
     with staged_folder(Path(path), overwrite=overwrite, is_ours=is_corpus) as folder:
         spool = folder / SPOOL_FILE
-        table = _spool(reviews, spool, quiet)
-        labels, names = table.renamed()
-        assignment = table.assign(labels, names, config)
+        catalogue = _spool(_cleaned(reviews, processes), spool, quiet)
+        labels, names = catalogue.renamed()
+        assignment = catalogue.assign(labels, names, config)
         more = folder / UNLABELLED_SPOOL_FILE
-        kept = _spool_unlabelled(unlabelled, more, table.held_out(assignment), quiet)
+        cleaned = _cleaned(unlabelled, processes)
+        kept = _spool_unlabelled(cleaned, more, catalogue.held_out(assignment), quiet or not unlabelled)
         if isinstance(tokenizer, int):
             texts = _train_texts(spool, assignment)
             tokenizer = learn_tokenizer(chain(texts, (text for text, _ in _read_spool(more))), tokenizer)
@@ -140,7 +81,7 @@ def prepare_corpus(
             "format_version": FORMAT_VERSION,
             "source": source,
             "labels": names,
-            "splits": _encode(folder, spool, table, labels, names, assignment, tokenizer, quiet),
+            "splits": _encode(folder, spool, catalogue, labels, names, assignment, tokenizer, quiet),
             **({UNLABELLED: _encode_unlabelled(folder, more, kept, tokenizer, quiet)} if kept else {}),
             "dropped": assignment.dropped,
             "contradictions": assignment.contradictions,
@@ -151,7 +92,7 @@ def prepare_corpus(
                 "vocabulary_size": tokenizer.vocabulary_size,
             },
             "seed": config.seed,
-            "fingerprint": fingerprint(unpack_hashes(table.hashes), labels, names),
+            "fingerprint": fingerprint(unpack_hashes(catalogue.hashes), labels, names),
         }
         info["warnings"] = _warnings(info["splits"], config)
         spool.unlink()
@@ -162,33 +103,51 @@ def prepare_corpus(
     return info
 
 
-def _spool(reviews: Iterable[Review], spool: Path, quiet: bool) -> _Table:
-    """First pass: clean every review into a file, and keep in memory what splitting needs."""
-    table = _Table()
+def _cleaned(reviews: Iterable[Review], processes: int) -> Iterator[tuple[Review, str]]:
+    """Yield every review with its cleaned text."""
+    chunks, copies = tee(in_chunks(reviews, lambda review: len(review.text)))
+    texts = ([review.text for review in chunk] for chunk in chunks)
+    for found in zip(copies, mapped(_clean_all, texts, processes), strict=True):
+        yield from zip(*found, strict=True)
+
+
+def _clean_all(texts: list[str]) -> list[str]:
+    return [clean(text) for text in texts]
+
+
+def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:
+    """Yield every text with its ids; the tokenizer works on a chunk while the one before it is written."""
+    chunks, copies = tee(in_chunks(texts))
+    with ThreadPoolExecutor(1) as thread:
+        for found in zip(copies, ahead(thread, tokenizer.encode, chunks, 1), strict=True):
+            yield from zip(*found, strict=True)
+
+
+def _spool(reviews: Iterator[tuple[Review, str]], spool: Path, quiet: bool) -> Catalogue:
+    """First pass: write every cleaned review into a file, and keep in memory what splitting needs."""
+    catalogue = Catalogue()
     empty: list[str] = []
     with spool.open("w", encoding="utf-8", newline="\n") as file:
-        for review in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
-            text = clean(review.text)
+        for review, text in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
             if not text:
                 empty.append(review.source)
                 continue
-            table.add(review, text)
+            catalogue.add(review, text)
             file.write(json.dumps([text, review.source]) + "\n")
     if empty:
         others = f", and {len(empty) - 1} more like it" if len(empty) > 1 else ""
         raise InputError(f"{empty[0]}: the review has no text after cleaning{others}; remove it")
-    return table
+    return catalogue
 
 
 def _spool_unlabelled(
-    reviews: Iterable[Review], spool: Path, held_out: npt.NDArray[np.uint64], quiet: bool
+    reviews: Iterator[tuple[Review, str]], spool: Path, held_out: npt.NDArray[np.uint64], quiet: bool
 ) -> int:
-    """Clean unlabelled reviews into a file, without those that are empty or held out; return how many."""
+    """Write unlabelled reviews into a file, but those that are empty or held out; return how many."""
     known, kept = set(held_out.tolist()), 0
     with spool.open("w", encoding="utf-8", newline="\n") as file:
-        for review in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or not reviews or None):
-            text = clean(review.text)
-            if text and int(_short(hash_text(text))[0]) not in known:
+        for review, text in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or None):
+            if text and int(short_hashes(hash_text(text))[0]) not in known:
                 file.write(json.dumps([text, review.source]) + "\n")
                 kept += 1
     return kept
@@ -210,7 +169,7 @@ def _read_spool(spool: Path) -> Iterator[tuple[str, str]]:
 def _encode(
     folder: Path,
     spool: Path,
-    table: _Table,
+    catalogue: Catalogue,
     labels: npt.NDArray[np.int64],
     names: list[str],
     assignment: Assignment,
@@ -218,25 +177,23 @@ def _encode(
     quiet: bool,
 ) -> dict[str, dict[str, Any]]:
     """Second pass: encode the cleaned reviews into the files of their splits, and count."""
-    hashes = unpack_hashes(table.hashes)
+    hashes = unpack_hashes(catalogue.hashes)
     result: dict[str, dict[str, Any]] = {}
     with ExitStack() as files:
         dtype = ids_dtype(tokenizer.vocabulary_size)
         writers = [SplitWriter(folder / name, dtype, files) for name in SPLITS]
         bar = files.enter_context(
-            tqdm(total=len(table), desc="encoding", unit=" reviews", disable=quiet or None)
+            tqdm(total=len(catalogue), desc="encoding", unit=" reviews", disable=quiet or None)
         )
         sources = (source for _, source in _read_spool(spool))
-        index = 0
-        for chunk in in_chunks(text for text, _ in _read_spool(spool)):
-            for text, ids in zip(chunk, tokenizer.encode(chunk), strict=True):
-                split, source = assignment.splits[index], next(sources)
-                if not len(ids):
-                    raise InputError(f"{source}: the review has no words after cleaning; remove it")
-                if split != DROPPED:
-                    writers[split].add(text, names[labels[index]], source, ids, tokenizer.unk_id)
-                index += 1
-            bar.update(len(chunk))
+        texts = (text for text, _ in _read_spool(spool))
+        rows = zip(_encoded(texts, tokenizer), sources, assignment.splits, labels, strict=True)
+        for (text, ids), source, split, label in rows:
+            if not len(ids):
+                raise InputError(f"{source}: the review has no words after cleaning; remove it")
+            if split != DROPPED:
+                writers[split].add(text, names[label], source, ids, tokenizer.unk_id)
+            bar.update()
         for split, (name, writer) in enumerate(zip(SPLITS, writers, strict=True)):
             members = assignment.splits == split
             counts = np.bincount(labels[members], minlength=len(names)).tolist()
@@ -261,13 +218,12 @@ def _encode_unlabelled(
         )
         sources = (source for _, source in _read_spool(spool))
         written = 0
-        for chunk in in_chunks(text for text, _ in _read_spool(spool)):
-            for text, ids in zip(chunk, tokenizer.encode(chunk), strict=True):
-                source = next(sources)
-                if len(ids):
-                    writer.add(text, "", source, ids, tokenizer.unk_id)
-                    written += 1
-            bar.update(len(chunk))
+        texts = (text for text, _ in _read_spool(spool))
+        for (text, ids), source in zip(_encoded(texts, tokenizer), sources, strict=True):
+            if len(ids):
+                writer.add(text, "", source, ids, tokenizer.unk_id)
+                written += 1
+            bar.update()
         return {"reviews": written, "tokens": writer.finish(np.full(written, -1))}
 
 

@@ -32,6 +32,7 @@ from keras_sentiment.scripts.command_line import (
 @source_options
 @click.option("--group-column", help="Column whose equal values stay in one split: author, product.")
 @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Of the random splits.")
+@click.option("--processes", type=click.IntRange(min=1), help="That clean texts.  [default: one a core]")
 @output_options
 def prepare(
     source: str,
@@ -43,6 +44,7 @@ def prepare(
     label_column: str,
     group_column: str | None,
     seed: int,
+    processes: int | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -53,6 +55,7 @@ def prepare(
     (downloads aclImdb) or the word `sample` (25,000 of its reviews, no network). With --tokenizer learn
     a vocabulary is learned from the train and unlabelled texts.
     """
+    from keras_sentiment.machine import cores
     from keras_sentiment.preparation import prepare_corpus, summarize
     from keras_sentiment.sources import read, read_unlabelled
     from keras_sentiment.tokenizer import default_tokenizer_name, find_tokenizer
@@ -69,6 +72,7 @@ def prepare(
         config=config,
         overwrite=overwrite,
         quiet=quiet,
+        processes=processes or cores(),
     )
     for warning in info["warnings"]:
         say(f"Warning: {warning}")

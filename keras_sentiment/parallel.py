@@ -1,0 +1,51 @@
+"""Work done ahead of who takes its results, in order and a few at a time, so that memory stays the same."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from itertools import chain, islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# To start processes takes as long as so many chunks of texts.
+FEW = 8
+
+
+def ahead(
+    executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], count: int
+) -> Iterator[Result]:
+    """Yields what a function makes of each item, in order; the executor works on up to `count` more."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(executor.submit(function, item))
+        if len(waiting) > count:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def mapped(function: Callable[[Item], Result], items: Iterable[Item], processes: int) -> Iterator[Result]:
+    """Yields what a function makes of each item, in order, computed in other processes after the first few.
+
+    Args:
+        function: one that can be pickled.
+        processes: int >= 1; 1 computes all here.
+    """
+    items = iter(items)
+    yield from map(function, islice(items, FEW if processes > 1 else None))
+    for first in items:
+        # Not by fork: threads of the tokenizer and of numpy may hold locks.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, context, _leave_ctrl_c) as executor:
+            yield from ahead(executor, function, chain([first], items), 2 * processes)
+
+
+def _leave_ctrl_c() -> None:
+    """Leaves Ctrl-C, which reaches every process of a terminal, to the one that tells of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,63 @@
+"""Work ahead, in threads and processes: the same results in order, and no more of them at once than said."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tiny import TOKENIZER, reviews
+
+from keras_sentiment import encoded
+from keras_sentiment.errors import InputError
+from keras_sentiment.parallel import FEW, ahead, mapped
+from keras_sentiment.preparation import prepare_corpus
+
+pytestmark = pytest.mark.once
+
+
+def test_results_are_in_order_and_few_items_are_taken_ahead():
+    taken = []
+
+    def items():
+        for number in range(50):
+            taken.append(number)
+            yield number
+
+    with ThreadPoolExecutor(4) as thread:
+        for found, result in enumerate(ahead(thread, lambda number: -number, items(), 3)):
+            assert result == -found
+            assert len(taken) <= found + 4
+    assert len(taken) == 50
+
+
+@pytest.mark.parametrize("count", [0, 1, FEW, FEW + 1, FEW + 30])
+def test_processes_give_what_one_gives(count):
+    words = [f" word{number} " for number in range(count)]
+    assert (
+        list(mapped(str.strip, words, 2)) == list(mapped(str.strip, words, 1)) == [w.strip() for w in words]
+    )
+
+
+def files_of(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_a_corpus_is_the_same_from_several_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoded, "CHUNK_REVIEWS", 7)
+    for processes in (1, 2):
+        unlabelled = reviews(100, seed=1)
+        prepare_corpus(
+            reviews(200), tmp_path / str(processes), TOKENIZER, unlabelled=unlabelled, processes=processes
+        )
+    assert files_of(tmp_path / "1") == files_of(tmp_path / "2")
+
+
+def test_an_unreadable_review_ends_all_processes_with_its_own_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoded, "CHUNK_REVIEWS", 2)
+
+    def some():
+        yield from reviews(100)
+        raise InputError("line 101: broken")
+
+    with pytest.raises(InputError, match="line 101: broken"):
+        prepare_corpus(some(), tmp_path / "data", TOKENIZER, processes=2)
+    assert list(tmp_path.iterdir()) == []
