@@ -112,10 +112,11 @@ def test_two_processes_and_two_devices_train_like_one(kind, data, folder, preset
     told = ended(launch_two(command(kind, data, two, preset, "--epochs", "2", *more)))
     assert "Saved" in told[0]
     assert "Saved" not in told[1]
-    flags = "--xla_force_host_platform_device_count=2"
-    ended([launch(command(kind, data, pair, preset, "--epochs", "2", *more), XLA_FLAGS=flags)])
+    if kind == "transformer":
+        flags = "--xla_force_host_platform_device_count=2"
+        ended([launch(command(kind, data, pair, preset, "--epochs", "2", *more), XLA_FLAGS=flags)])
     expected = weights_of(one)
-    for run in (two, pair):
+    for run in (two, pair) if kind == "transformer" else (two,):
         for found, wanted in zip(weights_of(run), expected, strict=True):
             np.testing.assert_allclose(found, wanted, atol=1e-4)
         assert sorted(path.name for path in run.iterdir()) == sorted(path.name for path in one.iterdir())
