@@ -20,6 +20,9 @@ LEVELS = (
         "reviews",
         "folders",
         "tables",
+        "columns",
+        "parts",
+        "part_reader",
         "archive",
         "sources",
         "splits",
@@ -31,7 +34,7 @@ LEVELS = (
     ("encoded", "corpus", "split_writer", "preparation", "rows", "batches", "masked"),
     ("dropout", "layers", "ngrams", "optimizer", "precision", "activations"),
     ("transformer", "bert"),
-    ("model_file", "bundle", "training_run", "artifact"),
+    ("model_file", "bundle", "training_run", "artifact", "labelled"),
     (
         "engines",
         "history",
@@ -42,6 +45,7 @@ LEVELS = (
         "training",
         "classifier",
         "predictions",
+        "cluster",
         "intervals",
         "evaluation",
     ),
@@ -63,9 +67,11 @@ LIGHT = [
     "preparation",
     "rows",
     "artifact",
+    "labelled",
     "engines",
     "classifier",
     "predictions",
+    "cluster",
     "serving",
 ]
 HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
