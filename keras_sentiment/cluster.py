@@ -25,8 +25,6 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.labelled import LabelledFolder
 from keras_sentiment.part_reader import PartReader
 
-# Workers that may die at one part, before it is to blame and not chance.
-MOST_DEATHS = 10
 # Bytes. Numbers of parts need next to nothing; by itself Ray takes a third of the memory.
 OBJECT_STORE = 128 << 20
 # A worker is given one core: every library in it starts one thread.
@@ -41,6 +39,9 @@ QUIET = {
 
 class Scorer:
     """What a worker does: a part in, its file out."""
+
+    # Workers that may die at one part, before it is to blame and not chance.
+    most_deaths = 10
 
     def __init__(self, artifact: Path, folder: LabelledFolder) -> None:
         self.folder, self.reader = folder, PartReader(folder.plan.parts)
@@ -67,10 +68,10 @@ class Scorer:
     def score(self, number: int) -> int:
         """Writes the file of a part."""
         part = self.folder.plan.parts.parts[number]
-        if self.folder.attempts(number) >= MOST_DEATHS:
+        if self.folder.attempts(number) >= self.most_deaths:
             name = self.folder.plan.parts.files[part.file].name
             raise InputError(
-                f"{name}:{part.line}: {MOST_DEATHS} workers died at the {part.rows:,} rows from here on; "
+                f"{name}:{part.line}: {self.most_deaths} workers died at the {part.rows:,} rows from here on; "
                 "if memory was short, try fewer --workers"
             )
         with self.folder.staged(number) as staging:
