@@ -10,20 +10,16 @@ import contextlib
 import importlib.util
 import logging
 import os
+import socket
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from keras_sentiment.artifact import Artifact, is_artifact, open_artifact
-from keras_sentiment.classifier import Classifier
-from keras_sentiment.encoded import in_chunks
 from keras_sentiment.engines import cores, require_format
 from keras_sentiment.errors import InputError
 from keras_sentiment.labelled import LabelledFolder
-from keras_sentiment.part_reader import PartReader
+from keras_sentiment.scorer import Scorer
 
 # Bytes. Numbers of parts need next to nothing; by itself Ray takes a third of the memory.
 OBJECT_STORE = 128 << 20
@@ -32,54 +28,11 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARA
 # Ray reads them at its import or when it starts; what a user has set stays.
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # of its C++, which writes on standard error otherwise
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default to come; it warns where nothing is said
 }
-
-
-class Scorer:
-    """What a worker does: a part in, its file out."""
-
-    # Workers that may die at one part, before it is to blame and not chance.
-    most_deaths = 10
-
-    def __init__(self, artifact: Path, folder: LabelledFolder) -> None:
-        self.folder, self.reader = folder, PartReader(folder.plan.parts)
-        # Ray would start a worker that fails here again and again; as an answer it ends the command.
-        self.fault: str | None = None
-        try:
-            self.classifier = Classifier.of_artifact(open_artifact(artifact), folder.plan.windows)
-        except (InputError, OSError) as error:
-            self.fault = str(error)
-
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Scores one part; returns how many rows it has, or what is wrong."""
-        number = int(batch["item"][0])
-        rows, fault = 0, self.fault
-        if fault is None:
-            try:
-                rows = self.score(number)
-            except InputError as error:
-                fault = str(error)
-            except OSError as error:
-                fault = f"{self.folder.part(number)}: can't be written ({error.strerror or error})"
-        return {"rows": np.array([rows]), "fault": np.array([fault or ""])}
-
-    def score(self, number: int) -> int:
-        """Writes the file of a part."""
-        part = self.folder.plan.parts.parts[number]
-        if self.folder.attempts(number) >= self.most_deaths:
-            name = self.folder.plan.parts.files[part.file].name
-            raise InputError(
-                f"{name}:{part.line}: {self.most_deaths} workers died at the {part.rows:,} rows from here on; "
-                "if memory was short, try fewer --workers"
-            )
-        with self.folder.staged(number) as staging:
-            table = self.reader.read(part)
-            texts = table.column(self.folder.plan.parts.text_column).to_pylist()
-            results = [result for chunk in in_chunks(texts) for result in self.classifier.predict(chunk)]
-            self.folder.write(staging, table, results)
-        return part.rows
+# Of its C++, which would write on standard error. It's all that tells why another's cluster is lost.
+QUIET_LOCALLY = {"RAY_BACKEND_LOG_LEVEL": "fatal"}
+CONNECT_SECONDS = 10.0
 
 
 def open_for_workers(path: str) -> Artifact:
@@ -161,7 +114,8 @@ def _cluster(workers: int | None) -> Iterator[int]:
 
     One that is already joined is used, and stays.
     """
-    for name, value in QUIET.items():
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    for name, value in {**QUIET, **(QUIET_LOCALLY if address == "local" else {})}.items():
         os.environ.setdefault(name, value)
     import ray
     import ray.data
@@ -176,28 +130,39 @@ def _cluster(workers: int | None) -> Iterator[int]:
         if ray.is_initialized():
             yield _cpus()
             return
-        address = os.environ.get("RAY_ADDRESS") or "local"
-        local = {
-            "num_cpus": workers or cores(),
-            "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE,
-        }
-        try:
-            # Its C++ tells there that it was told to be silent.
+        if address == "local":
+            # Its C++ would tell there that it was told to be silent.
             with _no_standard_error():
                 ray.init(
                     address,
+                    num_cpus=workers or cores(),
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE,
                     log_to_driver=False,
                     logging_level=logging.CRITICAL,
-                    **(local if address == "local" else {}),
                 )
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"RAY_ADDRESS={address}: no cluster answers there ({reason})") from error
+        else:
+            _join(address)
         try:
             yield _cpus()
         finally:
             ray.shutdown()
+
+
+def _join(address: str) -> None:
+    import ray
+
+    try:
+        host, colon, port = address.rpartition(":")
+        if colon and port.isdecimal() and "/" not in host:
+            # Where nobody answers Ray would end the process instead of raising an error.
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+        ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except (OSError, RuntimeError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"RAY_ADDRESS={address}: no cluster answers there ({reason}); start or correct it"
+        ) from error
 
 
 @contextlib.contextmanager

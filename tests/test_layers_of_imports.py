@@ -45,6 +45,7 @@ LEVELS = (
         "training",
         "classifier",
         "predictions",
+        "scorer",
         "cluster",
         "intervals",
         "evaluation",
@@ -71,6 +72,7 @@ LIGHT = [
     "engines",
     "classifier",
     "predictions",
+    "scorer",
     "cluster",
     "serving",
 ]
