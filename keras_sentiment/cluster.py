@@ -98,7 +98,8 @@ def _results(artifact: Artifact, folder: LabelledFolder, missing: list[int], wor
         Scorer,
         fn_constructor_args=(artifact.path.absolute(), folder),
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=min(workers, len(missing))),
+        # One at a time, so that a worker's parts follow one another, and none waits for a slow worker.
+        compute=ray.data.ActorPoolStrategy(size=min(workers, len(missing)), max_tasks_in_flight_per_actor=1),
         num_cpus=1,
         runtime_env={"env_vars": ONE_THREAD},
     )

@@ -18,6 +18,7 @@ from served import write_artifact
 from keras_sentiment import cluster
 from keras_sentiment import parts as parts_module
 from keras_sentiment.artifact import GRAPHS, Artifact
+from keras_sentiment.engines import cores
 from keras_sentiment.errors import InputError
 from keras_sentiment.labelled import Plan, labelled_folder
 from keras_sentiment.parts import cut
@@ -249,8 +250,6 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
     class Watched(cluster.Scorer):
         def score(self, number):
             rows = super().score(number)
-            from keras_sentiment.engines import cores
-
             found = [name for name in heavy if name in sys.modules]
             threads = [os.environ[name] for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")]
             (notes / f"{number}").write_text(json.dumps([os.getpid(), cores(), threads, found]))
@@ -259,11 +258,21 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
 
     monkeypatch.setattr(cluster, "Scorer", Watched)
     with labelled_folder(tmp_path / "out", plan, False) as folder:
-        cluster.score(artifact, folder)
+        cluster.score(artifact, folder, 3)  # as many as there is room for
     found = [json.loads(note.read_text()) for note in notes.iterdir()]
     assert len({pid for pid, *_ in found}) == 2
     assert os.getpid() not in {pid for pid, *_ in found}
     assert all(rest == [1, ["1", "1"], []] for _, *rest in found)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [("1", 1), ("1,2", 1), ("0", 1), ("9999", None), ("", None), ("many", None)]
+)
+def test_runtimes_take_as_many_cores_as_they_are_given(monkeypatch, wanted, expected):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    all_of_them = cores()
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert cores() == (expected or all_of_them)
 
 
 # Folders
@@ -424,7 +433,7 @@ def test_ctrl_c_keeps_complete_parts_and_the_same_command_goes_on(run, artifact,
     source, out = write_csv(tmp_path / "it.csv", 80_000), tmp_path / "out"
     started = command(artifact.path, "--input", source, "--output", out, "--workers", "1")
     process = subprocess.Popen(**started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (out / "part-000001.parquet").exists():
+    while not rows_in(out):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
@@ -433,9 +442,9 @@ def test_ctrl_c_keeps_complete_parts_and_the_same_command_goes_on(run, artifact,
     # click ends the line with the terminal's ^C.
     assert re.fullmatch(r"\nInterrupted: \d+ of 20 parts are complete\. The same command goes on\.\n", error)
     assert not [name for name in names(out) if name.endswith(".tmp")]
-    first = (out / "part-000000.parquet").stat().st_mtime_ns
+    before = {item: item.stat().st_mtime_ns for item in out.glob("part-*")}
     result = subprocess.run(**started, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
-    assert "of 20 parts were there" in result.stderr
-    assert (out / "part-000000.parquet").stat().st_mtime_ns == first
+    assert result.stderr == f"{len(before)} of 20 parts were there\n"
+    assert all(item.stat().st_mtime_ns == written for item, written in before.items())
     assert [row["id"] for row in rows_in(out)] == [str(i) for i in range(80_000)]
