@@ -29,9 +29,6 @@ pytestmark = [
     pytest.mark.once,
     # Ray Data sets an option of its own that it has deprecated.
     pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*"),
-    # Ray leaves sockets and files of its own to the garbage collector when it starts and stops.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 WORDS = ("good", "fine", "bad", "dull", "film", "the")
