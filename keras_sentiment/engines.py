@@ -36,9 +36,15 @@ class KerasEngine:
         return np.asarray(self.model.predict_on_batch(rows), np.float32)
 
 
-def _cores() -> int:
-    """Returns how many cores this process may use; runtimes count those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores() -> int:
+    """Returns how many cores this process may use; runtimes count those of the machine.
+
+    OMP_NUM_THREADS can lower it, as for libraries that use OpenMP.
+    """
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A list has a number for each level of nesting.
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(found, max(1, int(wanted))) if wanted.isdecimal() else found
 
 
 class OnnxEngine:
@@ -50,7 +56,7 @@ class OnnxEngine:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _cores()
+        options.intra_op_num_threads = cores()
         # Threads that spin between batches take the cores from the tokenizer and the server.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
@@ -70,7 +76,7 @@ class OpenVinoEngine:
         import openvino
 
         # Where the CPU has bfloat16 OpenVINO would compute in it, and not give what was checked.
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": _cores()}
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": cores()}
         self._model = openvino.Core().compile_model(artifact.graph, "CPU", settings)
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
@@ -84,6 +90,19 @@ _ENGINES: dict[str, tuple[Callable[[Artifact], Engine], str]] = {
 }
 
 
+def require_format(artifact: Artifact) -> None:
+    """Refuses an artifact whose graph is code of the one who made it.
+
+    Raises:
+        InputError: with the formats that are opened.
+    """
+    if artifact.format not in _ENGINES:
+        raise InputError(
+            f"{artifact.path}: opening a {artifact.format} graph runs the code that is in it; give an "
+            f"artifact in one of {', '.join(_ENGINES)}, or the bundle"
+        )
+
+
 def open_engine(artifact: Artifact) -> Engine:
     """Opens the graph of an artifact.
 
@@ -91,11 +110,7 @@ def open_engine(artifact: Artifact) -> Engine:
         InputError: its format runs code of the one who made it, so it's not opened here; its runtime is
             not installed; its graph can't be read.
     """
-    if artifact.format not in _ENGINES:
-        raise InputError(
-            f"{artifact.path}: opening a {artifact.format} graph runs the code that is in it; give an "
-            f"artifact in one of {', '.join(_ENGINES)}, or the bundle"
-        )
+    require_format(artifact)
     engine, package = _ENGINES[artifact.format]
     try:
         return engine(artifact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
@@ -14,10 +15,27 @@ from keras_sentiment.classifier import Classifier
 from keras_sentiment.encoded import in_chunks
 from keras_sentiment.errors import InputError
 
+# Rows that are skipped after these are only counted.
+MOST_TOLD = 20
 # What `Classifier.predict` says of a text, and for a text of a file the `row` that it stands in.
 Result = dict[str, Any]
 
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class Skipped:
+    """Tells of the rows that are left out on standard error, one by one as long as they are few."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, error: InputError) -> None:
+        """Counts a row, and says what is wrong with it."""
+        self.count += 1
+        if self.count <= MOST_TOLD:
+            tqdm.write(f"Skipped: {error}", file=sys.stderr)
+        elif self.count == MOST_TOLD + 1:
+            tqdm.write("Skipped: more, which are only counted", file=sys.stderr)
 
 
 def predict_rows(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +30,9 @@ Columns = dict[str, str]
 Row = tuple[int, dict[str, Any] | InputError]
 # From a file, what a message calls it, and the columns.
 RowReader = Callable[[IO[bytes], str, Columns], Iterator[Row]]
+
+# What stands between two cells of a table of lines.
+_DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 def _cell(value: Any, column: str, source: str) -> str:
@@ -84,12 +87,12 @@ def _require_columns(present: list[str], source: str, columns: Columns) -> None:
             raise InputError(f"{source}: two columns are called {column!r}; rename one")
 
 
-def _lines(file: IO[bytes], name: str) -> Iterator[tuple[int, str, InputError | None]]:
+def _lines(file: IO[bytes], name: str, first: int) -> Iterator[tuple[int, str, InputError | None]]:
     """Yield the lines of a file decoded one by one, so that a bad byte is told with its line.
 
-    A line is what the file holds between two \\n, so that numbers agree with an editor's.
+    A line is what the file holds between two \\n, so that numbers agree with an editor's. None is read ahead.
     """
-    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), first):
         if len(line) > LONGEST_LINE:
             raise InputError(f"{name}:{number}: a line of more than {LONGEST_LINE:,} bytes; break it")
         try:
@@ -98,57 +101,80 @@ def _lines(file: IO[bytes], name: str) -> Iterator[tuple[int, str, InputError | 
             yield number, line.decode("utf-8", "replace"), error
 
 
-def _separated(file: IO[bytes], name: str, columns: Columns, delimiter: str) -> Iterator[Row]:
+def _records(
+    file: IO[bytes], name: str, delimiter: str, first: int = 1
+) -> Iterator[tuple[int, list[str] | InputError]]:
+    """Yield the records of a separated table, its header too, each with the number of its first line."""
     # It refuses what is above 128 KiB unless told.
     csv.field_size_limit(LARGEST_REVIEW)
     undecoded: list[InputError] = []
 
     def lines() -> Iterator[str]:
         # The parser sees bad lines too: it has to know where the record ends that they belong to.
-        for _, line, error in _lines(file, name):
+        for _, line, error in _lines(file, name, first):
             if error is not None:
                 undecoded.append(error)
             yield line
 
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-    header: list[str] | None = None
     while True:
-        number, error, row = reader.line_num + 1, None, []
+        number, error, row = first + reader.line_num, None, []
         try:
             row = next(reader)
         except StopIteration:
             break
         except csv.Error as wrong:
-            lost = f" (read up to line {reader.line_num})" if reader.line_num > number else ""
+            last = first + reader.line_num - 1
+            lost = f" (read up to line {last})" if last > number else ""
             error = InputError(
                 f"{name}:{number}: {wrong}{lost}; quote the review and double the quotes inside it"
             )
         if undecoded:
             error = undecoded[0]
             undecoded.clear()
-        if error is None and not row:
-            continue
-        if header is None:
-            if error is not None:
-                raise error
-            header = [column.strip() for column in row]
-            _require_columns(header, name, columns)
-        elif error is not None:
+        if error is not None:
             yield number, error
-        elif len(row) != len(header):
+        elif row:
+            yield number, row
+
+
+def _header(records: Iterator[tuple[int, list[str] | InputError]], name: str, columns: Columns) -> list[str]:
+    for _, record in records:
+        if isinstance(record, InputError):
+            raise record
+        header = [column.strip() for column in record]
+        _require_columns(header, name, columns)
+        return header
+    return []
+
+
+def _named(
+    records: Iterator[tuple[int, list[str] | InputError]], header: Sequence[str], name: str
+) -> Iterator[Row]:
+    """Yield the records that follow a header as rows."""
+    for number, record in records:
+        if isinstance(record, InputError):
+            yield number, record
+        elif len(record) != len(header):
             yield (
                 number,
                 InputError(
-                    f"{name}:{number}: {len(row)} fields where the header has {len(header)}; "
+                    f"{name}:{number}: {len(record)} fields where the header has {len(header)}; "
                     "quote a review that holds the separator"
                 ),
             )
         else:
-            yield number, dict(zip(header, row, strict=True))
+            yield number, dict(zip(header, record, strict=True))
 
 
-def _json_lines(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
-    for number, line, error in _lines(file, name):
+def _separated(file: IO[bytes], name: str, columns: Columns, delimiter: str) -> Iterator[Row]:
+    records = _records(file, name, delimiter)
+    header = _header(records, name, columns)
+    yield from _named(records, header, name)
+
+
+def _json_lines(file: IO[bytes], name: str, columns: Columns, first: int = 1) -> Iterator[Row]:
+    for number, line, error in _lines(file, name, first):
         if error is not None:
             yield number, error
         elif line.strip():
@@ -202,16 +228,15 @@ def _parquet(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
         raise InputError(f"{name}: not a readable Parquet file ({reason})") from None
 
 
-def _text_lines(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
+def _text_lines(file: IO[bytes], name: str, columns: Columns, first: int = 1) -> Iterator[Row]:
     """Yield a row a line, which is the value of every column."""
-    for number, line, error in _lines(file, name):
+    for number, line, error in _lines(file, name, first):
         text = line.removesuffix("\n").removesuffix("\r")
         yield number, error or dict.fromkeys(columns, text)
 
 
 _TABLES: dict[str, RowReader] = {
-    "csv": partial(_separated, delimiter=","),
-    "tsv": partial(_separated, delimiter="\t"),
+    **{name: partial(_separated, delimiter=delimiter) for name, delimiter in _DELIMITERS.items()},
     "jsonl": _json_lines,
     "parquet": _parquet,
 }
@@ -249,11 +274,61 @@ def read_texts(
     Raises:
         InputError: while iterating, for what is wrong with the table and not with a row.
     """
-    for number, row in TEXT_FORMATS[text_format](file, name, {column: "--text-column"}):
-        if isinstance(row, InputError):
-            yield number, row
-            continue
-        try:
-            yield number, _text(row, column, f"{name}:{number}")
-        except InputError as error:
-            yield number, error
+    rows = TEXT_FORMATS[text_format](file, name, _text_columns(column))
+    for number, row in _with_texts(rows, column, name):
+        yield number, row if isinstance(row, InputError) else row[column]
+
+
+def read_header(file: IO[bytes], name: str, text_format: str, column: str) -> list[str]:
+    """Read the names of the columns that stand before the rows of a CSV or TSV file; others have none there.
+
+    Args:
+        file: the table, from its start; not read further than that.
+        name: what a message calls it.
+        text_format: a key of `TEXT_FORMATS`.
+        column: of the texts.
+
+    Raises:
+        InputError: it can't be read, or there is no such column.
+    """
+    if text_format not in _DELIMITERS:
+        return []
+    return _header(_records(file, name, _DELIMITERS[text_format]), name, _text_columns(column))
+
+
+def read_rows(
+    file: IO[bytes], name: str, text_format: str, column: str, header: Sequence[str], line: int
+) -> Iterator[Row]:
+    """Yield the whole rows of a table of lines, not Parquet, from where its file stands.
+
+    No line is read before the row is asked for to which it belongs, so that between two rows the file
+    stands where the next one begins.
+
+    Args:
+        header: what `read_header` says.
+        line: the number of the line at which the file stands.
+
+    Returns:
+        As `read_texts`, with the row instead of its text.
+    """
+    columns = _text_columns(column)
+    if text_format in _DELIMITERS:
+        rows = _named(_records(file, name, _DELIMITERS[text_format], line), header, name)
+    else:
+        rows = (_json_lines if text_format == "jsonl" else _text_lines)(file, name, columns, line)
+    return _with_texts(rows, column, name)
+
+
+def _text_columns(column: str) -> Columns:
+    return {column: "--text-column"}
+
+
+def _with_texts(rows: Iterable[Row], column: str, name: str) -> Iterator[Row]:
+    """Yield the rows whose text is one, and what is wrong with the others."""
+    for number, row in rows:
+        if not isinstance(row, InputError):
+            try:
+                _text(row, column, f"{name}:{number}")
+            except InputError as error:
+                row = error
+        yield number, row

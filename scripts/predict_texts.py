@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -25,11 +25,12 @@ from keras_sentiment.scripts.command_line import (
 from keras_sentiment.tables import TEXT_FORMATS, read_texts
 
 if TYPE_CHECKING:
+    from keras_sentiment.artifact import Artifact
     from keras_sentiment.classifier import Classifier
+    from keras_sentiment.parts import Parts
+    from keras_sentiment.predictions import Skipped
 
 STANDARD = "-"
-# Rows that are skipped after these are only counted.
-MOST_TOLD = 20
 # What a shell reports of a program whose reader closed the pipe: 128 + SIGPIPE.
 PIPE_CLOSED = 141
 
@@ -37,7 +38,9 @@ PIPE_CLOSED = 141
 @click.command()
 @click.argument("run_dir", metavar="MODEL", type=click.Path())
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
-@click.option("--input", "source", metavar="FILE", help="Texts in a file; - for standard input.")
+@click.option(
+    "--input", "source", metavar="FILE", help="Texts in a file; - for standard input; for ray a pattern too."
+)
 @click.option(
     "--input-format",
     type=click.Choice(list(TEXT_FORMATS)),
@@ -57,7 +60,17 @@ PIPE_CLOSED = 141
     "--output",
     metavar="FILE",
     default=STANDARD,
-    help="A new .jsonl or .csv file.  [default: JSON lines on standard output]",
+    help="A new .jsonl or .csv file; for ray a folder.  [default: JSON lines on standard output]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Who scores: this process, or workers of a Ray cluster.",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Of ray, a core each.  [default: the cluster's CPUs]"
 )
 @windows_option
 @click.option("--explain", is_flag=True, help="With each TEXT the words that carry its label.")
@@ -72,6 +85,8 @@ def predict(
     text_column: str,
     on_error: str,
     output: str,
+    engine: str,
+    workers: int | None,
     windows: bool,
     explain: bool,
     overwrite: bool,
@@ -81,13 +96,18 @@ def predict(
 
     With --input the texts are those of a file of any size, and a result holds the number of its row:
     that of its line in the file, counted from 1, or of its row in a Parquet file.
+
+    With --engine ray MODEL is an exported folder, --input may match many files, and --output becomes a folder
+    of Parquet files with the columns of the input and its labels; started again, it goes on.
     """
     if (source is None) == (not texts):
         raise click.UsageError("Give either TEXT or --input FILE.")
+    if workers is not None and engine != "ray":
+        raise click.UsageError("--workers is for --engine ray.")
     with contextlib.ExitStack() as stack:
         stack.enter_context(_reader_may_leave())
         if source is None:
-            for name in ("input_format", "text_column", "on_error", "output", "overwrite"):
+            for name in ("input_format", "text_column", "on_error", "output", "engine", "overwrite"):
                 if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                     raise click.UsageError(f"--{name.replace('_', '-')} is for --input FILE.")
             classifier = _load(run_dir, windows)
@@ -96,9 +116,17 @@ def predict(
             return
         if explain:
             raise click.UsageError("--explain is for TEXT.")
-        from keras_sentiment.predictions import WRITERS, predict_rows
+        from keras_sentiment.predictions import WRITERS, Skipped, predict_rows
         from keras_sentiment.staging import staged_file
 
+        skipped = Skipped()
+        skip = skipped.add if on_error == "skip" else None
+        if engine == "ray":
+            artifact = _for_workers(run_dir, source, output)
+            parts = _cut(source, input_format, text_column, skip, quiet)
+            _score_on_ray(artifact, parts, Path(output), workers, windows, overwrite, quiet)
+            _say_skipped(skipped)
+            return
         text_format = _text_format(source, input_format)
         printed = output == STANDARD
         ending = ".jsonl" if printed else Path(output).suffix.lower()
@@ -112,31 +140,17 @@ def predict(
             results = stack.enter_context(staged_file(Path(output), overwrite))
         name = "standard input" if source == STANDARD else Path(source).name
         rows = read_texts(file, name, text_format, text_column)
-        skipped = Skipped()
         classifier = _load(run_dir, windows)
         # A bar and results on one terminal would write over each other.
         quiet = quiet or (printed and sys.stdout.isatty())
-        chunks = predict_rows(classifier, rows, skipped.add if on_error == "skip" else None, quiet)
+        chunks = predict_rows(classifier, rows, skip, quiet)
         WRITERS[ending](chunks, classifier.labels, results)
+    _say_skipped(skipped)
+
+
+def _say_skipped(skipped: Skipped) -> None:
     if skipped.count:
         say(f"Rows skipped: {skipped.count:,}")
-
-
-class Skipped:
-    """Tells of the rows that are left out, one by one as long as they are few."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def add(self, error: InputError) -> None:
-        """Counts a row, and says what is wrong with it."""
-        from tqdm import tqdm
-
-        self.count += 1
-        if self.count <= MOST_TOLD:
-            tqdm.write(f"Skipped: {error}", file=sys.stderr)
-        elif self.count == MOST_TOLD + 1:
-            tqdm.write("Skipped: more, which are only counted", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -148,6 +162,53 @@ def _reader_may_leave() -> Iterator[None]:
         # What is still in the buffer must go somewhere when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(PIPE_CLOSED)
+
+
+def _for_workers(path: str, source: str, output: str) -> Artifact:
+    """Returns the artifact for workers, after what can be refused before anything is read."""
+    if STANDARD in (source, output):
+        raise click.UsageError("--engine ray reads --input FILES and writes --output FOLDER; give both.")
+    if Path(output).suffix.lower() in (".csv", ".jsonl", ".parquet"):
+        raise InputError(
+            f"{output}: --engine ray writes a folder of Parquet files; name it without an ending"
+        )
+    from keras_sentiment.cluster import open_for_workers
+
+    return open_for_workers(path)
+
+
+def _cut(
+    source: str,
+    input_format: str | None,
+    text_column: str,
+    skip: Callable[[InputError], None] | None,
+    quiet: bool,
+) -> Parts:
+    from keras_sentiment.parts import cut, find_files
+
+    files = find_files(source)
+    text_formats = sorted({_text_format(str(file), input_format) for file in files})
+    if len(text_formats) > 1:
+        raise InputError(f"{source}: files of several kinds ({', '.join(text_formats)}); match one kind")
+    return cut(files, text_formats[0], text_column, skip, quiet)
+
+
+def _score_on_ray(
+    artifact: Artifact,
+    parts: Parts,
+    output: Path,
+    workers: int | None,
+    windows: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    from keras_sentiment.cluster import score
+    from keras_sentiment.labelled import Plan, labelled_folder
+
+    with labelled_folder(output, Plan.of(artifact, windows, parts), overwrite) as folder:
+        if there := len(parts.parts) - len(folder.missing()):
+            say(f"{there:,} of {len(parts.parts):,} parts were there")
+        score(artifact, folder, workers, quiet)
 
 
 def _text_format(source: str, given: str | None) -> str:

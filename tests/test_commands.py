@@ -61,7 +61,10 @@ OPTIONS = {
         "--quiet",
         "--version",
     ],
-    "predict": ["--input", "--input-format", "--text-column", "--on-error", "--output", "--explain", *SHARED],
+    "predict": [
+        *["--input", "--input-format", "--text-column", "--on-error", "--output", "--engine", "--workers"],
+        *["--explain", *SHARED],
+    ],
     "export": ["--format", "--quantize", "--data", "--force", *SHARED],
     "serve": [
         *["--host", "--port", "--max-body-bytes", "--max-texts", "--max-waiting", "--timeout-seconds"],

@@ -1,0 +1,114 @@
+"""Parts of tables -> rows with all their columns, the same whoever reads them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import pyarrow
+from pyarrow import parquet
+
+from keras_sentiment.errors import InputError
+from keras_sentiment.parts import Part, Parts, TableFile
+from keras_sentiment.tables import read_rows
+
+# Rows of Parquet that are decoded at once.
+PARQUET_ROWS = 1024
+
+
+class PartReader:
+    """Reads parts.
+
+    What comes next in a Parquet file is read on from where it stands: a group of rows has to be decoded from
+    its beginning, and may be as large as the file.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self._parquet: _ParquetRows | None = None
+
+    def read(self, part: Part) -> pyarrow.Table:
+        """Returns the rows of a part that can be read.
+
+        Raises:
+            InputError: the file isn't there, or is not what it was.
+        """
+        file = self.parts.files[part.file]
+        try:
+            if os.stat(file.path).st_size != file.size:
+                raise ValueError
+            table = (self._rows if self.parts.text_format == "parquet" else self._lines)(file, part)
+            if len(table) != part.rows:
+                raise ValueError
+            return table
+        except OSError as error:
+            raise InputError(f"{file.path}: a worker can't read it ({error.strerror})") from None
+        except InputError:
+            raise
+        except (pyarrow.ArrowException, ValueError, KeyError):
+            raise InputError(f"{file.path}: has changed since its rows were counted; start again") from None
+
+    def _lines(self, file: TableFile, part: Part) -> pyarrow.Table:
+        parts = self.parts
+        with open(file.path, "rb") as stream:
+            stream.seek(part.start)
+            rows = read_rows(stream, file.name, parts.text_format, parts.text_column, file.header, part.line)
+            good = (row for _, row in rows if not isinstance(row, InputError))
+            # One that is asked for too many would be looked for in all that follows.
+            found = list(itertools.islice(good, part.rows))
+        columns = []
+        for field in parts.schema:
+            try:
+                columns.append(pyarrow.array([row.get(field.name) for row in found], field.type))
+            except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
+                raise InputError(
+                    f"{file.name}:{part.line}: from this line on column {field.name!r} holds what can't be "
+                    f"{field.type}, as it is elsewhere ({error}); write one type"
+                ) from None
+        return pyarrow.table(columns, schema=parts.schema)
+
+    def _rows(self, file: TableFile, part: Part) -> pyarrow.Table:
+        if self._parquet is None or self._parquet.path != file.path or self._parquet.place > part.start:
+            self._parquet = _ParquetRows(file.path, part.start)
+        try:
+            table = self._parquet.take(part.start, part.stop)
+        except BaseException:
+            self._parquet = None
+            raise
+        table = table.select(self.parts.schema.names).replace_schema_metadata()
+        return table.filter(pyarrow.array([_is_text(cell) for cell in table.column(self.parts.text_column)]))
+
+
+def _is_text(cell: pyarrow.Scalar) -> bool:
+    try:
+        return isinstance(cell.as_py(), str)
+    except UnicodeDecodeError:
+        return False
+
+
+class _ParquetRows:
+    """The rows of a Parquet file from a group of rows on, in order."""
+
+    def __init__(self, path: str, row: int) -> None:
+        self.path, self.place = path, 0
+        # Buffered and not ahead: a group of rows need not fit into memory.
+        self._file = parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
+        group, groups = 0, self._file.metadata.num_row_groups
+        while group < groups and self.place + self._file.metadata.row_group(group).num_rows <= row:
+            self.place += self._file.metadata.row_group(group).num_rows
+            group += 1
+        self._batches = self._file.iter_batches(PARQUET_ROWS, row_groups=range(group, groups))
+        self._rest: pyarrow.RecordBatch | None = None
+
+    def take(self, start: int, stop: int) -> pyarrow.Table:
+        """Returns the rows from `start`, which is not before where it stands, to `stop`."""
+        found = []
+        while self.place < stop:
+            batch = next(self._batches, None) if self._rest is None else self._rest
+            if batch is None:
+                raise ValueError("fewer rows than there were")
+            end = min(self.place + len(batch), stop)
+            found.append(batch.slice(max(0, start - self.place), max(0, end - max(start, self.place))))
+            left = batch.slice(end - self.place)
+            self._rest, self.place = (left if len(left) else None), end
+        return pyarrow.Table.from_batches(found)

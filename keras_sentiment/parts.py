@@ -1,0 +1,227 @@
+"""Parts of tables: a few thousand rows each, which whoever has the file can read without the rows before.
+
+One pass over the files cuts them, and tells of every row that can't be read before anything is scored.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow
+from pyarrow import parquet
+from tqdm import tqdm
+
+from keras_sentiment.columns import columns_of, require_different, require_equal, unified
+from keras_sentiment.errors import InputError
+from keras_sentiment.tables import read_header, read_rows, read_texts
+
+# A part ends with whichever it reaches first. Four of a classifier's chunks, and seconds or a few minutes
+# of a core: what a killed worker loses.
+PART_ROWS = 4096
+# Bytes of lines, or characters of the texts in Parquet.
+PART_SIZE = 64 << 20
+
+
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A file whose rows are cut into parts.
+
+    Args:
+        path: absolute, the same on every machine that reads it.
+        name: what a message calls it.
+        size: bytes.
+        modified: when, in nanoseconds.
+        header: the columns of a CSV or TSV file.
+    """
+
+    path: str
+    name: str
+    size: int
+    modified: int
+    header: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a file that follow one another.
+
+    Args:
+        file: its position in the list of files.
+        start: where they begin: a byte of a file of lines, a row of a Parquet file, counted from 0.
+        stop: where the next part begins.
+        line: number of the line at `start`; of Parquet, of the row.
+        rows: how many there are that can be read.
+    """
+
+    file: int
+    start: int
+    stop: int
+    line: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Tables cut into parts, in order, and the columns that they have together.
+
+    Args:
+        text_format: a key of `TEXT_FORMATS`, of all files.
+        text_column: of the texts.
+    """
+
+    text_format: str
+    text_column: str
+    files: tuple[TableFile, ...]
+    parts: tuple[Part, ...]
+    schema: pyarrow.Schema
+
+
+def find_files(source: str) -> list[Path]:
+    """Returns the file at a path, or those that match a pattern, sorted.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(source)
+    if source and path.is_dir():
+        raise InputError(f"{source}: is a folder; name its files, as in {path / '*.parquet'}")
+    if path.is_file():
+        return [path]
+    found = [Path(name) for name in sorted(glob.glob(source, recursive=True)) if os.path.isfile(name)]
+    if not found:
+        raise InputError(f"--input {source!r}: there is no such file, and no file matches")
+    return found
+
+
+def cut(
+    paths: Sequence[Path],
+    text_format: str,
+    text_column: str,
+    skip: Callable[[InputError], None] | None = None,
+    quiet: bool = True,
+) -> Parts:
+    """Reads tables once, and says where their parts lie.
+
+    Args:
+        skip: is told of each row that is left out; without it the first one is raised.
+        quiet: no progress on standard error.
+
+    Raises:
+        InputError: a row or a file can't be read, or the columns of two files don't agree.
+    """
+    files: list[TableFile] = []
+    parts: list[Part] = []
+    schema = pyarrow.schema([])
+    with tqdm(desc="reading", unit=" texts", disable=quiet or None) as bar:
+        for path in paths:
+            # In a message the name is enough where there is one file.
+            name = path.name if len(paths) == 1 else str(path)
+            cutter = _Cutter(len(files), name, text_format, text_column, skip)
+            try:
+                status = path.stat()
+                for part in cutter.parquet(path) if text_format == "parquet" else cutter.lines(path):
+                    parts.append(part)
+                    bar.update(part.rows)
+            except OSError as error:
+                raise InputError(f"{path}: can't be read ({error.strerror}); give --input files") from None
+            if text_format == "jsonl":
+                schema = unified(schema, cutter.schema, name)
+            elif files:
+                require_equal(schema, cutter.schema, files[0].name, name)
+            else:
+                schema = cutter.schema
+            place = os.path.realpath(path)
+            files.append(TableFile(place, name, status.st_size, status.st_mtime_ns, tuple(cutter.header)))
+    return Parts(text_format, text_column, tuple(files), tuple(parts), schema)
+
+
+class _Lines(io.BufferedReader):
+    """A file that counts what is read of it."""
+
+    lines, place = 0, 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        self.lines += 1
+        self.place += len(line)
+        return line
+
+
+class _Cutter:
+    """Yields the parts of a file; knows its columns after the last one."""
+
+    def __init__(
+        self,
+        file: int,
+        name: str,
+        text_format: str,
+        text_column: str,
+        skip: Callable[[InputError], None] | None,
+    ) -> None:
+        self.file, self.name, self.text_format, self.text_column = file, name, text_format, text_column
+        self.skip = skip
+        self.header: list[str] = []
+        self.schema = pyarrow.schema([])
+
+    def lines(self, path: Path) -> Iterator[Part]:
+        with _Lines(io.FileIO(path)) as file:
+            self.header = read_header(file, self.name, self.text_format, self.text_column)
+            json = self.text_format == "jsonl"
+            if not json:
+                columns = self.header or [self.text_column]
+                require_different(columns, self.name)
+                self.schema = pyarrow.schema([(column, pyarrow.string()) for column in columns])
+            rows = read_rows(file, self.name, self.text_format, self.text_column, self.header, file.lines + 1)
+            kept = self._kept(rows)
+            while True:
+                start, line, count = file.place, file.lines + 1, 0
+                objects: list[dict[str, Any]] = []
+                for _, row in kept:
+                    count += 1
+                    if json:
+                        objects.append(row)
+                    if count == PART_ROWS or file.place - start >= PART_SIZE:
+                        break
+                if not count:
+                    return
+                if json:
+                    place = f"{self.name}:{line}"
+                    self.schema = unified(self.schema, columns_of(objects, place), place)
+                yield Part(self.file, start, file.place, line, count)
+
+    def parquet(self, path: Path) -> Iterator[Part]:
+        with path.open("rb") as file:
+            kept = self._kept(read_texts(file, self.name, self.text_format, self.text_column))
+            stop = 0
+            while True:
+                start, count, size = stop, 0, 0
+                for number, text in kept:
+                    stop, count, size = number, count + 1, size + len(text)
+                    if count == PART_ROWS or size >= PART_SIZE:
+                        break
+                if not count:
+                    break
+                yield Part(self.file, start, stop, start + 1, count)
+            # Its texts could be read, so what it says of itself can be asked for.
+            fields = parquet.read_schema(file)
+        require_different(fields.names, self.name)
+        # Whether a column may be empty can be said otherwise in the next file.
+        self.schema = pyarrow.schema([(field.name, field.type) for field in fields])
+
+    def _kept(self, rows: Iterable[tuple[int, Kept | InputError]]) -> Iterator[tuple[int, Kept]]:
+        for number, row in rows:
+            if not isinstance(row, InputError):
+                yield number, row
+            elif self.skip is None:
+                raise row
+            else:
+                self.skip(row)

@@ -1,0 +1,65 @@
+"""What a worker of a cluster does: it opens the artifact once, and makes files of parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_sentiment.artifact import open_artifact
+from keras_sentiment.classifier import Classifier
+from keras_sentiment.encoded import in_chunks
+from keras_sentiment.errors import InputError
+from keras_sentiment.labelled import LabelledFolder
+from keras_sentiment.part_reader import PartReader
+
+
+class Scorer:
+    """Scores one part after another, for Ray Data.
+
+    Args:
+        artifact: its folder, the same path on every machine.
+        folder: the same too; what it holds is written by all.
+    """
+
+    # Workers that may die at one part, before it is to blame and not chance.
+    most_deaths = 10
+
+    def __init__(self, artifact: Path, folder: LabelledFolder) -> None:
+        self.folder, self.reader = folder, PartReader(folder.plan.parts)
+        # Ray would start a worker that fails here again and again; as an answer it ends the command.
+        self.fault: str | None = None
+        try:
+            self.classifier = Classifier.of_artifact(open_artifact(artifact), folder.plan.windows)
+        except (InputError, OSError) as error:
+            self.fault = str(error)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Scores one part; returns how many rows it has, or what is wrong."""
+        number = int(batch["item"][0])
+        rows, fault = 0, self.fault
+        if fault is None:
+            try:
+                rows = self.score(number)
+            except InputError as error:
+                fault = str(error)
+            except OSError as error:
+                fault = f"{self.folder.part(number)}: can't be written ({error.strerror or error})"
+        return {"rows": np.array([rows]), "fault": np.array([fault or ""])}
+
+    def score(self, number: int) -> int:
+        """Writes the file of a part."""
+        part = self.folder.plan.parts.parts[number]
+        if self.folder.attempts(number) >= self.most_deaths:
+            name = self.folder.plan.parts.files[part.file].name
+            raise InputError(
+                f"{name}:{part.line}: {self.most_deaths} workers died at the {part.rows:,} rows "
+                "from here on; if memory was short, try fewer --workers"
+            )
+        with self.folder.staged(number) as staging:
+            table = self.reader.read(part)
+            texts = table.column(self.folder.plan.parts.text_column).to_pylist()
+            results = [result for chunk in in_chunks(texts) for result in self.classifier.predict(chunk)]
+            self.folder.write(staging, table, results)
+        return part.rows
