@@ -1,14 +1,17 @@
-"""What splitting needs to know of each review of a corpus, in about 40 bytes."""
+"""What splitting needs to know of each review of a corpus, on disk."""
 
 from __future__ import annotations
 
-from array import array
+import struct
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.config import PrepareConfig
-from keras_sentiment.fingerprint import hash_text, unpack_hashes
+from keras_sentiment.fingerprint import hash_text
 from keras_sentiment.reviews import Review, name_labels
 from keras_sentiment.splits import TRAIN, Assignment, assign
 
@@ -21,57 +24,74 @@ class _Codes(dict[str, int]):
         return self[name]
 
 
-def short_hashes(hashes: bytes | bytearray) -> npt.NDArray[np.uint64]:
+# A record of the file.
+_RECORD = np.dtype(
+    [("hash", ">u8", 2), ("label", "<i4"), ("is_test", "?"), ("position", "<i8"), ("group", "<i8")]
+)
+_pack = struct.Struct("<16si?qq").pack
+_NONE = -1
+
+
+def short_hashes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Return 64 bits of each hash, enough to know copies by: one mistake in a million large corpora."""
-    whole = unpack_hashes(hashes)
-    short: npt.NDArray[np.uint64] = whole[:, 0] ^ whole[:, 1]
+    short: npt.NDArray[np.uint64] = (hashes[:, 0] ^ hashes[:, 1]).astype(np.uint64)
     return short
 
 
 class Catalogue:
-    """What splitting needs to know of each review, in about 40 bytes."""
+    """What splitting needs to know of each review: 37 bytes in a file, for which memory is lent only.
 
-    def __init__(self) -> None:
-        self.hashes = bytearray()
-        self.labels = array("i")
-        self.is_test = array("b")
-        self.positions = array("q")
-        self.groups = array("q")
-        self.label_codes = _Codes()
-        self.group_codes = _Codes()
+    Args:
+        path: of the file, written review by review and then read.
+        files: closes it.
+    """
+
+    def __init__(self, path: Path, files: ExitStack) -> None:
+        self._file = files.enter_context(path.open("wb"))
+        self._count = 0
+        self._label_codes = _Codes()
+        self._group_codes = _Codes()
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return self._count
 
     def add(self, review: Review, text: str) -> None:
-        self.hashes += hash_text(text)
-        self.labels.append(self.label_codes[review.label])
-        self.is_test.append(review.part == "test")
-        self.positions.append(-1 if review.position is None else review.position)
-        if review.group is not None:
-            self.groups.append(self.group_codes[review.group])
+        """Appends a review, with its cleaned text."""
+        position = _NONE if review.position is None else review.position
+        group = _NONE if review.group is None else self._group_codes[review.group]
+        label = self._label_codes[review.label]
+        self._file.write(_pack(hash_text(text), label, review.part == "test", position, group))
+        self._count += 1
 
-    def renamed(self) -> tuple[npt.NDArray[np.int64], list[str]]:
+    def _column(self, name: str) -> npt.NDArray[Any]:
+        self._file.flush()
+        return np.memmap(self._file.name, _RECORD, "r")[name] if self._count else np.empty(0, _RECORD)[name]
+
+    @property
+    def hashes(self) -> npt.NDArray[np.uint64]:
+        """uint64[reviews, 2], of the cleaned texts."""
+        return self._column("hash")
+
+    def renamed(self) -> tuple[npt.NDArray[np.int32], list[str]]:
         """Return the final label of each review, and the names of the labels."""
-        final = name_labels(self.label_codes)
+        final = name_labels(self._label_codes)
         names = sorted(set(final.values()))
-        codes = np.array([names.index(final[name]) for name in self.label_codes], np.int64)
-        return codes[np.array(self.labels, np.int64)], names
+        codes = np.array([names.index(final[name]) for name in self._label_codes], np.int32)
+        return codes[self._column("label")], names
 
     def held_out(self, assignment: Assignment) -> npt.NDArray[np.uint64]:
         """Return the hashes of the texts in validation and test, uint64[reviews]."""
-        return short_hashes(self.hashes)[assignment.splits > TRAIN]
+        return short_hashes(self.hashes[assignment.splits > TRAIN])
 
-    def assign(self, labels: npt.NDArray[np.int64], names: list[str], config: PrepareConfig) -> Assignment:
-        positions = np.array(self.positions, np.int64)
-        groups = np.array(self.groups, np.int64)
-        _, texts = np.unique(short_hashes(self.hashes), return_inverse=True)
+    def assign(self, labels: npt.NDArray[np.int32], names: list[str], config: PrepareConfig) -> Assignment:
+        """Return the split of each review."""
+        positions, groups = self._column("position"), self._column("group")
         return assign(
-            texts.astype(np.int64),
+            short_hashes(self.hashes),
             labels,
             names,
             config=config,
-            is_test=np.array(self.is_test, bool),
+            is_test=self._column("is_test"),
             positions=positions if (positions >= 0).all() else None,
-            groups=groups if len(groups) else None,
+            groups=groups if self._group_codes else None,
         )

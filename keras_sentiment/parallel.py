@@ -19,26 +19,33 @@ FEW = 8
 
 def ahead(
     executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], count: int
-) -> Iterator[Result]:
-    """Yields what a function makes of each item, in order; the executor works on up to `count` more."""
-    waiting: deque[Future[Result]] = deque()
+) -> Iterator[tuple[Item, Result]]:
+    """Yields each item with what a function makes of it, in order; `count` more may be worked on."""
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
     for item in items:
-        waiting.append(executor.submit(function, item))
+        waiting.append((item, executor.submit(function, item)))
         if len(waiting) > count:
-            yield waiting.popleft().result()
+            yield _result(*waiting.popleft())
     while waiting:
-        yield waiting.popleft().result()
+        yield _result(*waiting.popleft())
 
 
-def mapped(function: Callable[[Item], Result], items: Iterable[Item], processes: int) -> Iterator[Result]:
-    """Yields what a function makes of each item, in order, computed in other processes after the first few.
+def _result(item: Item, future: Future[Result]) -> tuple[Item, Result]:
+    return item, future.result()
+
+
+def mapped(
+    function: Callable[[Item], Result], items: Iterable[Item], processes: int
+) -> Iterator[tuple[Item, Result]]:
+    """Yields each item with what a function makes of it, in order, computed by processes after the first few.
 
     Args:
         function: one that can be pickled.
         processes: int >= 1; 1 computes all here.
     """
     items = iter(items)
-    yield from map(function, islice(items, FEW if processes > 1 else None))
+    for item in islice(items, FEW if processes > 1 else None):
+        yield item, function(item)
     for first in items:
         # Not by fork: threads of the tokenizer and of numpy may hold locks.
         context = multiprocessing.get_context("spawn")

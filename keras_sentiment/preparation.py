@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import chain, tee
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from keras_sentiment.splits import DROPPED, SPLITS, TRAIN, Assignment
 from keras_sentiment.staging import staged_folder
 from keras_sentiment.tokenizer import Tokenizer, learn_tokenizer
 
-SPOOL_FILE, UNLABELLED_SPOOL_FILE = "spool.jsonl", "unlabelled.jsonl"
+SPOOL_FILE, UNLABELLED_SPOOL_FILE, CATALOGUE_FILE = "spool.jsonl", "unlabelled.jsonl", "catalogue.bin"
 
 
 def prepare_corpus(
@@ -66,9 +66,13 @@ def prepare_corpus(
         InputError: for a source that cannot be used, or a path that is taken.
     """
     config = config or PrepareConfig()
-    with staged_folder(Path(path), overwrite=overwrite, is_ours=is_corpus) as folder:
-        spool = folder / SPOOL_FILE
-        catalogue = _spool(_cleaned(reviews, processes), spool, quiet)
+    with (
+        staged_folder(Path(path), overwrite=overwrite, is_ours=is_corpus) as folder,
+        ExitStack() as files,
+    ):
+        spool, known = folder / SPOOL_FILE, folder / CATALOGUE_FILE
+        catalogue = Catalogue(known, files)
+        _spool(_cleaned(reviews, processes), catalogue, spool, quiet)
         labels, names = catalogue.renamed()
         assignment = catalogue.assign(labels, names, config)
         more = folder / UNLABELLED_SPOOL_FILE
@@ -92,11 +96,12 @@ def prepare_corpus(
                 "vocabulary_size": tokenizer.vocabulary_size,
             },
             "seed": config.seed,
-            "fingerprint": fingerprint(unpack_hashes(catalogue.hashes), labels, names),
+            "fingerprint": fingerprint(catalogue.hashes, labels, names),
         }
         info["warnings"] = _warnings(info["splits"], config)
-        spool.unlink()
-        more.unlink()
+        files.close()  # before it goes, as Windows wants it
+        for file in (spool, more, known):
+            file.unlink()
         tokenizer.save(folder / TOKENIZER_FOLDER)
         text = json.dumps(info, indent=2, ensure_ascii=False)
         (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
@@ -105,27 +110,24 @@ def prepare_corpus(
 
 def _cleaned(reviews: Iterable[Review], processes: int) -> Iterator[tuple[Review, str]]:
     """Yield every review with its cleaned text."""
-    chunks, copies = tee(in_chunks(reviews, lambda review: len(review.text)))
-    texts = ([review.text for review in chunk] for chunk in chunks)
-    for found in zip(copies, mapped(_clean_all, texts, processes), strict=True):
-        yield from zip(*found, strict=True)
+    chunks = in_chunks(reviews, lambda review: len(review.text))
+    for chunk, texts in mapped(_clean_all, chunks, processes):
+        yield from zip(chunk, texts, strict=True)
 
 
-def _clean_all(texts: list[str]) -> list[str]:
-    return [clean(text) for text in texts]
+def _clean_all(reviews: list[Review]) -> list[str]:
+    return [clean(review.text) for review in reviews]
 
 
 def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:
     """Yield every text with its ids; the tokenizer works on a chunk while the one before it is written."""
-    chunks, copies = tee(in_chunks(texts))
     with ThreadPoolExecutor(1) as thread:
-        for found in zip(copies, ahead(thread, tokenizer.encode, chunks, 1), strict=True):
-            yield from zip(*found, strict=True)
+        for chunk, ids in ahead(thread, tokenizer.encode, in_chunks(texts), 1):
+            yield from zip(chunk, ids, strict=True)
 
 
-def _spool(reviews: Iterator[tuple[Review, str]], spool: Path, quiet: bool) -> Catalogue:
-    """First pass: write every cleaned review into a file, and keep in memory what splitting needs."""
-    catalogue = Catalogue()
+def _spool(reviews: Iterator[tuple[Review, str]], catalogue: Catalogue, spool: Path, quiet: bool) -> None:
+    """First pass: write every cleaned review into a file, and what splitting needs into the catalogue."""
     empty: list[str] = []
     with spool.open("w", encoding="utf-8", newline="\n") as file:
         for review, text in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
@@ -137,7 +139,6 @@ def _spool(reviews: Iterator[tuple[Review, str]], spool: Path, quiet: bool) -> C
     if empty:
         others = f", and {len(empty) - 1} more like it" if len(empty) > 1 else ""
         raise InputError(f"{empty[0]}: the review has no text after cleaning{others}; remove it")
-    return catalogue
 
 
 def _spool_unlabelled(
@@ -147,7 +148,7 @@ def _spool_unlabelled(
     known, kept = set(held_out.tolist()), 0
     with spool.open("w", encoding="utf-8", newline="\n") as file:
         for review, text in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or None):
-            if text and int(short_hashes(hash_text(text))[0]) not in known:
+            if text and int(short_hashes(unpack_hashes(hash_text(text)))[0]) not in known:
                 file.write(json.dumps([text, review.source]) + "\n")
                 kept += 1
     return kept
@@ -170,14 +171,14 @@ def _encode(
     folder: Path,
     spool: Path,
     catalogue: Catalogue,
-    labels: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int32],
     names: list[str],
     assignment: Assignment,
     tokenizer: Tokenizer,
     quiet: bool,
 ) -> dict[str, dict[str, Any]]:
     """Second pass: encode the cleaned reviews into the files of their splits, and count."""
-    hashes = unpack_hashes(catalogue.hashes)
+    hashes = catalogue.hashes
     result: dict[str, dict[str, Any]] = {}
     with ExitStack() as files:
         dtype = ids_dtype(tokenizer.vocabulary_size)

@@ -1,5 +1,6 @@
 """Work ahead, in threads and processes: the same results in order, and no more of them at once than said."""
 
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,27 +15,34 @@ from keras_sentiment.preparation import prepare_corpus
 pytestmark = pytest.mark.once
 
 
-def test_results_are_in_order_and_few_items_are_taken_ahead():
-    taken = []
+class Numbered:
+    def __init__(self, number):
+        self.number = number
+
+
+def test_results_are_in_order_and_few_items_are_held():
+    living = weakref.WeakSet()
 
     def items():
-        for number in range(50):
-            taken.append(number)
-            yield number
+        for number in range(300):
+            item = Numbered(number)
+            living.add(item)
+            yield item
 
     with ThreadPoolExecutor(4) as thread:
-        for found, result in enumerate(ahead(thread, lambda number: -number, items(), 3)):
-            assert result == -found
-            assert len(taken) <= found + 4
-    assert len(taken) == 50
+        found = 0
+        for item, result in ahead(thread, lambda item: -item.number, items(), 3):
+            assert item.number == found == -result
+            assert len(living) <= 8
+            found += 1
+    assert found == 300
 
 
 @pytest.mark.parametrize("count", [0, 1, FEW, FEW + 1, FEW + 30])
 def test_processes_give_what_one_gives(count):
     words = [f" word{number} " for number in range(count)]
-    assert (
-        list(mapped(str.strip, words, 2)) == list(mapped(str.strip, words, 1)) == [w.strip() for w in words]
-    )
+    expected = [(word, word.strip()) for word in words]
+    assert list(mapped(str.strip, words, 2)) == list(mapped(str.strip, words, 1)) == expected
 
 
 def files_of(folder):
