@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from keras_sentiment.artifact import Artifact, is_artifact, open_artifact
-from keras_sentiment.engines import cores, require_format
+from keras_sentiment.engines import require_format, threads
 from keras_sentiment.errors import InputError
 from keras_sentiment.labelled import LabelledFolder
 from keras_sentiment.scorer import Scorer
@@ -136,7 +136,7 @@ def _cluster(workers: int | None) -> Iterator[int]:
             with _no_standard_error():
                 ray.init(
                     address,
-                    num_cpus=workers or cores(),
+                    num_cpus=workers or threads(),
                     include_dashboard=False,
                     object_store_memory=OBJECT_STORE,
                     log_to_driver=False,

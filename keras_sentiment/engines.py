@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from keras_sentiment.artifact import Artifact
 from keras_sentiment.errors import InputError
+from keras_sentiment.machine import cores
 from keras_sentiment.rows import Rows
 
 
@@ -36,15 +37,14 @@ class KerasEngine:
         return np.asarray(self.model.predict_on_batch(rows), np.float32)
 
 
-def cores() -> int:
-    """Returns how many cores this process may use; runtimes count those of the machine.
+def threads() -> int:
+    """Returns how many threads a runtime is given: one a core, where runtimes count those of the machine.
 
     OMP_NUM_THREADS can lower it, as for libraries that use OpenMP.
     """
-    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # A list has a number for each level of nesting.
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(found, max(1, int(wanted))) if wanted.isdecimal() else found
+    return min(cores(), max(1, int(wanted))) if wanted.isdecimal() else cores()
 
 
 class OnnxEngine:
@@ -56,7 +56,7 @@ class OnnxEngine:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = cores()
+        options.intra_op_num_threads = threads()
         # Threads that spin between batches take the cores from the tokenizer and the server.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
@@ -76,7 +76,7 @@ class OpenVinoEngine:
         import openvino
 
         # Where the CPU has bfloat16 OpenVINO would compute in it, and not give what was checked.
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": cores()}
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads()}
         self._model = openvino.Core().compile_model(artifact.graph, "CPU", settings)
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:

@@ -18,7 +18,7 @@ from served import write_artifact
 from keras_sentiment import cluster
 from keras_sentiment import parts as parts_module
 from keras_sentiment.artifact import GRAPHS, Artifact
-from keras_sentiment.engines import cores
+from keras_sentiment.engines import threads
 from keras_sentiment.errors import InputError
 from keras_sentiment.labelled import Plan, labelled_folder
 from keras_sentiment.parts import cut
@@ -248,8 +248,8 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
         def score(self, number):
             rows = super().score(number)
             found = [name for name in heavy if name in sys.modules]
-            threads = [os.environ[name] for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")]
-            (notes / f"{number}").write_text(json.dumps([os.getpid(), cores(), threads, found]))
+            settings = [os.environ[name] for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")]
+            (notes / f"{number}").write_text(json.dumps([os.getpid(), threads(), settings, found]))
             time.sleep(0.2)  # as long as the other one needs to come
             return rows
 
@@ -267,9 +267,9 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
 )
 def test_runtimes_take_as_many_cores_as_they_are_given(monkeypatch, wanted, expected):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    all_of_them = cores()
+    all_of_them = threads()
     monkeypatch.setenv("OMP_NUM_THREADS", wanted)
-    assert cores() == (expected or all_of_them)
+    assert threads() == (expected or all_of_them)
 
 
 # Folders
