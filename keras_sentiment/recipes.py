@@ -165,10 +165,12 @@ class RunConfig:
         values = dict(values)
         try:
             kind: Any = _KINDS[values.pop("kind")]
+            inputs = from_json(InputConfig, values.pop("inputs"))
+            training = {**values.pop("training")}
+            if "batch_tokens" in training:  # of runs before batches were counted in reviews
+                training["batch_size"] = max(1, training.pop("batch_tokens") // inputs.row_length)
             recipe: Recipe[Any] = Recipe(
-                from_json(kind, values.pop("model")),
-                from_json(InputConfig, values.pop("inputs")),
-                from_json(TrainingConfig, values.pop("training")),
+                from_json(kind, values.pop("model")), inputs, from_json(TrainingConfig, training)
             )
             require_labels(values["labels"])
             config = cls(**{**values, "labels": tuple(values["labels"]), "recipe": recipe})

@@ -113,6 +113,20 @@ def test_config_comes_back_from_json(transformer, bert):
             assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
+@pytest.mark.once
+def test_runs_whose_batches_were_counted_in_tokens_open(transformer):
+    config = transformer[1].config
+    values = config.to_dict()
+    del values["training"]["batch_size"]
+    values["training"]["batch_tokens"] = 400
+    expected = dataclasses.replace(config.recipe.training, batch_size=10)  # of 40 tokens
+    assert RunConfig.from_dict(values).recipe.training == expected
+    for wrong in ("400", [], None):
+        values["training"]["batch_tokens"] = wrong
+        with pytest.raises(InputError):
+            RunConfig.from_dict(values)
+
+
 def test_decision_is_the_configs(copy):
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "temperature": 2.0, "threshold": 0.9}))
