@@ -76,7 +76,8 @@ def assign(
             if positions is not None:
                 members = members[np.lexsort((texts[members], positions[members]))]
             else:
-                members = rng.permutation(members[np.argsort(texts[members], kind="stable")])
+                members = members[np.argsort(texts[members], kind="stable")]
+                rng.shuffle(members)
             splits[members] = _cut(np.ones(len(members), np.int64), held_out)
 
     dropped = {}
@@ -103,6 +104,9 @@ def _among(texts: Numbers, others: Numbers) -> npt.NDArray[np.bool_]:
 
 def _contradictions(texts: Numbers, labels: Numbers) -> int:
     """Return how many distinct texts stand under more than one label."""
+    ordered = np.sort(texts)
+    repeated = _among(texts, ordered[1:][ordered[1:] == ordered[:-1]])
+    texts, labels = texts[repeated], labels[repeated]
     order = np.lexsort((labels, texts))
     texts, labels = texts[order], labels[order]
     other = (texts[1:] == texts[:-1]) & (labels[1:] != labels[:-1])
