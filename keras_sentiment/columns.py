@@ -11,13 +11,6 @@ import pyarrow
 from keras_sentiment.errors import InputError
 
 
-def require_different(columns: Sequence[str], source: str) -> None:
-    """Raises an InputError if two columns of a table have one name."""
-    for column in columns:
-        if columns.count(column) > 1:
-            raise InputError(f"{source}: two columns are called {column!r}; rename one")
-
-
 def columns_of(rows: Sequence[dict[str, Any]], source: str) -> pyarrow.Schema:
     """Returns the columns of JSON objects, in the order in which they come.
 

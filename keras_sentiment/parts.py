@@ -17,8 +17,9 @@ import pyarrow
 from pyarrow import parquet
 from tqdm import tqdm
 
-from keras_sentiment.columns import columns_of, require_different, require_equal, unified
+from keras_sentiment.columns import columns_of, require_equal, unified
 from keras_sentiment.errors import InputError
+from keras_sentiment.records import require_different
 from keras_sentiment.tables import read_header, read_rows, read_texts
 
 # A part ends with whichever it reaches first. Four of a classifier's chunks, and seconds or a few minutes
@@ -178,7 +179,7 @@ class _Cutter:
             json = self.text_format == "jsonl"
             if not json:
                 columns = self.header or [self.text_column]
-                require_different(columns, self.name)
+                require_different(columns, columns, self.name)
                 self.schema = pyarrow.schema([(column, pyarrow.string()) for column in columns])
             rows = read_rows(file, self.name, self.text_format, self.text_column, self.header, file.lines + 1)
             kept = self._kept(rows)
@@ -213,7 +214,7 @@ class _Cutter:
                 yield Part(self.file, start, stop, start + 1, count)
             # Its texts could be read, so what it says of itself can be asked for.
             fields = parquet.read_schema(file)
-        require_different(fields.names, self.name)
+        require_different(fields.names, fields.names, self.name)
         # Whether a column may be empty can be said otherwise in the next file.
         self.schema = pyarrow.schema([(field.name, field.type) for field in fields])
 

@@ -38,3 +38,21 @@ def port(engine):
 
     with serving(make_classifier(engine)) as port:
         yield port
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Runs `keras-sentiment` with some arguments; returns its exit status and its two streams."""
+    from keras_sentiment.scripts import command_line
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["keras-sentiment", *map(str, arguments)])
+        capfd.readouterr()
+        status = 0
+        try:
+            command_line.main()
+        except SystemExit as stop:
+            status = stop.code
+        return status, *capfd.readouterr()
+
+    return call

@@ -1,6 +1,7 @@
 """Scoring on a cluster: the labels of the one-process path, every row once, whoever dies meanwhile."""
 
 import csv
+import functools
 import glob
 import json
 import os
@@ -22,7 +23,6 @@ from keras_sentiment.engines import threads
 from keras_sentiment.errors import InputError
 from keras_sentiment.labelled import Plan, labelled_folder
 from keras_sentiment.parts import cut
-from keras_sentiment.scripts import command_line
 from keras_sentiment.staging import hold, leave
 
 pytestmark = [
@@ -49,20 +49,9 @@ def workers():
 
 
 @pytest.fixture
-def run(monkeypatch, capfd):
-    """Runs `keras-sentiment predict` with some arguments; returns its exit status and its two streams."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["keras-sentiment", "predict", *map(str, arguments)])
-        capfd.readouterr()
-        status = 0
-        try:
-            command_line.main()
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capfd.readouterr()
-
-    return call
+def run(run):
+    """Runs `keras-sentiment predict`."""
+    return functools.partial(run, "predict")
 
 
 @pytest.fixture(autouse=True)

@@ -81,23 +81,6 @@ SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_share=0.2"]
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 
 
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """Runs `keras-sentiment` with some arguments; returns its exit status and its two streams."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["keras-sentiment", *map(str, arguments)])
-        capfd.readouterr()
-        status = 0
-        try:
-            command_line.main()
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capfd.readouterr()
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A table of reviews, and the vocabulary that it is made of."""

@@ -19,6 +19,7 @@ LEVELS = (
         "cleaning",
         "reviews",
         "folders",
+        "records",
         "tables",
         "columns",
         "parts",
