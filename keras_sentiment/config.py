@@ -103,12 +103,15 @@ class TransformerConfig(NgramConfig):
         intermediate_dim: int, width of the feed-forward layer within a block.
         norm_first: whether blocks normalize their inputs (pre-norm) or their sums (post-norm).
         position_embedding: whether tokens carry a learned embedding of their position.
+        local_width: int, odd, neighbouring tokens that meet in a convolution before the blocks; 0 for none.
         pooling: `"distinct"` averages over distinct tokens, and beside the encoder's output the embeddings
             themselves; `"mean_padded"` over every position, padding included.
         embedding_dropout: float in [0, 1), on the sum of the embeddings.
         dropout: float in [0, 1), on the two outputs of a block and within its feed-forward layer.
         attention_dropout: float in [0, 1), on attention scores. Anything but 0 leaves the fused kernel.
         head_dropout: float in [0, 1), on the encoder's output after pooling.
+        cooccurrence: whether the token embeddings start from what stands near each token in the texts that
+            train, those without labels included, instead of from chance.
         initializer: `"keras"` or `"torch"`, whose default initializers the weights start from.
         pretrained: folder that `pretrain` made, of whose weights the embeddings and blocks start, or `None`.
     """
@@ -120,12 +123,14 @@ class TransformerConfig(NgramConfig):
     activation: str = "gelu"
     norm_first: bool = True
     position_embedding: bool = True
+    local_width: int = 5
     pooling: Literal["distinct", "mean_padded"] = "distinct"
     embedding_dropout: float = 0.2
     dropout: float = 0.1
     attention_dropout: float = 0.0
     head_dropout: float = 0.3
     layer_norm_epsilon: float = 1e-5
+    cooccurrence: bool = True
     initializer: Literal["keras", "torch"] = "keras"
     pretrained: str | None = None
 
@@ -135,8 +140,15 @@ class TransformerConfig(NgramConfig):
         require_rates(self, "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
         require_choice(self, "pooling", "distinct", "mean_padded")
         require_choice(self, "initializer", "keras", "torch")
+        fits = self.local_width == 0 or (self.local_width % 2 == 1 and self.local_width <= 31)
+        require(fits, "local_width", self.local_width, "0, or an odd number up to 31")
         divides = self.hidden_dim % self.num_heads == 0
         require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")
+
+    @property
+    def counts_neighbours(self) -> bool:
+        """Whether the texts are counted before training: not where embeddings come trained."""
+        return self.cooccurrence and self.pretrained is None
 
 
 @dataclass(frozen=True)

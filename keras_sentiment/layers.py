@@ -45,6 +45,61 @@ class PositionEmbedding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
+class LocalBlock(keras.layers.Layer):
+    """A convolution over neighbouring tokens, with a residual connection.
+
+    Attention has to find out from the positions which tokens are neighbours, which takes it most of a short
+    pretraining; here they meet from the first step on.
+
+    Args:
+        width: int, odd, tokens that meet.
+        activation: str.
+        layer_norm_epsilon: float > 0.
+    """
+
+    def __init__(
+        self, width: int, activation: str = "gelu", layer_norm_epsilon: float = 1e-5, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+        self.activation = activation
+        self.layer_norm_epsilon = layer_norm_epsilon
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        shared: dict[str, Any] = {"dtype": self.dtype_policy}
+        self.norm = keras.layers.LayerNormalization(epsilon=self.layer_norm_epsilon, name="norm", **shared)
+        self.convolution = keras.layers.Conv1D(
+            input_shape[-1],
+            self.width,
+            padding="same",
+            activation=self.activation,
+            name="convolution",
+            **shared,
+        )
+        self.norm.build(input_shape)
+        self.convolution.build(input_shape)
+        self.built = True
+
+    def call(self, inputs: Any, padding_mask: Any) -> Any:
+        """Maps float[batch, length, hidden_dim] and int32[batch, length] to the inputs' shape."""
+        x = self.norm(inputs)
+        # Behind the last token comes nothing, as before the first: no padding.
+        return inputs + self.convolution(x * ops.cast(padding_mask, x.dtype)[:, :, None])
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...], *_: Any) -> tuple[int | None, ...]:
+        """Returns the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "activation": self.activation,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+        }
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
 class DistinctVotes(keras.layers.Layer):
     """Gives each distinct token of a text one vote: its occurrences share it.
 

@@ -51,6 +51,7 @@ _REGISTERED = {
     "keras_sentiment>Dropout",
     "keras_sentiment>EncoderBlock",
     "keras_sentiment>Ensemble",
+    "keras_sentiment>LocalBlock",
     "keras_sentiment>NgramLogits",
     "keras_sentiment>PositionEmbedding",
 }

@@ -77,11 +77,13 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
             activation="relu",
             norm_first=False,
             position_embedding=False,
+            local_width=0,
             pooling="mean_padded",
             embedding_dropout=0.1,
             dropout=0.1,
             attention_dropout=0.1,
             head_dropout=0.0,
+            cooccurrence=False,
             initializer="torch",
             ngrams=0,
         ),
@@ -92,7 +94,7 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
 PRETRAINING_RECIPE: Recipe[MaskedLMConfig] = Recipe(
     MaskedLMConfig(embedding_dropout=0.0, dropout=0.0),
     InputConfig(),
-    TrainingConfig(epochs=8, learning_rate=2e-3, keep="last", patience=0),
+    TrainingConfig(epochs=2, batch_size=16, keep="last", patience=0),
 )
 BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
     "default": Recipe(

@@ -19,7 +19,7 @@ from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run
 from keras_sentiment.calibration import choose_threshold, fit_temperature
 from keras_sentiment.compilation import compile_model
-from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
+from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig, TransformerConfig
 from keras_sentiment.corpus import Corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.devices import find_devices
@@ -33,7 +33,7 @@ from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Checkpoints, LossWatch
 from keras_sentiment.training_run import TrainingRun, new_run
-from keras_sentiment.transformer import encoder_of
+from keras_sentiment.transformer import adapt_embeddings, encoder_of
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,9 @@ def prepare_fit(
     """
     recipe, config = run.config.recipe, run.config.recipe.training
     split = corpus.splits["train"]
-    if isinstance(recipe.model, MaskedLMConfig) and corpus.unlabelled is not None:
-        split = together(split, corpus.unlabelled)
+    texts = corpus.unlabelled
+    if isinstance(recipe.model, MaskedLMConfig) and texts is not None:
+        split, texts = together(split, texts), None
     if limit is not None:
         split = split.limit(limit, config.seed)
     begun_with = run.config.data.get("trained_reviews", len(split))
@@ -141,6 +142,8 @@ def prepare_fit(
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)
     adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs))
+    if isinstance(recipe.model, TransformerConfig) and recipe.model.counts_neighbours:
+        adapt_embeddings(model, split if texts is None else together(split, texts), config.seed)
     cached: list[HiddenStateBatches] = []
     if isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen:
         folder = cache_dir or run.checkpoints

@@ -8,9 +8,11 @@ import keras
 from keras import ops
 
 from keras_sentiment.config import MaskedLMConfig, TransformerConfig
+from keras_sentiment.cooccurrence import token_vectors
 from keras_sentiment.dropout import Dropout
+from keras_sentiment.encoded import Split
 from keras_sentiment.errors import InputError
-from keras_sentiment.layers import DistinctVotes, EncoderBlock, PositionEmbedding
+from keras_sentiment.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
 from keras_sentiment.ngrams import with_ngrams
 
 
@@ -83,6 +85,13 @@ def start_from(model: keras.Model, encoder: keras.Model) -> None:
         raise InputError(f"pretrained: its encoder is another than this model's ({reason:.200})") from None
 
 
+def adapt_embeddings(model: keras.Model, split: Split, seed: int) -> None:
+    """Lets the token embeddings of a model that is not trained yet start from its texts."""
+    layer = model.get_layer("token_embedding")
+    vocabulary_size, hidden_dim = layer.embeddings.shape
+    layer.set_weights([token_vectors(split, vocabulary_size, hidden_dim, seed)])
+
+
 def _inputs() -> dict[str, Any]:
     names = ("token_ids", "padding_mask")
     return {name: keras.Input((None,), dtype="int32", name=name) for name in names}
@@ -103,6 +112,10 @@ def _encoded(
     x = embedded
     if config.position_embedding:
         x = PositionEmbedding(sequence_length, name="position_embedding")(x)
+    if config.local_width:
+        x = LocalBlock(config.local_width, config.activation, config.layer_norm_epsilon, name="local_block")(
+            x, padding_mask
+        )
     x = Dropout(config.embedding_dropout, name="embedding_dropout")(x)
     for i in range(config.num_layers):
         x = EncoderBlock(

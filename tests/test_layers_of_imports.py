@@ -44,6 +44,7 @@ LEVELS = (
         "devices",
         "batches",
         "masked",
+        "cooccurrence",
     ),
     ("dropout", "layers", "ngrams", "optimizer", "activations"),
     ("transformer", "bert"),

@@ -11,7 +11,7 @@ from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.layers import DistinctVotes, EncoderBlock, PositionEmbedding
+from keras_sentiment.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 
 SEED_MODEL = dataclasses.replace(
@@ -76,7 +76,8 @@ def test_beside_the_encoder_stands_a_bag_of_words():
 
 
 def test_without_positions_order_does_not_matter():
-    model, inputs = build(dataclasses.replace(MODEL, position_embedding=False, ngrams=0)), rows()
+    config = dataclasses.replace(MODEL, position_embedding=False, local_width=0, ngrams=0)
+    model, inputs = build(config), rows()
     turned = {**inputs, "token_ids": inputs["token_ids"][:, ::-1].copy()}
     np.testing.assert_allclose(model.predict_on_batch(turned), model.predict_on_batch(inputs), atol=1e-5)
 
@@ -95,8 +96,24 @@ def test_four_reviews_can_be_memorised(config):
     assert model.evaluate(batches, verbose=0, return_dict=True)["accuracy"] == 1.0
 
 
+def test_neighbours_meet_and_no_others():
+    layer = LocalBlock(5)
+    rng = np.random.default_rng(0)
+    x, mask = rng.normal(size=(1, 9, 8)).astype("float32"), np.ones((1, 9), "int32")
+    before = keras.ops.convert_to_numpy(layer(x, mask))
+    x[0, 4] += rng.normal(size=8)
+    changed = np.abs(keras.ops.convert_to_numpy(layer(x, mask)) - before).max(axis=-1)[0] > 1e-6
+    assert changed.tolist() == [False, False, True, True, True, True, True, False, False]
+
+
 @pytest.mark.parametrize(
-    "layer", [PositionEmbedding(40), DistinctVotes(), EncoderBlock(2, 16, "relu", False, 0.1, 0.1)]
+    "layer",
+    [
+        PositionEmbedding(40),
+        DistinctVotes(),
+        LocalBlock(3, "relu", 1e-6),
+        EncoderBlock(2, 16, "relu", False, 0.1, 0.1),
+    ],
 )
 def test_layers_come_back_from_their_config(layer):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
@@ -110,7 +127,12 @@ def test_default_recipe_keeps_the_fused_kernel():
 
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [({"num_heads": 3}, "num_heads"), ({"dropout": 1.0}, "dropout"), ({"num_layers": 0}, "num_layers")],
+    [
+        ({"num_heads": 3}, "num_heads"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"num_layers": 0}, "num_layers"),
+        ({"local_width": 4}, "local_width"),
+    ],
 )
 def test_bad_hyperparameter_is_named(changes, named):
     with pytest.raises(InputError, match=rf"{named} must be .* Received: {named}="):
