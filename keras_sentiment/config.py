@@ -83,7 +83,7 @@ class NgramConfig:
 
     ngrams: int = 3
     ngram_buckets: int = 2**20
-    ngram_share: float = 0.8
+    ngram_share: float = 0.5
     ngram_gain: float = 0.75
 
     def __post_init__(self) -> None:
@@ -191,7 +191,6 @@ class BertConfig(NgramConfig):
     dropout: float = 0.0
     head_dropout: float = 0.1
     cache_frozen: bool = False
-    ngram_share: float = field(default=0.5, kw_only=True)
     ngram_gain: float = field(default=10.0, kw_only=True)
 
     def __post_init__(self) -> None:

@@ -98,7 +98,7 @@ PRETRAINING_RECIPE: Recipe[MaskedLMConfig] = Recipe(
 )
 BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
     "default": Recipe(
-        BertConfig(ngram_share=0.5, ngram_gain=10.0),
+        BertConfig(),
         InputConfig(),
         TrainingConfig(epochs=1, learning_rate=1e-4, epsilon=1e-6),
     ),

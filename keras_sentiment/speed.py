@@ -118,7 +118,10 @@ class _Field:
             found.append(Entry(contender, operations, peer=True))
         if kind == "transformer":
             found += self._ours(contenders.train_ours, operations, _ENCODER)
-            return [*found, self._trained("keras_sentiment, torch, its convolution and n-grams", _TRANSFORMER, operations)]
+            return [
+                *found,
+                self._trained("keras_sentiment, torch, its own parts too", _TRANSFORMER, operations),
+            ]
         precision = "bfloat16" if self.bfloat16 else "float32"
         for label, dropout in (("its dropout", True), ("no dropout", False)):
             name = f"Hugging Face Trainer, {precision}, {label}"
@@ -156,7 +159,7 @@ class _Field:
                 "attention_dropout",
                 self._transformer_work(),
             )
-            last = self._trained("convolution and n-grams too", _TRANSFORMER, operations)
+            last = self._trained("convolution and n-grams", _TRANSFORMER, operations)
         else:
             fast, where, rate, operations = _BERT, "in the blocks that train", "dropout", self._bert_work()
             cached = _BERT.replace(cache_frozen=True)
