@@ -140,7 +140,7 @@ class TransformerConfig(NgramConfig):
         require_rates(self, "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
         require_choice(self, "pooling", "distinct", "mean_padded")
         require_choice(self, "initializer", "keras", "torch")
-        fits = self.local_width == 0 or (self.local_width % 2 == 1 and self.local_width <= 31)
+        fits = self.local_width == 0 or self.local_width in range(1, 32, 2)
         require(fits, "local_width", self.local_width, "0, or an odd number up to 31")
         divides = self.hidden_dim % self.num_heads == 0
         require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ _SPREAD = 0.1  # standard deviation of the numbers in all vectors
 _CHUNK_TOKENS = 2**20
 
 
-def token_vectors(split: Split, vocabulary_size: int, dim: int, seed: int) -> npt.NDArray[np.float32]:
+def token_vectors(
+    splits: Sequence[Split], vocabulary_size: int, dim: int, seed: int
+) -> npt.NDArray[np.float32]:
     """Factorises how much oftener tokens stand near one another than by chance.
 
     Positive pointwise mutual information, its largest singular values, their square roots as weights
@@ -27,13 +30,11 @@ def token_vectors(split: Split, vocabulary_size: int, dim: int, seed: int) -> np
     Returns:
         float32[vocabulary_size, dim]. Tokens that the texts lack share the vector in the middle.
     """
-    near = _counts(split, vocabulary_size)
+    near = _counts(splits, vocabulary_size)
     total = np.asarray(near.sum(axis=1)).ravel()
-    smoothed = total**_SMOOTHING
-    expected = np.where(total > 0, total, 1.0)
-    chance = np.where(total > 0, smoothed / max(smoothed.sum(), 1.0), 1.0)
+    chance = total**_SMOOTHING / max((total**_SMOOTHING).sum(), 1.0)
     row = np.repeat(np.arange(vocabulary_size), np.diff(near.indptr))
-    near.data = np.maximum(np.log(near.data / (expected[row] * chance[near.indices])), 0).astype("float32")
+    near.data = np.maximum(np.log(near.data / (total[row] * chance[near.indices])), 0).astype("float32")
     near.eliminate_zeros()
     vectors = np.zeros((vocabulary_size, dim), np.float32)
     if near.nnz:
@@ -44,20 +45,28 @@ def token_vectors(split: Split, vocabulary_size: int, dim: int, seed: int) -> np
     return vectors
 
 
-def _counts(split: Split, vocabulary_size: int) -> Any:
+def _counts(splits: Sequence[Split], vocabulary_size: int) -> Any:
     """Returns how often two tokens of a text are neighbours, the nearer the more, as a sparse matrix."""
     shape = (vocabulary_size, vocabulary_size)
     counts = sparse.csr_matrix(shape, dtype=np.float32)
-    first = 0
-    while first < len(split):
-        end = np.searchsorted(split.offsets, split.offsets[first] + _CHUNK_TOKENS, side="right") - 1
-        end = min(max(int(end), first + 1), len(split))
-        ids = np.asarray(split.ids[split.offsets[first] : split.offsets[end]], np.int32)
-        text = np.repeat(np.arange(end - first, dtype=np.int32), split.lengths[first:end])
-        for distance in range(1, _WINDOW + 1):
-            same = text[distance:] == text[:-distance]
-            pair = (ids[:-distance][same], ids[distance:][same])
-            weight = np.full(len(pair[0]), 1 - (distance - 1) / _WINDOW, np.float32)
-            counts = counts + sparse.coo_matrix((weight, pair), shape=shape).tocsr()
-        first = end
+    for split in splits:
+        first = 0
+        while first < len(split):
+            end = np.searchsorted(split.offsets, split.offsets[first] + _CHUNK_TOKENS, side="right") - 1
+            end = min(max(int(end), first + 1), len(split))
+            counts = counts + _chunk_counts(split, first, end, shape)
+            first = end
     return (counts + counts.T).tocsr()
+
+
+def _chunk_counts(split: Split, first: int, end: int, shape: tuple[int, int]) -> Any:
+    ids = np.asarray(split.ids[split.offsets[first] : split.offsets[end]], np.int32)
+    text = np.repeat(np.arange(end - first, dtype=np.int32), split.lengths[first:end])
+    left, right, weights = [], [], []
+    for distance in range(1, _WINDOW + 1):
+        same = text[distance:] == text[:-distance]
+        left.append(ids[:-distance][same])
+        right.append(ids[distance:][same])
+        weights.append(np.full(len(left[-1]), 1 - (distance - 1) / _WINDOW, np.float32))
+    pairs = np.concatenate(left), np.concatenate(right)
+    return sparse.coo_matrix((np.concatenate(weights), pairs), shape=shape).tocsr()

@@ -125,9 +125,9 @@ def prepare_fit(
     """
     recipe, config = run.config.recipe, run.config.recipe.training
     split = corpus.splits["train"]
-    texts = corpus.unlabelled
-    if isinstance(recipe.model, MaskedLMConfig) and texts is not None:
-        split, texts = together(split, texts), None
+    unlabelled = [] if corpus.unlabelled is None else [corpus.unlabelled]
+    if isinstance(recipe.model, MaskedLMConfig) and unlabelled:
+        split, unlabelled = together(split, *unlabelled), []
     if limit is not None:
         split = split.limit(limit, config.seed)
     begun_with = run.config.data.get("trained_reviews", len(split))
@@ -143,7 +143,7 @@ def prepare_fit(
         model = with_precision(model, run.config.precision)
     adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs))
     if isinstance(recipe.model, TransformerConfig) and recipe.model.counts_neighbours:
-        adapt_embeddings(model, split if texts is None else together(split, texts), config.seed)
+        adapt_embeddings(model, [split, *unlabelled], config.seed)
     cached: list[HiddenStateBatches] = []
     if isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen:
         folder = cache_dir or run.checkpoints

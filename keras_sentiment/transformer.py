@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -85,11 +86,11 @@ def start_from(model: keras.Model, encoder: keras.Model) -> None:
         raise InputError(f"pretrained: its encoder is another than this model's ({reason:.200})") from None
 
 
-def adapt_embeddings(model: keras.Model, split: Split, seed: int) -> None:
+def adapt_embeddings(model: keras.Model, splits: Sequence[Split], seed: int) -> None:
     """Lets the token embeddings of a model that is not trained yet start from its texts."""
     layer = model.get_layer("token_embedding")
     vocabulary_size, hidden_dim = layer.embeddings.shape
-    layer.set_weights([token_vectors(split, vocabulary_size, hidden_dim, seed)])
+    layer.set_weights([token_vectors(splits, vocabulary_size, hidden_dim, seed)])
 
 
 def _inputs() -> dict[str, Any]:

@@ -413,7 +413,6 @@ def test_a_cluster_that_does_not_answer_is_named(artifact, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_ctrl_c_keeps_complete_parts_and_the_same_command_goes_on(run, artifact, tmp_path):
     # 20 parts of the real length.
     source, out = write_csv(tmp_path / "it.csv", 80_000), tmp_path / "out"

@@ -132,6 +132,7 @@ def test_default_recipe_keeps_the_fused_kernel():
         ({"dropout": 1.0}, "dropout"),
         ({"num_layers": 0}, "num_layers"),
         ({"local_width": 4}, "local_width"),
+        ({"local_width": -1}, "local_width"),
     ],
 )
 def test_bad_hyperparameter_is_named(changes, named):
