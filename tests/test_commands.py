@@ -233,8 +233,11 @@ def test_predict_prints_a_line_a_text_in_order(run, path):
 
 
 def test_predict_names_the_words_that_carry_a_label(run, path, tmp_path):
-    """The made-up reviews are positive by the word `good` and nothing else."""
-    text = "the good film"
+    """The made-up reviews are positive by the word `good` and nothing else, at half of their words.
+
+    A text with fewer is none that the model has seen: which of its words weighs most is then an accident.
+    """
+    text = "the good good film"
     status, out, _ = run("predict", path / "run", text, "--explain", "--quiet")
     assert status == 0
     found = json.loads(out)
