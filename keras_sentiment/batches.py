@@ -19,7 +19,7 @@ class ReviewBatches(keras.utils.PyDataset):
     """Batches of reviews of like length.
 
     Item: `({"token_ids": int32[batch, length], "padding_mask": int32[batch, length]},
-    int32[batch])`, the labels last.
+    int32[batch])`, the labels last: float32[batch, num_classes] where the split has soft ones.
 
     Args:
         split: ids, offsets and labels of the texts.
@@ -110,12 +110,16 @@ class ReviewBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         rows, length = self._plan[self.first + index]
-        labels = np.asarray(self.split.labels)
+        soft = self.split.soft_labels
+        targets = np.asarray(self.split.labels) if soft is None else soft
         if self.devices.count == 1:
-            return self.inputs_of(rows, length), labels[rows]
+            return self.inputs_of(rows, length), targets[rows]
         own = self.devices.share(rows)
-        weights = [(self.class_weight or {}).get(label, 1.0) for label in labels[own].tolist()]
-        return self._filled(len(rows), self.inputs_of(own, length), labels[own], np.array(weights, "float32"))
+        labels = targets[own] if soft is None else targets[own].argmax(axis=1)  # as `fit` weighs them
+        weights = [(self.class_weight or {}).get(label, 1.0) for label in labels.tolist()]
+        return self._filled(
+            len(rows), self.inputs_of(own, length), targets[own], np.array(weights, "float32")
+        )
 
     def _filled(self, rows: int, inputs: Rows, targets: np.ndarray, weights: np.ndarray) -> Any:
         """Returns this process's part of a batch with as many rows for each device.

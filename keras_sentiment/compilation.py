@@ -18,6 +18,7 @@ def compile_model(
     precision: str,
     masked: bool = False,
     weighted: bool = False,
+    soft: bool = False,
 ) -> None:
     """Compiles a model with AdamW and cross-entropy on its logits.
 
@@ -26,19 +27,22 @@ def compile_model(
         precision: its dtype policy; `mixed_float16` scales the loss.
         masked: whether it finds hidden tokens, and each of them comes with a weight.
         weighted: whether the reviews come with a weight.
+        soft: whether they come with a probability for each label.
     """
     optimizer = adamw(_learning_rate(config, steps), config.weight_decay, config.epsilon)
     if not config.decay_all:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    accuracy = [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+    losses, metrics = keras.losses, keras.metrics
+    kind = metrics.CategoricalAccuracy if soft else metrics.SparseCategoricalAccuracy
+    accuracy = [kind("accuracy")]
     if masked:
         model.compile(optimizer, hidden_tokens, weighted_metrics=accuracy, auto_scale_loss=False)
     else:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        metrics = {"weighted_metrics" if weighted else "metrics": accuracy}
-        model.compile(optimizer, loss, auto_scale_loss=False, **metrics)
+        loss = losses.CategoricalCrossentropy if soft else losses.SparseCategoricalCrossentropy
+        measured = {"weighted_metrics" if weighted else "metrics": accuracy}
+        model.compile(optimizer, loss(from_logits=True), auto_scale_loss=False, **measured)
     optimizer.build(model.trainable_variables)
 
 

@@ -238,6 +238,7 @@ class TrainingConfig:
             takes the most probable label.
         word_dropout: float in [0, 1), share of the tokens of a train review that is left out, others in
             each epoch.
+        teachers: bundles or artifacts; what they say of the texts without labels is learned with the labels.
     """
 
     epochs: int = 3
@@ -253,6 +254,7 @@ class TrainingConfig:
     class_weight: bool = False
     threshold_for: str | None = None
     word_dropout: float = 0.0
+    teachers: tuple[str, ...] = ()
     precision: str = "auto"
     seed: int = DEFAULT_SEED
 

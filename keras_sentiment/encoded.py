@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -67,12 +68,14 @@ class Split:
         labels: int32[reviews]; -1 where no label is known.
         records: gives an iterator over the cleaned texts, in order; can be pickled, as worker processes
             need.
+        soft_labels: float32[reviews, num_classes], the probabilities that are learned in place of labels.
     """
 
     ids: npt.NDArray[Any]
     offsets: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int32]
     records: Callable[[], Iterator[Record]]
+    soft_labels: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -96,6 +99,12 @@ class Split:
     def ids_of(self, index: int) -> npt.NDArray[Any]:
         """Return the ids of a review, int[tokens], whole and without specials."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
+
+    def probabilities(self, num_classes: int) -> npt.NDArray[np.float32]:
+        """Return float32[reviews, num_classes]: the soft labels, or 1 for each review's label."""
+        if self.soft_labels is not None:
+            return self.soft_labels
+        return np.eye(num_classes, dtype=np.float32)[np.asarray(self.labels)]
 
     def texts(self) -> Iterator[str]:
         """Yield the cleaned texts, in order."""
@@ -192,6 +201,17 @@ class Split:
         for index in np.flatnonzero(split.lengths == 0):
             raise InputError(f"{sources[index]}: the review has no text after cleaning; remove it")
         return split
+
+
+def together(*splits: Split) -> Split:
+    """Return several splits as one, in memory: two or four bytes a token."""
+    lengths = np.concatenate([split.lengths for split in splits])
+    return Split(
+        np.concatenate([split.ids for split in splits]),
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        np.concatenate([split.labels for split in splits]),
+        lambda: chain.from_iterable(split.records() for split in splits),
+    )
 
 
 def _chosen_records(records: Callable[[], Iterator[Record]], chosen: set[int]) -> Iterator[Record]:

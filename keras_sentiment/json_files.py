@@ -75,10 +75,13 @@ def from_json(config: type[Config], values: Any) -> Config:
             hint = hints[name]
             kind = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
             raise InputError(f"{name} must be of type {kind}. Received: {name}={value!r:.200}")
-    return config(**values)
+    return config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 def _is_a(value: Any, hint: Any) -> bool:
+    if typing.get_origin(hint) is tuple:  # a list in JSON, of any length
+        of_one_kind = typing.get_args(hint)[0]
+        return isinstance(value, (list, tuple)) and all(_is_a(each, of_one_kind) for each in value)
     if typing.get_origin(hint) is Literal:
         return value in typing.get_args(hint)
     if typing.get_origin(hint) in (typing.Union, UnionType):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.encoded import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.rows import Rows
 from keras_sentiment.tokenizer import MASK
@@ -68,14 +66,3 @@ class MaskedBatches(ReviewBatches):
         hidden = token_ids.copy()
         np.put_along_axis(hidden, positions, np.where(counts, shown, wanted).astype("int32"), axis=1)
         return {**inputs, "token_ids": hidden, "mask_positions": positions}, wanted, counts.astype("float32")
-
-
-def together(*splits: Split) -> Split:
-    """Returns several splits as one, in memory: two or four bytes a token."""
-    lengths = np.concatenate([split.lengths for split in splits])
-    return Split(
-        np.concatenate([split.ids for split in splits]),
-        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        np.concatenate([split.labels for split in splits]),
-        lambda: chain.from_iterable(split.records() for split in splits),
-    )

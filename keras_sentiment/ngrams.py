@@ -71,14 +71,14 @@ class NgramLogits(keras.layers.Layer):
     def adapt(self, batches: ReviewBatches) -> None:
         """Counts in how many reviews of each class an n-gram occurs."""
         counts = np.ones((*self.ratios.shape,))
-        labels = np.asarray(batches.split.labels)
+        shares = batches.split.probabilities(self.num_classes)
         for rows, inputs in batches.for_scoring():
             found, counted = self._found(inputs["token_ids"], inputs["padding_mask"])
             line, column = np.nonzero(ops.convert_to_numpy(counted))
-            np.add.at(counts, (ops.convert_to_numpy(found)[line, column], labels[rows[line]]), 1)
-        shares = counts / counts.sum(axis=0)
+            np.add.at(counts, ops.convert_to_numpy(found)[line, column], shares[rows[line]])
         others = counts.sum(axis=1, keepdims=True) - counts
-        self.ratios.assign(self.gain * np.log(shares / (others / others.sum(axis=0))))
+        ratios = np.log((counts / counts.sum(axis=0)) / (others / others.sum(axis=0)))
+        self.ratios.assign(self.gain * ratios)
 
     def call(self, token_ids: Any, padding_mask: Any) -> Any:
         """Maps two int32[batch, length] to logits float[batch, num_classes]."""

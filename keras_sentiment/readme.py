@@ -78,9 +78,11 @@ def _chosen(run: Run) -> str:
         chosen.insert(0, "the epoch")
     if run.config.threshold is not None:
         chosen.append("the threshold")
+    teachers = [Path(teacher).name for teacher in run.config.recipe.training.teachers]
+    taught = f" and from what {', '.join(teachers)} said of texts without labels" if teachers else ""
     return (
-        f"The weights come from {run.config.trained_reviews:,} of the train reviews. Validation chose "
-        f"{', '.join(chosen[:-1])}{' and ' if chosen[1:] else ''}{chosen[-1]}."
+        f"The weights come from {run.config.trained_reviews:,} of the train reviews{taught}. Validation "
+        f"chose {', '.join(chosen[:-1])}{' and ' if chosen[1:] else ''}{chosen[-1]}."
     )
 
 

@@ -34,6 +34,9 @@ class Recipe(Generic[Model]):
         if isinstance(self.model, BertConfig) and self.model.cache_frozen:
             rate = self.training.word_dropout
             require(rate == 0, "word_dropout", rate, "0 where cache_frozen is set: it changes every text")
+        if isinstance(self.model, MaskedLMConfig):
+            teachers = self.training.teachers
+            require(not teachers, "teachers", teachers, "left out: pretraining learns no labels")
 
     def replace(self, **changes: Any) -> Recipe[Model]:
         """Returns the recipe with hyperparameters changed by name; `None` leaves one as it is.

@@ -23,15 +23,16 @@ from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig,
 from keras_sentiment.corpus import Corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.devices import find_devices
-from keras_sentiment.encoded import Split
+from keras_sentiment.encoded import Split, together
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
-from keras_sentiment.masked import MaskedBatches, together
+from keras_sentiment.masked import MaskedBatches
 from keras_sentiment.ngrams import adapt_ngrams
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Checkpoints, LossWatch
+from keras_sentiment.soft_labels import Teachers
 from keras_sentiment.training_run import TrainingRun, new_run
 from keras_sentiment.transformer import adapt_embeddings, encoder_of
 
@@ -138,12 +139,12 @@ def prepare_fit(
         )
     run = run.with_data(trained_reviews=len(split))
     weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
+    teachers = Teachers(config.teachers, corpus) if config.teachers else None
+    if teachers is not None:
+        split, unlabelled = teachers.join(split), []
     train, validation = _batches(split, corpus, run, weights)
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)
-    adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs))
-    if isinstance(recipe.model, TransformerConfig) and recipe.model.counts_neighbours:
-        adapt_embeddings(model, [split, *unlabelled], config.seed)
     cached: list[HiddenStateBatches] = []
     if isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen:
         folder = cache_dir or run.checkpoints
@@ -158,10 +159,16 @@ def prepare_fit(
     for part in cached:
         part.open(keep=cache_dir is not None, quiet=quiet)
     run.devices.wait("made the run")
+    if teachers is not None:
+        teachers.teach(split, run.checkpoints, run.devices.writes, quiet)
+    adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs))
+    if isinstance(recipe.model, TransformerConfig) and recipe.model.counts_neighbours:
+        adapt_embeddings(model, [split, *unlabelled], config.seed)
     whole = run.devices.replicate(model, run.config.precision)
     model = whole.get_layer(UPPER) if cached else whole
     masked, several = isinstance(recipe.model, MaskedLMConfig), run.devices.count > 1
-    compile_model(model, config, config.epochs * train.steps, run.config.precision, masked, several)
+    soft = teachers is not None
+    compile_model(model, config, config.epochs * train.steps, run.config.precision, masked, several, soft)
     stopping = keras.callbacks.EarlyStopping("val_loss", patience=config.patience or config.epochs)
     record = EpochRecord(run, len(split))
     last = Checkpoints(run, whole, train, stopping, record, checkpoints or CheckpointConfig())
@@ -187,6 +194,8 @@ def _batches(
     """Returns the batches of what trains and of validation."""
     recipe = run.config.recipe
     config, held_out, devices = recipe.training, corpus.splits["validation"], run.devices
+    if split.soft_labels is not None:  # what is compiled for them knows no others
+        held_out = dataclasses.replace(held_out, soft_labels=held_out.probabilities(len(corpus.labels)))
     tokenizer, inputs = corpus.tokenizer(), recipe.inputs
     drawn: dict[str, Any] = {
         "batch_size": config.batch_size,

@@ -130,6 +130,15 @@ training_options = options(
     click.option("--recipe", type=click.Choice(RECIPES), default="default", show_default=True),
     click.option("--class-weight", is_flag=True, default=None, help="Let rare labels weigh more."),
     click.option(
+        "--teacher",
+        "teachers",
+        multiple=True,
+        metavar="RUN",
+        callback=lambda ctx, param, values: list(values) or None,
+        help="Learn also what this trained model says of the texts without labels; repeatable, for the "
+        "mean of several.",
+    ),
+    click.option(
         "--threshold-for",
         metavar="f1|precision=P",
         help="For what to choose the threshold between two labels, on validation; "

@@ -40,7 +40,7 @@ PRETRAINING = [
     "--keep",
     *SHARED,
 ]
-TRAINING = ["--recipe", "--threshold-for", "--class-weight", *PRETRAINING]
+TRAINING = ["--recipe", "--threshold-for", "--class-weight", "--teacher", *PRETRAINING]
 OPTIONS = {
     "prepare": [
         *["--tokenizer", "--vocabulary-size", "--unlabelled", "--text-column", "--label-column"],
@@ -388,6 +388,9 @@ def test_taken_and_missing_folders(run, path, tmp_path):
     mistake(
         run("train-transformer", tmp_path / "none", tmp_path / "run", *SMALL), tmp_path / "none", "prepare"
     )
+    taught = ["--teacher", path / "run", "--teacher", tmp_path / "none"]
+    mistake(run("train-transformer", path / "data", tmp_path / "run", *taught), path / "data", "--unlabelled")
+    assert not (tmp_path / "run").exists()
     mistake(run("evaluate", tmp_path / "none", path / "data"), tmp_path / "none", "train")
     mistake(run("evaluate", path / "run", tmp_path / "none"), tmp_path / "none")
     mistake(run("predict", tmp_path / "none", "a film"), tmp_path / "none")
