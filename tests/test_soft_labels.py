@@ -77,6 +77,7 @@ def test_what_a_teacher_says_is_learned(corpus, teacher, folder):
     assert again.recipe == student.config.recipe
 
 
+@pytest.mark.once
 def test_soft_labels_are_the_mean_of_tempered_logits_and_labels_stay(corpus, teacher, folder):
     other = str(train(corpus, folder / "other").path)
     config = folder / "other" / "config.json"
@@ -130,6 +131,7 @@ def test_certain_soft_labels_are_labels(corpus):
     assert figures[0] == pytest.approx(figures[1], abs=1e-5)
 
 
+@pytest.mark.once
 def test_an_interrupted_student_ends_with_the_same_weights(corpus, teacher, folder):
     recipe = RECIPE.replace(teachers=[teacher], class_weight=True)
 
@@ -155,6 +157,7 @@ def test_an_interrupted_student_ends_with_the_same_weights(corpus, teacher, fold
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.once
 def test_teachers_that_fit_nothing_are_refused(corpus, teacher, folder):
     plain = prepare(folder / "plain", reviews(60))
     with pytest.raises(InputError, match=r"no texts without labels.*--unlabelled"):
