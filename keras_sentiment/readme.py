@@ -78,7 +78,7 @@ def _chosen(run: Run) -> str:
         chosen.insert(0, "the epoch")
     if run.config.threshold is not None:
         chosen.append("the threshold")
-    teachers = [Path(teacher).name for teacher in run.config.recipe.training.teachers]
+    teachers = ["/".join(Path(teacher).parts[-2:]) for teacher in run.config.recipe.training.teachers]
     taught = f" and from what {', '.join(teachers)} said of texts without labels" if teachers else ""
     return (
         f"The weights come from {run.config.trained_reviews:,} of the train reviews{taught}. Validation "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.classifier import Classifier, load
@@ -14,76 +16,88 @@ from keras_sentiment.corpus import Corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.encoded import Split, together
 from keras_sentiment.errors import InputError
+from keras_sentiment.training_run import TrainingRun
 
-_NAME = "soft_labels"
-_FILE = f"{_NAME}.npz"
+_NAME, _FILE = "soft_labels", "soft_labels.npz"
 
 
-class Teachers:
-    """Models whose mean opinion stands for the labels that the unlabelled texts of a corpus lack.
+@dataclass(frozen=True)
+class SoftLabels:
+    """The labels that a corpus's other texts lack, as the mean opinion of one or more teachers.
 
     Self-training (Xie et al. 2020, "Self-training with Noisy Student improves ImageNet classification") where
-    the teacher is as large as what learns, distillation (Hinton et al. 2015, "Distilling the Knowledge in a
+    a teacher is as large as what learns, distillation (Hinton et al. 2015, "Distilling the Knowledge in a
     Neural Network") where it is larger. The mean is that of their logits, each by its temperature.
 
     Args:
-        paths: bundles or artifacts, at least one; their vocabularies may be others than the corpus's.
-        corpus: with texts without labels.
-
-    Raises:
-        InputError: it has none, or a teacher can't be read or has other labels.
+        texts: those without labels.
+        probabilities: float32[texts, num_classes].
     """
 
-    def __init__(self, paths: Sequence[str], corpus: Corpus) -> None:
-        if corpus.unlabelled is None:
+    texts: Split
+    probabilities: npt.NDArray[np.float32]
+
+    @classmethod
+    def of_run(cls, run: TrainingRun, corpus: Corpus, quiet: bool = False) -> SoftLabels:
+        """Asks the teachers of a run, if it is not resumed and has kept what they said.
+
+        Raises:
+            InputError: there are no texts without labels, or others than the run was begun with; or a teacher
+                can't be read, has other labels, or is the run itself; or several processes train.
+        """
+        texts, kept = corpus.unlabelled, Checkpoint.read(run.checkpoints / _FILE)
+        if texts is None or not len(texts):
             raise InputError(
                 f"{corpus.path}: it holds no texts without labels for a teacher to label; prepare it again "
                 "with --unlabelled, or leave out --teacher"
             )
-        self._texts: Split = corpus.unlabelled
-        self._tokenizer_sha256 = corpus.info["tokenizer"]["sha256"]
-        self._labels = tuple(corpus.labels)
-        self._classifiers = [self._open(path) for path in paths]
-
-    def _open(self, path: str) -> Classifier:
-        classifier = load(path)
-        if classifier.labels != self._labels:
-            raise InputError(
-                f"{path}: a teacher with the labels {', '.join(classifier.labels)}, and the corpus has "
-                f"{', '.join(self._labels)}; train it on this corpus"
-            )
-        return classifier
+        if run.devices.processes > 1:
+            raise InputError("--teacher is for one process; leave it out")
+        if run.resumed and kept is not None:
+            if kept.state != {"texts": _sha256(texts)}:
+                raise InputError(
+                    f"{run.path}: it was begun with other texts without labels; begin anew with --overwrite"
+                )
+            return cls(texts, kept.arrays[_NAME])
+        paths = run.config.recipe.training.teachers
+        for path in paths:
+            if run.path.resolve() in (Path(path).resolve(), *Path(path).resolve().parents):
+                raise InputError(f"{path}: a run can't be its own teacher; name another folder for the run")
+        classifiers = [_open(path, corpus.labels) for path in paths]
+        total = np.zeros((len(texts), len(corpus.labels)))
+        for path, classifier in zip(paths, classifiers, strict=True):
+            read = texts
+            if classifier.tokenizer.sha256 != corpus.info["tokenizer"]["sha256"]:
+                read = Split.from_texts(texts.texts(), classifier.tokenizer)
+            total += classifier.logits(read, quiet) / classifier.decision.temperature
+            if not np.isfinite(total).all():
+                raise InputError(f"{path}: a teacher whose logits are no finite numbers; name another")
+        probabilities = Decision(corpus.labels).probabilities(total / len(paths))
+        return cls(texts, probabilities.astype("float32"))
 
     def join(self, labelled: Split) -> Split:
-        """Returns labelled reviews and then the texts without labels, whose soft labels `teach` gives."""
-        missing = np.zeros((len(self._texts), len(self._labels)), "float32")
-        known = labelled.probabilities(len(self._labels))
-        return replace(together(labelled, self._texts), soft_labels=np.concatenate([known, missing]))
+        """Returns labelled reviews and then these texts."""
+        known = labelled.probabilities(self.probabilities.shape[1])
+        soft_labels = np.concatenate([known, self.probabilities])
+        return replace(together(labelled, self.texts), soft_labels=soft_labels)
 
-    def teach(self, joined: Split, folder: Path, writes: bool = True, quiet: bool = False) -> None:
-        """Fills in the soft labels of what `join` returned.
+    def keep(self, run: TrainingRun) -> None:
+        """Writes them into a run that has begun, for it to be resumed without its teachers."""
+        state = {"texts": _sha256(self.texts)}
+        Checkpoint({_NAME: self.probabilities}, state).write(run.checkpoints / _FILE)
 
-        Args:
-            folder: keeps them, and has those of a run that is resumed.
-            writes: whether this process is the one that writes there.
 
-        Raises:
-            InputError: those that are there belong to other texts.
-        """
-        file = folder / _FILE
-        kept = Checkpoint.read(file)
-        found = self._probabilities(quiet) if kept is None else kept.arrays[_NAME]
-        if len(found) != len(self._texts):
-            raise InputError(f"{file}: it labels {len(found)} texts, not {len(self._texts)}; train anew")
-        if kept is None and writes:
-            Checkpoint({_NAME: found}, {}).write(file)
-        joined.probabilities(len(self._labels))[-len(found) :] = found
+def _open(path: str, labels: Sequence[str]) -> Classifier:
+    classifier = load(path)
+    if list(classifier.labels) != list(labels):
+        raise InputError(
+            f"{path}: a teacher with the labels {', '.join(classifier.labels)}, and the corpus has "
+            f"{', '.join(labels)}; train it on this corpus"
+        )
+    return classifier
 
-    def _probabilities(self, quiet: bool) -> np.ndarray:
-        total = np.zeros((len(self._texts), len(self._labels)))
-        for classifier in self._classifiers:
-            texts = self._texts
-            if classifier.tokenizer.sha256 != self._tokenizer_sha256:
-                texts = Split.from_texts(texts.texts(), classifier.tokenizer)
-            total += classifier.logits(texts, quiet) / classifier.decision.temperature
-        return Decision(self._labels).probabilities(total / len(self._classifiers)).astype("float32")
+
+def _sha256(texts: Split) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(texts.offsets).data)
+    digest.update(np.ascontiguousarray(texts.ids).data)
+    return digest.hexdigest()

@@ -32,7 +32,7 @@ from keras_sentiment.precision import allow_tf32, resolve_precision, with_precis
 from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Checkpoints, LossWatch
-from keras_sentiment.soft_labels import Teachers
+from keras_sentiment.soft_labels import SoftLabels
 from keras_sentiment.training_run import TrainingRun, new_run
 from keras_sentiment.transformer import adapt_embeddings, encoder_of
 
@@ -138,13 +138,19 @@ def prepare_fit(
             "the command that began it"
         )
     run = run.with_data(trained_reviews=len(split))
+    soft = SoftLabels.of_run(run, corpus, quiet) if config.teachers else None
+    if soft is not None:
+        split, unlabelled = soft.join(split), []
+        # Reading the teachers took random numbers, and a run that is resumed doesn't read them. Those that
+        # the seed itself gives are in the model's first weights already.
+        keras.utils.set_random_seed(config.seed + 1)
     weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
-    teachers = Teachers(config.teachers, corpus) if config.teachers else None
-    if teachers is not None:
-        split, unlabelled = teachers.join(split), []
     train, validation = _batches(split, corpus, run, weights)
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)
+    adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs))
+    if isinstance(recipe.model, TransformerConfig) and recipe.model.counts_neighbours:
+        adapt_embeddings(model, [split, *unlabelled], config.seed)
     cached: list[HiddenStateBatches] = []
     if isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen:
         folder = cache_dir or run.checkpoints
@@ -156,19 +162,16 @@ def prepare_fit(
         if not quiet:
             print(f"Hidden states of the frozen part: {gigabytes:.1f} GB in {folder}", file=sys.stderr)
     run.begin()
+    if soft is not None:
+        soft.keep(run)
     for part in cached:
         part.open(keep=cache_dir is not None, quiet=quiet)
     run.devices.wait("made the run")
-    if teachers is not None:
-        teachers.teach(split, run.checkpoints, run.devices.writes, quiet)
-    adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs))
-    if isinstance(recipe.model, TransformerConfig) and recipe.model.counts_neighbours:
-        adapt_embeddings(model, [split, *unlabelled], config.seed)
     whole = run.devices.replicate(model, run.config.precision)
     model = whole.get_layer(UPPER) if cached else whole
     masked, several = isinstance(recipe.model, MaskedLMConfig), run.devices.count > 1
-    soft = teachers is not None
-    compile_model(model, config, config.epochs * train.steps, run.config.precision, masked, several, soft)
+    steps, taught = config.epochs * train.steps, soft is not None
+    compile_model(model, config, steps, run.config.precision, masked, several, taught)
     stopping = keras.callbacks.EarlyStopping("val_loss", patience=config.patience or config.epochs)
     record = EpochRecord(run, len(split))
     last = Checkpoints(run, whole, train, stopping, record, checkpoints or CheckpointConfig())
@@ -218,8 +221,11 @@ def _compose(batches: ReviewBatches, epoch: int) -> None:
 
 
 def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
-    """Returns a weight a class, in inverse proportion to its count; their mean over reviews is 1."""
-    counts = np.bincount(split.labels, minlength=num_classes)
+    """Returns a weight a class, in inverse proportion to its count; their mean over reviews is 1.
+
+    A review of soft labels counts as one of its most probable label, as Keras weighs it.
+    """
+    counts = np.bincount(split.probabilities(num_classes).argmax(axis=1), minlength=num_classes)
     return {label: len(split) / (num_classes * count) for label, count in enumerate(counts.tolist())}
 
 

@@ -176,10 +176,16 @@ def test_other_backends_say_what_to_do(monkeypatch):
         find_devices()
 
 
-def shared(process, processes=2, devices=4, **options):
+def some_split(soft):
+    split = make_split([*range(3, 38)] * 3)
+    likely = np.float32([[0.8, 0.2], [0.1, 0.9]])[split.labels]
+    return dataclasses.replace(split, soft_labels=likely) if soft else split
+
+
+def shared(process, processes=2, devices=4, soft=False, **options):
     names = tuple(f"cpu:{number}" for number in range(devices))
     return ReviewBatches(
-        make_split([*range(3, 38)] * 3),
+        some_split(soft),
         TOKENIZER,
         INPUTS,
         10,
@@ -191,9 +197,10 @@ def shared(process, processes=2, devices=4, **options):
 
 @pytest.mark.once
 @pytest.mark.parametrize("weights", [None, {0: 0.5, 1: 3.0}])
-def test_shares_of_a_batch_make_up_the_batch(weights):
-    alone = ReviewBatches(make_split([*range(3, 38)] * 3), TOKENIZER, INPUTS, 10, 7)
-    parts = [shared(process, class_weight=weights) for process in (0, 1)]
+@pytest.mark.parametrize("soft", [False, True])
+def test_shares_of_a_batch_make_up_the_batch(weights, soft):
+    alone = ReviewBatches(some_split(soft), TOKENIZER, INPUTS, 10, 7)
+    parts = [shared(process, class_weight=weights, soft=soft) for process in (0, 1)]
     assert {part.num_batches for part in parts} == {alone.num_batches}
     for index in range(alone.num_batches):
         inputs, labels = alone[index]
@@ -206,6 +213,7 @@ def test_shares_of_a_batch_make_up_the_batch(weights):
             np.testing.assert_array_equal(joined[name][:rows], inputs[name])
         np.testing.assert_array_equal(np.concatenate([each[1] for each in found])[:rows], labels)
         of_label = np.array([1.0, 1.0] if weights is None else [0.5, 3.0])
+        labels = labels.argmax(axis=1) if soft else labels
         np.testing.assert_allclose(row_weights[:rows], of_label[labels] * full / rows, rtol=1e-6)
         assert not row_weights[rows:].any()
         assert (joined["token_ids"][rows:, 0] == TOKENIZER.cls_id).all()

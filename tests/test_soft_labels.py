@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import shutil
 
+import keras
 import numpy as np
 import pytest
 from tiny import INPUTS, RECIPE, TOKENIZER, build, fit_all, reviews, train
@@ -10,7 +12,6 @@ from tiny import INPUTS, RECIPE, TOKENIZER, build, fit_all, reviews, train
 import keras_sentiment
 from keras_sentiment import training
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.corpus import open_corpus
 from keras_sentiment.errors import InputError
@@ -18,10 +19,25 @@ from keras_sentiment.ngrams import adapt_ngrams
 from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.readme import readme
 from keras_sentiment.recipes import Recipe, RunConfig
-from keras_sentiment.soft_labels import Teachers
+from keras_sentiment.soft_labels import SoftLabels
+from keras_sentiment.staging import hold, leave
 from keras_sentiment.tokenizer import Tokenizer
 
 FEW = 8  # labelled reviews
+
+
+class Stopped(Exception):
+    """Ends a training as a kill would."""
+
+
+class Stop(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise Stopped
 
 
 def prepare(path, labelled, tokenizer=TOKENIZER, unlabelled=()):
@@ -71,7 +87,9 @@ def test_what_a_teacher_says_is_learned(corpus, teacher, folder):
     assert (said(student.path, texts) == expected).mean() > 0.9
     assert (said(alone.path, texts) == expected).mean() < 0.6
     assert student.config.recipe.training.teachers == (teacher,)
-    assert "come from 8 of the train reviews and from what teacher said of texts" in readme(student, {})
+    assert "come from 8 of the train reviews and from what teachers0/teacher said of texts" in readme(
+        student, {}
+    )
     assert student.config.trained_reviews == FEW
     again = RunConfig.from_dict(json.loads(json.dumps(student.config.to_dict())))
     assert again.recipe == student.config.recipe
@@ -90,27 +108,18 @@ def test_soft_labels_are_the_mean_of_tempered_logits_and_labels_stay(corpus, tea
         logs.append(np.log(found))
     powers = np.exp(np.mean(logs, axis=0))
     expected = powers / powers.sum(axis=1, keepdims=True)
-    teachers, labelled = Teachers([teacher, other], corpus), corpus.splits["train"]
-    joined = teachers.join(labelled)
-    teachers.teach(joined, folder)
+    run = training.start(folder / "mean", corpus, RECIPE.replace(teachers=[teacher, other]))
+    labelled = corpus.splits["train"]
+    joined = SoftLabels.of_run(run, corpus, quiet=True).join(labelled)
     np.testing.assert_allclose(joined.soft_labels[len(labelled) :], expected, atol=1e-5)
     np.testing.assert_array_equal(joined.soft_labels[: len(labelled)], np.eye(2)[labelled.labels])
     assert list(joined.texts()) == [*labelled.texts(), *texts]
     batches = ReviewBatches(joined, TOKENIZER, INPUTS, 8, seed=1)
     for index, (rows, _) in enumerate(batches.for_scoring()):
         np.testing.assert_array_equal(batches[index][1], joined.soft_labels[rows])
-
-    # Of a run that is resumed they are there, and are not computed again.
-    kept = folder / "soft_labels.npz"
-    Checkpoint({"soft_labels": np.full((len(texts), 2), 0.5, "float32")}, {}).write(kept)
-    teachers.teach(joined, folder)
-    assert (joined.soft_labels[len(labelled) :] == 0.5).all()
-    Checkpoint({"soft_labels": np.full((3, 2), 0.5, "float32")}, {}).write(kept)
-    with pytest.raises(InputError, match="it labels 3 texts, not 200"):
-        teachers.teach(joined, folder)
-    kept.write_bytes(b"damaged")
-    teachers.teach(joined, folder)
-    np.testing.assert_allclose(joined.soft_labels[len(labelled) :], expected, atol=1e-5)
+    likely = joined.soft_labels.argmax(axis=1)
+    weights = training.balanced_weights(joined, 2)
+    assert sum(weights[label] for label in likely.tolist()) == pytest.approx(len(joined))
 
 
 def test_certain_soft_labels_are_labels(corpus):
@@ -132,45 +141,70 @@ def test_certain_soft_labels_are_labels(corpus):
 
 
 @pytest.mark.once
-def test_an_interrupted_student_ends_with_the_same_weights(corpus, teacher, folder):
-    recipe = RECIPE.replace(teachers=[teacher], class_weight=True)
+def test_an_interrupted_student_goes_on_without_its_teachers(corpus, teacher, folder, tmp_path):
+    """To the same weights, stopped before the first checkpoint or later."""
+    moved = shutil.copytree(teacher, tmp_path / "teacher")
+    dropped = dataclasses.replace(RECIPE.model, dropout=0.2, embedding_dropout=0.2)
+    recipe = dataclasses.replace(RECIPE, model=dropped).replace(teachers=[str(moved)], class_weight=True)
 
-    def weights(path, stop=None):
+    def weights(path, epoch=None):
         run = training.start(path, corpus, recipe, resume=True)
-        model = build()
-        fit = training.prepare_fit(model, corpus, run, quiet=True)
-        if stop is not None:
-            run.checkpoints.joinpath("soft_labels.npz").stat()
-            fit_all(fit, [stop])
-        fit_all(fit)
+        fit = training.prepare_fit(build(dropped), corpus, run, quiet=True)
+        fit_all(fit, [] if epoch is None else [Stop(epoch)])
         return training.finish(fit, corpus).load_model().get_weights()
 
-    class Stop(training.keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:
-                raise KeyboardInterrupt
+    expected = weights(tmp_path / "whole")
+    for epoch in (0, 1):
+        with pytest.raises(Stopped):
+            weights(tmp_path / f"{epoch}", epoch)
+    shutil.rmtree(moved)
+    for epoch in (0, 1):
+        for one, two in zip(weights(tmp_path / f"{epoch}"), expected, strict=True):
+            np.testing.assert_array_equal(one, two)
 
-    expected = weights(folder / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        weights(folder / "broken", Stop())
-    for one, two in zip(weights(folder / "broken"), expected, strict=True):
-        np.testing.assert_array_equal(one, two)
+    with pytest.raises(InputError, match="teacher"):
+        weights(tmp_path / "anew")
+    assert not (tmp_path / "anew").exists()
 
 
 @pytest.mark.once
-def test_teachers_that_fit_nothing_are_refused(corpus, teacher, folder):
-    plain = prepare(folder / "plain", reviews(60))
-    with pytest.raises(InputError, match=r"no texts without labels.*--unlabelled"):
-        Teachers([teacher], plain)
+def test_kept_soft_labels_are_of_these_texts(corpus, teacher, folder, tmp_path):
+    recipe = RECIPE.replace(teachers=[teacher])
+    run = training.start(tmp_path / "run", corpus, recipe)
+    soft = SoftLabels.of_run(run, corpus, quiet=True)
+    run.begin()
+    soft.keep(run)
+    leave(hold(run.path))
+    resumed = training.start(tmp_path / "run", corpus, recipe, resume=True)
+    np.testing.assert_array_equal(SoftLabels.of_run(resumed, corpus).probabilities, soft.probabilities)
+    fewer = dataclasses.replace(corpus, unlabelled=corpus.unlabelled.take(range(100)))
+    with pytest.raises(InputError, match="begun with other texts without labels"):
+        SoftLabels.of_run(resumed, fewer)
+    (run.checkpoints / "soft_labels.npz").write_bytes(b"damaged")
+    again = SoftLabels.of_run(resumed, corpus, quiet=True)
+    np.testing.assert_array_equal(again.probabilities, soft.probabilities)
+
+
+@pytest.mark.once
+def test_teachers_that_fit_nothing_are_refused(corpus, teacher, folder, tmp_path):
+    def asked(corpus, teachers, path=tmp_path / "run", **options):
+        run = training.start(path, corpus, RECIPE.replace(teachers=teachers), **options)
+        return SoftLabels.of_run(run, corpus, quiet=True)
+
+    plain = prepare(tmp_path / "plain", reviews(60))
+    empty = dataclasses.replace(corpus, unlabelled=corpus.unlabelled.take([]))
+    for nothing in (plain, empty):
+        with pytest.raises(InputError, match=r"no texts without labels.*--unlabelled"):
+            asked(nothing, [teacher])
     stars = [review._replace(label={"pos": "five", "neg": "one"}[review.label]) for review in reviews(60)]
-    rated = prepare(
-        folder / "rated", stars, unlabelled=[review._replace(label="") for review in reviews(5, 9)]
-    )
+    rated = prepare(tmp_path / "rated", stars, unlabelled=unlabelled(5, seed=9))
     with pytest.raises(InputError, match="labels negative, positive, and the corpus has five, one"):
-        Teachers([teacher], rated)
+        asked(rated, [teacher])
+    with pytest.raises(InputError, match="own teacher; name another folder"):
+        asked(corpus, [teacher], teacher, overwrite=True)
     with pytest.raises(InputError, match="teachers must be left out: pretraining"):
         Recipe(MaskedLMConfig(), INPUTS, dataclasses.replace(RECIPE.training, teachers=(teacher,)))
     with pytest.raises(InputError, match="teachers must be of type"):
         RECIPE.replace(teachers=teacher)
     with pytest.raises(InputError, match="nowhere"):
-        Teachers([str(folder / "nowhere")], corpus)
+        asked(corpus, [teacher, str(tmp_path / "nowhere")])
