@@ -31,13 +31,8 @@ class Stopped(Exception):
 
 
 class Stop(keras.callbacks.Callback):
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epoch:
-            raise Stopped
+        raise Stopped
 
 
 def prepare(path, labelled, tokenizer=TOKENIZER, unlabelled=()):
@@ -140,27 +135,26 @@ def test_certain_soft_labels_are_labels(corpus):
     assert figures[0] == pytest.approx(figures[1], abs=1e-5)
 
 
-@pytest.mark.once
-def test_an_interrupted_student_goes_on_without_its_teachers(corpus, teacher, folder, tmp_path):
-    """To the same weights, stopped before the first checkpoint or later."""
+def test_an_interrupted_student_goes_on_without_its_teachers(corpus, teacher, tmp_path):
+    """To the same weights, with no checkpoint yet; another precision makes layers after teachers are read."""
     moved = shutil.copytree(teacher, tmp_path / "teacher")
     dropped = dataclasses.replace(RECIPE.model, dropout=0.2, embedding_dropout=0.2)
-    recipe = dataclasses.replace(RECIPE, model=dropped).replace(teachers=[str(moved)], class_weight=True)
+    recipe = dataclasses.replace(RECIPE, model=dropped).replace(
+        teachers=[str(moved)], class_weight=True, precision="mixed_bfloat16", epochs=1
+    )
 
-    def weights(path, epoch=None):
+    def weights(path, *callbacks):
         run = training.start(path, corpus, recipe, resume=True)
         fit = training.prepare_fit(build(dropped), corpus, run, quiet=True)
-        fit_all(fit, [] if epoch is None else [Stop(epoch)])
+        fit_all(fit, callbacks)
         return training.finish(fit, corpus).load_model().get_weights()
 
     expected = weights(tmp_path / "whole")
-    for epoch in (0, 1):
-        with pytest.raises(Stopped):
-            weights(tmp_path / f"{epoch}", epoch)
+    with pytest.raises(Stopped):
+        weights(tmp_path / "broken", Stop())
     shutil.rmtree(moved)
-    for epoch in (0, 1):
-        for one, two in zip(weights(tmp_path / f"{epoch}"), expected, strict=True):
-            np.testing.assert_array_equal(one, two)
+    for one, two in zip(weights(tmp_path / "broken"), expected, strict=True):
+        np.testing.assert_array_equal(one, two)
 
     with pytest.raises(InputError, match="teacher"):
         weights(tmp_path / "anew")
