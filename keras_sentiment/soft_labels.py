@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from keras_sentiment.artifact import is_artifact
 from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.classifier import Classifier, load
 from keras_sentiment.corpus import Corpus
@@ -63,7 +64,7 @@ class SoftLabels:
         for path in paths:
             if run.path.resolve() in (Path(path).resolve(), *Path(path).resolve().parents):
                 raise InputError(f"{path}: a run can't be its own teacher; name another folder for the run")
-        classifiers = [_open(path, corpus.labels) for path in paths]
+        classifiers = [_open(path, corpus.labels, run.config.precision) for path in paths]
         total = np.zeros((len(texts), len(corpus.labels)))
         for path, classifier in zip(paths, classifiers, strict=True):
             read = texts
@@ -87,8 +88,8 @@ class SoftLabels:
         Checkpoint({_NAME: self.probabilities}, state).write(run.checkpoints / _FILE)
 
 
-def _open(path: str, labels: Sequence[str]) -> Classifier:
-    classifier = load(path)
+def _open(path: str, labels: Sequence[str], precision: str) -> Classifier:
+    classifier = load(path) if is_artifact(path) else load(path, precision)
     if list(classifier.labels) != list(labels):
         raise InputError(
             f"{path}: a teacher with the labels {', '.join(classifier.labels)}, and the corpus has "

@@ -162,6 +162,18 @@ def test_an_interrupted_student_goes_on_without_its_teachers(corpus, teacher, tm
 
 
 @pytest.mark.once
+def test_teachers_compute_in_the_precision_of_the_run(corpus, teacher, tmp_path):
+    found = []
+    for precision in ("float32", "mixed_bfloat16"):
+        run = training.start(
+            tmp_path / precision, corpus, RECIPE.replace(teachers=[teacher], precision=precision)
+        )
+        found.append(SoftLabels.of_run(run, corpus, quiet=True).probabilities)
+    assert not np.array_equal(*found)
+    np.testing.assert_allclose(*found, atol=0.05)
+
+
+@pytest.mark.once
 def test_kept_soft_labels_are_of_these_texts(corpus, teacher, folder, tmp_path):
     recipe = RECIPE.replace(teachers=[teacher])
     run = training.start(tmp_path / "run", corpus, recipe)
