@@ -6,7 +6,7 @@ importing Keras.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from keras_sentiment.errors import require, require_choice, require_positive, require_rates
@@ -78,20 +78,20 @@ class NgramConfig:
         ngrams: int >= 0, tokens of the longest n-gram; 0 leaves the linear model out.
         ngram_buckets: int, hashed places that n-grams of two tokens and more share.
         ngram_share: float in (0, 1), of the average.
-        ngram_gain: float > 0, how many times faster than the deep model's weights theirs are trained.
+        ngram_l2: float > 0, penalty on the linear model's weights, beside the sum of the reviews' losses.
     """
 
     ngrams: int = 3
     ngram_buckets: int = 2**20
     ngram_share: float = 0.5
-    ngram_gain: float = 0.75
+    ngram_l2: float = 5.0
 
     def __post_init__(self) -> None:
         require(0 <= self.ngrams <= 5, "ngrams", self.ngrams, "from 0 to 5")
         fits = 1 <= self.ngram_buckets <= 2**21
         require(fits, "ngram_buckets", self.ngram_buckets, "from 1 to 2,097,152")
         require(0 < self.ngram_share < 1, "ngram_share", self.ngram_share, "a number in (0, 1)")
-        require_positive(self, "ngram_gain")
+        require_positive(self, "ngram_l2")
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,6 @@ class BertConfig(NgramConfig):
     dropout: float = 0.0
     head_dropout: float = 0.1
     cache_frozen: bool = False
-    ngram_gain: float = field(default=10.0, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

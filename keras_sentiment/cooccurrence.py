@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
-from keras_sentiment.encoded import Split
+from keras_sentiment.encoded import Split, spans
 
 _WINDOW = 8  # tokens to either side
 _SMOOTHING = 0.75  # of how often a token is a neighbour, against rare ones
@@ -50,12 +50,8 @@ def _counts(splits: Sequence[Split], vocabulary_size: int) -> Any:
     shape = (vocabulary_size, vocabulary_size)
     counts = sparse.csr_matrix(shape, dtype=np.float32)
     for split in splits:
-        first = 0
-        while first < len(split):
-            end = np.searchsorted(split.offsets, split.offsets[first] + _CHUNK_TOKENS, side="right") - 1
-            end = min(max(int(end), first + 1), len(split))
+        for first, end in spans(split.offsets, _CHUNK_TOKENS):
             counts = counts + _chunk_counts(split, first, end, shape)
-            first = end
     return (counts + counts.T).tocsr()
 
 

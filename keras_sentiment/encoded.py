@@ -58,6 +58,20 @@ def in_chunks(texts: Iterable[Text], length: Callable[[Text], int] = len) -> Ite
         yield chunk
 
 
+def spans(offsets: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
+    """Yield the first text and the end of stretches that hold `most` elements or one text.
+
+    Args:
+        offsets: int64[texts + 1], where each text begins.
+    """
+    first, texts = 0, len(offsets) - 1
+    while first < texts:
+        end = int(np.searchsorted(offsets, offsets[first] + most, side="right")) - 1
+        end = min(max(end, first + 1), texts)
+        yield first, end
+        first = end
+
+
 @dataclass(frozen=True)
 class Split:
     """Encoded reviews: on disk (a part of a corpus) or in memory.

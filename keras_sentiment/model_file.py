@@ -50,9 +50,8 @@ _REGISTERED = {
     "keras_sentiment>DistinctVotes",
     "keras_sentiment>Dropout",
     "keras_sentiment>EncoderBlock",
-    "keras_sentiment>Ensemble",
     "keras_sentiment>LocalBlock",
-    "keras_sentiment>NgramLogits",
+    "keras_sentiment>NgramEnsemble",
     "keras_sentiment>PositionEmbedding",
 }
 

@@ -18,7 +18,6 @@ FLOAT32_LAYERS = (
     "pooled_dense",
     "logits",
     "ngrams",
-    "ensemble",
 )
 
 

@@ -15,11 +15,12 @@ import keras
 import numpy as np
 
 from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, require_room_for
+from keras_sentiment.adaptation import adapt
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run
 from keras_sentiment.calibration import choose_threshold, fit_temperature
 from keras_sentiment.compilation import compile_model
-from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig, TransformerConfig
+from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.corpus import Corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.devices import find_devices
@@ -27,14 +28,13 @@ from keras_sentiment.encoded import Split, together
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
 from keras_sentiment.masked import MaskedBatches
-from keras_sentiment.ngrams import adapt_ngrams
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Checkpoints, LossWatch
 from keras_sentiment.soft_labels import SoftLabels
 from keras_sentiment.training_run import TrainingRun, new_run
-from keras_sentiment.transformer import adapt_embeddings, encoder_of
+from keras_sentiment.transformer import encoder_of
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,6 @@ def prepare_fit(
     train, validation = _batches(split, corpus, run, weights)
     if run.config.precision != "float32":
         model = with_precision(model, run.config.precision)
-    adapt_ngrams(model, ReviewBatches(split, corpus.tokenizer(), recipe.inputs))
-    if isinstance(recipe.model, TransformerConfig) and recipe.model.counts_neighbours:
-        adapt_embeddings(model, [split, *unlabelled], config.seed)
     cached: list[HiddenStateBatches] = []
     if isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen:
         folder = cache_dir or run.checkpoints
@@ -167,6 +164,7 @@ def prepare_fit(
     for part in cached:
         part.open(keep=cache_dir is not None, quiet=quiet)
     run.devices.wait("made the run")
+    adapt(model, run, split, unlabelled, corpus.tokenizer(), weights)
     whole = run.devices.replicate(model, run.config.precision)
     model = whole.get_layer(UPPER) if cached else whole
     masked, several = isinstance(recipe.model, MaskedLMConfig), run.devices.count > 1

@@ -46,7 +46,7 @@ LEVELS = (
         "masked",
         "cooccurrence",
     ),
-    ("dropout", "layers", "ngrams", "optimizer", "activations"),
+    ("dropout", "layers", "nbsvm", "ngrams", "optimizer", "activations"),
     ("transformer", "bert"),
     ("model_file", "bundle", "training_run", "artifact", "labelled"),
     (
@@ -59,6 +59,7 @@ LEVELS = (
         "progress",
         "classifier",
         "soft_labels",
+        "adaptation",
         "training",
         "predictions",
         "scorer",

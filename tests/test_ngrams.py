@@ -1,7 +1,6 @@
-"""N-grams beside a deep model: what occurs counts once, by its log-count ratio; none learns for another."""
+"""N-grams beside a deep model: what occurs counts once; neither learns what the other leaves."""
 
 import dataclasses
-import math
 
 import keras
 import numpy as np
@@ -9,16 +8,17 @@ import pytest
 from tiny import INPUTS, MODEL, TOKENIZER, build, make_split
 
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.ngrams import Ensemble, NgramLogits, adapt_ngrams
+from keras_sentiment.ngrams import NgramEnsemble, ngram_layer
 
 SIZE, BUCKETS = TOKENIZER.vocabulary_size, 97
 
 
-def layer(order=3, gain=1.0, num_classes=2):
-    """Random weights, ratios of 1."""
-    made = NgramLogits(SIZE, num_classes, order, BUCKETS, gain)
-    made.build()
-    made.kernel.assign(np.random.default_rng(0).normal(size=made.kernel.shape))
+def layer(order=3, share=0.75, num_classes=2, size=SIZE, buckets=BUCKETS):
+    """Random weights."""
+    made = NgramEnsemble(size, order, buckets, share, l2=0.1)
+    made.build((None, num_classes))
+    for weight in (made.kernel, made.bias):
+        weight.assign(np.random.default_rng(0).normal(size=weight.shape))
     return made
 
 
@@ -42,15 +42,16 @@ def places(linear, tokens):
 @pytest.mark.parametrize("tokens", [[7], [5, 6], [5, 6, 5, 6, 5, 6, 9], list(range(5, 15))])
 def test_each_ngram_counts_once(tokens, order):
     linear = layer(order)
-    expected = keras.ops.convert_to_numpy(linear.kernel)[places(linear, tokens)].sum(axis=0)
+    kernel, bias = map(keras.ops.convert_to_numpy, (linear.kernel, linear.bias))
+    deep = np.array([[0.5, -2.0]], "float32")
+    expected = 0.25 * deep[0] + 0.75 * (kernel[places(linear, tokens)].sum(axis=0) + bias)
     for padding in (0, 4):
-        logits = keras.ops.convert_to_numpy(linear(*row(tokens, padding)))[0]
+        logits = keras.ops.convert_to_numpy(linear(deep, *row(tokens, padding)))[0]
         np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
 def test_largest_ids_stay_in_the_table():
-    linear = NgramLogits(400_000, 2, 5, 2**21)
-    linear.build()
+    linear = layer(5, size=400_000, buckets=2**21)
     ids = np.full((1, 9), 399_999, "int32") - np.arange(9, dtype="int32") * 4999
     found, counted = linear._found(ids, np.ones_like(ids))
     found = keras.ops.convert_to_numpy(found)
@@ -63,8 +64,7 @@ def test_largest_ids_stay_in_the_table():
 
 def test_frequent_pairs_do_not_meet():
     """A hash that was linear in both ids filled two thirds of the buckets that chance fills."""
-    linear = NgramLogits(30_000, 2, 2, 2**16)
-    linear.build()
+    linear = layer(2, size=30_000, buckets=2**16)
     pairs = np.random.default_rng(0).zipf(1.2, (100_000, 2))
     pairs = np.unique(1000 + pairs[(pairs < 5000).all(axis=1)], axis=0).astype("int32")
     found = keras.ops.convert_to_numpy(linear._found(pairs, np.ones_like(pairs))[0]).max(axis=1)
@@ -72,69 +72,56 @@ def test_frequent_pairs_do_not_meet():
     assert len(np.unique(found)) > 0.97 * by_chance
 
 
-@pytest.mark.parametrize("gain", [1.0, 10.0])
-def test_ratios_are_counted_on_the_train_reviews(gain):
-    split = make_split([3, 9, 20, 4, 12], labels=[1, 0, 0, 1, 2])
-    linear = layer(gain=gain, num_classes=3)
-    linear.adapt(ReviewBatches(split, TOKENIZER, INPUTS))
-    counts = np.ones((SIZE + BUCKETS, 3))
-    for index, label in enumerate(split.labels):
-        tokens = [TOKENIZER.cls_id, *split.ids_of(index).tolist(), TOKENIZER.sep_id]
-        counts[places(linear, tokens), label] += 1
-    totals = counts.sum(axis=0)
-    for place in (5, 9, SIZE + 3, SIZE + 96):
-        for label in range(3):
-            others = [other for other in range(3) if other != label]
-            share = counts[place, label] / totals[label]
-            ratio = math.log(share / (counts[place, others].sum() / totals[others].sum()))
-            assert float(linear.ratios[place, label]) == pytest.approx(gain * ratio, abs=1e-5)
-
-
-def test_a_model_finds_its_ngrams_in_its_parts():
+def test_a_model_has_its_ngrams_in_its_parts():
     model = build()
-    split = make_split([9, 20], labels=[0, 1])
     whole = keras.Model(model.input, model(model.input))
-    adapt_ngrams(whole, ReviewBatches(split, TOKENIZER, INPUTS))
-    assert np.ptp(keras.ops.convert_to_numpy(model.get_layer("ngrams").ratios)) > 0
+    assert ngram_layer(whole) is model.get_layer("ngrams")
+    assert ngram_layer(build(dataclasses.replace(MODEL, ngrams=0))) is None
 
 
-def members(seed):
-    """Two linear models of the same three numbers, and their ensemble."""
-    keras.utils.set_random_seed(seed)
-    inputs = keras.Input((3,))
-    logits = [keras.layers.Dense(2, name=f"member_{index}")(inputs) for index in range(2)]
-    return keras.Model(inputs, Ensemble([0.3, 0.7])(logits)), [keras.Model(inputs, one) for one in logits]
+def test_ngrams_learn_what_no_single_token_tells():
+    """Whether 5 stands before 6 or behind it, among the same tokens, in rows of different lengths."""
+    rng = np.random.default_rng(3)
+    split = make_split(rng.integers(4, 30, 200).tolist())
+    split.ids[split.ids < 8] = 8
+    for index, label in enumerate(split.labels.tolist()):
+        place = split.offsets[index] + rng.integers(0, split.lengths[index] - 1)
+        split.ids[place : place + 2] = (5, 6) if label else (6, 5)
+    linear = layer()
+    linear.adapt(ReviewBatches(split, TOKENIZER, INPUTS))
+    correct = 0
+    for rows, inputs in ReviewBatches(split, TOKENIZER, INPUTS).for_scoring():
+        logits = keras.ops.convert_to_numpy(linear(np.zeros((len(rows), 2), "float32"), **inputs))
+        correct += int((logits.argmax(axis=1) == split.labels[rows]).sum())
+    assert correct == len(split)
 
 
-def fit(model, rate):
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(20, 3)).astype("float32"), rng.integers(0, 2, 20)
-    model.compile(keras.optimizers.SGD(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.fit(x, y, batch_size=5, epochs=3, shuffle=False, verbose=0)
+def test_a_deep_model_learns_as_if_it_were_alone():
+    """To the same weights, whatever the n-grams say; and they stay as they were fitted."""
+    split = make_split([9, 20, 5, 12])
+    models = [build(dataclasses.replace(MODEL, ngrams=ngrams)) for ngrams in (3, 0)]
+    deep = [
+        {layer.name: layer for layer in model.layers if layer.weights and layer.name != "ngrams"}
+        for model in models
+    ]
+    for name, one in deep[0].items():
+        deep[1][name].set_weights(one.get_weights())
+    ngrams = models[0].get_layer("ngrams")
+    ngrams.adapt(ReviewBatches(split, TOKENIZER, INPUTS))
+    before = ngrams.get_weights()
+    assert np.ptp(before[1]) > 0
+    for model in models:
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.fit(ReviewBatches(split, TOKENIZER, INPUTS, 2), epochs=2, shuffle=False, verbose=0)
+    for name, one in deep[0].items():
+        for ours, theirs in zip(one.get_weights(), deep[1][name].get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    for ours, theirs in zip(ngrams.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
-def test_each_member_of_an_ensemble_learns_as_if_it_were_alone():
-    """A sum's gradient alone would fail this: each would learn what the other leaves."""
-    together, _ = members(seed=1)
-    fit(together, 0.5)
-    for index, share in enumerate((0.3, 0.7)):
-        _, alone = members(seed=1)
-        fit(alone[index], 0.5 * share)
-        for one, other in zip(
-            together.get_layer(f"member_{index}").get_weights(), alone[index].get_weights()[-2:], strict=True
-        ):
-            np.testing.assert_allclose(one, other, atol=1e-5)
-
-
-def test_an_ensemble_is_the_weighted_mean():
-    together, alone = members(seed=2)
-    x = np.random.default_rng(1).normal(size=(4, 3)).astype("float32")
-    first, second = (model.predict_on_batch(x) for model in alone)
-    np.testing.assert_allclose(together.predict_on_batch(x), 0.3 * first + 0.7 * second, atol=1e-6)
-
-
-@pytest.mark.parametrize("one", [NgramLogits(9, 2, 2, 16, 3.0), Ensemble([0.25, 0.75])])
-def test_layers_come_back_from_their_config(one):
+def test_the_layer_comes_back_from_its_config():
+    one = NgramEnsemble(9, 2, 16, 0.25, 3.0, dtype="float32")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(one))
     assert type(copy) is type(one)
     assert copy.get_config() == one.get_config()

@@ -15,7 +15,6 @@ from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.corpus import open_corpus
 from keras_sentiment.errors import InputError
-from keras_sentiment.ngrams import adapt_ngrams
 from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.readme import readme
 from keras_sentiment.recipes import Recipe, RunConfig
@@ -118,7 +117,7 @@ def test_soft_labels_are_the_mean_of_tempered_logits_and_labels_stay(corpus, tea
 
 
 def test_certain_soft_labels_are_labels(corpus):
-    """The same counts of n-grams, and the same loss and accuracy, as the labels themselves have."""
+    """The same n-grams, and the same loss and accuracy, as the labels themselves have."""
     split = corpus.splits["train"]
     soft = dataclasses.replace(split, soft_labels=split.probabilities(2))
     models = [build(), build()]
@@ -126,11 +125,10 @@ def test_certain_soft_labels_are_labels(corpus):
     figures = []
     for model, each in zip(models, (split, soft), strict=True):
         batches = ReviewBatches(each, TOKENIZER, INPUTS)
-        adapt_ngrams(model, batches)
+        model.get_layer("ngrams").adapt(batches)
         training.compile_model(model, RECIPE.training, 4, "float32", soft=each is soft)
         figures.append(model.evaluate(batches, verbose=0, return_dict=True))
-    ratios = [model.get_layer("ngrams").get_weights() for model in models]
-    for one, two in zip(*ratios, strict=True):
+    for one, two in zip(*(model.get_layer("ngrams").get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, two)
     assert figures[0] == pytest.approx(figures[1], abs=1e-5)
 
