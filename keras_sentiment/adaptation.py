@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -25,12 +26,14 @@ def adapt(
     others: Sequence[Split],
     tokenizer: Tokenizer,
     class_weight: Mapping[int, float] | None,
+    quiet: bool = False,
 ) -> None:
     """Fits what a model has of them, and keeps it in a run that has begun: resumed, it has the same.
 
     Args:
         train: the reviews that train, with the labels that are learned.
         others: texts beside them, without labels.
+        quiet: whether not to tell what takes a while.
 
     Raises:
         InputError: it can't be written.
@@ -42,6 +45,8 @@ def adapt(
     kept = Checkpoint.read(run.checkpoints / _FILE) if run.resumed else None
     if kept is not None:
         return assign(variables, _NAME, kept.arrays)
+    if variables and not quiet:
+        print("Counting in the texts, which takes a minute or two …", file=sys.stderr)
     if ngrams is not None:
         folder = run.checkpoints if run.checkpoints.is_dir() else None  # another process may have made it
         ngrams.adapt(ReviewBatches(train, tokenizer, recipe.inputs), class_weight, folder)

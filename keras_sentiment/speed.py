@@ -159,7 +159,7 @@ class _Field:
                 "attention_dropout",
                 self._transformer_work(),
             )
-            last = self._trained("convolution and n-grams", _TRANSFORMER, operations)
+            last = self._trained("convolution before the blocks", _TRANSFORMER, operations)
         else:
             fast, where, rate, operations = _BERT, "in the blocks that train", "dropout", self._bert_work()
             cached = _BERT.replace(cache_frozen=True)

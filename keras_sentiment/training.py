@@ -164,7 +164,7 @@ def prepare_fit(
     for part in cached:
         part.open(keep=cache_dir is not None, quiet=quiet)
     run.devices.wait("made the run")
-    adapt(model, run, split, unlabelled, corpus.tokenizer(), weights)
+    adapt(model, run, split, unlabelled, corpus.tokenizer(), weights, quiet)
     whole = run.devices.replicate(model, run.config.precision)
     model = whole.get_layer(UPPER) if cached else whole
     masked, several = isinstance(recipe.model, MaskedLMConfig), run.devices.count > 1

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from tiny import MODEL, RECIPE, TOKENIZER, bert_preset, fit_all, make_corpus
 
-from keras_sentiment import training
+from keras_sentiment import adaptation, training
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bert import build_bert
 from keras_sentiment.bundle import open_bundle
 from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.config import BertConfig, CheckpointConfig
 from keras_sentiment.errors import InputError
+from keras_sentiment.ngrams import NgramEnsemble
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Interrupted
 from keras_sentiment.staging import hold, leave
@@ -124,6 +125,19 @@ def assert_same(found, expected):
     for one, two in zip(found[0], expected[0], strict=True):
         np.testing.assert_array_equal(one, two)
     assert found[1:] == expected[1:]
+
+
+@pytest.mark.once
+def test_what_a_run_took_from_its_texts_is_not_fitted_again(corpus, recipes, whole, tmp_path, monkeypatch):
+    """Another machine might fit other last digits."""
+    with pytest.raises(Killed):
+        train(corpus, recipes["transformer"], tmp_path / "run", 2)
+    for place, name in ((NgramEnsemble, "adapt"), (adaptation, "adapt_embeddings")):
+        monkeypatch.setattr(place, name, lambda *_: pytest.fail("fitted again"))
+    assert_same(train(corpus, recipes["transformer"], tmp_path / "run", resume=True), whole("transformer"))
+    (tmp_path / "other").mkdir()
+    with pytest.raises(pytest.fail.Exception, match="fitted again"):
+        train(corpus, recipes["transformer"], tmp_path / "other")
 
 
 @pytest.mark.parametrize("name", ["transformer", "bert", pytest.param("cached", marks=pytest.mark.once)])
