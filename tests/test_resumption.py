@@ -130,11 +130,12 @@ def assert_same(found, expected):
 @pytest.mark.once
 def test_what_a_run_took_from_its_texts_is_not_fitted_again(corpus, recipes, whole, tmp_path, monkeypatch):
     """Another machine might fit other last digits."""
+    expected = whole("transformer")
     with pytest.raises(Killed):
         train(corpus, recipes["transformer"], tmp_path / "run", 2)
     for place, name in ((NgramEnsemble, "adapt"), (adaptation, "adapt_embeddings")):
         monkeypatch.setattr(place, name, lambda *_: pytest.fail("fitted again"))
-    assert_same(train(corpus, recipes["transformer"], tmp_path / "run", resume=True), whole("transformer"))
+    assert_same(train(corpus, recipes["transformer"], tmp_path / "run", resume=True), expected)
     (tmp_path / "other").mkdir()
     with pytest.raises(pytest.fail.Exception, match="fitted again"):
         train(corpus, recipes["transformer"], tmp_path / "other")
@@ -247,7 +248,7 @@ def test_no_more_checkpoints_stay_than_asked_for(corpus, recipes, tmp_path):
         )
     names = sorted(item.name for item in (tmp_path / "run" / "checkpoints").iterdir())
     assert sum(name.startswith("step") for name in names) == 3
-    assert sum(name.startswith("best") for name in names) + 3 == len(names)
+    assert sum(name.startswith("best") for name in names) + 3 == len(names) - 1  # what was adapted
 
 
 @pytest.mark.once
