@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -11,12 +12,14 @@ from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.checkpoint import Checkpoint, assign, named
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.encoded import Split
+from keras_sentiment.errors import InputError
 from keras_sentiment.ngrams import ngram_layer
+from keras_sentiment.staging import require_room
 from keras_sentiment.tokenizer import Tokenizer
 from keras_sentiment.training_run import TrainingRun
 from keras_sentiment.transformer import adapt_embeddings
 
-_NAME, _FILE = "adapted", "adapted.npz"
+_KIND, _FILE = "adapted", "adapted.npz"
 
 
 def adapt(
@@ -28,7 +31,9 @@ def adapt(
     class_weight: Mapping[int, float] | None,
     quiet: bool = False,
 ) -> None:
-    """Fits what a model has of them, and keeps it in a run that has begun: resumed, it has the same.
+    """Fits to the texts what a model fits before it trains, and keeps it in a run that has begun.
+
+    So a run that is resumed goes on with the same, and several processes have it of the one that writes.
 
     Args:
         train: the reviews that train, with the labels that are learned.
@@ -40,17 +45,30 @@ def adapt(
     """
     recipe, ngrams = run.config.recipe, ngram_layer(model)
     counts = isinstance(recipe.model, TransformerConfig) and recipe.model.counts_neighbours
-    layers = [ngrams, model.get_layer("token_embedding") if counts else None]
-    variables = [variable for layer in layers if layer is not None for variable in layer.weights]
-    kept = Checkpoint.read(run.checkpoints / _FILE) if run.resumed else None
-    if kept is not None:
-        return assign(variables, _NAME, kept.arrays)
-    if variables and not quiet:
-        print("Counting in the texts, which takes a minute or two …", file=sys.stderr)
-    if ngrams is not None:
-        folder = run.checkpoints if run.checkpoints.is_dir() else None  # another process may have made it
-        ngrams.adapt(ReviewBatches(train, tokenizer, recipe.inputs), class_weight, folder)
+    variables: list[Any] = [] if ngrams is None else [ngrams.kernel, ngrams.bias]
     if counts:
-        adapt_embeddings(model, [train, *others], recipe.training.seed)
-    if variables and run.devices.writes:
-        Checkpoint(named(_NAME, variables), {}).write(run.checkpoints / _FILE)
+        variables += model.get_layer("token_embedding").weights
+    if not variables:
+        return
+    path = run.checkpoints / _FILE
+    if run.devices.writes and not (run.resumed and Checkpoint.read(path)):
+        if ngrams is not None:
+            _tell(quiet, "Fitting the n-grams …")
+            batches = ReviewBatches(train, tokenizer, recipe.inputs)
+            needed = 4 * ngrams.order * int(batches.lengths.sum())
+            require_room(run.checkpoints, needed, "the n-grams", "make room, or give --set ngrams=0")
+            ngrams.adapt(batches, class_weight, run.checkpoints)
+        if counts:
+            _tell(quiet, "Counting neighbours of tokens …")
+            adapt_embeddings(model, [train, *others], recipe.training.seed)
+        Checkpoint(named(_KIND, variables), {}).write(path)
+    run.devices.wait("read the texts")
+    kept = Checkpoint.read(path)
+    if kept is None:
+        raise InputError(f"{path}: it can't be read; processes that train together share the run's folder")
+    assign(variables, _KIND, kept.arrays)
+
+
+def _tell(quiet: bool, line: str) -> None:
+    if not quiet:
+        print(line, file=sys.stderr)

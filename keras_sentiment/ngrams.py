@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.config import NgramConfig
-from keras_sentiment.nbsvm import fit_nbsvm
+from keras_sentiment.nbsvm import Batch, fit_nbsvm
 
 _PACKAGE = "keras_sentiment"
 
@@ -74,24 +74,25 @@ class NgramEnsemble(keras.layers.Layer):
         """Fits the linear model to the train reviews.
 
         Args:
+            batches: of them; their own order and word dropout don't matter.
             class_weight: of the loss of each label.
-            folder: for a temporary file of some bytes a token.
+            folder: for a temporary file of four bytes for each n-gram of each review.
 
         Raises:
             InputError: it can't be written.
         """
-        size, num_classes = self.kernel.shape
-        kernel, bias = fit_nbsvm(self._held(batches, num_classes), size, self.l2, class_weight, folder)
+        # In the order of length, and without word dropout, which makes pairs that nobody wrote.
+        whole = ReviewBatches(batches.split, batches.tokenizer, batches.inputs)
+        size = self.kernel.shape[0]
+        kernel, bias = fit_nbsvm(self._batches(whole), size, self.l2, class_weight, folder)
         self.kernel.assign(kernel)
         self.bias.assign(bias)
 
-    def _held(self, batches: ReviewBatches, num_classes: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields the places of the n-grams that each review holds, and its probabilities."""
-        targets = batches.split.probabilities(num_classes)
+    def _batches(self, batches: ReviewBatches) -> Iterator[Batch]:
+        targets = batches.split.probabilities(self.kernel.shape[1])
         for rows, inputs in batches.for_scoring():
-            found = map(ops.convert_to_numpy, self._found(**inputs))
-            for row, places, counted in zip(rows, *found, strict=True):
-                yield places[counted], targets[row]
+            found, counted = map(ops.convert_to_numpy, self._found(**inputs))
+            yield Batch(found[counted], counted.sum(axis=1), targets[rows])
 
     def call(self, logits: Any, token_ids: Any, padding_mask: Any, training: bool | None = None) -> Any:
         """Maps logits float[batch, num_classes] and two int32[batch, length] to such logits."""

@@ -102,11 +102,15 @@ def reliability(labels: np.ndarray, before: np.ndarray, after: np.ndarray, alt: 
         return _svg(axes, alt)
 
 
-def learning(history: Sequence[dict[str, float]], name: str, alt: str) -> str:
-    """Draws `loss` or `accuracy` of train and validation over the epochs."""
+def learning(history: Sequence[dict[str, float]], name: str, train: str, alt: str) -> str:
+    """Draws `loss` or `accuracy` of train and validation over the epochs.
+
+    Args:
+        train: what to call the former.
+    """
     epochs = [row["epoch"] for row in history]
     with _axes("epoch", name) as axes:
-        axes.plot(epochs, [row[name] for row in history], "o-", label="train")
+        axes.plot(epochs, [row[name] for row in history], "o-", label=train)
         axes.plot(epochs, [row[f"val_{name}"] for row in history], "s-", label="validation")
         axes.set_xticks(epochs[:: 1 + len(epochs) // 10])
         axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)

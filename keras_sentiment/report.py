@@ -146,11 +146,13 @@ def _pictures(
         alt = f"ROC curve: the area under it is {metrics['roc_auc']:.4f}."
         found["roc"] = pictures.roc(labels, probabilities, names, alt)
     history = read_history(run)
+    # The n-grams are fitted before: what is measured in training is the deep model.
+    train = "train, without n-grams" if run.config.recipe.model.ngrams else "train"
     for name in ("loss", "accuracy") if history else ():
         last = history[-1]
         alt = (
             f"Learning curve of the {name}: after epoch {last['epoch']:.0f} it is "
-            f"{last[name]:.4f} on train and {last[f'val_{name}']:.4f} on validation."
+            f"{last[name]:.4f} on {train} and {last[f'val_{name}']:.4f} on validation."
         )
-        found[name] = pictures.learning(history, name, alt)
+        found[name] = pictures.learning(history, name, train, alt)
     return found

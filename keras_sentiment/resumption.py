@@ -104,7 +104,9 @@ class Checkpoints(keras.callbacks.Callback):
             return
         state = self._found.state
         if state["frozen"] != self._frozen:
-            raise InputError(f"{path}: the frozen weights were others, so the preset has changed; train anew")
+            raise InputError(
+                f"{path}: the frozen weights were others: of another preset, or other n-grams; train anew"
+            )
         self._epoch, self._step, self._ended = state["epoch"], state["step"], state["ended"]
         self._known, self._random = state["stopping"], self._found.arrays
         self._record.rows, self._record.seconds_before = state["rows"], state["seconds"]

@@ -21,9 +21,10 @@ _PADDED_SHARE = 8
 # The small Transformer is ten times as fast, and a corpus of a few batches would tell little.
 _TRANSFORMER_FACTOR = 4
 _PEAK_STEPS = 40
-_TRANSFORMER = TRANSFORMER_RECIPES["default"].replace(sequence_length=SEQUENCE_LENGTH)
-# The encoder alone, as the peers have it.
-_ENCODER = _TRANSFORMER.replace(ngrams=0, local_width=0)
+# Its n-grams are fitted before it trains.
+_TRANSFORMER = TRANSFORMER_RECIPES["default"].replace(sequence_length=SEQUENCE_LENGTH, ngrams=0)
+# As the peers have it.
+_ENCODER = _TRANSFORMER.replace(local_width=0)
 _BERT = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
 
 

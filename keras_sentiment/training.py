@@ -122,7 +122,8 @@ def prepare_fit(
         checkpoints: how often they are written, and how many stay.
 
     Raises:
-        InputError: the disk has no room for the hidden states, or the run can't be resumed like this.
+        InputError: the disk has no room for the hidden states or the n-grams, or the run can't be resumed
+            like this.
     """
     recipe, config = run.config.recipe, run.config.recipe.training
     split = corpus.splits["train"]
@@ -161,10 +162,10 @@ def prepare_fit(
     run.begin()
     if soft is not None:
         soft.keep(run)
-    for part in cached:
-        part.open(keep=cache_dir is not None, quiet=quiet)
     run.devices.wait("made the run")
     adapt(model, run, split, unlabelled, corpus.tokenizer(), weights, quiet)
+    for part in cached:
+        part.open(keep=cache_dir is not None, quiet=quiet)
     whole = run.devices.replicate(model, run.config.precision)
     model = whole.get_layer(UPPER) if cached else whole
     masked, several = isinstance(recipe.model, MaskedLMConfig), run.devices.count > 1

@@ -230,8 +230,8 @@ def test_an_empty_share_is_all_padding():
     assert len(inputs["token_ids"]) == len(weights) == len(labels)
 
 
-def test_rows_that_fill_a_batch_change_no_gradient():
-    """With weights of zero they leave the loss."""
+def test_rows_that_fill_a_batch_change_no_loss():
+    """They have weights of zero."""
     model = build()
     split = make_split([9, 12, 20])
     names = ("cpu:0", "cpu:1")

@@ -15,6 +15,7 @@ from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.corpus import open_corpus
 from keras_sentiment.errors import InputError
+from keras_sentiment.ngrams import NgramEnsemble
 from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.readme import readme
 from keras_sentiment.recipes import Recipe, RunConfig
@@ -157,6 +158,21 @@ def test_an_interrupted_student_goes_on_without_its_teachers(corpus, teacher, tm
     with pytest.raises(InputError, match="teacher"):
         weights(tmp_path / "anew")
     assert not (tmp_path / "anew").exists()
+
+
+@pytest.mark.once
+def test_ngrams_are_fitted_to_what_is_learned(corpus, teacher, tmp_path, monkeypatch):
+    """The texts without labels and what teachers say of them, weights of labels."""
+    asked = []
+    monkeypatch.setattr(NgramEnsemble, "adapt", lambda *arguments: asked.append(arguments))
+    recipe = RECIPE.replace(teachers=[teacher], class_weight=True)
+    fit = training.prepare_fit(build(), corpus, training.start(tmp_path / "run", corpus, recipe), quiet=True)
+    ((_, batches, class_weight, folder),) = asked
+    assert len(batches.split) == len(corpus.splits["train"]) + len(corpus.unlabelled)
+    np.testing.assert_array_equal(batches.split.soft_labels, fit.train.split.soft_labels)
+    assert class_weight == fit.class_weight
+    assert len(set(class_weight.values())) == 2
+    assert folder == tmp_path / "run" / "checkpoints"
 
 
 @pytest.mark.once
