@@ -147,7 +147,7 @@ def _pictures(
         found["roc"] = pictures.roc(labels, probabilities, names, alt)
     history = read_history(run)
     # The n-grams are fitted before: what is measured in training is the deep model.
-    train = "train, without n-grams" if run.config.recipe.model.ngrams else "train"
+    train = "train (without n-grams)" if run.config.recipe.model.ngrams else "train"
     for name in ("loss", "accuracy") if history else ():
         last = history[-1]
         alt = (

@@ -237,6 +237,12 @@ def test_a_perfect_model_and_one_label(run, split):
     assert parsed.count("figure") == 4
 
 
+def test_the_curves_of_training_are_the_deep_models(page, run):
+    last = read_history(run)[-1]
+    told = f"{last['loss']:.4f} on train (without n-grams) and {last['val_loss']:.4f} on validation"
+    assert f"after epoch 2 it is {told}" in page[0]
+
+
 def test_without_its_history_a_bundle_has_no_learning_curves(run, split, tmp_path):
     copy = open_bundle(shutil.copytree(run.path, tmp_path / "copy"))
     copy.history.unlink()
