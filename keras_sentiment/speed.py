@@ -21,10 +21,9 @@ _PADDED_SHARE = 8
 # The small Transformer is ten times as fast, and a corpus of a few batches would tell little.
 _TRANSFORMER_FACTOR = 4
 _PEAK_STEPS = 40
-# Its n-grams are fitted before it trains.
-_TRANSFORMER = TRANSFORMER_RECIPES["default"].replace(sequence_length=SEQUENCE_LENGTH, ngrams=0)
-# As the peers have it.
-_ENCODER = _TRANSFORMER.replace(local_width=0)
+_TRANSFORMER = TRANSFORMER_RECIPES["default"].replace(sequence_length=SEQUENCE_LENGTH)
+# The encoder alone, as the peers have it.
+_ENCODER = _TRANSFORMER.replace(ngrams=0, local_width=0)
 _BERT = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
 
 
@@ -160,7 +159,7 @@ class _Field:
                 "attention_dropout",
                 self._transformer_work(),
             )
-            last = self._trained("convolution before the blocks", _TRANSFORMER, operations)
+            last = self._trained("convolution, n-grams fitted before", _TRANSFORMER, operations)
         else:
             fast, where, rate, operations = _BERT, "in the blocks that train", "dropout", self._bert_work()
             cached = _BERT.replace(cache_frozen=True)
