@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.errors import InputError
-from keras_sentiment.staging import require_room
+from keras_sentiment.storage.atomic import require_room
 
 # The parts of a model below and above its first block that trains: models of their own.
 LOWER, UPPER = "lower", "upper"

@@ -12,8 +12,8 @@ from keras import ops
 from keras_sentiment.activations import LOWER, UPPER
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.json_files import read_object
 from keras_sentiment.ngrams import with_ngrams
+from keras_sentiment.storage.json_files import read_object
 from keras_sentiment.tokenizer import packaged_minilm
 
 

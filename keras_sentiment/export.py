@@ -25,7 +25,7 @@ from keras_sentiment.engines import Engine, open_engine
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.parity import TEXTS, ParityError, check
-from keras_sentiment.staging import require_room, staged_folder
+from keras_sentiment.storage.atomic import require_room, staged_folder
 
 if TYPE_CHECKING:
     import torch

@@ -25,10 +25,10 @@ import pyarrow
 from pyarrow import parquet
 
 from keras_sentiment.artifact import MANIFEST_FILE, Artifact
-from keras_sentiment.checksums import sha256
 from keras_sentiment.errors import InputError
 from keras_sentiment.parts import Parts
-from keras_sentiment.staging import hold, leave
+from keras_sentiment.storage.atomic import hold, leave
+from keras_sentiment.storage.checksums import sha256
 
 FORMAT_VERSION = 1
 PLAN_FILE = "plan.json"

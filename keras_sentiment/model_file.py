@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.json_files import LARGEST_FILE, parse_object
 from keras_sentiment.rows import Rows
+from keras_sentiment.storage.json_files import LARGEST_FILE, parse_object
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MEMBERS = {"metadata.json", _CONFIG, _WEIGHTS}

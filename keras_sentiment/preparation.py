@@ -25,7 +25,7 @@ from keras_sentiment.parallel import ahead, mapped
 from keras_sentiment.reviews import Review
 from keras_sentiment.split_writer import SplitWriter
 from keras_sentiment.splits import DROPPED, SPLITS, TRAIN, Assignment
-from keras_sentiment.staging import staged_folder
+from keras_sentiment.storage.atomic import staged_folder
 from keras_sentiment.tokenizer import Tokenizer, learn_tokenizer
 
 SPOOL_FILE, UNLABELLED_SPOOL_FILE, CATALOGUE_FILE = "spool.jsonl", "unlabelled.jsonl", "catalogue.bin"

@@ -17,7 +17,7 @@ from keras_sentiment.config import (
     TransformerConfig,
 )
 from keras_sentiment.errors import InputError, require, require_labels, require_temperature
-from keras_sentiment.json_files import from_json
+from keras_sentiment.storage.json_files import from_json
 
 Model = TypeVar("Model", TransformerConfig, MaskedLMConfig, BertConfig)
 

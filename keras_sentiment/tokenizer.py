@@ -21,7 +21,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.json_files import read_object, read_text
+from keras_sentiment.storage.json_files import read_object, read_text
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 MAX_CHARACTERS_PER_WORD = 100  # a longer word is one [UNK], as in BERT

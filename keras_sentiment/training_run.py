@@ -18,14 +18,14 @@ from keras_sentiment.bundle import (
     Run,
     read_config,
 )
-from keras_sentiment.checksums import sha256
 from keras_sentiment.corpus import Corpus
 from keras_sentiment.devices import ONE_DEVICE, Devices
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.precision import with_precision
 from keras_sentiment.recipes import Recipe, RunConfig
-from keras_sentiment.staging import hold, leave
+from keras_sentiment.storage.atomic import hold, leave
+from keras_sentiment.storage.checksums import sha256
 from keras_sentiment.tokenizer import Tokenizer
 
 _RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")

@@ -117,7 +117,7 @@ def predict(
         if explain:
             raise click.UsageError("--explain is for TEXT.")
         from keras_sentiment.predictions import WRITERS, Skipped, predict_rows
-        from keras_sentiment.staging import staged_file
+        from keras_sentiment.storage.atomic import staged_file
 
         skipped = Skipped()
         skip = skipped.add if on_error == "skip" else None

@@ -23,7 +23,7 @@ from keras_sentiment.engines import threads
 from keras_sentiment.errors import InputError
 from keras_sentiment.labelled import Plan, labelled_folder
 from keras_sentiment.parts import cut
-from keras_sentiment.staging import hold, leave
+from keras_sentiment.storage.atomic import hold, leave
 
 pytestmark = [
     pytest.mark.once,

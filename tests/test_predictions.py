@@ -18,7 +18,7 @@ from keras_sentiment.encoded import CHUNK_CHARACTERS, CHUNK_REVIEWS
 from keras_sentiment.errors import InputError
 from keras_sentiment.predictions import WRITERS, predict_rows
 from keras_sentiment.sources import read
-from keras_sentiment.staging import staged_file
+from keras_sentiment.storage.atomic import staged_file
 from keras_sentiment.tables import read_texts
 from keras_sentiment.tokenizer import Tokenizer
 

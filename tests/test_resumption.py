@@ -26,7 +26,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.ngrams import NgramEnsemble
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Interrupted
-from keras_sentiment.staging import hold, leave
+from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.training_run import new_run
 from keras_sentiment.transformer import build_transformer
 
@@ -392,7 +392,7 @@ def test_two_processes_do_not_write_in_one_folder(corpus, recipes, tmp_path):
     run = new_run(tmp_path / "run", corpus, recipes["transformer"], BACKEND, "float32")
     run.begin()
     program = (
-        "import sys; from pathlib import Path; from keras_sentiment.staging import hold\n"
+        "import sys; from pathlib import Path; from keras_sentiment.storage.atomic import hold\n"
         "try:\n    hold(Path(sys.argv[1]), 0.1)\nexcept ValueError as error:\n    print(error)"
     )
 

@@ -20,7 +20,7 @@ from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.readme import readme
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.soft_labels import SoftLabels
-from keras_sentiment.staging import hold, leave
+from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.tokenizer import Tokenizer
 
 FEW = 8  # labelled reviews

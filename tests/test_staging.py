@@ -12,7 +12,7 @@ import pytest
 from tiny import RECIPE, TOKENIZER, make_corpus, train
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.staging import staged_file, staged_folder
+from keras_sentiment.storage.atomic import staged_file, staged_folder
 
 pytestmark = pytest.mark.once
 
@@ -21,7 +21,7 @@ ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 KILLED = """
 import sys, time
 from pathlib import Path
-from keras_sentiment import staging
+from keras_sentiment.storage import atomic as staging
 kind, path = sys.argv[1], Path(sys.argv[2])
 if kind == "file":
     context = staging.staged_file(path, overwrite=True)

@@ -1,0 +1,113 @@
+"""The arrows between rooms, held by reading the imports of every module."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.once
+
+LIBRARY = Path(__file__).parents[1] / "keras_sentiment"
+HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
+
+# Rows of CONTRIBUTING's table: a step, a room or the modules beside the rooms, and whether it imports Keras.
+TABLE = (LIBRARY.parent / "CONTRIBUTING.md").read_text("utf-8")
+ROWS = re.findall(r"^\| (\d+) \| (.+?) \| (yes|no) \|", TABLE, re.MULTILINE)
+STEPS = [(int(step), room) for step, rooms, _ in ROWS for room in re.findall(r"`(\w+)`", rooms)]
+ORDER = [room for _, room in STEPS]
+LIGHT = [room for _, rooms, keras in ROWS if keras == "no" for room in re.findall(r"`(\w+)`", rooms)]
+
+MODULES = {
+    path.relative_to(LIBRARY).with_suffix("").as_posix().replace("/", "."): path.read_text("utf-8")
+    for path in sorted(LIBRARY.rglob("*.py"))
+}
+
+
+def room_of(module: str) -> str:
+    """Returns the room of a module, which is named without the library; or the module itself."""
+    return module.split(".")[0]
+
+
+def imported_names(source: str) -> Iterator[str]:
+    """Yields every name that a source imports, in functions too: `from a import b` gives `a.b`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_rooms(source: str) -> set[str]:
+    """Returns the rooms that a source imports."""
+    names = (name.split(".") for name in imported_names(source))
+    # The library itself counts as a room that no row of the table holds.
+    return {parts[1] if parts[1:] else "__init__" for parts in names if parts[0] == "keras_sentiment"}
+
+
+def imported_modules(source: str) -> set[str]:
+    """Returns the modules that a source imports."""
+    names = {name.removeprefix("keras_sentiment.") for name in imported_names(source)}
+    return {name for name in names | {name.rpartition(".")[0] for name in names} if name in MODULES}
+
+
+def test_table_holds_every_room():
+    rooms = {room_of(module) for module in MODULES} - {"__init__"}
+    assert rooms == set(ORDER), "give each room its place in the table of CONTRIBUTING.md"
+    assert len(ORDER) == len(rooms)
+    assert [step for step, _ in STEPS] == sorted(step for step, _ in STEPS)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "__init__"])
+def test_imports_point_upwards(module):
+    above = ORDER[: ORDER.index(room_of(module)) + 1]
+    below = imported_rooms(MODULES[module]) - set(above)
+    assert not below, f"{module} imports {below}, which stand further down in the table"
+
+
+def test_no_modules_import_one_another():
+    arrows = {module: imported_modules(source) - {module} for module, source in MODULES.items()}
+    while leaves := {module for module, others in arrows.items() if not others & arrows.keys()}:
+        arrows = {module: others for module, others in arrows.items() if module not in leaves}
+    assert not arrows, f"a circle of imports: {sorted(arrows)}"
+
+
+def test_library_leaves_click_to_the_commands():
+    assert not [name for name, source in MODULES.items() if "click" in set(imported_names(source))]
+
+
+def test_rule_sees_every_way_to_import():
+    source = """
+import keras_sentiment.config
+def f():
+    from keras_sentiment import runs
+    from keras_sentiment.models.bert import build_bert
+import keras_sentiment
+import keras_sentiments.training
+"""
+    assert imported_rooms(source) == {"config", "runs", "models", "__init__"}
+
+
+def test_light_rooms_import_without_keras_and_backends():
+    modules = [f"keras_sentiment.{module}" for module in MODULES if room_of(module) in LIGHT]
+    program = f"""
+import importlib, sys
+sys.modules.update(dict.fromkeys({HEAVY!r}))
+for module in {modules!r}:
+    importlib.import_module(module.removesuffix(".__init__"))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_distribution_holds_every_package():
+    """setuptools can't find `scripts/` under its installed name, so the packages are listed."""
+    folders = [path.parent.relative_to(LIBRARY).parts for path in LIBRARY.rglob("__init__.py")]
+    packages = {".".join(("keras_sentiment", *parts)) for parts in folders} | {"keras_sentiment.scripts"}
+    project = tomllib.loads((LIBRARY.parent / "pyproject.toml").read_text("utf-8"))
+    assert set(project["tool"]["setuptools"]["packages"]) == packages
