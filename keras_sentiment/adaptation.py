@@ -15,7 +15,7 @@ from keras_sentiment.encoded import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.ngrams import ngram_layer
 from keras_sentiment.storage.atomic import require_room
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training_run import TrainingRun
 from keras_sentiment.transformer import adapt_embeddings
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.cleaning import CLEANING_VERSION
 from keras_sentiment.config import InputConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, require_labels, require_temperature
 from keras_sentiment.storage.checksums import sha256, verify
 from keras_sentiment.storage.json_files import from_json, read_object
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.cleaning import CLEANING_VERSION
+from keras_sentiment.text.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "artifact.json"

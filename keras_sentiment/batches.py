@@ -12,7 +12,7 @@ from keras_sentiment.config import InputConfig
 from keras_sentiment.devices import ONE_DEVICE, Devices
 from keras_sentiment.encoded import Split
 from keras_sentiment.rows import Plan, Rows, bucket_lengths, compose, padded_rows, row_lengths, scoring_rows
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 
 
 class ReviewBatches(keras.utils.PyDataset):

@@ -14,7 +14,7 @@ from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.ngrams import with_ngrams
 from keras_sentiment.storage.json_files import read_object
-from keras_sentiment.tokenizer import packaged_minilm
+from keras_sentiment.text.tokenizer import packaged_minilm
 
 
 def build_bert(config: BertConfig, sequence_length: int, num_classes: int) -> keras.Model:

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.cleaning import CLEANING_VERSION
 from keras_sentiment.config import BertConfig, MaskedLMConfig, PrepareConfig
 from keras_sentiment.corpus import INFO_FILE, open_corpus
 from keras_sentiment.decision import Decision
@@ -36,7 +35,8 @@ from keras_sentiment.sources import read
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.storage.checksums import verify
 from keras_sentiment.storage.json_files import read_object
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.cleaning import CLEANING_VERSION
+from keras_sentiment.text.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
 CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"

@@ -36,7 +36,7 @@ _IDS = """
 The graph maps `token_ids` and `padding_mask`, int32[batch, length], to `logits`, float32[batch, {classes}].
 A client
 
-1. cleans the text: `keras_sentiment.cleaning.clean`, version {cleaning} of the rules,
+1. cleans the text: `keras_sentiment.text.cleaning.clean`, version {cleaning} of the rules,
 2. encodes it with `tokenizer/tokenizer.json` (Hugging Face `tokenizers`),
 3. cuts what is longer than {length} tokens, [CLS] and [SEP] included, to {cutting} between them,
 4. pads {padding} with id {pad}, and sets `padding_mask` to 1 for tokens and 0 for padding,

@@ -18,7 +18,7 @@ from keras_sentiment.engines import Engine, KerasEngine, open_engine
 from keras_sentiment.errors import InputError
 from keras_sentiment.model_file import check_logits
 from keras_sentiment.rows import bucket_lengths, compose, padded_rows, row_lengths, scoring_rows, windows
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 
 
 class Classifier:

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.cleaning import TAG_PATTERN
 from keras_sentiment.config import EXPLAINED_SPANS
+from keras_sentiment.text.cleaning import TAG_PATTERN
 
 # What white space parts; Chinese characters, which BERT takes for words, one by one.
 _WORD = re.compile("[\u4e00-\u9fff]|[^\\s\u4e00-\u9fff]+")

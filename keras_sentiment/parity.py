@@ -17,11 +17,11 @@ import numpy as np
 import tokenizers
 
 from keras_sentiment.artifact import TOKENIZER_FOLDER, Artifact, open_artifact
-from keras_sentiment.cleaning import clean
 from keras_sentiment.engines import Engine, open_engine
 from keras_sentiment.errors import InputError
 from keras_sentiment.rows import Rows, bucket_lengths, padded_rows, row_lengths
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.cleaning import clean
+from keras_sentiment.text.tokenizer import Tokenizer
 
 BATCH_SIZES = (1, 3, 16)
 TOLERANCE = 1e-4  # of a probability, between float graphs

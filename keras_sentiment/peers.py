@@ -15,7 +15,7 @@ from keras_sentiment.contenders import SEED, SEQUENCE_LENGTH, reviews_of
 from keras_sentiment.encoded import Split
 from keras_sentiment.pace import Pace
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
-from keras_sentiment.tokenizer import Tokenizer, packaged_minilm
+from keras_sentiment.text.tokenizer import Tokenizer, packaged_minilm
 
 BATCH_SIZE = 32
 

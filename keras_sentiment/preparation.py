@@ -15,7 +15,6 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from keras_sentiment.catalogue import Catalogue, short_hashes
-from keras_sentiment.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.corpus import FORMAT_VERSION, INFO_FILE, TOKENIZER_FOLDER, UNLABELLED, is_corpus
 from keras_sentiment.encoded import ids_dtype, in_chunks
@@ -26,7 +25,8 @@ from keras_sentiment.reviews import Review
 from keras_sentiment.split_writer import SplitWriter
 from keras_sentiment.splits import DROPPED, SPLITS, TRAIN, Assignment
 from keras_sentiment.storage.atomic import staged_folder
-from keras_sentiment.tokenizer import Tokenizer, learn_tokenizer
+from keras_sentiment.text.cleaning import CLEANING_VERSION, clean
+from keras_sentiment.text.tokenizer import Tokenizer, learn_tokenizer
 
 SPOOL_FILE, UNLABELLED_SPOOL_FILE, CATALOGUE_FILE = "spool.jsonl", "unlabelled.jsonl", "catalogue.bin"
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.config import SCORING_BATCH_TOKENS, InputConfig
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 
 # The lengths that rows are padded to where each costs a compilation, so they are few.
 COMPILED_LENGTHS = (32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448)

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from keras_sentiment.bundle import Run, open_bundle
 from keras_sentiment.rows import head_tail
+from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.text_graph import text_graph
-from keras_sentiment.tokenizer import Tokenizer
 
 
 class TextClassifier(tf.Module):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import normalizers, pre_tokenizers
 
-from keras_sentiment.cleaning import CHARACTERS, COMMENT_PATTERN, ENTITIES, ENTITY_PATTERN, TAG_PATTERN
-from keras_sentiment.tokenizer import MAX_CHARACTERS_PER_WORD, NORMALIZATION, UNK, Tokenizer
+from keras_sentiment.text.cleaning import CHARACTERS, COMMENT_PATTERN, ENTITIES, ENTITY_PATTERN, TAG_PATTERN
+from keras_sentiment.text.tokenizer import MAX_CHARACTERS_PER_WORD, NORMALIZATION, UNK, Tokenizer
 
 if TYPE_CHECKING:
     import tensorflow as tf

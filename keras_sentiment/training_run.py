@@ -26,7 +26,7 @@ from keras_sentiment.precision import with_precision
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.storage.checksums import sha256
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 
 _RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
 _RUN_FILES = {

@@ -58,7 +58,7 @@ def benchmark(
     from keras_sentiment import speed
     from keras_sentiment.corpus import open_corpus
     from keras_sentiment.machine import machine
-    from keras_sentiment.tokenizer import find_tokenizer
+    from keras_sentiment.text.tokenizer import find_tokenizer
 
     if open_corpus(data_dir).tokenizer().sha256 != find_tokenizer("minilm").sha256:
         raise InputError(f"{data_dir}: it has another vocabulary; prepare it with --tokenizer minilm")

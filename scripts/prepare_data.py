@@ -58,7 +58,7 @@ def prepare(
     from keras_sentiment.machine import cores
     from keras_sentiment.preparation import prepare_corpus, summarize
     from keras_sentiment.sources import read, read_unlabelled
-    from keras_sentiment.tokenizer import default_tokenizer_name, find_tokenizer
+    from keras_sentiment.text.tokenizer import default_tokenizer_name, find_tokenizer
 
     config = PrepareConfig(text_column, label_column, group_column, seed)
     name = tokenizer or default_tokenizer_name()

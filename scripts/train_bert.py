@@ -56,7 +56,7 @@ def train_bert(
         raise click.UsageError("--cache-dir is for --cache-frozen.")
     check_backend()
     from keras_sentiment.corpus import open_corpus
-    from keras_sentiment.tokenizer import find_tokenizer
+    from keras_sentiment.text.tokenizer import find_tokenizer
 
     corpus = open_corpus(data_dir)
     preset = chosen.model.preset

@@ -17,12 +17,12 @@ import pytest
 from keras_sentiment.application import make_app
 from keras_sentiment.artifact import GRAPHS, Artifact
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.cleaning import CLEANING_VERSION
 from keras_sentiment.config import InputConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.serving import Server, listen
 from keras_sentiment.serving_config import ServingConfig
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.cleaning import CLEANING_VERSION
+from keras_sentiment.text.tokenizer import Tokenizer
 
 LABELS = ("negative", "positive")
 # What each word adds to the logit of `positive`; the rest say nothing.

@@ -14,7 +14,7 @@ from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.precision import with_precision
-from keras_sentiment.tokenizer import packaged_minilm
+from keras_sentiment.text.tokenizer import packaged_minilm
 
 BLOCKS = 3
 ARCHITECTURE = {
@@ -252,7 +252,7 @@ def test_weights_of_another_gelu_are_left_as_they_are(hugging_face_folder, tmp_p
 
 @pytest.mark.real
 def test_packaged_minilm_is_transformers_own():
-    from keras_sentiment.tokenizer import find_tokenizer
+    from keras_sentiment.text.tokenizer import find_tokenizer
 
     tokenizer = find_tokenizer("minilm")
     texts = ["a film", "not one dull minute in two hours of it", "the plot is thin, the cast is fine"]

@@ -24,7 +24,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.precision import with_precision
 from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.recipes import Recipe, RunConfig
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training_run import new_run
 
 BACKEND = keras.backend.backend()

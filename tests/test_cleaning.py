@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from keras_sentiment.cleaning import CHARACTERS, ENTITIES, clean
+from keras_sentiment.text.cleaning import CHARACTERS, ENTITIES, clean
 from tests.hard_texts import HARD_TEXTS
 
 pytestmark = pytest.mark.once  # no Keras here

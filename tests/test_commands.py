@@ -17,14 +17,14 @@ from tiny import TOKENIZER, reviews
 
 import keras_sentiment
 from keras_sentiment.artifact import GRAPHS, Artifact
-from keras_sentiment.cleaning import CLEANING_VERSION
 from keras_sentiment.config import DEFAULT_SEED, InputConfig
 from keras_sentiment.corpus import open_corpus
 from keras_sentiment.encoded import CHUNK_REVIEWS
 from keras_sentiment.perturbations import perturb
 from keras_sentiment.scripts import command_line
 from keras_sentiment.scripts.command_line import COMMANDS, commands
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.cleaning import CLEANING_VERSION
+from keras_sentiment.text.tokenizer import Tokenizer
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 SHARED = ["--overwrite", "--quiet", "--version"]

@@ -8,13 +8,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from keras_sentiment.cleaning import clean
 from keras_sentiment.corpus import open_corpus
 from keras_sentiment.encoded import Split, in_chunks
 from keras_sentiment.errors import InputError
 from keras_sentiment.preparation import prepare_corpus, summarize
 from keras_sentiment.reviews import Review
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.cleaning import clean
+from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
 

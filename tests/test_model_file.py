@@ -21,7 +21,7 @@ from keras_sentiment.config import BertConfig, TransformerConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.model_file import read_model
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training_run import new_run
 
 BACKEND = keras.backend.backend()

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from keras_sentiment.cleaning import clean
 from keras_sentiment.perturbations import PERTURBATIONS, perturb
+from keras_sentiment.text.cleaning import clean
 
 pytestmark = pytest.mark.once
 

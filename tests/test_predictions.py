@@ -20,7 +20,7 @@ from keras_sentiment.predictions import WRITERS, predict_rows
 from keras_sentiment.sources import read
 from keras_sentiment.storage.atomic import staged_file
 from keras_sentiment.tables import read_texts
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
 

@@ -19,7 +19,7 @@ from keras_sentiment.corpus import open_corpus
 from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.scripts.prepare_data import prepare
 from keras_sentiment.sources import read
-from keras_sentiment.tokenizer import find_tokenizer
+from keras_sentiment.text.tokenizer import find_tokenizer
 
 pytestmark = pytest.mark.once
 

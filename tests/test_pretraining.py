@@ -17,7 +17,7 @@ from keras_sentiment.masked import MaskedBatches
 from keras_sentiment.preparation import prepare_corpus, summarize
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.sources import read_unlabelled
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.transformer import build_masked_lm, build_transformer, start_from
 
 SMALL = {field.name: getattr(MODEL, field.name) for field in dataclasses.fields(MODEL)}

@@ -21,7 +21,7 @@ from keras_sentiment.readme import readme
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.soft_labels import SoftLabels
 from keras_sentiment.storage.atomic import hold, leave
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 
 FEW = 8  # labelled reviews
 

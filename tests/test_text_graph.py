@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keras_sentiment.cleaning import CHARACTERS, ENTITIES, clean
-from keras_sentiment.tokenizer import Tokenizer, find_tokenizer
+from keras_sentiment.text.cleaning import CHARACTERS, ENTITIES, clean
+from keras_sentiment.text.tokenizer import Tokenizer, find_tokenizer
 from tests.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
 
 if TYPE_CHECKING:

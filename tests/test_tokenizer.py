@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keras_sentiment.cleaning import clean
 from keras_sentiment.errors import InputError
-from keras_sentiment.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer
+from keras_sentiment.text.cleaning import clean
+from keras_sentiment.text.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer
 from tests.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
 
 pytestmark = pytest.mark.once  # no Keras here

@@ -15,7 +15,7 @@ from keras_sentiment.encoded import Split
 from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.reviews import Review
-from keras_sentiment.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.transformer import build_transformer
 
 WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not")

@@ -1,0 +1,1 @@
+"""One cleaning and one tokenizer: text -> cleaned text -> token ids."""
