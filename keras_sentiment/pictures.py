@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from sklearn.metrics import roc_curve
 
-from keras_sentiment.intervals import ECE_BINS
+from keras_sentiment.metrics.intervals import ECE_BINS
 
 LEGEND_NAMES = 8  # more would cover the curves
 # Of what has no colour of its own; replaced by the page's, so that a dark page has light axes.

@@ -18,7 +18,6 @@ from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, requir
 from keras_sentiment.adaptation import adapt
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run
-from keras_sentiment.calibration import choose_threshold, fit_temperature
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.corpus import Corpus
@@ -28,6 +27,7 @@ from keras_sentiment.encoded import Split, together
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
 from keras_sentiment.masked import MaskedBatches
+from keras_sentiment.metrics.calibration import choose_threshold, fit_temperature
 from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import Recipe

@@ -16,7 +16,7 @@ from keras_sentiment.evaluation import (
     evaluate_logits,
     expected_calibration_error,
 )
-from keras_sentiment.intervals import bootstrap, resampled_figures, share_interval
+from keras_sentiment.metrics.intervals import bootstrap, resampled_figures, share_interval
 
 pytestmark = pytest.mark.once
 

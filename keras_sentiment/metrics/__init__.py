@@ -1,0 +1,1 @@
+"""Logits and labels -> figures, their intervals, a temperature and a threshold."""
