@@ -11,7 +11,7 @@ import keras
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.checkpoint import Checkpoint, assign, named
 from keras_sentiment.config import TransformerConfig
-from keras_sentiment.encoded import Split
+from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.ngrams import ngram_layer
 from keras_sentiment.storage.atomic import require_room

@@ -9,9 +9,17 @@ import keras
 import numpy as np
 
 from keras_sentiment.config import InputConfig
+from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.padding import (
+    Plan,
+    Rows,
+    bucket_lengths,
+    compose,
+    padded_rows,
+    row_lengths,
+    scoring_rows,
+)
 from keras_sentiment.devices import ONE_DEVICE, Devices
-from keras_sentiment.encoded import Split
-from keras_sentiment.rows import Plan, Rows, bucket_lengths, compose, padded_rows, row_lengths, scoring_rows
 from keras_sentiment.text.tokenizer import Tokenizer
 
 

@@ -23,15 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from keras_sentiment.config import BertConfig, MaskedLMConfig, PrepareConfig
-from keras_sentiment.corpus import INFO_FILE, open_corpus
+from keras_sentiment.data.corpus import INFO_FILE, open_corpus
+from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.padding import Rows
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.reviews import Review
 from keras_sentiment.decision import Decision
-from keras_sentiment.encoded import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.model_file import check_logits, read_model
 from keras_sentiment.recipes import RunConfig
-from keras_sentiment.reviews import Review
-from keras_sentiment.rows import Rows
-from keras_sentiment.sources import read
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.storage.checksums import verify
 from keras_sentiment.storage.json_files import read_object

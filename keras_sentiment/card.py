@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keras_sentiment.artifact import Artifact
-from keras_sentiment.rows import head_tail
+from keras_sentiment.data.padding import head_tail
 
 _SERVE = """    keras-sentiment serve {format}
     keras-sentiment predict {format} "I laughed, I cried, I left early."

@@ -12,12 +12,19 @@ from tqdm import tqdm
 from keras_sentiment.artifact import MANIFEST_FILE, Artifact, is_artifact, open_artifact
 from keras_sentiment.bundle import Run, open_bundle
 from keras_sentiment.config import InputConfig
+from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.padding import (
+    bucket_lengths,
+    compose,
+    padded_rows,
+    row_lengths,
+    scoring_rows,
+    windows,
+)
 from keras_sentiment.decision import Decision
-from keras_sentiment.encoded import Split
 from keras_sentiment.engines import Engine, KerasEngine, open_engine
 from keras_sentiment.errors import InputError
 from keras_sentiment.model_file import check_logits
-from keras_sentiment.rows import bucket_lengths, compose, padded_rows, row_lengths, scoring_rows, windows
 from keras_sentiment.text.tokenizer import Tokenizer
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sentiment.bundle import MODEL_FILE, Run, open_bundle, read_config
-from keras_sentiment.corpus import Corpus
+from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import read_history
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
-from keras_sentiment.encoded import Split, spans
+from keras_sentiment.data.encoded_split import Split, spans
 
 _WINDOW = 8  # tokens to either side
 _SMOOTHING = 0.75  # of how often a token is a neighbour, against rare ones

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.artifact import Artifact
+from keras_sentiment.data.padding import Rows
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import cores
-from keras_sentiment.rows import Rows
 
 
 class Engine(Protocol):

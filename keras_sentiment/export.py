@@ -20,7 +20,7 @@ from keras_sentiment.bundle import MODEL_FILE, Run
 from keras_sentiment.card import card
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
-from keras_sentiment.encoded import Split
+from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.engines import Engine, open_engine
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions

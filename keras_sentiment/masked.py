@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.data.padding import Rows
 from keras_sentiment.errors import InputError
-from keras_sentiment.rows import Rows
 from keras_sentiment.text.tokenizer import MASK
 
 _HIDDEN, _REPLACED = 0.8, 0.1  # the rest of what is to be found stays as it is

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_sentiment.data.padding import Rows
 from keras_sentiment.errors import InputError
-from keras_sentiment.rows import Rows
 from keras_sentiment.storage.json_files import LARGEST_FILE, parse_object
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, sparse
 
-from keras_sentiment.encoded import spans
+from keras_sentiment.data.encoded_split import spans
 from keras_sentiment.errors import InputError
 
 _CHUNK = 2**20  # features that are in memory at once

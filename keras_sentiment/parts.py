@@ -18,9 +18,9 @@ from pyarrow import parquet
 from tqdm import tqdm
 
 from keras_sentiment.columns import columns_of, require_equal, unified
+from keras_sentiment.data.readers.table_rows import require_different
+from keras_sentiment.data.readers.tables import read_header, read_rows, read_texts
 from keras_sentiment.errors import InputError
-from keras_sentiment.records import require_different
-from keras_sentiment.tables import read_header, read_rows, read_texts
 
 # A part ends with whichever it reaches first. Four of a classifier's chunks, and seconds or a few minutes
 # of a core: what a killed worker loses.

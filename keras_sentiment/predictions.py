@@ -12,7 +12,7 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.encoded import in_chunks
+from keras_sentiment.data.encoded_split import in_chunks
 from keras_sentiment.errors import InputError
 
 # Rows that are skipped after these are only counted.

@@ -12,8 +12,8 @@ import numpy as np
 from keras_sentiment import pictures
 from keras_sentiment.bundle import Run
 from keras_sentiment.classifier import Classifier
+from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
-from keras_sentiment.encoded import Split
 from keras_sentiment.history import read_history
 from keras_sentiment.machine import machine
 from keras_sentiment.occlusion import explain

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_sentiment.artifact import open_artifact
 from keras_sentiment.classifier import Classifier
-from keras_sentiment.encoded import in_chunks
+from keras_sentiment.data.encoded_split import in_chunks
 from keras_sentiment.errors import InputError
 from keras_sentiment.labelled import LabelledFolder
 from keras_sentiment.part_reader import PartReader

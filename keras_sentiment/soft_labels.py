@@ -13,9 +13,9 @@ import numpy.typing as npt
 from keras_sentiment.artifact import is_artifact
 from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.classifier import Classifier, load
-from keras_sentiment.corpus import Corpus
+from keras_sentiment.data.corpus import Corpus
+from keras_sentiment.data.encoded_split import Split, together
 from keras_sentiment.decision import Decision
-from keras_sentiment.encoded import Split, together
 from keras_sentiment.errors import InputError
 from keras_sentiment.training_run import TrainingRun
 

@@ -20,10 +20,10 @@ from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.bundle import Run
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
-from keras_sentiment.corpus import Corpus
+from keras_sentiment.data.corpus import Corpus
+from keras_sentiment.data.encoded_split import Split, together
 from keras_sentiment.decision import Decision
 from keras_sentiment.devices import find_devices
-from keras_sentiment.encoded import Split, together
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
 from keras_sentiment.masked import MaskedBatches

@@ -18,7 +18,7 @@ from keras_sentiment.bundle import (
     Run,
     read_config,
 )
-from keras_sentiment.corpus import Corpus
+from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.devices import ONE_DEVICE, Devices
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions

@@ -56,7 +56,7 @@ def benchmark(
     for name in backend:
         check_backend(name)
     from keras_sentiment import speed
-    from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.machine import machine
     from keras_sentiment.text.tokenizer import find_tokenizer
 

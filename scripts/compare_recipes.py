@@ -25,7 +25,7 @@ def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool
     """
     check_backend()
     from keras_sentiment.comparison import read_candidates, run_all, table
-    from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.data.corpus import open_corpus
 
     candidates, corpus = read_candidates(recipes), open_corpus(data_dir)
     chosen = range(DEFAULT_SEED, DEFAULT_SEED + seeds)

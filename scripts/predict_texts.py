@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from keras_sentiment.data.readers.tables import TEXT_FORMATS, read_texts
 from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     DEFAULTS,
@@ -22,7 +23,6 @@ from keras_sentiment.scripts.command_line import (
     say,
     windows_option,
 )
-from keras_sentiment.tables import TEXT_FORMATS, read_texts
 
 if TYPE_CHECKING:
     from keras_sentiment.artifact import Artifact

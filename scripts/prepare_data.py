@@ -55,9 +55,9 @@ def prepare(
     (downloads aclImdb) or the word `sample` (25,000 of its reviews, no network). With --tokenizer learn
     a vocabulary is learned from the train and unlabelled texts.
     """
+    from keras_sentiment.data.preparation import prepare_corpus, summarize
+    from keras_sentiment.data.readers.sources import read, read_unlabelled
     from keras_sentiment.machine import cores
-    from keras_sentiment.preparation import prepare_corpus, summarize
-    from keras_sentiment.sources import read, read_unlabelled
     from keras_sentiment.text.tokenizer import default_tokenizer_name, find_tokenizer
 
     config = PrepareConfig(text_column, label_column, group_column, seed)

@@ -36,7 +36,7 @@ def pretrain(
     chosen = PRETRAINING_RECIPE.replace(**{**changes, **others})
     check_backend()
     from keras_sentiment import training
-    from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.transformer import build_masked_lm
 
     corpus = open_corpus(data_dir)

@@ -55,7 +55,7 @@ def train_bert(
     if cache_dir and not chosen.model.cache_frozen:
         raise click.UsageError("--cache-dir is for --cache-frozen.")
     check_backend()
-    from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.text.tokenizer import find_tokenizer
 
     corpus = open_corpus(data_dir)

@@ -36,7 +36,7 @@ def train_transformer(
     check_backend()
     from keras_sentiment import training
     from keras_sentiment.bundle import open_encoder
-    from keras_sentiment.corpus import open_corpus
+    from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.transformer import build_transformer, start_from
 
     corpus = open_corpus(data_dir)

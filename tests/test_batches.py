@@ -7,7 +7,7 @@ from tiny import TOKENIZER, make_split
 
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.config import InputConfig
-from keras_sentiment.rows import bucket_lengths
+from keras_sentiment.data.padding import bucket_lengths
 
 pytestmark = pytest.mark.once
 

@@ -19,10 +19,10 @@ from keras_sentiment.bundle import open_bundle
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, PrepareConfig
-from keras_sentiment.encoded import Split
+from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.precision import with_precision
-from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training_run import new_run
@@ -402,7 +402,7 @@ def test_damaged_metrics_say_so(copy):
 PROGRAM = """
 import json, sys
 from keras_sentiment import load
-from keras_sentiment.corpus import Split
+from keras_sentiment.data.corpus import Split
 found = []
 for path in sys.argv[2:]:
     model = load(path)

@@ -18,8 +18,8 @@ from tiny import TOKENIZER, reviews
 import keras_sentiment
 from keras_sentiment.artifact import GRAPHS, Artifact
 from keras_sentiment.config import DEFAULT_SEED, InputConfig
-from keras_sentiment.corpus import open_corpus
-from keras_sentiment.encoded import CHUNK_REVIEWS
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.encoded_split import CHUNK_REVIEWS
 from keras_sentiment.perturbations import perturb
 from keras_sentiment.scripts import command_line
 from keras_sentiment.scripts.command_line import COMMANDS, commands

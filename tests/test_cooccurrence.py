@@ -5,7 +5,7 @@ import pytest
 from tiny import MODEL, RECIPE, TOKENIZER, make_corpus, train
 
 from keras_sentiment.cooccurrence import token_vectors
-from keras_sentiment.encoded import Split
+from keras_sentiment.data.encoded_split import Split
 
 pytestmark = pytest.mark.once
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tiny import TOKENIZER, reviews
 
-from keras_sentiment import encoded
+from keras_sentiment.data import encoded_split as encoded
+from keras_sentiment.data.prefetch import FEW, ahead, mapped
+from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
-from keras_sentiment.parallel import FEW, ahead, mapped
-from keras_sentiment.preparation import prepare_corpus
 
 pytestmark = pytest.mark.once
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from keras_sentiment import parts as parts_module
+from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.errors import InputError
 from keras_sentiment.part_reader import PartReader
 from keras_sentiment.parts import cut, find_files
-from keras_sentiment.tables import read_texts
 
 pytestmark = pytest.mark.once
 

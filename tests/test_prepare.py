@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from keras_sentiment.corpus import open_corpus
-from keras_sentiment.preparation import prepare_corpus
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.preparation import prepare_corpus
+from keras_sentiment.data.readers.sources import read
 from keras_sentiment.scripts.prepare_data import prepare
-from keras_sentiment.sources import read
 from keras_sentiment.text.tokenizer import find_tokenizer
 
 pytestmark = pytest.mark.once

@@ -11,12 +11,12 @@ from keras_sentiment import training
 from keras_sentiment.bundle import open_bundle, open_encoder
 from keras_sentiment.compilation import hidden_tokens
 from keras_sentiment.config import MaskedLMConfig, PrepareConfig
-from keras_sentiment.corpus import open_corpus
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.preparation import prepare_corpus, summarize
+from keras_sentiment.data.readers.sources import read_unlabelled
 from keras_sentiment.errors import InputError
 from keras_sentiment.masked import MaskedBatches
-from keras_sentiment.preparation import prepare_corpus, summarize
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.sources import read_unlabelled
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.transformer import build_masked_lm, build_transformer, start_from
 

@@ -13,11 +13,11 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from keras_sentiment.archive import download, read_archive
 from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.readers.archive import download, read_archive
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.reviews import LARGEST_REVIEW, match_label, name_labels
 from keras_sentiment.errors import InputError
-from keras_sentiment.reviews import LARGEST_REVIEW, match_label, name_labels
-from keras_sentiment.sources import read
 
 pytestmark = pytest.mark.once
 
@@ -199,7 +199,7 @@ def test_a_member_that_unpacks_to_more_than_a_review_is_not_read(tmp_path, kind,
 
 
 def test_an_archive_that_unpacks_without_end_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_sentiment.archive.LARGEST_ARCHIVE", 100_000)
+    monkeypatch.setattr("keras_sentiment.data.readers.archive.LARGEST_ARCHIVE", 100_000)
     path = make_archive(tmp_path / "a.tar.gz", {f"pos/{i}_9.txt": "text" for i in range(300)})
     assert "unpacks to more than 100,000 bytes" in error_of(path)
 

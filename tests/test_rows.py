@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_sentiment.config import InputConfig
-from keras_sentiment.rows import windows
+from keras_sentiment.data.padding import windows
 
 pytestmark = pytest.mark.once
 

@@ -13,10 +13,10 @@ import keras_sentiment
 from keras_sentiment import training
 from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.config import MaskedLMConfig
-from keras_sentiment.corpus import open_corpus
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.ngrams import NgramEnsemble
-from keras_sentiment.preparation import prepare_corpus
 from keras_sentiment.readme import readme
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.soft_labels import SoftLabels

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.splitting import DROPPED, TEST, TRAIN, VALIDATION, assign
 from keras_sentiment.errors import InputError
-from keras_sentiment.splits import DROPPED, TEST, TRAIN, VALIDATION, assign
 
 pytestmark = pytest.mark.once
 

@@ -10,11 +10,11 @@ import numpy as np
 from keras_sentiment import training
 from keras_sentiment.bundle import Run
 from keras_sentiment.config import InputConfig, TrainingConfig, TransformerConfig
-from keras_sentiment.corpus import Corpus, open_corpus
-from keras_sentiment.encoded import Split
-from keras_sentiment.preparation import prepare_corpus
+from keras_sentiment.data.corpus import Corpus, open_corpus
+from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.preparation import prepare_corpus
+from keras_sentiment.data.reviews import Review
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.reviews import Review
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.transformer import build_transformer
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from keras_sentiment.data.reviews import Review, decode, require_size
 from keras_sentiment.errors import InputError
-from keras_sentiment.reviews import Review, decode, require_size
 
 PARTS = ("train", "test")
 UNLABELLED = "unsup"

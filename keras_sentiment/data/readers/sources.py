@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from keras_sentiment.archive import SUFFIXES, download, read_archive
 from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.readers.archive import SUFFIXES, download, read_archive
+from keras_sentiment.data.readers.folders import read_folder, read_unlabelled_folder, unlabelled_folders
+from keras_sentiment.data.readers.tables import READERS, TEXT_FORMATS, read_texts
+from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
-from keras_sentiment.folders import read_folder, read_unlabelled_folder, unlabelled_folders
-from keras_sentiment.reviews import Review
-from keras_sentiment.tables import READERS, TEXT_FORMATS, read_texts
 
 IMDB = "imdb"
 SAMPLE = "sample"

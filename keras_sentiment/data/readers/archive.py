@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self, cast
 
+from keras_sentiment.data.readers.folders import UNLABELLED, position_of
+from keras_sentiment.data.reviews import Review, decode, require_size
 from keras_sentiment.errors import InputError
-from keras_sentiment.folders import UNLABELLED, position_of
-from keras_sentiment.reviews import Review, decode, require_size
 
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"

@@ -12,8 +12,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
 
+from keras_sentiment.data.reviews import LARGEST_REVIEW, decode
 from keras_sentiment.errors import InputError
-from keras_sentiment.reviews import LARGEST_REVIEW, decode
 
 # Bytes of a line, which may hold several texts. A file without line ends need not fit into memory.
 LONGEST_LINE = 4 * LARGEST_REVIEW

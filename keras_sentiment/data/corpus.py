@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sentiment.encoded import Record, Split, ids_dtype
+from keras_sentiment.data.encoded_split import Record, Split, ids_dtype
+from keras_sentiment.data.splitting import SPLITS
 from keras_sentiment.errors import InputError, require_labels
-from keras_sentiment.splits import SPLITS
 from keras_sentiment.storage.json_files import parse_object, read_object
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from keras_sentiment.data.fingerprint import fingerprint, hash_text, unpack_hashes
+from keras_sentiment.data.reviews import Review, match_label
 from keras_sentiment.errors import InputError
-from keras_sentiment.fingerprint import fingerprint, hash_text, unpack_hashes
-from keras_sentiment.reviews import Review, match_label
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 

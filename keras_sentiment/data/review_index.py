@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.config import PrepareConfig
-from keras_sentiment.fingerprint import hash_text
-from keras_sentiment.reviews import Review, name_labels
-from keras_sentiment.splits import TRAIN, Assignment, assign
+from keras_sentiment.data.fingerprint import hash_text
+from keras_sentiment.data.reviews import Review, name_labels
+from keras_sentiment.data.splitting import TRAIN, Assignment, assign
 
 
 class _Codes(dict[str, int]):

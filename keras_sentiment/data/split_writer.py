@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from keras_sentiment.corpus import IDS_FILE, LABELS_FILE, OFFSETS_FILE, TEXTS_FILE
+from keras_sentiment.data.corpus import IDS_FILE, LABELS_FILE, OFFSETS_FILE, TEXTS_FILE
 
 
 class SplitWriter:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from keras_sentiment.config import PrepareConfig
-from keras_sentiment.errors import InputError
-from keras_sentiment.records import (
+from keras_sentiment.data.readers.table_rows import (
     DELIMITERS,
     Columns,
     Row,
@@ -22,7 +21,8 @@ from keras_sentiment.records import (
     read_records,
     read_separated,
 )
-from keras_sentiment.reviews import Review
+from keras_sentiment.data.reviews import Review
+from keras_sentiment.errors import InputError
 
 
 def _cell(value: Any, column: str, source: str) -> str:

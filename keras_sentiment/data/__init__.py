@@ -1,0 +1,1 @@
+"""Labelled texts -> a prepared corpus on disk -> padded rows."""

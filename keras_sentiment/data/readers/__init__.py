@@ -1,0 +1,1 @@
+"""Readers of every source: folders, archives, tables."""
