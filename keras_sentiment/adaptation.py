@@ -13,11 +13,11 @@ from keras_sentiment.checkpoint import Checkpoint, assign, named
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
-from keras_sentiment.ngrams import ngram_layer
+from keras_sentiment.models.ngrams import ngram_layer
+from keras_sentiment.models.transformer import adapt_embeddings
 from keras_sentiment.storage.atomic import require_room
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training_run import TrainingRun
-from keras_sentiment.transformer import adapt_embeddings
 
 _KIND, _FILE = "adapted", "adapted.npz"
 

@@ -30,7 +30,7 @@ from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.model_file import check_logits, read_model
+from keras_sentiment.models.model_file import check_logits, read_model
 from keras_sentiment.recipes import RunConfig
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.storage.checksums import verify
@@ -160,7 +160,7 @@ class Run:
         Raises:
             InputError: as `load_model` does.
         """
-        importlib.import_module("keras_sentiment.layers")
+        importlib.import_module("keras_sentiment.models.layers")
         return read_model(self.path / MODEL_FILE)
 
     def load_model(self, precision: str = "float32") -> Any:
@@ -172,7 +172,10 @@ class Run:
         """
         # Importing them registers their layers, by whose names the file speaks of them.
         bert = isinstance(self.config.recipe.model, BertConfig)
-        for module in ("keras_hub" if bert else "keras_sentiment.layers", "keras_sentiment.ngrams"):
+        for module in (
+            "keras_hub" if bert else "keras_sentiment.models.layers",
+            "keras_sentiment.models.ngrams",
+        ):
             importlib.import_module(module)
         path = self.path / MODEL_FILE
         model = read_model(path)
@@ -189,7 +192,7 @@ class Run:
             raise InputError(f"{path}: it is not the model of {self.path / CONFIG_FILE} ({error})") from error
         if precision == "float32":
             return model
-        from keras_sentiment.precision import with_precision
+        from keras_sentiment.models.precision import with_precision
 
         return with_precision(model, precision)
 

@@ -24,7 +24,7 @@ from keras_sentiment.data.padding import (
 from keras_sentiment.decision import Decision
 from keras_sentiment.engines import Engine, KerasEngine, open_engine
 from keras_sentiment.errors import InputError
-from keras_sentiment.model_file import check_logits
+from keras_sentiment.models.model_file import check_logits
 from keras_sentiment.text.tokenizer import Tokenizer
 
 
@@ -151,6 +151,6 @@ def load(path: str | Path, precision: str = "float32", windows: bool = False) ->
             raise InputError(f"{path}: an artifact has its own precision. Received: precision={precision!r}")
         return Classifier.of_artifact(open_artifact(path), windows)
     run = open_bundle(path)
-    from keras_sentiment.precision import resolve_precision
+    from keras_sentiment.models.precision import resolve_precision
 
     return Classifier.of_bundle(run, run.load_model(resolve_precision(precision)), windows)

@@ -59,11 +59,11 @@ def train_ours(pace: Pace, data_dir: str, count: int, recipe: Recipe[Any]) -> No
         run = training.start(Path(folder) / "run", corpus, recipe)
         sizes = recipe.inputs.sequence_length, len(corpus.labels)
         if isinstance(recipe.model, TransformerConfig):
-            from keras_sentiment.transformer import build_transformer
+            from keras_sentiment.models.transformer import build_transformer
 
             model = build_transformer(recipe.model, corpus.tokenizer().vocabulary_size, *sizes)
         else:
-            from keras_sentiment.bert import build_bert
+            from keras_sentiment.models.bert import build_bert
 
             model = build_bert(recipe.model, *sizes)
         fit = training.prepare_fit(model, corpus, run, count, quiet=True)
@@ -106,10 +106,10 @@ def score_ours(pace: Pace, data_dir: str, count: int, passes: int, format: str =
         format: `"keras"` for the Keras model, else that of an artifact.
     """
     from keras_sentiment import training
-    from keras_sentiment.bert import build_bert
     from keras_sentiment.classifier import Classifier
     from keras_sentiment.export import Exporter
-    from keras_sentiment.precision import resolve_precision
+    from keras_sentiment.models.bert import build_bert
+    from keras_sentiment.models.precision import resolve_precision
 
     corpus, split = reviews_of(data_dir, count)
     recipe = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)

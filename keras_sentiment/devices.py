@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from keras_sentiment.errors import InputError, require
-from keras_sentiment.precision import with_precision
+from keras_sentiment.models.precision import with_precision
 
 # What `keras.distribution.initialize` reads.
 _ENVIRONMENT = "KERAS_DISTRIBUTION_"

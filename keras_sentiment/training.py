@@ -28,13 +28,13 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
 from keras_sentiment.masked import MaskedBatches
 from keras_sentiment.metrics.calibration import choose_threshold, fit_temperature
-from keras_sentiment.precision import allow_tf32, resolve_precision, with_precision
+from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
+from keras_sentiment.models.transformer import encoder_of
 from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Checkpoints, LossWatch
 from keras_sentiment.soft_labels import SoftLabels
 from keras_sentiment.training_run import TrainingRun, new_run
-from keras_sentiment.transformer import encoder_of
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.devices import ONE_DEVICE, Devices
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
-from keras_sentiment.precision import with_precision
+from keras_sentiment.models.precision import with_precision
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.storage.checksums import sha256

@@ -37,7 +37,7 @@ def pretrain(
     check_backend()
     from keras_sentiment import training
     from keras_sentiment.data.corpus import open_corpus
-    from keras_sentiment.transformer import build_masked_lm
+    from keras_sentiment.models.transformer import build_masked_lm
 
     corpus = open_corpus(data_dir)
     session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)

@@ -66,7 +66,7 @@ def train_bert(
             f"Run: keras-sentiment prepare {corpus.info['source']} NEW_DATA_DIR --tokenizer {preset}"
         )
     from keras_sentiment import training
-    from keras_sentiment.bert import build_bert
+    from keras_sentiment.models.bert import build_bert
 
     session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)
     quiet = quiet or not session.devices.writes

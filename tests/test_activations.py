@@ -10,10 +10,10 @@ from tiny import TOKENIZER, TRAINING, bert_preset, fit_all, make_corpus, make_sp
 from keras_sentiment import activations, training
 from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.bert import build_bert
 from keras_sentiment.bundle import open_bundle
 from keras_sentiment.config import BertConfig, InputConfig
 from keras_sentiment.errors import InputError
+from keras_sentiment.models.bert import build_bert
 from keras_sentiment.recipes import Recipe
 
 LENGTHS = [3, 9, 30, 14, 60, 22, 5, 41]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from tiny import TOKENIZER, TRAINING
 
-from keras_sentiment.bert import build_bert, load_backbone
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.precision import with_precision
+from keras_sentiment.models.bert import build_bert, load_backbone
+from keras_sentiment.models.precision import with_precision
 from keras_sentiment.text.tokenizer import packaged_minilm
 
 BLOCKS = 3

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sentiment import dropout
-from keras_sentiment.dropout import Dropout
+from keras_sentiment.models import dropout
+from keras_sentiment.models.dropout import Dropout
 
 SHAPE = (50, 40, 7)  # 14,000 elements: four share a random number, and rows end within one
 

@@ -8,7 +8,7 @@ import pytest
 from tiny import INPUTS, MODEL, TOKENIZER, build, make_split
 
 from keras_sentiment.batches import ReviewBatches
-from keras_sentiment.ngrams import NgramEnsemble, ngram_layer
+from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
 
 SIZE, BUCKETS = TOKENIZER.vocabulary_size, 97
 

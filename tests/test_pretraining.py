@@ -16,9 +16,9 @@ from keras_sentiment.data.preparation import prepare_corpus, summarize
 from keras_sentiment.data.readers.sources import read_unlabelled
 from keras_sentiment.errors import InputError
 from keras_sentiment.masked import MaskedBatches
+from keras_sentiment.models.transformer import build_masked_lm, build_transformer, start_from
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.transformer import build_masked_lm, build_transformer, start_from
 
 SMALL = {field.name: getattr(MODEL, field.name) for field in dataclasses.fields(MODEL)}
 RECIPE = Recipe(MaskedLMConfig(**SMALL, mask_rate=0.3), INPUTS, TRAINING)

@@ -16,7 +16,7 @@ from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
-from keras_sentiment.ngrams import NgramEnsemble
+from keras_sentiment.models.ngrams import NgramEnsemble
 from keras_sentiment.readme import readme
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.soft_labels import SoftLabels

@@ -19,8 +19,8 @@ from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation import evaluate_logits
 from keras_sentiment.history import HISTORY_FIELDS
+from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.training import Fit, balanced_weights
-from keras_sentiment.transformer import build_transformer
 
 BACKEND = keras.backend.backend()
 # One length of rows, so that jax and tensorflow compile few shapes.

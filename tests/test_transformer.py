@@ -11,7 +11,7 @@ from keras_sentiment.batches import ReviewBatches
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
+from keras_sentiment.models.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 
 SEED_MODEL = dataclasses.replace(

@@ -14,9 +14,9 @@ from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.reviews import Review
+from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.transformer import build_transformer
 
 WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not")
 TOKENIZER = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])

@@ -11,10 +11,10 @@ from keras import ops
 from keras_sentiment.config import MaskedLMConfig, TransformerConfig
 from keras_sentiment.cooccurrence import token_vectors
 from keras_sentiment.data.encoded_split import Split
-from keras_sentiment.dropout import Dropout
 from keras_sentiment.errors import InputError
-from keras_sentiment.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
-from keras_sentiment.ngrams import with_ngrams
+from keras_sentiment.models.dropout import Dropout
+from keras_sentiment.models.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
+from keras_sentiment.models.ngrams import with_ngrams
 
 
 def build_transformer(

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_sentiment.dropout import Dropout
+from keras_sentiment.models.dropout import Dropout
 
 _PACKAGE = "keras_sentiment"
 

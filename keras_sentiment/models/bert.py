@@ -12,7 +12,7 @@ from keras import ops
 from keras_sentiment.activations import LOWER, UPPER
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.ngrams import with_ngrams
+from keras_sentiment.models.ngrams import with_ngrams
 from keras_sentiment.storage.json_files import read_object
 from keras_sentiment.text.tokenizer import packaged_minilm
 
