@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.checkpoint import Checkpoint, assign, named
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.data.encoded_split import Split

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from tqdm import tqdm
 
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 
 
 class Progress(keras.callbacks.Callback):

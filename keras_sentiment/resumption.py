@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.checkpoint import (
     Arrays,
     Checkpoint,

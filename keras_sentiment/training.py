@@ -14,19 +14,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches, require_room_for
 from keras_sentiment.adaptation import adapt
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.devices import find_devices
+from keras_sentiment.batches.frozen_cache import LOWER, UPPER, HiddenStateBatches, require_room_for
+from keras_sentiment.batches.masked_batches import MaskedBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.bundle import Run
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.encoded_split import Split, together
 from keras_sentiment.decision import Decision
-from keras_sentiment.devices import find_devices
 from keras_sentiment.errors import InputError
 from keras_sentiment.history import EpochRecord, read_history
-from keras_sentiment.masked import MaskedBatches
 from keras_sentiment.metrics.calibration import choose_threshold, fit_temperature
 from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.models.transformer import encoder_of

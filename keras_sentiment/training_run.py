@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from keras_sentiment.batches.devices import ONE_DEVICE, Devices
 from keras_sentiment.bundle import (
     CHECKSUMS_FILE,
     CONFIG_FILE,
@@ -19,7 +20,6 @@ from keras_sentiment.bundle import (
     read_config,
 )
 from keras_sentiment.data.corpus import Corpus
-from keras_sentiment.devices import ONE_DEVICE, Devices
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.models.precision import with_precision

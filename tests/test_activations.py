@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from tiny import TOKENIZER, TRAINING, bert_preset, fit_all, make_corpus, make_split
 
-from keras_sentiment import activations, training
-from keras_sentiment.activations import LOWER, UPPER, HiddenStateBatches
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment import training
+from keras_sentiment.batches import frozen_cache as activations
+from keras_sentiment.batches.frozen_cache import LOWER, UPPER, HiddenStateBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.bundle import open_bundle
 from keras_sentiment.config import BertConfig, InputConfig
 from keras_sentiment.errors import InputError

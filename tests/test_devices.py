@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from tiny import INPUTS, TOKENIZER, bert_preset, build, make_corpus, make_split
 
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.devices import Devices, find_devices
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.bundle import open_bundle
-from keras_sentiment.devices import Devices, find_devices
 from keras_sentiment.errors import InputError
 
 BACKEND = keras.backend.backend()

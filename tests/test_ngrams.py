@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny import INPUTS, MODEL, TOKENIZER, build, make_split
 
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
 
 SIZE, BUCKETS = TOKENIZER.vocabulary_size, 97

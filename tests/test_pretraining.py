@@ -8,6 +8,7 @@ import pytest
 from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, fit_all, make_split, reviews, train
 
 from keras_sentiment import training
+from keras_sentiment.batches.masked_batches import MaskedBatches
 from keras_sentiment.bundle import open_bundle, open_encoder
 from keras_sentiment.compilation import hidden_tokens
 from keras_sentiment.config import MaskedLMConfig, PrepareConfig
@@ -15,7 +16,6 @@ from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus, summarize
 from keras_sentiment.data.readers.sources import read_unlabelled
 from keras_sentiment.errors import InputError
-from keras_sentiment.masked import MaskedBatches
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, start_from
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.text.tokenizer import Tokenizer

@@ -17,7 +17,7 @@ import pytest
 from tiny import MODEL, RECIPE, TOKENIZER, bert_preset, fit_all, make_corpus
 
 from keras_sentiment import adaptation, training
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.bundle import open_bundle
 from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.config import BertConfig, CheckpointConfig

@@ -11,7 +11,7 @@ from tiny import INPUTS, RECIPE, TOKENIZER, build, fit_all, reviews, train
 
 import keras_sentiment
 from keras_sentiment import training
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus

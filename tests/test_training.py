@@ -11,7 +11,7 @@ import pytest
 from tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, make_corpus, make_split
 
 from keras_sentiment import training
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.bundle import Run, open_bundle
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.compilation import compile_model

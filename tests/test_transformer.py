@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
 
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.errors import InputError

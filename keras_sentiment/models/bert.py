@@ -9,7 +9,7 @@ import keras
 import keras_hub
 from keras import ops
 
-from keras_sentiment.activations import LOWER, UPPER
+from keras_sentiment.batches.frozen_cache import LOWER, UPPER
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.ngrams import with_ngrams

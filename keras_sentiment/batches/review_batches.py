@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_sentiment.batches.devices import ONE_DEVICE, Devices
 from keras_sentiment.config import InputConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.padding import (
@@ -19,7 +20,6 @@ from keras_sentiment.data.padding import (
     row_lengths,
     scoring_rows,
 )
-from keras_sentiment.devices import ONE_DEVICE, Devices
 from keras_sentiment.text.tokenizer import Tokenizer
 
 

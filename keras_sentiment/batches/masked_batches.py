@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.batches import ReviewBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.data.padding import Rows
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import MASK

@@ -1,0 +1,1 @@
+"""Encoded reviews -> the batches that `model.fit` takes, on one device or several."""
