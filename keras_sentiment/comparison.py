@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.bundle import MODEL_FILE, Run, open_bundle, read_config
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
-from keras_sentiment.history import read_history
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
+from keras_sentiment.runs.history import read_history
+from keras_sentiment.runs.run import MODEL_FILE, Run, open_bundle, read_config
 
 _SCRIPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "train-transformer": ("train_transformer", TRANSFORMER_RECIPES),

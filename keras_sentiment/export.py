@@ -16,7 +16,6 @@ import keras
 import numpy as np
 
 from keras_sentiment.artifact import CARD_FILE, GRAPHS, TOKENIZER_FOLDER, Artifact, holds_an_artifact_alone
-from keras_sentiment.bundle import MODEL_FILE, Run
 from keras_sentiment.card import card
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
@@ -25,6 +24,7 @@ from keras_sentiment.engines import Engine, open_engine
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.parity import TEXTS, ParityError, check
+from keras_sentiment.runs.run import MODEL_FILE, Run
 from keras_sentiment.storage.atomic import require_room, staged_folder
 
 if TYPE_CHECKING:

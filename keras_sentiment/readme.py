@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.bundle import Run
 from keras_sentiment.config import BertConfig
 from keras_sentiment.data.padding import head_tail
+from keras_sentiment.runs.run import Run
 
 _FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece")
 # Figures of an earlier version, or of no version of ours: the file keeps them, the card leaves them out.

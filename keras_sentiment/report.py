@@ -10,13 +10,13 @@ import keras
 import numpy as np
 
 from keras_sentiment import pictures
-from keras_sentiment.bundle import Run
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
-from keras_sentiment.history import read_history
 from keras_sentiment.machine import machine
 from keras_sentiment.occlusion import explain
+from keras_sentiment.runs.history import read_history
+from keras_sentiment.runs.run import Run
 
 SHOWN_ERRORS = 50
 EXPLAINED_ERRORS = 10  # each is scored as often as its text has parts

@@ -27,7 +27,7 @@ from keras_sentiment.checkpoint import (
 )
 from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.history import EpochRecord
+from keras_sentiment.runs.history import EpochRecord
 from keras_sentiment.training_run import TrainingRun
 
 NAMED_REVIEWS = 20  # at most, of the batch that spoiled the loss

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_sentiment.bundle import Run, open_bundle
 from keras_sentiment.data.padding import head_tail
+from keras_sentiment.runs.run import Run, open_bundle
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.text_graph import text_graph
 

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_sentiment.batches.devices import ONE_DEVICE, Devices
-from keras_sentiment.bundle import (
+from keras_sentiment.data.corpus import Corpus
+from keras_sentiment.errors import InputError
+from keras_sentiment.machine import package_versions
+from keras_sentiment.models.precision import with_precision
+from keras_sentiment.recipes import Recipe, RunConfig
+from keras_sentiment.runs.run import (
     CHECKSUMS_FILE,
     CONFIG_FILE,
     FORMAT_VERSION,
@@ -19,11 +24,6 @@ from keras_sentiment.bundle import (
     Run,
     read_config,
 )
-from keras_sentiment.data.corpus import Corpus
-from keras_sentiment.errors import InputError
-from keras_sentiment.machine import package_versions
-from keras_sentiment.models.precision import with_precision
-from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.storage.checksums import sha256
 from keras_sentiment.text.tokenizer import Tokenizer

@@ -50,7 +50,7 @@ def evaluate(
     Besides printing the figures it writes metrics.json, report.html and README.md, a model card, in RUN_DIR.
     """
     check_backend()
-    from keras_sentiment.bundle import open_bundle
+    from keras_sentiment.runs.run import open_bundle
 
     bundle = open_bundle(run_dir)
     other = open_bundle(against) if against else None

@@ -61,7 +61,7 @@ def export(
     # A bundle opens on any backend, and torch's exporters are the ones that take it.
     os.environ["KERAS_BACKEND"] = "torch"
     check_backend()
-    from keras_sentiment.bundle import open_bundle
+    from keras_sentiment.runs.run import open_bundle
 
     bundle = open_bundle(run_dir)
     from keras_sentiment.export import export_bundle

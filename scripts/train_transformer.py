@@ -35,9 +35,9 @@ def train_transformer(
     chosen = TRANSFORMER_RECIPES[recipe].replace(**{**changes, **others})
     check_backend()
     from keras_sentiment import training
-    from keras_sentiment.bundle import open_encoder
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.models.transformer import build_transformer, start_from
+    from keras_sentiment.runs.run import open_encoder
 
     corpus = open_corpus(data_dir)
     session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, reviews
 
-from keras_sentiment.bundle import open_bundle
 from keras_sentiment.classifier import Classifier
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, PrepareConfig
@@ -24,6 +23,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.precision import with_precision
 from keras_sentiment.recipes import Recipe, RunConfig
+from keras_sentiment.runs.run import open_bundle
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training_run import new_run
 

@@ -14,8 +14,8 @@ from tiny import INPUTS, TOKENIZER, bert_preset, build, make_corpus, make_split
 
 from keras_sentiment.batches.devices import Devices, find_devices
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.bundle import open_bundle
 from keras_sentiment.errors import InputError
+from keras_sentiment.runs.run import open_bundle
 
 BACKEND = keras.backend.backend()
 needs_jax = pytest.mark.skipif(BACKEND != "jax", reason="Keras distributes on jax alone")

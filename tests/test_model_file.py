@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus
 
-from keras_sentiment.bundle import open_bundle
 from keras_sentiment.config import BertConfig, TransformerConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.model_file import read_model
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
+from keras_sentiment.runs.run import open_bundle
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training_run import new_run
 

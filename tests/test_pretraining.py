@@ -9,7 +9,6 @@ from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, fit_all, make_split, review
 
 from keras_sentiment import training
 from keras_sentiment.batches.masked_batches import MaskedBatches
-from keras_sentiment.bundle import open_bundle, open_encoder
 from keras_sentiment.compilation import hidden_tokens
 from keras_sentiment.config import MaskedLMConfig, PrepareConfig
 from keras_sentiment.data.corpus import open_corpus
@@ -18,6 +17,7 @@ from keras_sentiment.data.readers.sources import read_unlabelled
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, start_from
 from keras_sentiment.recipes import Recipe
+from keras_sentiment.runs.run import open_bundle, open_encoder
 from keras_sentiment.text.tokenizer import Tokenizer
 
 SMALL = {field.name: getattr(MODEL, field.name) for field in dataclasses.fields(MODEL)}

@@ -18,7 +18,6 @@ from tiny import MODEL, RECIPE, TOKENIZER, bert_preset, fit_all, make_corpus
 
 from keras_sentiment import adaptation, training
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.bundle import open_bundle
 from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.config import BertConfig, CheckpointConfig
 from keras_sentiment.errors import InputError
@@ -27,6 +26,7 @@ from keras_sentiment.models.ngrams import NgramEnsemble
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.resumption import Interrupted
+from keras_sentiment.runs.run import open_bundle
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.training_run import new_run
 

@@ -128,8 +128,8 @@ def test_a_full_disk(place, tmp_path, kilobytes, arguments):
 
 def test_an_export_begins_only_where_it_has_room(place, tmp_path, monkeypatch):
     """Of a full disk, torch's writer ends the process and OpenVINO's says nothing of it."""
-    from keras_sentiment.bundle import open_bundle
     from keras_sentiment.export import export_bundle
+    from keras_sentiment.runs.run import open_bundle
 
     usage = shutil.disk_usage(tmp_path)
     free = 2 * (place / "run" / "model.keras").stat().st_size

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from keras_sentiment import training
-from keras_sentiment.bundle import Run
 from keras_sentiment.config import InputConfig, TrainingConfig, TransformerConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
@@ -16,6 +15,7 @@ from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.recipes import Recipe
+from keras_sentiment.runs.run import Run
 from keras_sentiment.text.tokenizer import Tokenizer
 
 WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not")

@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 
-from keras_sentiment.bundle import Run
 from keras_sentiment.errors import InputError
+from keras_sentiment.runs.run import Run
 
 HISTORY_FIELDS = (
     "epoch",

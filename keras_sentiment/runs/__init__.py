@@ -1,0 +1,1 @@
+"""The run directory (RUN_DIR): its configuration, its model, its history."""
