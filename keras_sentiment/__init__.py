@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from keras_sentiment.errors import InputError
 
 if TYPE_CHECKING:
-    from keras_sentiment.classifier import Classifier
+    from keras_sentiment.inference.classifier import Classifier
 
 __all__ = ["InputError", "load"]
 __version__ = version("keras-sentiment")
 
 
 def load(path: str, precision: str = "float32", windows: bool = False) -> Classifier:
-    """Opens a trained model; see `keras_sentiment.classifier.load`."""
+    """Opens a trained model; see `keras_sentiment.inference.classifier.load`."""
     # Keras is imported here and not at the top, so that commands answer and servers start without it.
-    from keras_sentiment.classifier import load
+    from keras_sentiment.inference.classifier import load
 
     return load(path, precision, windows)

@@ -20,10 +20,10 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 
 from keras_sentiment.batching import Batcher, FullError
-from keras_sentiment.classifier import Classifier
+from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.occlusion import spans, weigh, without
 from keras_sentiment.limits import Limits, busy, refusal
 from keras_sentiment.meters import CONTENT_TYPE, Meters
-from keras_sentiment.occlusion import spans, weigh, without
 from keras_sentiment.protocol import add_protocol, explain_errors
 from keras_sentiment.serving_config import ServingConfig
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import SCORING_BATCH_TOKENS
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.padding import Ids, bucket_lengths, padded_rows, row_lengths
+from keras_sentiment.inference.classifier import Classifier
 
 # Most padding of a batch, as a share of its tokens. On a CPU a smaller batch costs less than padding does.
 MOST_PADDING = 0.1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keras_sentiment.artifact import Artifact
 from keras_sentiment.data.padding import head_tail
+from keras_sentiment.inference.artifact import Artifact
 
 _SERVE = """    keras-sentiment serve {format}
     keras-sentiment predict {format} "I laughed, I cried, I left early."

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from keras_sentiment.artifact import Artifact, is_artifact, open_artifact
-from keras_sentiment.engines import require_format, threads
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import Artifact, is_artifact, open_artifact
+from keras_sentiment.inference.engines import require_format, threads
 from keras_sentiment.labelled import LabelledFolder
 from keras_sentiment.scorer import Scorer
 

@@ -15,13 +15,19 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_sentiment.artifact import CARD_FILE, GRAPHS, TOKENIZER_FOLDER, Artifact, holds_an_artifact_alone
 from keras_sentiment.card import card
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
 from keras_sentiment.data.encoded_split import Split
-from keras_sentiment.engines import Engine, open_engine
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import (
+    CARD_FILE,
+    GRAPHS,
+    TOKENIZER_FOLDER,
+    Artifact,
+    holds_an_artifact_alone,
+)
+from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.machine import package_versions
 from keras_sentiment.parity import TEXTS, ParityError, check
 from keras_sentiment.runs.run import MODEL_FILE, Run

@@ -24,8 +24,8 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from keras_sentiment.artifact import MANIFEST_FILE, Artifact
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
 from keras_sentiment.parts import Parts
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.storage.checksums import sha256

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import tokenizers
 
-from keras_sentiment.artifact import TOKENIZER_FOLDER, Artifact, open_artifact
 from keras_sentiment.data.padding import Rows, bucket_lengths, padded_rows, row_lengths
-from keras_sentiment.engines import Engine, open_engine
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import TOKENIZER_FOLDER, Artifact, open_artifact
+from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 

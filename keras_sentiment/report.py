@@ -10,11 +10,11 @@ import keras
 import numpy as np
 
 from keras_sentiment import pictures
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
+from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.occlusion import explain
 from keras_sentiment.machine import machine
-from keras_sentiment.occlusion import explain
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
 

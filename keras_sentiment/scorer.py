@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.artifact import open_artifact
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.data.encoded_split import in_chunks
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import open_artifact
+from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.labelled import LabelledFolder
 from keras_sentiment.part_reader import PartReader
 

@@ -57,10 +57,10 @@ def evaluate(
     if other and other.config.labels != bundle.config.labels:
         raise InputError(f"{against}: its labels are not those of {run_dir}; they can't be compared")
     name, reviews = bundle.open_split(data, split, PrepareConfig(text_column, label_column), quiet)
-    from keras_sentiment.classifier import Classifier
     from keras_sentiment.data.encoded_split import Split
     from keras_sentiment.data.reviews import Review
     from keras_sentiment.evaluation import accuracy_by_length, compare, evaluate_logits, perturbed
+    from keras_sentiment.inference.classifier import Classifier
     from keras_sentiment.readme import readme
     from keras_sentiment.report import report
 

@@ -25,10 +25,10 @@ from keras_sentiment.scripts.command_line import (
 )
 
 if TYPE_CHECKING:
-    from keras_sentiment.artifact import Artifact
-    from keras_sentiment.classifier import Classifier
+    from keras_sentiment.inference.artifact import Artifact
+    from keras_sentiment.inference.classifier import Classifier
+    from keras_sentiment.inference.streaming import Skipped
     from keras_sentiment.parts import Parts
-    from keras_sentiment.predictions import Skipped
 
 STANDARD = "-"
 # What a shell reports of a program whose reader closed the pipe: 128 + SIGPIPE.
@@ -116,7 +116,7 @@ def predict(
             return
         if explain:
             raise click.UsageError("--explain is for TEXT.")
-        from keras_sentiment.predictions import WRITERS, Skipped, predict_rows
+        from keras_sentiment.inference.streaming import WRITERS, Skipped, predict_rows
         from keras_sentiment.storage.atomic import staged_file
 
         skipped = Skipped()
@@ -235,14 +235,14 @@ def _require_another(file: IO[bytes], output: str) -> None:
 
 
 def _explained(classifier: Classifier, texts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    from keras_sentiment.occlusion import explain
+    from keras_sentiment.inference.occlusion import explain
 
     return (explain(classifier, text) for text in texts)
 
 
 def _load(path: str, windows: bool) -> Classifier:
-    from keras_sentiment.artifact import is_artifact
-    from keras_sentiment.classifier import load
+    from keras_sentiment.inference.artifact import is_artifact
+    from keras_sentiment.inference.classifier import load
 
     if not is_artifact(path):
         check_backend()

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from keras_sentiment.application import make_app
-from keras_sentiment.artifact import GRAPHS, Artifact
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import InputConfig
 from keras_sentiment.decision import Decision
+from keras_sentiment.inference.artifact import GRAPHS, Artifact
+from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.serving import Server, listen
 from keras_sentiment.serving_config import ServingConfig
 from keras_sentiment.text.cleaning import CLEANING_VERSION

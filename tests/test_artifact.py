@@ -9,9 +9,9 @@ import pytest
 from tiny import INPUTS, TOKENIZER
 
 import keras_sentiment
-from keras_sentiment.artifact import Artifact, holds_an_artifact_alone, open_artifact
-from keras_sentiment.engines import open_engine
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import Artifact, holds_an_artifact_alone, open_artifact
+from keras_sentiment.inference.engines import open_engine
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 
 pytestmark = pytest.mark.once

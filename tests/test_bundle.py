@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, reviews
 
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, PrepareConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.precision import with_precision
 from keras_sentiment.recipes import Recipe, RunConfig

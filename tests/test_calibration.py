@@ -12,10 +12,10 @@ from tiny import RECIPE, build, make_corpus, train
 
 import keras_sentiment
 from keras_sentiment import training
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import TrainingConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.metrics.calibration import LEAST_REVIEWS, TEMPERATURES, choose_threshold, fit_temperature
 from keras_sentiment.runs.run import open_bundle
 from keras_sentiment.scripts.command_line import commands

@@ -8,9 +8,9 @@ import pytest
 from tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, train
 
 import keras_sentiment
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.training_run import new_run
 

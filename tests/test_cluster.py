@@ -18,9 +18,9 @@ from served import write_artifact
 
 from keras_sentiment import cluster
 from keras_sentiment import parts as parts_module
-from keras_sentiment.artifact import GRAPHS, Artifact
-from keras_sentiment.engines import threads
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import GRAPHS, Artifact
+from keras_sentiment.inference.engines import threads
 from keras_sentiment.labelled import Plan, labelled_folder
 from keras_sentiment.parts import cut
 from keras_sentiment.storage.atomic import hold, leave

@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from tiny import TOKENIZER, reviews
 
 import keras_sentiment
-from keras_sentiment.artifact import GRAPHS, Artifact
 from keras_sentiment.config import DEFAULT_SEED, InputConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.encoded_split import CHUNK_REVIEWS
+from keras_sentiment.inference.artifact import GRAPHS, Artifact
 from keras_sentiment.perturbations import perturb
 from keras_sentiment.scripts import command_line
 from keras_sentiment.scripts.command_line import COMMANDS, commands
@@ -314,7 +314,7 @@ def test_ctrl_c_in_predicting_is_130_and_no_file(run, path, tmp_path, monkeypatc
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_sentiment.classifier.Classifier.logits", interrupted)
+    monkeypatch.setattr("keras_sentiment.inference.classifier.Classifier.logits", interrupted)
     status, out, error = run(
         "predict", path / "run", "--input", path / "films.csv", "--output", tmp_path / "new.csv"
     )

@@ -28,13 +28,13 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from tiny import INPUTS, RECIPE, TOKENIZER, WORDS, build, make_corpus
 
-from keras_sentiment.artifact import Artifact
-from keras_sentiment.classifier import load
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.tables import TEXT_FORMATS, read_texts
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import Artifact
+from keras_sentiment.inference.classifier import load
 from keras_sentiment.scripts import command_line
 from keras_sentiment.text.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.text.tokenizer import Tokenizer

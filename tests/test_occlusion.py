@@ -5,7 +5,7 @@ import pytest
 from served import FILLING, INPUTS, WEIGHTS, WordEngine, make_classifier
 
 from keras_sentiment.config import EXPLAINED_SPANS
-from keras_sentiment.occlusion import explain, spans, without
+from keras_sentiment.inference.occlusion import explain, spans, without
 
 pytestmark = pytest.mark.once
 

@@ -11,14 +11,14 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import InputConfig, PrepareConfig
 from keras_sentiment.data.encoded_split import CHUNK_CHARACTERS, CHUNK_REVIEWS
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.predictions import WRITERS, predict_rows
+from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.streaming import WRITERS, predict_rows
 from keras_sentiment.storage.atomic import staged_file
 from keras_sentiment.text.tokenizer import Tokenizer
 

@@ -34,7 +34,7 @@ from served import (
 
 from keras_sentiment.batching import MOST_PADDING, neighbours
 from keras_sentiment.config import SCORING_BATCH_TOKENS
-from keras_sentiment.occlusion import explain
+from keras_sentiment.inference.occlusion import explain
 from keras_sentiment.serving import listen
 from keras_sentiment.serving_config import ServingConfig
 
@@ -282,7 +282,7 @@ def test_sigterm_answers_what_is_in_flight_and_takes_nothing_new(artifact, tmp_p
     going = tmp_path / "go"
     program = f"""
 import pathlib, time
-from keras_sentiment import engines
+from keras_sentiment.inference import engines
 score = engines.OnnxEngine.__call__
 going = pathlib.Path({str(going)!r})
 def waiting(self, rows):

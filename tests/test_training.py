@@ -12,11 +12,11 @@ from tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, make_corpus
 
 from keras_sentiment import training
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.compilation import compile_model
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation import evaluate_logits
+from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.runs.history import HISTORY_FIELDS
 from keras_sentiment.runs.run import Run, open_bundle

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.config import EXPLAINED_SPANS
+from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.text.cleaning import TAG_PATTERN
 
 # What white space parts; Chinese characters, which BERT takes for words, one by one.

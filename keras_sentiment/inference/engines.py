@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from keras_sentiment.artifact import Artifact
 from keras_sentiment.data.padding import Rows
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import Artifact
 from keras_sentiment.machine import cores
 
 

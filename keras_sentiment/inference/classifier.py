@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from keras_sentiment.artifact import MANIFEST_FILE, Artifact, is_artifact, open_artifact
 from keras_sentiment.config import InputConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.padding import (
@@ -21,8 +20,9 @@ from keras_sentiment.data.padding import (
     windows,
 )
 from keras_sentiment.decision import Decision
-from keras_sentiment.engines import Engine, KerasEngine, open_engine
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact, is_artifact, open_artifact
+from keras_sentiment.inference.engines import Engine, KerasEngine, open_engine
 from keras_sentiment.models.model_file import check_logits
 from keras_sentiment.runs.run import Run, open_bundle
 from keras_sentiment.text.tokenizer import Tokenizer

@@ -11,9 +11,9 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
-from keras_sentiment.classifier import Classifier
 from keras_sentiment.data.encoded_split import in_chunks
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.classifier import Classifier
 
 # Rows that are skipped after these are only counted.
 MOST_TOLD = 20

@@ -1,0 +1,1 @@
+"""Trained model -> labels: artifacts, engines, one path from text to label."""
