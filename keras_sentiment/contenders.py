@@ -52,7 +52,7 @@ def train_ours(pace: Pace, data_dir: str, count: int, recipe: Recipe[Any]) -> No
     """Trains by this project, through `model.fit`. The first epoch, with its compilations, is warming up."""
     import keras
 
-    from keras_sentiment import training
+    from keras_sentiment.training import fit as training
 
     corpus, _ = reviews_of(data_dir, count)
     with tempfile.TemporaryDirectory() as folder:
@@ -105,11 +105,11 @@ def score_ours(pace: Pace, data_dir: str, count: int, passes: int, format: str =
     Args:
         format: `"keras"` for the Keras model, else that of an artifact.
     """
-    from keras_sentiment import training
     from keras_sentiment.export import Exporter
     from keras_sentiment.inference.classifier import Classifier
     from keras_sentiment.models.bert import build_bert
     from keras_sentiment.models.precision import resolve_precision
+    from keras_sentiment.training import fit as training
 
     corpus, split = reviews_of(data_dir, count)
     recipe = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)

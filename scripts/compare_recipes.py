@@ -24,8 +24,8 @@ def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool
     The same command again goes on where it was interrupted, and trains only what is new.
     """
     check_backend()
-    from keras_sentiment.comparison import read_candidates, run_all, table
     from keras_sentiment.data.corpus import open_corpus
+    from keras_sentiment.training.sweep import read_candidates, run_all, table
 
     candidates, corpus = read_candidates(recipes), open_corpus(data_dir)
     chosen = range(DEFAULT_SEED, DEFAULT_SEED + seeds)

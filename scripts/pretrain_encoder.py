@@ -35,9 +35,9 @@ def pretrain(
     checkpoints = CheckpointConfig(checkpoint_steps, keep)
     chosen = PRETRAINING_RECIPE.replace(**{**changes, **others})
     check_backend()
-    from keras_sentiment import training
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.models.transformer import build_masked_lm
+    from keras_sentiment.training import fit as training
 
     corpus = open_corpus(data_dir)
     session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)

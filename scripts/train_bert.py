@@ -65,8 +65,8 @@ def train_bert(
             f"{data_dir}: it was prepared with another vocabulary than {preset} has. "
             f"Run: keras-sentiment prepare {corpus.info['source']} NEW_DATA_DIR --tokenizer {preset}"
         )
-    from keras_sentiment import training
     from keras_sentiment.models.bert import build_bert
+    from keras_sentiment.training import fit as training
 
     session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)
     quiet = quiet or not session.devices.writes

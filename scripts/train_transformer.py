@@ -34,10 +34,10 @@ def train_transformer(
     checkpoints = CheckpointConfig(checkpoint_steps, keep)
     chosen = TRANSFORMER_RECIPES[recipe].replace(**{**changes, **others})
     check_backend()
-    from keras_sentiment import training
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.models.transformer import build_transformer, start_from
     from keras_sentiment.runs.run import open_encoder
+    from keras_sentiment.training import fit as training
 
     corpus = open_corpus(data_dir)
     session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from tiny import TOKENIZER, TRAINING, bert_preset, fit_all, make_corpus, make_split
 
-from keras_sentiment import training
 from keras_sentiment.batches import frozen_cache as activations
 from keras_sentiment.batches.frozen_cache import LOWER, UPPER, HiddenStateBatches
 from keras_sentiment.batches.review_batches import ReviewBatches
@@ -16,6 +15,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_bundle
+from keras_sentiment.training import fit as training
 
 LENGTHS = [3, 9, 30, 14, 60, 22, 5, 41]
 

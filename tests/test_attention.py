@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tiny import MODEL, TRAINING, bert_preset, build
 
-from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig
 from keras_sentiment.models.bert import build_bert
+from keras_sentiment.training.optimization import compile_model
 
 pytestmark = pytest.mark.once  # only torch tells which kernel it took
 

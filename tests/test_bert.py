@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from tiny import TOKENIZER, TRAINING
 
-from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert, load_backbone
 from keras_sentiment.models.precision import with_precision
 from keras_sentiment.text.tokenizer import packaged_minilm
+from keras_sentiment.training.optimization import compile_model
 
 BLOCKS = 3
 ARCHITECTURE = {

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, reviews
 
-from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, PrepareConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.preparation import prepare_corpus
@@ -25,7 +24,8 @@ from keras_sentiment.models.precision import with_precision
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.runs.run import open_bundle
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.training_run import new_run
+from keras_sentiment.training.optimization import compile_model
+from keras_sentiment.training.run_writer import new_run
 
 BACKEND = keras.backend.backend()
 # Torch is the hub: what two others agree on with it, they agree on with one another.

@@ -11,7 +11,6 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 from tiny import RECIPE, build, make_corpus, train
 
 import keras_sentiment
-from keras_sentiment import training
 from keras_sentiment.config import TrainingConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
@@ -19,6 +18,7 @@ from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.metrics.calibration import LEAST_REVIEWS, TEMPERATURES, choose_threshold, fit_temperature
 from keras_sentiment.runs.run import open_bundle
 from keras_sentiment.scripts.command_line import commands
+from keras_sentiment.training import fit as training
 
 AIM = "precision=0.9"
 # Hard enough that some validation review is labelled wrongly: without an error no temperature fits.
@@ -181,7 +181,7 @@ def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypa
         seen.append(json.loads(config.read_text())["temperature"])
         return model
 
-    monkeypatch.setattr("keras_sentiment.training_run.with_precision", noted)
+    monkeypatch.setattr("keras_sentiment.training.run_writer.with_precision", noted)
     run = train(corpus, tmp_path / "run", HARD)
     assert seen == [run.config.temperature]
     assert run.config.temperature != 1

@@ -12,7 +12,7 @@ from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.training_run import new_run
+from keras_sentiment.training.run_writer import new_run
 
 TEXTS = [
     "good good good film",

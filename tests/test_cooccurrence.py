@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tiny import MODEL, RECIPE, TOKENIZER, make_corpus, train
 
-from keras_sentiment.cooccurrence import token_vectors
 from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.training.cooccurrence import token_vectors
 
 pytestmark = pytest.mark.once
 
@@ -44,7 +44,7 @@ def test_neighbours_are_of_the_same_text(monkeypatch):
     """One text after another, in chunks that end between them: what is counted is each text's own."""
     texts = [np.array([5, 6]), np.array([7, 8, 9]), np.array([5, 6]), np.array([4])]
     together = token_vectors([split_of(texts)], 10, 10, seed=0)
-    monkeypatch.setattr("keras_sentiment.cooccurrence._CHUNK_TOKENS", 1)
+    monkeypatch.setattr("keras_sentiment.training.cooccurrence._CHUNK_TOKENS", 1)
     np.testing.assert_allclose(token_vectors([split_of(texts)], 10, 10, seed=0), together, atol=1e-6)
     assert likeness(together, 5, 8) < 0.1
     assert likeness(together, 5, 6) < 0.1  # near one another, but not in one another's place

@@ -22,7 +22,7 @@ from keras_sentiment.models.bert import build_bert
 from keras_sentiment.parity import TEXTS, ParityError, check
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_bundle
-from keras_sentiment.training_run import new_run
+from keras_sentiment.training.run_writer import new_run
 
 BACKEND = keras.backend.backend()
 # Their probabilities of the positive label lie on both sides of the threshold, and between it and 1/2.

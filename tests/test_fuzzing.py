@@ -39,7 +39,7 @@ from keras_sentiment.scripts import command_line
 from keras_sentiment.text.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.text_graph import text_graph
-from keras_sentiment.training_run import new_run
+from keras_sentiment.training.run_writer import new_run
 
 pytestmark = pytest.mark.once
 

@@ -22,7 +22,7 @@ from keras_sentiment.models.model_file import read_model
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.run import open_bundle
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.training_run import new_run
+from keras_sentiment.training.run_writer import new_run
 
 BACKEND = keras.backend.backend()
 

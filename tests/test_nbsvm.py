@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from keras_sentiment import nbsvm
 from keras_sentiment.errors import InputError
-from keras_sentiment.nbsvm import Batch, fit_nbsvm
+from keras_sentiment.training import nbsvm
+from keras_sentiment.training.nbsvm import Batch, fit_nbsvm
 
 SIZE = 40
 pytestmark = pytest.mark.once

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from tiny import TOKENIZER, TRAINING, build
 
-from keras_sentiment.compilation import compile_model
 from keras_sentiment.models import precision
 from keras_sentiment.models.precision import resolve_precision, with_precision
+from keras_sentiment.training.optimization import compile_model
 
 BACKEND = keras.backend.backend()
 ROWS = {

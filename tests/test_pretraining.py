@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, fit_all, make_split, reviews, train
 
-from keras_sentiment import training
 from keras_sentiment.batches.masked_batches import MaskedBatches
-from keras_sentiment.compilation import hidden_tokens
 from keras_sentiment.config import MaskedLMConfig, PrepareConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus, summarize
@@ -19,6 +17,8 @@ from keras_sentiment.models.transformer import build_masked_lm, build_transforme
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_bundle, open_encoder
 from keras_sentiment.text.tokenizer import Tokenizer
+from keras_sentiment.training import fit as training
+from keras_sentiment.training.optimization import hidden_tokens
 
 SMALL = {field.name: getattr(MODEL, field.name) for field in dataclasses.fields(MODEL)}
 RECIPE = Recipe(MaskedLMConfig(**SMALL, mask_rate=0.3), INPUTS, TRAINING)

@@ -16,19 +16,20 @@ import numpy as np
 import pytest
 from tiny import MODEL, RECIPE, TOKENIZER, bert_preset, fit_all, make_corpus
 
-from keras_sentiment import adaptation, training
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.config import BertConfig, CheckpointConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.ngrams import NgramEnsemble
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.resumption import Interrupted
 from keras_sentiment.runs.run import open_bundle
 from keras_sentiment.storage.atomic import hold, leave
-from keras_sentiment.training_run import new_run
+from keras_sentiment.training import adaptation
+from keras_sentiment.training import fit as training
+from keras_sentiment.training.checkpoint_file import Checkpoint
+from keras_sentiment.training.checkpoints import Interrupted
+from keras_sentiment.training.run_writer import new_run
 
 BACKEND = keras.backend.backend()
 # Whatever is random takes part: it has to go on where it was.

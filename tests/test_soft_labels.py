@@ -10,7 +10,6 @@ import pytest
 from tiny import INPUTS, RECIPE, TOKENIZER, build, fit_all, reviews, train
 
 import keras_sentiment
-from keras_sentiment import training
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import open_corpus
@@ -19,9 +18,10 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.models.ngrams import NgramEnsemble
 from keras_sentiment.readme import readme
 from keras_sentiment.recipes import Recipe, RunConfig
-from keras_sentiment.soft_labels import SoftLabels
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.text.tokenizer import Tokenizer
+from keras_sentiment.training import fit as training
+from keras_sentiment.training.distillation import SoftLabels
 
 FEW = 8  # labelled reviews
 

@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 from tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, make_corpus, make_split
 
-from keras_sentiment import training
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.compilation import compile_model
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation import evaluate_logits
@@ -20,7 +18,9 @@ from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.runs.history import HISTORY_FIELDS
 from keras_sentiment.runs.run import Run, open_bundle
-from keras_sentiment.training import Fit, balanced_weights
+from keras_sentiment.training import fit as training
+from keras_sentiment.training.fit import Fit, balanced_weights
+from keras_sentiment.training.optimization import compile_model
 
 BACKEND = keras.backend.backend()
 # One length of rows, so that jax and tensorflow compile few shapes.

@@ -8,11 +8,11 @@ import pytest
 from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
 
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
+from keras_sentiment.training.optimization import compile_model
 
 SEED_MODEL = dataclasses.replace(
     TRANSFORMER_RECIPES["seed"].model, hidden_dim=8, num_heads=2, intermediate_dim=16

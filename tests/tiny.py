@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_sentiment import training
 from keras_sentiment.config import InputConfig, TrainingConfig, TransformerConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
@@ -17,6 +16,7 @@ from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import Run
 from keras_sentiment.text.tokenizer import Tokenizer
+from keras_sentiment.training import fit as training
 
 WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not")
 TOKENIZER = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])

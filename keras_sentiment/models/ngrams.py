@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import NgramConfig
-from keras_sentiment.nbsvm import Batch, fit_nbsvm
+from keras_sentiment.training.nbsvm import Batch, fit_nbsvm
 
 _PACKAGE = "keras_sentiment"
 

@@ -9,12 +9,12 @@ import keras
 from keras import ops
 
 from keras_sentiment.config import MaskedLMConfig, TransformerConfig
-from keras_sentiment.cooccurrence import token_vectors
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.dropout import Dropout
 from keras_sentiment.models.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
 from keras_sentiment.models.ngrams import with_ngrams
+from keras_sentiment.training.cooccurrence import token_vectors
 
 
 def build_transformer(

@@ -9,7 +9,6 @@ from typing import Any
 import keras
 
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.checkpoint import Checkpoint, assign, named
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
@@ -17,7 +16,8 @@ from keras_sentiment.models.ngrams import ngram_layer
 from keras_sentiment.models.transformer import adapt_embeddings
 from keras_sentiment.storage.atomic import require_room
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.training_run import TrainingRun
+from keras_sentiment.training.checkpoint_file import Checkpoint, assign, named
+from keras_sentiment.training.run_writer import TrainingRun
 
 _KIND, _FILE = "adapted", "adapted.npz"
 

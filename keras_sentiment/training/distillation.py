@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from keras_sentiment.checkpoint import Checkpoint
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.encoded_split import Split, together
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import is_artifact
 from keras_sentiment.inference.classifier import Classifier, load
-from keras_sentiment.training_run import TrainingRun
+from keras_sentiment.training.checkpoint_file import Checkpoint
+from keras_sentiment.training.run_writer import TrainingRun
 
 _NAME, _FILE = "soft_labels", "soft_labels.npz"
 

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_sentiment.config import TrainingConfig
-from keras_sentiment.optimizer import adamw
+from keras_sentiment.training.optimizer import adamw
 
 
 def compile_model(

@@ -15,7 +15,10 @@ import keras
 import numpy as np
 
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.checkpoint import (
+from keras_sentiment.config import CheckpointConfig
+from keras_sentiment.errors import InputError
+from keras_sentiment.runs.history import EpochRecord
+from keras_sentiment.training.checkpoint_file import (
     Arrays,
     Checkpoint,
     assign,
@@ -25,10 +28,7 @@ from keras_sentiment.checkpoint import (
     random_state,
     set_random_state,
 )
-from keras_sentiment.config import CheckpointConfig
-from keras_sentiment.errors import InputError
-from keras_sentiment.runs.history import EpochRecord
-from keras_sentiment.training_run import TrainingRun
+from keras_sentiment.training.run_writer import TrainingRun
 
 NAMED_REVIEWS = 20  # at most, of the batch that spoiled the loss
 # What an EarlyStopping knows, and forgets when `fit` is called again.

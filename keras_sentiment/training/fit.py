@@ -14,12 +14,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_sentiment.adaptation import adapt
 from keras_sentiment.batches.devices import find_devices
 from keras_sentiment.batches.frozen_cache import LOWER, UPPER, HiddenStateBatches, require_room_for
 from keras_sentiment.batches.masked_batches import MaskedBatches
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.compilation import compile_model
 from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.encoded_split import Split, together
@@ -28,13 +26,15 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.metrics.calibration import choose_threshold, fit_temperature
 from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.models.transformer import encoder_of
-from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.resumption import Checkpoints, LossWatch
 from keras_sentiment.runs.history import EpochRecord, read_history
 from keras_sentiment.runs.run import Run
-from keras_sentiment.soft_labels import SoftLabels
-from keras_sentiment.training_run import TrainingRun, new_run
+from keras_sentiment.training.adaptation import adapt
+from keras_sentiment.training.callbacks import Progress
+from keras_sentiment.training.checkpoints import Checkpoints, LossWatch
+from keras_sentiment.training.distillation import SoftLabels
+from keras_sentiment.training.optimization import compile_model
+from keras_sentiment.training.run_writer import TrainingRun, new_run
 
 
 @dataclass(frozen=True)

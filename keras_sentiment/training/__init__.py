@@ -1,0 +1,1 @@
+"""What `model.fit` needs: data, optimizer, callbacks, checkpoints; and the end of a run."""
