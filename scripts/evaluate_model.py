@@ -59,10 +59,10 @@ def evaluate(
     name, reviews = bundle.open_split(data, split, PrepareConfig(text_column, label_column), quiet)
     from keras_sentiment.data.encoded_split import Split
     from keras_sentiment.data.reviews import Review
-    from keras_sentiment.evaluation import accuracy_by_length, compare, evaluate_logits, perturbed
+    from keras_sentiment.evaluation.evaluate import accuracy_by_length, compare, evaluate_logits, perturbed
+    from keras_sentiment.evaluation.model_card import readme
+    from keras_sentiment.evaluation.report import report
     from keras_sentiment.inference.classifier import Classifier
-    from keras_sentiment.readme import readme
-    from keras_sentiment.report import report
 
     classifier = Classifier.of_bundle(bundle, bundle.load_model(), windows)
     logits = classifier.logits(reviews, quiet)

@@ -19,8 +19,8 @@ import keras_sentiment
 from keras_sentiment.config import DEFAULT_SEED, InputConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.encoded_split import CHUNK_REVIEWS
+from keras_sentiment.evaluation.perturbations import perturb
 from keras_sentiment.inference.artifact import GRAPHS, Artifact
-from keras_sentiment.perturbations import perturb
 from keras_sentiment.scripts import command_line
 from keras_sentiment.scripts.command_line import COMMANDS, commands
 from keras_sentiment.text.cleaning import CLEANING_VERSION

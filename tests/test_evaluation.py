@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics
 
 from keras_sentiment.decision import Decision
-from keras_sentiment.evaluation import (
+from keras_sentiment.evaluation.evaluate import (
     LENGTHS,
     accuracy_by_length,
     compare,

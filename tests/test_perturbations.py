@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from keras_sentiment.perturbations import PERTURBATIONS, perturb
+from keras_sentiment.evaluation.perturbations import PERTURBATIONS, perturb
 from keras_sentiment.text.cleaning import clean
 
 pytestmark = pytest.mark.once

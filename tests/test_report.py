@@ -14,12 +14,13 @@ from matplotlib import pyplot
 from sklearn import metrics as sklearns
 from tiny import RECIPE, build, make_corpus, train
 
-from keras_sentiment import pictures, report
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.evaluation import accuracy_by_length, compare, evaluate_logits
+from keras_sentiment.evaluation import plots as pictures
+from keras_sentiment.evaluation import report
+from keras_sentiment.evaluation.evaluate import accuracy_by_length, compare, evaluate_logits
+from keras_sentiment.evaluation.model_card import readme
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.readme import readme
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import open_bundle
 

@@ -15,8 +15,8 @@ from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
+from keras_sentiment.evaluation.model_card import readme
 from keras_sentiment.models.ngrams import NgramEnsemble
-from keras_sentiment.readme import readme
 from keras_sentiment.recipes import Recipe, RunConfig
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.text.tokenizer import Tokenizer

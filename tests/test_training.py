@@ -13,7 +13,7 @@ from tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, make_corpus
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.evaluation import evaluate_logits
+from keras_sentiment.evaluation.evaluate import evaluate_logits
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.runs.history import HISTORY_FIELDS

@@ -9,9 +9,9 @@ import jinja2
 import keras
 import numpy as np
 
-from keras_sentiment import pictures
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
+from keras_sentiment.evaluation import plots as pictures
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.occlusion import explain
 from keras_sentiment.machine import machine
@@ -48,7 +48,7 @@ def report(
     """
     labels, decision = np.asarray(split.labels), classifier.decision
     probabilities = decision.probabilities(logits)
-    source = resources.files("keras_sentiment").joinpath("report.html").read_text("utf-8")
+    source = resources.files("keras_sentiment.evaluation").joinpath("report.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.globals["zip"] = zip
     environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.4f}"

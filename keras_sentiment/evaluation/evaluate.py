@@ -11,9 +11,9 @@ from sklearn import metrics
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
+from keras_sentiment.evaluation.perturbations import PERTURBATIONS, perturb
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.metrics.intervals import LEVEL, RESAMPLES, bootstrap, calibration_gaps, share_interval
-from keras_sentiment.perturbations import PERTURBATIONS, perturb
 
 LENGTHS = (64, 128, 256, 512)  # in tokens, specials counted: where one bucket ends
 
