@@ -105,7 +105,7 @@ def score_ours(pace: Pace, data_dir: str, count: int, passes: int, format: str =
     Args:
         format: `"keras"` for the Keras model, else that of an artifact.
     """
-    from keras_sentiment.export import Exporter
+    from keras_sentiment.exporting.exporter import Exporter
     from keras_sentiment.inference.classifier import Classifier
     from keras_sentiment.models.bert import build_bert
     from keras_sentiment.models.precision import resolve_precision

@@ -64,7 +64,7 @@ def export(
     from keras_sentiment.runs.run import open_bundle
 
     bundle = open_bundle(run_dir)
-    from keras_sentiment.export import export_bundle
+    from keras_sentiment.exporting.exporter import export_bundle
 
     progress = (lambda _: None) if quiet else say
     for artifact in export_bundle(

@@ -13,13 +13,14 @@ import pytest
 from tiny import INPUTS, MODEL, RECIPE, TRAINING, bert_preset, build, make_corpus, reviews
 
 import keras_sentiment
-from keras_sentiment import export, onnx_graph
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.export import export_bundle
+from keras_sentiment.exporting import exporter as export
+from keras_sentiment.exporting import onnx_graph
+from keras_sentiment.exporting.exporter import export_bundle
+from keras_sentiment.exporting.parity import TEXTS, ParityError, check
 from keras_sentiment.inference.artifact import GRAPHS, open_artifact
 from keras_sentiment.models.bert import build_bert
-from keras_sentiment.parity import TEXTS, ParityError, check
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_bundle
 from keras_sentiment.training.run_writer import new_run

@@ -33,12 +33,12 @@ from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.tables import TEXT_FORMATS, read_texts
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
+from keras_sentiment.exporting.text_graph import text_graph
 from keras_sentiment.inference.artifact import Artifact
 from keras_sentiment.inference.classifier import load
 from keras_sentiment.scripts import command_line
 from keras_sentiment.text.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.text_graph import text_graph
 from keras_sentiment.training.run_writer import new_run
 
 pytestmark = pytest.mark.once

@@ -83,7 +83,7 @@ def place(tmp_path_factory):
     TOKENIZER.save(path / "vocabulary")
     rows = [{"text": f"good film {n}", "label": "pos" if n % 2 else "neg"} for n in range(4000)]
     (path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    from keras_sentiment.export import export_bundle
+    from keras_sentiment.exporting.exporter import export_bundle
 
     export_bundle(run, path / "export", ["onnx"])
     (path / "labels.jsonl").write_text("before")
@@ -128,7 +128,7 @@ def test_a_full_disk(place, tmp_path, kilobytes, arguments):
 
 def test_an_export_begins_only_where_it_has_room(place, tmp_path, monkeypatch):
     """Of a full disk, torch's writer ends the process and OpenVINO's says nothing of it."""
-    from keras_sentiment.export import export_bundle
+    from keras_sentiment.exporting.exporter import export_bundle
     from keras_sentiment.runs.run import open_bundle
 
     usage = shutil.disk_usage(tmp_path)

@@ -33,7 +33,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def graph(tokenizer: Tokenizer) -> tf.Module:
-    from keras_sentiment.text_graph import text_graph
+    from keras_sentiment.exporting.text_graph import text_graph
 
     return text_graph(tokenizer)
 
@@ -109,7 +109,7 @@ def test_saved_model(graph: tf.Module, tokenizer: Tokenizer, tmp_path: Path) -> 
 @pytest.mark.real
 @pytest.mark.parametrize("texts", [hard_texts, sample_reviews, every_character], ids=lambda f: f.__name__)
 def test_ids_with_the_vocabulary_of_bert(texts: Callable[[], list[str]]) -> None:
-    from keras_sentiment.text_graph import text_graph
+    from keras_sentiment.exporting.text_graph import text_graph
 
     minilm = find_tokenizer("minilm")
     graph = text_graph(minilm)

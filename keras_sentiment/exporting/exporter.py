@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_sentiment.card import card
 from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
+from keras_sentiment.exporting.artifact_card import card
+from keras_sentiment.exporting.parity import TEXTS, ParityError, check
 from keras_sentiment.inference.artifact import (
     CARD_FILE,
     GRAPHS,
@@ -29,7 +30,6 @@ from keras_sentiment.inference.artifact import (
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.machine import package_versions
-from keras_sentiment.parity import TEXTS, ParityError, check
 from keras_sentiment.runs.run import MODEL_FILE, Run
 from keras_sentiment.storage.atomic import require_room, staged_folder
 
@@ -166,7 +166,7 @@ class Exporter:
 
     def _traced(self) -> torch.export.ExportedProgram:
         if self._program is None:
-            from keras_sentiment.onnx_graph import traced
+            from keras_sentiment.exporting.onnx_graph import traced
 
             self._program = traced(self._model, self.classifier.inputs.row_length)
         return self._program
@@ -174,7 +174,7 @@ class Exporter:
     def _float_onnx(self) -> Path:
         path = self._folder / GRAPHS["onnx"]
         if not path.exists():
-            from keras_sentiment.onnx_graph import save_onnx
+            from keras_sentiment.exporting.onnx_graph import save_onnx
 
             save_onnx(self._traced(), path)
         return path
@@ -183,7 +183,7 @@ class Exporter:
         shutil.copyfile(self._float_onnx(), path)
 
     def _onnx_int8(self, path: Path) -> None:
-        from keras_sentiment.onnx_graph import quantize
+        from keras_sentiment.exporting.onnx_graph import quantize
 
         quantize(self._float_onnx(), path)
 
@@ -201,7 +201,7 @@ class Exporter:
     def _saved_model(self, path: Path) -> None:
         # A process has one backend.
         process = subprocess.run(
-            [sys.executable, "-m", "keras_sentiment.saved_model", str(self.run.path), str(path)],
+            [sys.executable, "-m", "keras_sentiment.exporting.saved_model", str(self.run.path), str(path)],
             env={**os.environ, "KERAS_BACKEND": "tensorflow"},
             capture_output=True,
             text=True,

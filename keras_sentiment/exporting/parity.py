@@ -1,6 +1,6 @@
 """The gate of an export: the artifact, read in a fresh process, against the Keras model, from text to label.
 
-`python -m keras_sentiment.parity ARTIFACT` is that process: texts come as JSON on standard input, what its
+`python -m keras_sentiment.exporting.parity ARTIFACT` is that process: texts come as JSON on standard input, what its
 runtime makes of them goes to standard output.
 """
 
@@ -72,7 +72,7 @@ def check(artifact: Artifact, expected: Results, texts: Sequence[str]) -> dict[s
         ParityError: the artifact can't be run, or differs by more than its format may.
     """
     process = subprocess.run(
-        [sys.executable, "-m", "keras_sentiment.parity", str(artifact.path)],
+        [sys.executable, "-m", "keras_sentiment.exporting.parity", str(artifact.path)],
         input=json.dumps(list(texts)),
         capture_output=True,
         text=True,

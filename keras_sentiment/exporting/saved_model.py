@@ -1,6 +1,6 @@
 """A bundle -> a TensorFlow SavedModel that takes text: a program of its own, on the tensorflow backend.
 
-`python -m keras_sentiment.saved_model RUN_DIR OUT`, with `KERAS_BACKEND=tensorflow`.
+`python -m keras_sentiment.exporting.saved_model RUN_DIR OUT`, with `KERAS_BACKEND=tensorflow`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import keras
 import tensorflow as tf
 
 from keras_sentiment.data.padding import head_tail
+from keras_sentiment.exporting.text_graph import text_graph
 from keras_sentiment.runs.run import Run, open_bundle
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.text_graph import text_graph
 
 
 class TextClassifier(tf.Module):

@@ -1,0 +1,1 @@
+"""Run -> artifacts for other runtimes, each with its parity check."""
