@@ -9,7 +9,7 @@ import click
 
 from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import common_options, run, say
-from keras_sentiment.serving_config import ServingConfig
+from keras_sentiment.serving.config import ServingConfig
 
 DEFAULTS = ServingConfig()
 
@@ -36,7 +36,7 @@ def serve(artifact: str, quiet: bool, **settings: Any) -> None:
     logging.basicConfig(level="WARNING" if quiet else "INFO", format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel("WARNING")
     try:
-        from keras_sentiment import serving
+        from keras_sentiment.serving import server as serving
     except ImportError as error:
         raise InputError(f'{error.name} is not installed: pip install "keras-sentiment[serve]"') from None
     serving.serve(artifact, config, (lambda message: None) if quiet else say)

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keras_sentiment.application import make_app
 from keras_sentiment.config import InputConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.inference.artifact import GRAPHS, Artifact
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.serving import Server, listen
-from keras_sentiment.serving_config import ServingConfig
+from keras_sentiment.serving.application import make_app
+from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.server import Server, listen
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 

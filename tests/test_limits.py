@@ -9,8 +9,8 @@ import pytest
 from served import answer, ask, connect, error_of, make_classifier, metric, request, serving, wait_for
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.serving import listen
-from keras_sentiment.serving_config import ServingConfig
+from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.server import listen
 
 pytestmark = pytest.mark.once
 

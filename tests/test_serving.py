@@ -32,11 +32,11 @@ from served import (
     write_artifact,
 )
 
-from keras_sentiment.batching import MOST_PADDING, neighbours
 from keras_sentiment.config import SCORING_BATCH_TOKENS
 from keras_sentiment.inference.occlusion import explain
-from keras_sentiment.serving import listen
-from keras_sentiment.serving_config import ServingConfig
+from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.dynamic_batching import MOST_PADDING, neighbours
+from keras_sentiment.serving.server import listen
 
 pytestmark = pytest.mark.once
 

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from keras_sentiment.meters import Meters
-from keras_sentiment.serving_config import ServingConfig
+from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.metrics import Meters
 
 CLIENT_LEFT = 499  # nginx's number for a client that did not wait for its answer
 

@@ -19,13 +19,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 
-from keras_sentiment.batching import Batcher, FullError
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.occlusion import spans, weigh, without
-from keras_sentiment.limits import Limits, busy, refusal
-from keras_sentiment.meters import CONTENT_TYPE, Meters
-from keras_sentiment.protocol import add_protocol, explain_errors
-from keras_sentiment.serving_config import ServingConfig
+from keras_sentiment.serving.admission import Limits, busy, refusal
+from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.dynamic_batching import Batcher, FullError
+from keras_sentiment.serving.inference_protocol import add_protocol, explain_errors
+from keras_sentiment.serving.metrics import CONTENT_TYPE, Meters
 
 _log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ def make_app(classifier: Classifier, name: str, config: ServingConfig) -> FastAP
 
 def _page() -> tuple[str, str]:
     """Returns the page and the policy under which a browser runs its own script and style and no other."""
-    page = files("keras_sentiment").joinpath("page.html").read_text("utf-8")
+    page = files("keras_sentiment.serving").joinpath("page.html").read_text("utf-8")
     hashes = {}
     for element in ("script", "style"):
         content = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)[0]

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from keras_sentiment.application import make_app
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.limits import patient_protocol
-from keras_sentiment.serving_config import ServingConfig
+from keras_sentiment.serving.admission import patient_protocol
+from keras_sentiment.serving.application import make_app
+from keras_sentiment.serving.config import ServingConfig
 
 
 class Server(uvicorn.Server):
