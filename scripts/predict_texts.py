@@ -25,10 +25,10 @@ from keras_sentiment.scripts.command_line import (
 )
 
 if TYPE_CHECKING:
+    from keras_sentiment.cluster.partition import Parts
     from keras_sentiment.inference.artifact import Artifact
     from keras_sentiment.inference.classifier import Classifier
     from keras_sentiment.inference.streaming import Skipped
-    from keras_sentiment.parts import Parts
 
 STANDARD = "-"
 # What a shell reports of a program whose reader closed the pipe: 128 + SIGPIPE.
@@ -172,7 +172,7 @@ def _for_workers(path: str, source: str, output: str) -> Artifact:
         raise InputError(
             f"{output}: --engine ray writes a folder of Parquet files; name it without an ending"
         )
-    from keras_sentiment.cluster import open_for_workers
+    from keras_sentiment.cluster.ray_job import open_for_workers
 
     return open_for_workers(path)
 
@@ -184,7 +184,7 @@ def _cut(
     skip: Callable[[InputError], None] | None,
     quiet: bool,
 ) -> Parts:
-    from keras_sentiment.parts import cut, find_files
+    from keras_sentiment.cluster.partition import cut, find_files
 
     files = find_files(source)
     text_formats = sorted({_text_format(str(file), input_format) for file in files})
@@ -202,8 +202,8 @@ def _score_on_ray(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    from keras_sentiment.cluster import score
-    from keras_sentiment.labelled import Plan, labelled_folder
+    from keras_sentiment.cluster.part_files import Plan, labelled_folder
+    from keras_sentiment.cluster.ray_job import score
 
     with labelled_folder(output, Plan.of(artifact, windows, parts), overwrite) as folder:
         if there := len(parts.parts) - len(folder.missing()):

@@ -16,13 +16,13 @@ import pytest
 from pyarrow import parquet
 from served import write_artifact
 
-from keras_sentiment import cluster
-from keras_sentiment import parts as parts_module
+from keras_sentiment.cluster import partition as parts_module
+from keras_sentiment.cluster import ray_job as cluster
+from keras_sentiment.cluster.part_files import Plan, labelled_folder
+from keras_sentiment.cluster.partition import cut
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import GRAPHS, Artifact
 from keras_sentiment.inference.engines import threads
-from keras_sentiment.labelled import Plan, labelled_folder
-from keras_sentiment.parts import cut
 from keras_sentiment.storage.atomic import hold, leave
 
 pytestmark = [
@@ -313,7 +313,7 @@ def test_two_do_not_fill_one_folder(artifact, tmp_path):
     try:
         program = f"""
 from pathlib import Path
-from keras_sentiment.labelled import labelled_folder
+from keras_sentiment.cluster.part_files import labelled_folder
 with labelled_folder(Path({str(tmp_path / "out")!r}), None, True): pass
 """
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)

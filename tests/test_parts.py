@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from keras_sentiment import parts as parts_module
+from keras_sentiment.cluster import partition as parts_module
+from keras_sentiment.cluster.part_reader import PartReader
+from keras_sentiment.cluster.partition import cut, find_files
 from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.errors import InputError
-from keras_sentiment.part_reader import PartReader
-from keras_sentiment.parts import cut, find_files
 
 pytestmark = pytest.mark.once
 

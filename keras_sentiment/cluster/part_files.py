@@ -24,9 +24,9 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
+from keras_sentiment.cluster.partition import Parts
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
-from keras_sentiment.parts import Parts
 from keras_sentiment.storage.atomic import hold, leave
 from keras_sentiment.storage.checksums import sha256
 

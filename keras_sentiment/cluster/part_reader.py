@@ -8,9 +8,9 @@ import os
 import pyarrow
 from pyarrow import parquet
 
+from keras_sentiment.cluster.partition import Part, Parts, TableFile
 from keras_sentiment.data.readers.tables import read_rows
 from keras_sentiment.errors import InputError
-from keras_sentiment.parts import Part, Parts, TableFile
 
 # Rows of Parquet that are decoded at once.
 PARQUET_ROWS = 1024

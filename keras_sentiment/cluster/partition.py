@@ -17,7 +17,7 @@ import pyarrow
 from pyarrow import parquet
 from tqdm import tqdm
 
-from keras_sentiment.columns import columns_of, require_equal, unified
+from keras_sentiment.cluster.columns import columns_of, require_equal, unified
 from keras_sentiment.data.readers.table_rows import require_different
 from keras_sentiment.data.readers.tables import read_header, read_rows, read_texts
 from keras_sentiment.errors import InputError

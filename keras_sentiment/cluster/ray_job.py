@@ -15,11 +15,11 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
+from keras_sentiment.cluster.part_files import LabelledFolder
+from keras_sentiment.cluster.worker import Scorer
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import Artifact, is_artifact, open_artifact
 from keras_sentiment.inference.engines import require_format, threads
-from keras_sentiment.labelled import LabelledFolder
-from keras_sentiment.scorer import Scorer
 
 # Bytes. Numbers of parts need next to nothing; by itself Ray takes a third of the memory.
 OBJECT_STORE = 128 << 20

@@ -1,0 +1,1 @@
+"""Artifact and tables -> labelled Parquet files, on Ray."""
