@@ -55,7 +55,7 @@ def benchmark(
             raise InputError(f'{name} is not installed: pip install "keras-sentiment[benchmark]"')
     for name in backend:
         check_backend(name)
-    from keras_sentiment import speed
+    from keras_sentiment.benchmark import tasks as speed
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.machine import machine
     from keras_sentiment.text.tokenizer import find_tokenizer

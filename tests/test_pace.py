@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sentiment.pace import Contender, take_turns
+from keras_sentiment.benchmark.turns import Contender, take_turns
 
 pytestmark = pytest.mark.once
 

@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from keras_sentiment import speed
-from keras_sentiment.pace import Timing
+from keras_sentiment.benchmark import tasks as speed
+from keras_sentiment.benchmark.turns import Timing
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.scripts.benchmark_speed import TASKS
 

@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from keras_sentiment.benchmark.turns import Pace
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
-from keras_sentiment.pace import Pace
 from keras_sentiment.recipes import BERT_RECIPES, Recipe
 
 SEED = 1337

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.contenders import SEED, SEQUENCE_LENGTH, reviews_of
+from keras_sentiment.benchmark.ours import SEED, SEQUENCE_LENGTH, reviews_of
+from keras_sentiment.benchmark.turns import Pace
 from keras_sentiment.data.encoded_split import Split
-from keras_sentiment.pace import Pace
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.text.tokenizer import Tokenizer, packaged_minilm
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment import contenders, peers
-from keras_sentiment.contenders import DEEP_BLOCKS, MINILM, SEQUENCE_LENGTH, reviews_of
+from keras_sentiment.benchmark import ours as contenders
+from keras_sentiment.benchmark import peers
+from keras_sentiment.benchmark.ours import DEEP_BLOCKS, MINILM, SEQUENCE_LENGTH, reviews_of
+from keras_sentiment.benchmark.turns import Contender, Timing, take_turns
 from keras_sentiment.models.precision import cpu_multiplies_bfloat16
-from keras_sentiment.pace import Contender, Timing, take_turns
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES
 
 PACKAGES = ("keras", "keras-hub", "torch", "tensorflow", "jax", "transformers", "accelerate", "tokenizers")

@@ -1,0 +1,1 @@
+"""What `benchmark` times: this project and its peers, in turns."""
