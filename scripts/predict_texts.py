@@ -25,7 +25,7 @@ from keras_sentiment.scripts.command_line import (
 )
 
 if TYPE_CHECKING:
-    from keras_sentiment.cluster.partition import Parts
+    from keras_sentiment.cluster.plan import Parts
     from keras_sentiment.inference.artifact import Artifact
     from keras_sentiment.inference.classifier import Classifier
     from keras_sentiment.inference.streaming import Skipped
@@ -202,7 +202,8 @@ def _score_on_ray(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    from keras_sentiment.cluster.part_files import Plan, labelled_folder
+    from keras_sentiment.cluster.part_files import labelled_folder
+    from keras_sentiment.cluster.plan import Plan
     from keras_sentiment.cluster.ray_job import score
 
     with labelled_folder(output, Plan.of(artifact, windows, parts), overwrite) as folder:

@@ -18,12 +18,13 @@ from served import write_artifact
 
 from keras_sentiment.cluster import partition as parts_module
 from keras_sentiment.cluster import ray_job as cluster
-from keras_sentiment.cluster.part_files import Plan, labelled_folder
+from keras_sentiment.cluster.part_files import labelled_folder
 from keras_sentiment.cluster.partition import cut
+from keras_sentiment.cluster.plan import Plan
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import GRAPHS, Artifact
 from keras_sentiment.inference.engines import threads
-from keras_sentiment.storage.atomic import hold, leave
+from keras_sentiment.storage.locks import lock, unlock
 
 pytestmark = [
     pytest.mark.once,
@@ -191,7 +192,7 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
     monkeypatch.setattr(cluster, "Scorer", Mortal)
     with labelled_folder(tmp_path / "out", plan, False) as folder:
         cluster.score(artifact, folder, 2)
-        left = [name for name in names(tmp_path / "out") if name.endswith(".tmp")]
+        left = [name for name in names(tmp_path / "out") if name.startswith(".")]
     assert names(died) == ["14", "2", "8"]
     assert len(left) == 3
     assert [row["id"] for row in rows_in(tmp_path / "out")] == [str(i) for i in range(100)]
@@ -278,7 +279,7 @@ def test_another_run_goes_on_where_the_first_one_ended(run, workers, artifact, t
     parquet.write_table(
         other.replace_schema_metadata({b"keras_sentiment.plan": b"x"}), out / "part-000004.parquet"
     )
-    (out / ".part-000001.parquet.01234567.tmp").write_text("left")
+    (out / ".01234567.part.part-000001.parquet").write_text("left")
     assert run(*arguments) == (0, "", "3 of 6 parts were there\n")
     assert rows_in(out) == expected
     after = {item.name: item.stat().st_mtime_ns for item in out.iterdir()}
@@ -309,7 +310,7 @@ def test_another_plan_wants_another_folder(run, workers, artifact, tmp_path):
 def test_two_do_not_fill_one_folder(artifact, tmp_path):
     plan = plan_of(artifact, write_csv(tmp_path / "it.csv", 10))
     (tmp_path / "out").mkdir()
-    held = hold(tmp_path / "out")
+    held = lock(tmp_path / "out")
     try:
         program = f"""
 from pathlib import Path
@@ -318,7 +319,7 @@ with labelled_folder(Path({str(tmp_path / "out")!r}), None, True): pass
 """
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     finally:
-        leave(held)
+        unlock(held)
     assert "another process is writing there" in result.stderr
     with labelled_folder(tmp_path / "out", plan, False) as folder:
         assert folder.missing() == [0, 1]
@@ -426,7 +427,7 @@ def test_ctrl_c_keeps_complete_parts_and_the_same_command_goes_on(run, artifact,
     assert (process.returncode, stdout) == (130, "")
     # click ends the line with the terminal's ^C.
     assert re.fullmatch(r"\nInterrupted: \d+ of 20 parts are complete\. The same command goes on\.\n", error)
-    assert not [name for name in names(out) if name.endswith(".tmp")]
+    assert not [name for name in names(out) if name.startswith(".")]
     before = {item: item.stat().st_mtime_ns for item in out.glob("part-*")}
     result = subprocess.run(**started, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr

@@ -172,7 +172,7 @@ def test_ctrl_c_leaves_nothing(tmp_path, vocabulary):
         pipe.write("text,label\ngood,pos\nbad,neg\n" * 2)
         pipe.flush()
         deadline = time.monotonic() + 30
-        while not list(tmp_path.glob(".data.*.part/spool.jsonl")):
+        while not list(tmp_path.glob(".*.part.data/spool.jsonl")):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)

@@ -24,7 +24,7 @@ from keras_sentiment.models.ngrams import NgramEnsemble
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_bundle
-from keras_sentiment.storage.atomic import hold, leave
+from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.training import adaptation
 from keras_sentiment.training import fit as training
 from keras_sentiment.training.checkpoint_file import Checkpoint
@@ -382,7 +382,7 @@ def test_a_complete_run_stays_until_the_next_is_complete(corpus, recipes, tmp_pa
     os.replace(path / "previous" / "config.json", path / "config.json")
     begun().begin()
     open_bundle(path / "previous").load_model()
-    leave(hold(path))
+    unlock(lock(path))
     train(corpus, recipe, path, resume=True)
     assert not (path / "previous").exists()
     assert open_bundle(path).complete
@@ -393,8 +393,8 @@ def test_two_processes_do_not_write_in_one_folder(corpus, recipes, tmp_path):
     run = new_run(tmp_path / "run", corpus, recipes["transformer"], BACKEND, "float32")
     run.begin()
     program = (
-        "import sys; from pathlib import Path; from keras_sentiment.storage.atomic import hold\n"
-        "try:\n    hold(Path(sys.argv[1]), 0.1)\nexcept ValueError as error:\n    print(error)"
+        "import sys; from pathlib import Path; from keras_sentiment.storage.locks import lock\n"
+        "try:\n    lock(Path(sys.argv[1]), 0.1)\nexcept ValueError as error:\n    print(error)"
     )
 
     def tried():
@@ -402,8 +402,8 @@ def test_two_processes_do_not_write_in_one_folder(corpus, recipes, tmp_path):
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert "another process is writing there" in tried()
-    hold(run.path)  # the same process may
-    leave(hold(run.path))
+    lock(run.path)  # the same process may
+    unlock(lock(run.path))
     assert tried() == ""
 
 

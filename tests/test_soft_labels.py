@@ -18,7 +18,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import readme
 from keras_sentiment.models.ngrams import NgramEnsemble
 from keras_sentiment.recipes import Recipe, RunConfig
-from keras_sentiment.storage.atomic import hold, leave
+from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training import fit as training
 from keras_sentiment.training.distillation import SoftLabels
@@ -194,7 +194,7 @@ def test_kept_soft_labels_are_of_these_texts(corpus, teacher, folder, tmp_path):
     soft = SoftLabels.of_run(run, corpus, quiet=True)
     run.begin()
     soft.keep(run)
-    leave(hold(run.path))
+    unlock(lock(run.path))
     resumed = training.start(tmp_path / "run", corpus, recipe, resume=True)
     np.testing.assert_array_equal(SoftLabels.of_run(resumed, corpus).probabilities, soft.probabilities)
     fewer = dataclasses.replace(corpus, unlabelled=corpus.unlabelled.take(range(100)))

@@ -14,8 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.errors import InputError
-from keras_sentiment.storage.atomic import require_room
+from keras_sentiment.storage.atomic import remove_abandoned, staged_path, writing
+from keras_sentiment.storage.disk_space import require_disk_space
 
 # The parts of a model below and above its first block that trains: models of their own.
 LOWER, UPPER = "lower", "upper"
@@ -66,18 +66,13 @@ class HiddenStateBatches(ReviewBatches):
         Raises:
             InputError: it can't be written.
         """
-        part = self._path.with_suffix(".part")
-        try:
+        with writing(self._path, fix="; leave out --cache-frozen"):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if not self._path.is_file():
-                self._compute(part, quiet)
-                os.replace(part, self._path)
+                remove_abandoned(self._path)
+                with staged_path(self._path) as staging:
+                    self._compute(staging, quiet)
             self._states = np.load(self._path, mmap_mode="r")
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"{part}: it can't be written ({reason}); leave out --cache-frozen") from error
-        finally:
-            part.unlink(missing_ok=True)
         if not keep:
             # Without a name it stays readable here, except on Windows, and no crash leaves it behind.
             with suppress(PermissionError):
@@ -125,5 +120,5 @@ def require_room_for(batches: Iterable[HiddenStateBatches], folder: Path) -> int
     """
     needed = sum(part.missing_bytes for part in batches)
     fix = "leave out --cache-frozen, lower --sequence-length, or choose another --cache-dir"
-    require_room(folder, needed, "the hidden states", fix)
+    require_disk_space(folder, needed, "the hidden states", fix)
     return needed

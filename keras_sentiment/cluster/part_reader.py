@@ -8,7 +8,7 @@ import os
 import pyarrow
 from pyarrow import parquet
 
-from keras_sentiment.cluster.partition import Part, Parts, TableFile
+from keras_sentiment.cluster.plan import Part, Parts, TableFile
 from keras_sentiment.data.readers.tables import read_rows
 from keras_sentiment.errors import InputError
 

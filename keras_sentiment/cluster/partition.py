@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import glob
 import io
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ import pyarrow
 from pyarrow import parquet
 from tqdm import tqdm
 
-from keras_sentiment.cluster.columns import columns_of, require_equal, unified
+from keras_sentiment.cluster.plan import Part, Parts, TableFile
 from keras_sentiment.data.readers.table_rows import require_different
 from keras_sentiment.data.readers.tables import read_header, read_rows, read_texts
 from keras_sentiment.errors import InputError
@@ -30,60 +30,6 @@ PART_SIZE = 64 << 20
 
 
 Kept = TypeVar("Kept")
-
-
-@dataclass(frozen=True)
-class TableFile:
-    """A file whose rows are cut into parts.
-
-    Args:
-        path: absolute, the same on every machine that reads it.
-        name: what a message calls it.
-        size: bytes.
-        modified: when, in nanoseconds.
-        header: the columns of a CSV or TSV file.
-    """
-
-    path: str
-    name: str
-    size: int
-    modified: int
-    header: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows of a file that follow one another.
-
-    Args:
-        file: its position in the list of files.
-        start: where they begin: a byte of a file of lines, a row of a Parquet file, counted from 0.
-        stop: where the next part begins.
-        line: number of the line at `start`; of Parquet, of the row.
-        rows: how many there are that can be read.
-    """
-
-    file: int
-    start: int
-    stop: int
-    line: int
-    rows: int
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Tables cut into parts, in order, and the columns that they have together.
-
-    Args:
-        text_format: a key of `TEXT_FORMATS`, of all files.
-        text_column: of the texts.
-    """
-
-    text_format: str
-    text_column: str
-    files: tuple[TableFile, ...]
-    parts: tuple[Part, ...]
-    schema: pyarrow.Schema
 
 
 def find_files(source: str) -> list[Path]:
@@ -226,3 +172,51 @@ class _Cutter:
                 raise row
             else:
                 self.skip(row)
+
+
+def columns_of(rows: Sequence[dict[str, Any]], source: str) -> pyarrow.Schema:
+    """Returns the columns of JSON objects, in the order in which they come.
+
+    Args:
+        source: where the first of them stands, for a message.
+
+    Raises:
+        InputError: what a column holds has no one type.
+    """
+    fields = []
+    for column in dict.fromkeys(itertools.chain.from_iterable(rows)):
+        values = [row.get(column) for row in rows]
+        try:
+            fields.append((column, pyarrow.array(values).type))
+        except (pyarrow.ArrowException, ValueError, OverflowError, TypeError) as error:
+            raise InputError(
+                f"{source}: from this line on column {column!r} has no one type ({error}); write one"
+            ) from None
+    return pyarrow.schema(fields)
+
+
+def unified(known: pyarrow.Schema, more: pyarrow.Schema, source: str) -> pyarrow.Schema:
+    """Returns the columns of both; of two types of numbers, the wider.
+
+    Raises:
+        InputError: a column has types that no type holds.
+    """
+    try:
+        return pyarrow.unify_schemas([known, more], promote_options="permissive")
+    except pyarrow.ArrowException as error:
+        raise InputError(f"{source}: a column has another type than before ({error}); write one") from None
+
+
+def require_equal(known: pyarrow.Schema, more: pyarrow.Schema, first: str, source: str) -> None:
+    """Raises an InputError if a table has other columns than the first one, in whatever order."""
+    for name in dict.fromkeys([*known.names, *more.names]):
+        if name not in known.names or name not in more.names:
+            lacking = first if name in more.names else source
+            raise InputError(
+                f"{source}: not the columns of {first}: {lacking} has no {name!r}; score it alone"
+            )
+        if known.field(name).type != more.field(name).type:
+            raise InputError(
+                f"{source}: column {name!r} is {more.field(name).type}, and in {first} it is "
+                f"{known.field(name).type}; score it alone"
+            )

@@ -31,7 +31,8 @@ from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.machine import package_versions
 from keras_sentiment.runs.run import MODEL_FILE, Run
-from keras_sentiment.storage.atomic import require_room, staged_folder
+from keras_sentiment.storage.atomic import staged_folder
+from keras_sentiment.storage.disk_space import require_disk_space
 
 if TYPE_CHECKING:
     import torch
@@ -114,7 +115,7 @@ class Exporter:
         # Some of the writers are C++ that ends the process, or writes nothing, where a disk is full.
         needed = 2 * (self.run.path / MODEL_FILE).stat().st_size + ROOM_BESIDE
         for folder in (path.parent, self._folder):
-            require_room(folder, needed, f"{format} and what it is made of", "free some space")
+            require_disk_space(folder, needed, f"{format} and what it is made of", "free some space")
         config = self.run.config
         artifact = Artifact(
             path=path,

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +31,10 @@ from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.model_file import check_logits, read_model
 from keras_sentiment.recipes import RunConfig
-from keras_sentiment.storage.atomic import hold, leave
+from keras_sentiment.storage.atomic import write_text
 from keras_sentiment.storage.checksums import verify
 from keras_sentiment.storage.json_files import read_object
+from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 
@@ -74,16 +74,7 @@ class Run:
         Raises:
             InputError: nothing can be written there.
         """
-        path = self.path / name
-        part = path.with_suffix(".part")
-        try:
-            # The name of a file that a report quotes may hold bytes that are no text.
-            part.write_text(text, encoding="utf-8", errors="replace")
-            os.replace(part, path)
-        except OSError as error:
-            raise InputError(f"{path}: it can't be written ({error.strerror})") from error
-        finally:
-            part.unlink(missing_ok=True)
+        write_text(self.path / name, text)
 
     def tokenizer(self) -> Tokenizer:
         """Returns the tokenizer of the model."""
@@ -135,13 +126,13 @@ class Run:
         Raises:
             InputError: what is there is damaged, or nothing can be written.
         """
-        held = hold(self.path, wait_seconds=10)
+        held = lock(self.path, wait_seconds=10)
         try:
             recorded = self._recorded()
             recorded.setdefault(split, {})[fingerprint] = metrics
             self.write("metrics.json", json.dumps(recorded, indent=1) + "\n")
         finally:
-            leave(held)
+            unlock(held)
         return recorded
 
     def _recorded(self) -> dict[str, dict[str, Any]]:

@@ -1,25 +1,131 @@
-"""A folder or a file that appears whole or not at all."""
+"""A file or a folder that appears whole or not at all: written beside its place, then renamed.
+
+What is being written has a random name, `.RANDOM.part.NAME`, which no link can have been waiting for, and is
+locked; so what a killed process left behind can be told from what another one still writes.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import glob
 import os
+import re
 import secrets
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from keras_sentiment.errors import InputError
+from keras_sentiment.storage.locks import lock, unlock
+
+_PART, _OLD = "part", "old"
+_STAGED = re.compile(rf"\.[0-9a-f]{{8}}\.(?:{_PART}|{_OLD})\.(?P<name>.+)", re.DOTALL)
+
+
+def staged_name(name: str) -> str | None:
+    """Returns the name that a file is being written for, or `None` if its own name is not of a staged one."""
+    match = _STAGED.fullmatch(name)
+    return match["name"] if match else None
+
+
+def staged_for(path: Path) -> list[Path]:
+    """Returns what is being written for a path, or was when its process was killed."""
+    return list(path.parent.glob(f".{'[0-9a-f]' * 8}.{_PART}.{glob.escape(path.name)}"))
+
+
+def remove_abandoned(path: Path) -> None:
+    """Removes what killed processes left half-written for a path, and puts back what one had moved away."""
+    for replaced in path.parent.glob(f".{'[0-9a-f]' * 8}.{_OLD}.{glob.escape(path.name)}"):
+        if path.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        else:
+            replaced.rename(path)
+    if sys.platform == "win32":
+        return  # where nobody can tell whether its process still runs
+    for staging in staged_for(path):
+        with contextlib.suppress(InputError, OSError):
+            unlock(lock(staging))
+            shutil.rmtree(staging) if staging.is_dir() and not staging.is_symlink() else staging.unlink()
+
+
+@contextlib.contextmanager
+def writing(path: Path, fix: str = "") -> Iterator[None]:
+    """Turns a block's OSError into an InputError that says that `path` can't be written, and a `fix`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: it can't be written ({error.strerror or error}){fix}") from error
+
+
+@contextlib.contextmanager
+def staged_path(path: Path) -> Iterator[Path]:
+    """Gives the path of a new empty file to write, which is renamed to `path` when the block ends.
+
+    An error within the block leaves nothing behind. A link at `path` is replaced, not followed.
+
+    Raises:
+        InputError: no file can be made there.
+    """
+    staging = _beside(path, _PART)
+    with writing(path):
+        # Fails where anything has that name, a link too.
+        os.close(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    held = None
+    try:
+        held = lock(staging)
+        yield staging
+        with writing(path):
+            with staging.open("r+b") as file:
+                os.fsync(file.fileno())
+            staging.replace(path)
+    finally:
+        unlock(held)
+        staging.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all; what is not text in it, as in the name of a file, becomes `?`.
+
+    Raises:
+        InputError: it can't be written.
+    """
+    remove_abandoned(path)
+    with writing(path), staged_path(path) as staging:
+        staging.write_text(text, encoding="utf-8", errors="replace", newline="")
+
+
+@contextlib.contextmanager
+def staged_file(path: Path, overwrite: bool) -> Iterator[IO[str]]:
+    """Gives a text file to write that a user named, whole or not at all.
+
+    A link stays a link: what it points to is replaced.
+
+    Raises:
+        InputError: if `path` is taken, or it can't be written.
+    """
+    path = Path(os.path.realpath(path))
+    remove_abandoned(path)
+    _require_free_file(path, overwrite)
+    with staged_path(path) as staging:
+        with staging.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        _require_free_file(path, overwrite)
+
+
+def _require_free_file(path: Path, overwrite: bool) -> None:
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is not a file; name another")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: already exists; name another file or add --overwrite")
 
 
 @contextlib.contextmanager
 def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """Give a temporary folder to fill, and rename it to `path` when the block ends without an error.
+    """Gives a folder to fill that a user named, whole or not at all.
+
+    A link stays a link: what it points to is replaced.
 
     Args:
         path: the folder to make.
@@ -29,23 +135,21 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
     Raises:
         InputError: if `path` is taken.
     """
-    # A link stays a link: what it points to is replaced.
     path = Path(os.path.realpath(path))
-    _tidy(path)
-    _require_free(path, overwrite, is_ours)
+    remove_abandoned(path)
+    _require_free_folder(path, overwrite, is_ours)
     new_parents = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: no folder can be made there ({error.strerror})") from error
-    mark = f"{path.name}.{secrets.token_hex(4)}"
-    staging, replaced = path.with_name(f".{mark}.part"), path.with_name(f".{mark}.old")
+    staging, replaced = _beside(path, _PART), _beside(path, _OLD)
     held = None
     try:
         staging.mkdir()
-        held = hold(staging)
+        held = lock(staging)
         yield staging
-        _require_free(path, overwrite, is_ours)
+        _require_free_folder(path, overwrite, is_ours)
         if path.exists():
             path.rename(replaced)
         try:
@@ -61,27 +165,11 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
                 parent.rmdir()
         raise
     finally:
-        leave(held)
+        unlock(held)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _tidy(path: Path) -> None:
-    """Ends what a killed process left half-done beside a path: puts back, or takes away."""
-    name = f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"
-    for replaced in path.parent.glob(f"{name}.old"):
-        if path.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
-        else:
-            replaced.rename(path)
-    if sys.platform == "win32":
-        return  # where nobody can tell whether its process still runs
-    for staging in path.parent.glob(f"{name}.part"):
-        with contextlib.suppress(InputError, OSError):
-            leave(hold(staging))
-            shutil.rmtree(staging) if staging.is_dir() else staging.unlink()
-
-
-def _require_free(path: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
+def _require_free_folder(path: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
     if not path.exists():
         return
     if not path.is_dir():
@@ -94,100 +182,5 @@ def _require_free(path: Path, overwrite: bool, is_ours: Callable[[Path], bool]) 
         raise InputError(f"{path}: already holds a result; name another folder or add --overwrite")
 
 
-@contextlib.contextmanager
-def staged_file(path: Path, overwrite: bool) -> Iterator[IO[str]]:
-    """Gives a file to write, which has its name when the block ends without an error, or never was.
-
-    Raises:
-        InputError: if `path` is taken, or no file can be made there.
-    """
-    # A link stays a link: what it points to is replaced.
-    path = Path(os.path.realpath(path))
-    _tidy(path)
-    _require_free_file(path, overwrite)
-    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        file = staging.open("x", encoding="utf-8", newline="")
-    except OSError as error:
-        raise InputError(f"{path}: no file can be made there ({error.strerror})") from None
-    held = hold(staging)
-    try:
-        with file:
-            yield file
-        _require_free_file(path, overwrite)
-        staging.replace(path)
-    except BaseException:
-        staging.unlink(missing_ok=True)
-        raise
-    finally:
-        leave(held)
-
-
-def _require_free_file(path: Path, overwrite: bool) -> None:
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is not a file; name another")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: already exists; name another file or add --overwrite")
-
-
-def require_room(folder: Path, needed: int, what: str, fix: str) -> None:
-    """Refuses to write where there is no room for it.
-
-    Args:
-        folder: it or one that it is to be in exists.
-        needed: bytes.
-
-    Raises:
-        InputError: the disk has less than that; says `what` needs it, and a `fix`.
-    """
-    place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(place).free
-    if needed > free:
-        raise InputError(
-            f"{folder}: {what} may take {needed / 1e9:.3g} GB, the disk has {free / 1e9:.3g} GB free; {fix}"
-        )
-
-
-Held = tuple[int, int]  # device and inode
-_descriptors: dict[Held, int] = {}
-
-
-def hold(path: Path, wait_seconds: float = 0.0) -> Held | None:
-    """Makes this process the only one that writes to a folder or file, until `leave` or its end.
-
-    A process may hold a path twice. On Windows and on filesystems without locks nobody is kept out.
-
-    Returns:
-        What `leave` takes.
-
-    Raises:
-        InputError: another process holds it for longer than `wait_seconds`.
-    """
-    if sys.platform == "win32":
-        return None
-    import fcntl
-
-    descriptor = os.open(path, os.O_RDONLY)
-    status = os.fstat(descriptor)
-    held = status.st_dev, status.st_ino
-    deadline = time.monotonic() + wait_seconds
-    while held not in _descriptors:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                if time.monotonic() < deadline:
-                    time.sleep(0.05)
-                    continue
-                os.close(descriptor)
-                raise InputError(f"{path}: another process is writing there; wait for it to end") from None
-        _descriptors[held] = descriptor
-        return held
-    os.close(descriptor)
-    return held
-
-
-def leave(held: Held | None) -> None:
-    """Lets other processes write there again."""
-    if held in _descriptors:
-        os.close(_descriptors.pop(held))
+def _beside(path: Path, kind: str) -> Path:
+    return path.with_name(f".{secrets.token_hex(4)}.{kind}.{path.name}")

@@ -14,7 +14,7 @@ from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.ngrams import ngram_layer
 from keras_sentiment.models.transformer import adapt_embeddings
-from keras_sentiment.storage.atomic import require_room
+from keras_sentiment.storage.disk_space import require_disk_space
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.checkpoint_file import Checkpoint, assign, named
 from keras_sentiment.training.run_writer import TrainingRun
@@ -56,7 +56,7 @@ def adapt(
             _tell(quiet, "Fitting the n-grams …")
             batches = ReviewBatches(train, tokenizer, recipe.inputs)
             needed = 4 * ngrams.order * int(batches.lengths.sum())
-            require_room(run.checkpoints, needed, "the n-grams", "make room, or give --set ngrams=0")
+            require_disk_space(run.checkpoints, needed, "the n-grams", "make room, or give --set ngrams=0")
             ngrams.adapt(batches, class_weight, run.checkpoints)
         if counts:
             _tell(quiet, "Counting neighbours of tokens …")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from keras_sentiment.errors import InputError
+from keras_sentiment.storage.atomic import staged_path, writing
 
 Arrays = dict[str, np.ndarray]
 
@@ -32,18 +31,9 @@ class Checkpoint:
         Raises:
             InputError: it can't be written.
         """
-        part = path.with_suffix(".part")
-        try:
-            with part.open("wb") as file:
-                state = np.frombuffer(json.dumps(self.state).encode(), "uint8")
-                np.savez(file, allow_pickle=False, state=state, **self.arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        except OSError as error:
-            raise InputError(f"{path}: it can't be written ({error.strerror})") from error
-        finally:
-            part.unlink(missing_ok=True)
+        with writing(path), staged_path(path) as staging, staging.open("wb") as file:
+            state = np.frombuffer(json.dumps(self.state).encode(), "uint8")
+            np.savez(file, allow_pickle=False, state=state, **self.arrays)
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint | None:

@@ -24,28 +24,23 @@ from keras_sentiment.runs.run import (
     Run,
     read_config,
 )
-from keras_sentiment.storage.atomic import hold, leave
+from keras_sentiment.storage.atomic import remove_abandoned, staged_name, staged_path
 from keras_sentiment.storage.checksums import sha256
+from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.tokenizer import Tokenizer
 
 _RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
 _RUN_FILES = {
     CONFIG_FILE,
-    "config.part",
     "checkpoints",
     PREVIOUS,
     "history.csv",
     "tokenizer",
     CHECKSUMS_FILE,
-    "checksums.part",
     MODEL_FILE,
-    "model.part.keras",
     "metrics.json",
-    "metrics.part",
     "report.html",
-    "report.part",
     "README.md",
-    "README.part",
 }
 
 
@@ -74,10 +69,13 @@ class TrainingRun(Run):
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            hold(self.path)
+            lock(self.path)
             if not self.resumed:
                 self._clear()
             self.checkpoints.mkdir(exist_ok=True)
+            for folder in (self.path, self.checkpoints):
+                for name in {staged_name(item.name) for item in folder.iterdir()} - {None}:
+                    remove_abandoned(folder / str(name))
         except OSError as error:
             raise InputError(f"{self.path}: no run can be written there ({error.strerror})") from error
         if not self.resumed:
@@ -114,15 +112,11 @@ class TrainingRun(Run):
             return
         self._write_config()
         tokenizer.save(self.path / "tokenizer")
-        part = self.path / "model.part.keras"
-        try:
-            with_precision(model, "float32").save(part)
+        with staged_path(self.path / MODEL_FILE) as staging:
+            with_precision(model, "float32").save(staging)
             files = {f"tokenizer/{file.name}": file for file in (self.path / "tokenizer").iterdir()}
-            checksums = {name: sha256(file) for name, file in {**files, MODEL_FILE: part}.items()}
+            checksums = {name: sha256(file) for name, file in {**files, MODEL_FILE: staging}.items()}
             self.write(CHECKSUMS_FILE, json.dumps(checksums, indent=1) + "\n")
-            os.replace(part, self.path / MODEL_FILE)
-        finally:
-            part.unlink(missing_ok=True)
         self.end()
 
     def end(self) -> None:
@@ -131,7 +125,7 @@ class TrainingRun(Run):
             return
         _remove(self.checkpoints)
         _remove(self.path / PREVIOUS)
-        leave(hold(self.path))
+        unlock(lock(self.path))
 
     def _write_config(self) -> None:
         values = {"format_version": FORMAT_VERSION, **self.config.to_dict()}
@@ -208,7 +202,7 @@ def _is_run(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     ours = isinstance(values, dict) and "format_version" in values
-    return ours and {item.name for item in path.iterdir()} <= _RUN_FILES
+    return ours and {staged_name(item.name) or item.name for item in path.iterdir()} <= _RUN_FILES
 
 
 def _remove(path: Path) -> None:

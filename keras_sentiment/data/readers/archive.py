@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import http.client
 import lzma
-import os
 import re
 import sys
 import tarfile
@@ -21,6 +20,7 @@ from typing import IO, Any, Self, cast
 from keras_sentiment.data.readers.folders import UNLABELLED, position_of
 from keras_sentiment.data.reviews import Review, decode, require_size
 from keras_sentiment.errors import InputError
+from keras_sentiment.storage.atomic import staged_path
 
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
@@ -148,23 +148,18 @@ def download(
     path = folder / url.rsplit("/", 1)[-1]
     if path.exists():
         return path
-    part = folder / f"{path.name}.{os.getpid()}.part"
     try:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            found = _fetch(url, part, quiet)
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise InputError(
-                f"cannot download {url} ({reason}); fetch it elsewhere and give its path, "
-                "or use the source `sample`, which needs no network"
-            ) from None
-        if found != sha256:
-            raise InputError(f"{url}: SHA-256 is {found}, not {sha256}; nothing was kept, try again")
-        part.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+        with staged_path(path) as staging:
+            found = _fetch(url, staging, quiet)
+            if found != sha256:
+                raise InputError(f"{url}: SHA-256 is {found}, not {sha256}; nothing was kept, try again")
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise InputError(
+            f"cannot download {url} ({reason}); fetch it elsewhere and give its path, "
+            "or use the source `sample`, which needs no network"
+        ) from None
     return path
 
 
@@ -178,7 +173,11 @@ def _fetch(url: str, path: Path, quiet: bool) -> str:
     with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, path.open("wb") as file:
         size = int(answer.headers.get("Content-Length") or 0)
         with tqdm(
-            total=size or None, unit="B", unit_scale=True, desc=path.name.split(".")[0], disable=quiet or None
+            total=size or None,
+            unit="B",
+            unit_scale=True,
+            desc=url.rsplit("/", 1)[-1].split(".")[0],
+            disable=quiet or None,
         ) as bar:
             received = 0
             while chunk := answer.read(CHUNK_BYTES):
