@@ -18,8 +18,8 @@ __version__ = version("keras-sentiment")
 
 
 def load(path: str, precision: str = "float32", windows: bool = False) -> Classifier:
-    """Opens a trained model; see `keras_sentiment.inference.classifier.load`."""
+    """Opens a trained model; see `keras_sentiment.inference.load.load`."""
     # Keras is imported here and not at the top, so that commands answer and servers start without it.
-    from keras_sentiment.inference.classifier import load
+    from keras_sentiment.inference.load import load
 
     return load(path, precision, windows)

@@ -59,3 +59,8 @@ def require_positive(config: Any, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
         require(value > 0, name, value, "greater than 0")
+
+
+def first_line(error: Exception) -> str:
+    """Returns what an error says, as far as it fits into a message."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

@@ -11,7 +11,7 @@ import click
 
 from keras_sentiment.config import BACKENDS
 from keras_sentiment.errors import InputError
-from keras_sentiment.scripts.command_line import check_backend, common_options, run, say
+from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
 
 BESIDE_PEERS = ("train-transformer", "train-bert", "score")
 # This project alone, slowed down and then one step after another taken back.
@@ -99,4 +99,4 @@ def table(result: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    run(benchmark)
+    run_command(benchmark)

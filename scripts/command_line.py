@@ -153,7 +153,7 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def run(command: click.Command) -> None:
+def run_command(command: click.Command) -> None:
     """Runs a command and exits: 0 on success, 2 on a user's mistake, 130 on Ctrl-C, 1 on a bug."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     # Keras and TensorFlow would write their own chatter between our lines.
@@ -225,4 +225,4 @@ def commands() -> None:
 
 def main() -> None:
     """The console script `keras-sentiment`."""
-    run(commands)
+    run_command(commands)

@@ -8,7 +8,7 @@ import click
 
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.errors import InputError
-from keras_sentiment.scripts.command_line import check_backend, common_options, run, say
+from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
 
 
 @click.command()
@@ -36,4 +36,4 @@ def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool
 
 
 if __name__ == "__main__":
-    run(compare)
+    run_command(compare)

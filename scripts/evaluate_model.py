@@ -12,7 +12,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
-    run,
+    run_command,
     say,
     source_options,
     windows_option,
@@ -50,44 +50,22 @@ def evaluate(
     Besides printing the figures it writes metrics.json, report.html and README.md, a model card, in RUN_DIR.
     """
     check_backend()
-    from keras_sentiment.runs.run import open_bundle
+    from keras_sentiment.runs.run import open_run
 
-    bundle = open_bundle(run_dir)
-    other = open_bundle(against) if against else None
-    if other and other.config.labels != bundle.config.labels:
+    run = open_run(run_dir)
+    other = open_run(against) if against else None
+    if other and other.config.labels != run.config.labels:
         raise InputError(f"{against}: its labels are not those of {run_dir}; they can't be compared")
-    name, reviews = bundle.open_split(data, split, PrepareConfig(text_column, label_column), quiet)
-    from keras_sentiment.data.encoded_split import Split
-    from keras_sentiment.data.reviews import Review
-    from keras_sentiment.evaluation.evaluate import accuracy_by_length, compare, evaluate_logits, perturbed
-    from keras_sentiment.evaluation.model_card import readme
-    from keras_sentiment.evaluation.report import report
-    from keras_sentiment.inference.classifier import Classifier
+    from keras_sentiment.evaluation.evaluate import evaluate_run
 
-    classifier = Classifier.of_bundle(bundle, bundle.load_model(), windows)
-    logits = classifier.logits(reviews, quiet)
-    correct = bundle.decision.correct(logits, reviews.labels)
-    metrics = {
-        "split": name,
-        "windows": windows,
-        **evaluate_logits(logits, reviews.labels, bundle.decision),
-        "by_length": accuracy_by_length(reviews.lengths + 2, correct),
-    }
-    if other:
-        rival = Classifier.of_bundle(other, other.load_model(), windows)
-        # Its vocabulary may be another one.
-        texts = (Review(*record) for record in reviews.records())
-        theirs = rival.logits(Split.from_reviews(texts, rival.tokenizer, rival.labels), quiet)
-        found = compare(correct, other.decision.correct(theirs, reviews.labels))
-        metrics["against"] = {"run_dir": against, **found}
-    if perturb:
-        metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)
-    click.echo(json.dumps(metrics) if as_json else figures(metrics))
-    recorded = bundle.record_metrics(name, reviews.fingerprint, metrics)
-    bundle.write("report.html", report(classifier, bundle, reviews, logits, metrics, data))
-    bundle.write("README.md", readme(bundle, recorded))
+    columns = PrepareConfig(text_column, label_column)
+    evaluation = evaluate_run(
+        run, data, split, config=columns, against=other, windows=windows, perturb=perturb, quiet=quiet
+    )
+    click.echo(json.dumps(evaluation.metrics) if as_json else figures(evaluation.metrics))
+    report = evaluation.save()
     if not quiet:
-        say(f"Wrote {bundle.path / 'report.html'}")
+        say(f"Wrote {report}")
 
 
 def figures(metrics: dict[str, Any]) -> str:
@@ -156,4 +134,4 @@ def _columns(metrics: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    run(evaluate)
+    run_command(evaluate)

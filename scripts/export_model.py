@@ -11,7 +11,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
     output_options,
-    run,
+    run_command,
     say,
 )
 
@@ -61,9 +61,9 @@ def export(
     # A bundle opens on any backend, and torch's exporters are the ones that take it.
     os.environ["KERAS_BACKEND"] = "torch"
     check_backend()
-    from keras_sentiment.runs.run import open_bundle
+    from keras_sentiment.runs.run import open_run
 
-    bundle = open_bundle(run_dir)
+    bundle = open_run(run_dir)
     from keras_sentiment.exporting.exporter import export_bundle
 
     progress = (lambda _: None) if quiet else say
@@ -74,4 +74,4 @@ def export(
 
 
 if __name__ == "__main__":
-    run(export)
+    run_command(export)

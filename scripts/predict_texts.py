@@ -19,7 +19,7 @@ from keras_sentiment.scripts.command_line import (
     DEFAULTS,
     check_backend,
     output_options,
-    run,
+    run_command,
     say,
     windows_option,
 )
@@ -243,7 +243,7 @@ def _explained(classifier: Classifier, texts: tuple[str, ...]) -> Iterator[dict[
 
 def _load(path: str, windows: bool) -> Classifier:
     from keras_sentiment.inference.artifact import is_artifact
-    from keras_sentiment.inference.classifier import load
+    from keras_sentiment.inference.load import load
 
     if not is_artifact(path):
         check_backend()
@@ -251,4 +251,4 @@ def _load(path: str, windows: bool) -> Classifier:
 
 
 if __name__ == "__main__":
-    run(predict)
+    run_command(predict)

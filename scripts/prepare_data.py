@@ -9,7 +9,7 @@ import click
 from keras_sentiment.config import DEFAULT_SEED, LEARNED_VOCABULARY, PrepareConfig
 from keras_sentiment.scripts.command_line import (
     output_options,
-    run,
+    run_command,
     say,
     source_options,
 )
@@ -80,4 +80,4 @@ def prepare(
 
 
 if __name__ == "__main__":
-    run(prepare)
+    run_command(prepare)

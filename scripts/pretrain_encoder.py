@@ -8,7 +8,7 @@ import click
 
 from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.recipes import PRETRAINING_RECIPE
-from keras_sentiment.scripts.command_line import check_backend, pretraining_options, run, say
+from keras_sentiment.scripts.command_line import check_backend, pretraining_options, run_command, say
 
 
 @click.command()
@@ -37,33 +37,26 @@ def pretrain(
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.models.transformer import build_masked_lm
-    from keras_sentiment.training import fit as training
+    from keras_sentiment.training.finish import finish_encoder
+    from keras_sentiment.training.fit import prepare_fit, start_run
 
     corpus = open_corpus(data_dir)
-    session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)
-    quiet = quiet or not session.devices.writes
-    if session.resumed and session.complete:
-        session.end()
+    run = start_run(run_dir, corpus, chosen, overwrite, resume, devices)
+    quiet = quiet or not run.devices.writes
+    if run.resumed and run.complete:
+        run.end()
         return say(f"{run_dir} is complete.")
     model = build_masked_lm(chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length)
-    fit = training.prepare_fit(model, corpus, session, limit, quiet, checkpoints=checkpoints)
+    fit = prepare_fit(model, corpus, run, limit, quiet, checkpoints=checkpoints)
     if not quiet:
         say(fit.summary())
-    for epochs in fit.stretches():
-        fit.model.fit(
-            fit.train,
-            validation_data=fit.validation,
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            callbacks=fit.callbacks,
-            shuffle=False,
-            verbose=0,
-        )
-    training.finish_encoder(fit, corpus)
+    for arguments in fit.calls():
+        fit.model.fit(**arguments)
+    finish_encoder(fit, corpus)
     if not quiet:
         following = f"keras-sentiment train-transformer {data_dir} NEW_DIR --pretrained {run_dir}"
         say(f"Saved {run_dir}. Next: {following}")
 
 
 if __name__ == "__main__":
-    run(pretrain)
+    run_command(pretrain)

@@ -9,7 +9,7 @@ import click
 from keras_sentiment.scripts.command_line import (
     check_backend,
     output_options,
-    run,
+    run_command,
     say,
 )
 from keras_sentiment.scripts.evaluate_model import evaluate
@@ -52,4 +52,4 @@ def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None
 
 
 if __name__ == "__main__":
-    run(demo)
+    run_command(demo)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.scripts.command_line import common_options, run, say
+from keras_sentiment.scripts.command_line import common_options, run_command, say
 from keras_sentiment.serving.config import ServingConfig
 
 DEFAULTS = ServingConfig()
@@ -43,4 +43,4 @@ def serve(artifact: str, quiet: bool, **settings: Any) -> None:
 
 
 if __name__ == "__main__":
-    run(serve)
+    run_command(serve)

@@ -10,7 +10,7 @@ import click
 from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import BERT_RECIPES
-from keras_sentiment.scripts.command_line import check_backend, run, say, training_options
+from keras_sentiment.scripts.command_line import check_backend, run_command, say, training_options
 
 
 def number_or_all(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
@@ -66,32 +66,24 @@ def train_bert(
             f"Run: keras-sentiment prepare {corpus.info['source']} NEW_DATA_DIR --tokenizer {preset}"
         )
     from keras_sentiment.models.bert import build_bert
-    from keras_sentiment.training import fit as training
+    from keras_sentiment.training.finish import finish
+    from keras_sentiment.training.fit import prepare_fit, start_run
 
-    session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)
-    quiet = quiet or not session.devices.writes
-    if session.resumed and session.complete:
-        session.end()
+    run = start_run(run_dir, corpus, chosen, overwrite, resume, devices)
+    quiet = quiet or not run.devices.writes
+    if run.resumed and run.complete:
+        run.end()
         return say(f"{run_dir} is complete.")
     model = build_bert(chosen.model, chosen.inputs.sequence_length, len(corpus.labels))
-    fit = training.prepare_fit(model, corpus, session, limit, quiet, cache_dir, checkpoints)
+    fit = prepare_fit(model, corpus, run, limit, quiet, cache_dir, checkpoints)
     if not quiet:
         say(fit.summary())
-    for epochs in fit.stretches():
-        fit.model.fit(
-            fit.train,
-            validation_data=fit.validation,
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            callbacks=fit.callbacks,
-            class_weight=fit.class_weight,
-            shuffle=False,
-            verbose=0,
-        )
-    training.finish(fit, corpus)
+    for arguments in fit.calls():
+        fit.model.fit(**arguments)
+    finish(fit, corpus)
     if not quiet:
         say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
 
 
 if __name__ == "__main__":
-    run(train_bert)
+    run_command(train_bert)

@@ -8,7 +8,7 @@ import click
 
 from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
-from keras_sentiment.scripts.command_line import check_backend, run, say, training_options
+from keras_sentiment.scripts.command_line import check_backend, run_command, say, training_options
 
 
 @click.command()
@@ -37,37 +37,29 @@ def train_transformer(
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.models.transformer import build_transformer, start_from
     from keras_sentiment.runs.run import open_encoder
-    from keras_sentiment.training import fit as training
+    from keras_sentiment.training.finish import finish
+    from keras_sentiment.training.fit import prepare_fit, start_run
 
     corpus = open_corpus(data_dir)
-    session = training.start(run_dir, corpus, chosen, overwrite, resume, devices)
-    quiet = quiet or not session.devices.writes
-    if session.resumed and session.complete:
-        session.end()
+    run = start_run(run_dir, corpus, chosen, overwrite, resume, devices)
+    quiet = quiet or not run.devices.writes
+    if run.resumed and run.complete:
+        run.end()
         return say(f"{run_dir} is complete.")
     model = build_transformer(
         chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length, len(corpus.labels)
     )
     if chosen.model.pretrained is not None:
         start_from(model, open_encoder(chosen.model.pretrained, corpus.tokenizer()).load_encoder())
-    fit = training.prepare_fit(model, corpus, session, limit, quiet, checkpoints=checkpoints)
+    fit = prepare_fit(model, corpus, run, limit, quiet, checkpoints=checkpoints)
     if not quiet:
         say(fit.summary())
-    for epochs in fit.stretches():
-        fit.model.fit(
-            fit.train,
-            validation_data=fit.validation,
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            callbacks=fit.callbacks,
-            class_weight=fit.class_weight,
-            shuffle=False,
-            verbose=0,
-        )
-    training.finish(fit, corpus)
+    for arguments in fit.calls():
+        fit.model.fit(**arguments)
+    finish(fit, corpus)
     if not quiet:
         say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
 
 
 if __name__ == "__main__":
-    run(train_transformer)
+    run_command(train_transformer)

@@ -8,14 +8,16 @@ import pytest
 from tiny import TOKENIZER, TRAINING, bert_preset, fit_all, make_corpus, make_split
 
 from keras_sentiment.batches import frozen_cache as activations
-from keras_sentiment.batches.frozen_cache import LOWER, UPPER, HiddenStateBatches
+from keras_sentiment.batches.frozen_cache import HiddenStateBatches
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import BertConfig, InputConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert
+from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.runs.run import open_bundle
-from keras_sentiment.training import fit as training
+from keras_sentiment.runs.run import open_run
+from keras_sentiment.training.finish import finish
+from keras_sentiment.training.fit import prepare_fit, start_run
 
 LENGTHS = [3, 9, 30, 14, 60, 22, 5, 41]
 
@@ -38,11 +40,11 @@ def build(recipe):
 
 
 def train(corpus, recipe, path, **options):
-    run = training.start(path, corpus, recipe)
-    fit = training.prepare_fit(build(recipe), corpus, run, quiet=True, **options)
+    run = start_run(path, corpus, recipe)
+    fit = prepare_fit(build(recipe), corpus, run, quiet=True, **options)
     fit_all(fit)
-    training.finish(fit, corpus)
-    return open_bundle(path).load_model(), fit.model.history.history
+    finish(fit, corpus)
+    return open_run(path).load_model(), fit.model.history.history
 
 
 def test_training_from_hidden_states_is_the_same_training(corpus, recipe, tmp_path):
@@ -133,9 +135,9 @@ def test_disk_without_room_is_refused_before_anything_is_replaced(corpus, recipe
     Usage = namedtuple("Usage", "free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100))
     recipe = recipe.replace(cache_frozen=True)
-    run = training.start(tmp_path / "run", corpus, recipe)
+    run = start_run(tmp_path / "run", corpus, recipe)
     with pytest.raises(InputError, match=r"GB free; leave out --cache-frozen") as caught:
-        training.prepare_fit(build(recipe), corpus, run, quiet=True)
+        prepare_fit(build(recipe), corpus, run, quiet=True)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
     assert activations.require_room_for([], tmp_path / "not" / "there") == 0

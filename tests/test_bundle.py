@@ -16,13 +16,15 @@ from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, review
 
 from keras_sentiment.config import BertConfig, PrepareConfig
 from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
-from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.precision import with_precision
-from keras_sentiment.recipes import Recipe, RunConfig
-from keras_sentiment.runs.run import open_bundle
+from keras_sentiment.recipes import Recipe
+from keras_sentiment.runs.config import RunConfig
+from keras_sentiment.runs.run import open_run
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.optimization import compile_model
 from keras_sentiment.training.run_writer import new_run
@@ -83,7 +85,7 @@ def one_line(caught, *expected):
 @pytest.mark.parametrize("kind", ["transformer", "bert"])
 def test_saved_and_loaded_is_the_same(request, kind):
     model, run = request.getfixturevalue(kind)
-    opened = open_bundle(run.path)
+    opened = open_run(run.path)
     assert opened.config == run.config
     assert opened.tokenizer().sha256 == TOKENIZER.sha256
     again = opened.load_model()
@@ -95,13 +97,13 @@ def test_trained_in_bfloat16_is_saved_in_float32(corpus, tmp_path):
     compile_model(model, dataclasses.replace(TRAINING, decay="constant"), 1, "mixed_bfloat16")
     model.train_on_batch(ROWS, np.array([0, 1, 1, 0], "int32"))
     save(tmp_path / "run", corpus, model, precision="mixed_bfloat16")
-    opened = open_bundle(tmp_path / "run")
+    opened = open_run(tmp_path / "run")
     again = opened.load_model()
     assert {layer.dtype_policy.name for layer in again.layers} == {"float32"}
     for ours, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert np.abs(again.predict_on_batch(ROWS) - model.predict_on_batch(ROWS)).max() < 0.1
-    mixed = opened.load_model("mixed_bfloat16")
+    mixed = load_model(opened, "mixed_bfloat16")
     assert mixed.get_layer("block_0").dtype_policy.name == "mixed_bfloat16"
     np.testing.assert_array_equal(mixed.predict_on_batch(ROWS), model.predict_on_batch(ROWS))
 
@@ -130,7 +132,7 @@ def test_runs_whose_batches_were_counted_in_tokens_open(transformer):
 def test_decision_is_the_configs(copy):
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "temperature": 2.0, "threshold": 0.9}))
-    decision = open_bundle(copy).decision
+    decision = open_run(copy).decision
     assert decision.probabilities(np.array([[0.0, 2.0]]))[0, 1] == pytest.approx(1 / (1 + np.exp(-1)))
     assert decision.results(np.array([[0.0, 2.0]]))[0]["label"] == "negative"
 
@@ -185,7 +187,7 @@ def write(text):
 def test_what_is_no_bundle_says_so(copy, damage, expected):
     damage(copy)
     with pytest.raises(InputError) as caught:
-        open_bundle(copy)
+        open_run(copy)
     one_line(caught, copy, expected)
 
 
@@ -228,14 +230,14 @@ def test_damaged_model_says_so(copy, damage, checksums):
         (copy / "checksums.json").unlink()
     damage(copy / "model.keras")
     with pytest.raises(InputError) as caught:
-        open_bundle(copy).load_model()
+        open_run(copy).load_model()
     one_line(caught, copy / "model.keras", "train again")
 
 
 def test_lost_tokenizer_says_so(copy):
     shutil.rmtree(copy / "tokenizer")
     with pytest.raises(InputError) as caught:
-        open_bundle(copy).tokenizer()
+        open_run(copy).tokenizer()
     one_line(caught, copy / "tokenizer")
 
 
@@ -274,7 +276,7 @@ def test_overwrite_replaces_a_run(corpus, copy):
     run.begin()
     assert {item.name for item in copy.iterdir()} == {"config.json", "checkpoints", "previous"}
     with pytest.raises(InputError, match="did not end"):
-        open_bundle(copy)
+        open_run(copy)
 
 
 def test_overwrite_keeps_a_link_and_the_working_directory(corpus, copy, tmp_path, monkeypatch):
@@ -304,7 +306,7 @@ def test_bundle_opens_wherever_it_is_moved(copy, tmp_path, monkeypatch, transfor
     (tmp_path / "other place").mkdir()
     moved = shutil.move(copy, tmp_path / "other place" / "mein Modell ü")
     monkeypatch.chdir(tmp_path / "other place")
-    logits = open_bundle("mein Modell ü").load_model().predict_on_batch(ROWS)
+    logits = open_run("mein Modell ü").load_model().predict_on_batch(ROWS)
     np.testing.assert_allclose(logits, transformer[0].predict_on_batch(ROWS), atol=1e-6)
     assert str(transformer[1].path) not in (moved / "config.json").read_text()
 
@@ -324,10 +326,10 @@ def test_a_small_transformer_labels_texts_without_tensorflow_and_keras_hub(trans
 def test_split_of_a_prepared_corpus(transformer, corpus):
     _, run = transformer
     for name in ("train", "validation", "test"):
-        found, split = run.open_split(corpus.path, name, COLUMNS)
+        found, split = open_evaluation_split(corpus.path, name, run.tokenizer(), run.config.labels, COLUMNS)
         assert found == name
         assert list(split.texts()) == list(corpus.splits[name].texts())
-    assert run.open_split(corpus.path, None, COLUMNS)[0] == "test"
+    assert open_evaluation_split(corpus.path, None, run.tokenizer(), run.config.labels, COLUMNS)[0] == "test"
 
 
 def test_corpus_of_another_model_is_refused(transformer, tmp_path):
@@ -335,12 +337,12 @@ def test_corpus_of_another_model_is_refused(transformer, tmp_path):
     larger = Tokenizer([*TOKENIZER.vocabulary, "more"])
     prepare_corpus(reviews(60), tmp_path / "words", larger, source="films.csv", quiet=True)
     with pytest.raises(InputError) as caught:
-        run.open_split(tmp_path / "words", None, COLUMNS)
+        open_evaluation_split(tmp_path / "words", None, run.tokenizer(), run.config.labels, COLUMNS)
     one_line(caught, tmp_path / "words", "vocabulary", "films.csv")
     named = [review._replace(label={"pos": "joy", "neg": "fear"}[review.label]) for review in reviews(60)]
     prepare_corpus(named, tmp_path / "labels", TOKENIZER, quiet=True)
     with pytest.raises(InputError) as caught:
-        run.open_split(tmp_path / "labels", None, COLUMNS)
+        open_evaluation_split(tmp_path / "labels", None, run.tokenizer(), run.config.labels, COLUMNS)
     one_line(caught, tmp_path / "labels", "fear, joy", "negative, positive")
 
 
@@ -348,17 +350,21 @@ def test_source_is_read_for_the_model(transformer, tmp_path):
     _, run = transformer
     file = tmp_path / "films.csv"
     file.write_text("review,stars\na <b>GOOD</b> film,pos\nvery dull,0\n")
-    name, split = run.open_split(file, None, PrepareConfig("review", "stars"))
+    name, split = open_evaluation_split(
+        file, None, run.tokenizer(), run.config.labels, PrepareConfig("review", "stars")
+    )
     assert name == "all"
     assert list(split.texts()) == ["a GOOD film", "very dull"]
     assert split.labels.tolist() == [1, 0]
     assert split.ids_of(0).tolist() == TOKENIZER.encode(["a good film"])[0].tolist()
     with pytest.raises(InputError) as caught:
-        run.open_split(file, "test", PrepareConfig("review", "stars"))
+        open_evaluation_split(
+            file, "test", run.tokenizer(), run.config.labels, PrepareConfig("review", "stars")
+        )
     one_line(caught, file, "no test part")
     file.write_text("text,label\na good film,pos\nvery dull,joy\n")
     with pytest.raises(InputError) as caught:
-        run.open_split(file, None, COLUMNS)
+        open_evaluation_split(file, None, run.tokenizer(), run.config.labels, COLUMNS)
     one_line(caught, "films.csv:3", "joy", "negative, positive")
 
 
@@ -370,14 +376,16 @@ def test_test_part_of_a_source_comes_first(transformer, tmp_path):
             folder.mkdir(parents=True)
             (folder / "0_1.txt").write_text(f"{word} film")
     for asked, found, word in ((None, "test", "fine"), ("train", "train", "good")):
-        name, split = run.open_split(tmp_path / "aclImdb", asked, COLUMNS)
+        name, split = open_evaluation_split(
+            tmp_path / "aclImdb", asked, run.tokenizer(), run.config.labels, COLUMNS
+        )
         assert (name, list(split.texts())) == (found, [f"{word} film"] * 2)
     with pytest.raises(InputError, match="no validation part"):
-        run.open_split(tmp_path / "aclImdb", "validation", COLUMNS)
+        open_evaluation_split(tmp_path / "aclImdb", "validation", run.tokenizer(), run.config.labels, COLUMNS)
 
 
 def test_metrics_are_kept_by_split_and_fingerprint(copy, corpus):
-    run = open_bundle(copy)
+    run = open_run(copy)
     split = corpus.splits["test"]
     assert split.fingerprint == corpus.info["splits"]["test"]["fingerprint"]
     run.record_metrics("test", split.fingerprint, {"accuracy": 0.5})
@@ -395,13 +403,14 @@ def test_metrics_are_kept_by_split_and_fingerprint(copy, corpus):
 def test_damaged_metrics_say_so(copy):
     (copy / "metrics.json").write_text('{"test": {')
     with pytest.raises(InputError) as caught:
-        open_bundle(copy).record_metrics("test", "other", {})
+        open_run(copy).record_metrics("test", "other", {})
     one_line(caught, copy / "metrics.json")
 
 
 PROGRAM = """
 import json, sys
 from keras_sentiment import load
+from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.corpus import Split
 found = []
 for path in sys.argv[2:]:
@@ -425,7 +434,7 @@ def test_other_backends_give_the_same_logits(transformer, bert):
     }
     expected = []
     for path in paths:
-        model = Classifier.of_bundle(open_bundle(path), open_bundle(path).load_model())
+        model = run_classifier(open_run(path), open_run(path).load_model())
         expected.append(model.logits(Split.from_texts(TEXTS, TOKENIZER)))
     assert np.abs(expected[0] - expected[0][0]).max() > 1e-2
     for backend, process in started.items():

@@ -14,11 +14,11 @@ import keras_sentiment
 from keras_sentiment.config import TrainingConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.load import run_classifier
 from keras_sentiment.metrics.calibration import LEAST_REVIEWS, TEMPERATURES, choose_threshold, fit_temperature
-from keras_sentiment.runs.run import open_bundle
+from keras_sentiment.runs.run import open_run
 from keras_sentiment.scripts.command_line import commands
-from keras_sentiment.training import fit as training
+from keras_sentiment.training.fit import start_run
 
 AIM = "precision=0.9"
 # Hard enough that some validation review is labelled wrongly: without an error no temperature fits.
@@ -143,10 +143,10 @@ def trained(corpus, tmp_path_factory):
 
 
 def test_bundle_is_calibrated_on_validation(trained, corpus):
-    opened = open_bundle(trained.path)
+    opened = open_run(trained.path)
     assert opened.config == trained.config
     split = corpus.splits["validation"]
-    logits = Classifier.of_bundle(opened, opened.load_model()).logits(split)
+    logits = run_classifier(opened, opened.load_model()).logits(split)
     assert 0 < (logits.argmax(axis=1) != split.labels).mean() < 0.5
     temperature = opened.config.temperature
     assert temperature != 1
@@ -189,13 +189,15 @@ def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypa
 
 
 def test_an_aim_out_of_reach_is_said_and_the_model_kept(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "_validation_logits", lambda fit: np.tile([1.0, 0.0], (80, 1)))
+    monkeypatch.setattr(
+        "keras_sentiment.training.finish._validation_logits", lambda fit: np.tile([1.0, 0.0], (80, 1))
+    )
     with pytest.raises(InputError) as caught:
         train(corpus, tmp_path / "run", HARD)
     message = str(caught.value)
     assert "\n" not in message
     assert "precision=0.9" in message
-    assert open_bundle(tmp_path / "run").config.threshold is None
+    assert open_run(tmp_path / "run").config.threshold is None
 
 
 @pytest.mark.once
@@ -213,11 +215,11 @@ def test_the_command_refuses_an_aim_before_it_trains(corpus, tmp_path):
 
 
 def test_a_bundle_from_before_there_were_aims_still_opens(corpus, tmp_path):
-    run = training.start(tmp_path / "run", corpus, RECIPE)
+    run = start_run(tmp_path / "run", corpus, RECIPE)
     run.begin()
     run.save(build(), corpus.tokenizer())
     values = json.loads((run.path / "config.json").read_text())
     del values["training"]["threshold_for"]
     (run.path / "config.json").write_text(json.dumps(values))
-    decision = open_bundle(run.path).decision
+    decision = open_run(run.path).decision
     assert (decision.temperature, decision.threshold) == (1.0, None)

@@ -10,7 +10,7 @@ from tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus,
 import keras_sentiment
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
-from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.load import run_classifier
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.training.run_writer import new_run
 
@@ -160,7 +160,7 @@ def test_padding_to_a_number_is_the_same_alone_and_in_company(corpus, tmp_path):
         run = new_run(tmp_path / str(pad_to), corpus, recipe, keras.backend.backend(), "float32")
         run.begin()
         run.save(network, TOKENIZER)
-        found = Classifier.of_bundle(run, network)
+        found = run_classifier(run, network)
         splits = [Split.from_texts(texts, TOKENIZER) for texts in (TEXTS[:1], [TEXTS[2], TEXTS[0]])]
         logits[pad_to] = [found.logits(split)[-1] for split in splits]
     np.testing.assert_allclose(*logits[64], atol=1e-5)

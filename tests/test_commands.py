@@ -17,8 +17,8 @@ from tiny import TOKENIZER, reviews
 
 import keras_sentiment
 from keras_sentiment.config import DEFAULT_SEED, InputConfig
+from keras_sentiment.data.chunks import CHUNK_REVIEWS
 from keras_sentiment.data.corpus import open_corpus
-from keras_sentiment.data.encoded_split import CHUNK_REVIEWS
 from keras_sentiment.evaluation.perturbations import perturb
 from keras_sentiment.inference.artifact import GRAPHS, Artifact
 from keras_sentiment.scripts import command_line

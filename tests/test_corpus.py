@@ -8,8 +8,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.corpus import open_corpus
-from keras_sentiment.data.encoded_split import Split, in_chunks
+from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.preparation import prepare_corpus, summarize
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
@@ -233,7 +234,7 @@ def test_memory_does_not_grow_with_the_text(tmp_path, tokenizer, monkeypatch):
         for i in range(count):
             yield Review(f"worda wordb {i} " * 400, "pos" if i % 2 else "neg", str(i))
 
-    monkeypatch.setattr("keras_sentiment.data.encoded_split.CHUNK_REVIEWS", 20)
+    monkeypatch.setattr("keras_sentiment.data.chunks.CHUNK_REVIEWS", 20)
     peaks = []
     for count in (50, 400):
         tracemalloc.start()

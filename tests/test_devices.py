@@ -15,7 +15,7 @@ from tiny import INPUTS, TOKENIZER, bert_preset, build, make_corpus, make_split
 from keras_sentiment.batches.devices import Devices, find_devices
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.errors import InputError
-from keras_sentiment.runs.run import open_bundle
+from keras_sentiment.runs.run import open_run
 
 BACKEND = keras.backend.backend()
 needs_jax = pytest.mark.skipif(BACKEND != "jax", reason="Keras distributes on jax alone")
@@ -100,7 +100,7 @@ def ended(processes):
 
 def weights_of(run):
     """But for biases of keys: no attention depends on them, and Adam makes steps of their rounding errors."""
-    weights = open_bundle(run).load_model().weights
+    weights = open_run(run).load_model().weights
     return [keras.ops.convert_to_numpy(w) for w in weights if not w.path.endswith("key/bias")]
 
 
@@ -122,9 +122,7 @@ def test_two_processes_and_two_devices_train_like_one(kind, data, folder, preset
         for found, wanted in zip(weights_of(run), expected, strict=True):
             np.testing.assert_allclose(found, wanted, atol=1e-4)
         assert sorted(path.name for path in run.iterdir()) == sorted(path.name for path in one.iterdir())
-        assert open_bundle(run).config.temperature == pytest.approx(
-            open_bundle(one).config.temperature, rel=1e-2
-        )
+        assert open_run(run).config.temperature == pytest.approx(open_run(one).config.temperature, rel=1e-2)
 
 
 @needs_jax

@@ -22,7 +22,7 @@ from keras_sentiment.exporting.parity import TEXTS, ParityError, check
 from keras_sentiment.inference.artifact import GRAPHS, open_artifact
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.runs.run import open_bundle
+from keras_sentiment.runs.run import open_run
 from keras_sentiment.training.run_writer import new_run
 
 BACKEND = keras.backend.backend()
@@ -49,7 +49,7 @@ def save(path, corpus, model, recipe=RECIPE, seed=0):
     weights = [np.random.default_rng(seed + i).normal(0, 1, w.shape) for i, w in enumerate(model.weights)]
     model.set_weights(weights)
     run.save(model, corpus.tokenizer())
-    return open_bundle(path)
+    return open_run(path)
 
 
 @pytest.fixture(scope="module")

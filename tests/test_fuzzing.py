@@ -35,7 +35,7 @@ from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 from keras_sentiment.exporting.text_graph import text_graph
 from keras_sentiment.inference.artifact import Artifact
-from keras_sentiment.inference.classifier import load
+from keras_sentiment.inference.load import load
 from keras_sentiment.scripts import command_line
 from keras_sentiment.text.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.text.tokenizer import Tokenizer

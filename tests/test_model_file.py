@@ -20,7 +20,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.model_file import read_model
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
-from keras_sentiment.runs.run import open_bundle
+from keras_sentiment.runs.run import open_run
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.run_writer import new_run
 
@@ -100,7 +100,7 @@ def layer(config, name):
 )
 def test_every_small_transformer_of_ours_is_read(config, corpus, tmp_path):
     run = save(tmp_path / "run", corpus, build(config), Recipe(config, INPUTS, TRAINING))
-    assert open_bundle(run.path).load_model().count_params() == build(config).count_params()
+    assert open_run(run.path).load_model().count_params() == build(config).count_params()
 
 
 @pytest.mark.parametrize("activation", ["tanh", "exact"])
@@ -113,7 +113,7 @@ def test_every_bert_of_ours_is_read(activation, head, corpus, tmp_path):
         (tmp_path / "preset" / "config.json").write_text(json.dumps({**config, "hidden_act": "gelu"}))
     config = BertConfig(str(tmp_path / "preset"), **{"trainable_blocks": 1, "ngram_buckets": 64, **head})
     run = save(tmp_path / "run", corpus, build_bert(config, 16, 2), Recipe(config, INPUTS, TRAINING))
-    open_bundle(run.path).load_model()
+    open_run(run.path).load_model()
 
 
 def replaced(name, **values):
@@ -262,12 +262,12 @@ def test_a_model_of_another_config_is_refused(corpus, tmp_path):
     for changes in ({"inputs": {**values["inputs"], "sequence_length": 41}}, {"labels": ["a", "b", "c"]}):
         file.write_text(json.dumps({**values, **changes}))
         with pytest.raises(InputError, match=r"not the model of .*config\.json"):
-            open_bundle(run.path).load_model()
+            open_run(run.path).load_model()
     file.write_text(json.dumps(values))
     if BACKEND == "torch":  # the others take the nearest id that there is
         larger.save(run.path / "tokenizer")
         with pytest.raises(InputError, match="ids below 16"):
-            open_bundle(run.path).load_model()
+            open_run(run.path).load_model()
 
 
 def test_what_was_damaged_after_saving_is_named(corpus, tmp_path):
@@ -275,7 +275,7 @@ def test_what_was_damaged_after_saving_is_named(corpus, tmp_path):
     file = run.path / "tokenizer" / "vocab.txt"
     file.write_text(file.read_text().replace("good", "goad"))
     with pytest.raises(InputError, match=r"vocab\.txt is not what was written"):
-        open_bundle(run.path)
+        open_run(run.path)
 
 
 def test_a_model_that_is_a_link_or_a_folder_is_refused(corpus, tmp_path):
@@ -284,8 +284,8 @@ def test_a_model_that_is_a_link_or_a_folder_is_refused(corpus, tmp_path):
     file.rename(tmp_path / "model.keras")
     file.symlink_to(tmp_path / "model.keras")
     with pytest.raises(InputError, match=r"model\.keras is outside of the folder"):
-        open_bundle(run.path)
+        open_run(run.path)
     file.unlink()
     file.mkdir()
     with pytest.raises(InputError, match="did not end"):
-        open_bundle(run.path)
+        open_run(run.path)

@@ -9,6 +9,7 @@ from tiny import INPUTS, MODEL, TOKENIZER, build, make_split
 
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
+from keras_sentiment.training.adaptation import adapt_ngrams
 
 SIZE, BUCKETS = TOKENIZER.vocabulary_size, 97
 
@@ -53,7 +54,7 @@ def test_each_ngram_counts_once(tokens, order):
 def test_largest_ids_stay_in_the_table():
     linear = layer(5, size=400_000, buckets=2**21)
     ids = np.full((1, 9), 399_999, "int32") - np.arange(9, dtype="int32") * 4999
-    found, counted = linear._found(ids, np.ones_like(ids))
+    found, counted = linear.ngrams_of(ids, np.ones_like(ids))
     found = keras.ops.convert_to_numpy(found)
     assert found.min() >= 0
     assert found.max() < 400_000 + 2**21
@@ -67,7 +68,7 @@ def test_frequent_pairs_do_not_meet():
     linear = layer(2, size=30_000, buckets=2**16)
     pairs = np.random.default_rng(0).zipf(1.2, (100_000, 2))
     pairs = np.unique(1000 + pairs[(pairs < 5000).all(axis=1)], axis=0).astype("int32")
-    found = keras.ops.convert_to_numpy(linear._found(pairs, np.ones_like(pairs))[0]).max(axis=1)
+    found = keras.ops.convert_to_numpy(linear.ngrams_of(pairs, np.ones_like(pairs))[0]).max(axis=1)
     by_chance = 2**16 * (1 - np.exp(-len(pairs) / 2**16))
     assert len(np.unique(found)) > 0.97 * by_chance
 
@@ -88,7 +89,7 @@ def test_ngrams_learn_what_no_single_token_tells():
         place = split.offsets[index] + rng.integers(0, split.lengths[index] - 1)
         split.ids[place : place + 2] = (5, 6) if label else (6, 5)
     linear = layer()
-    linear.adapt(ReviewBatches(split, TOKENIZER, INPUTS))
+    adapt_ngrams(linear, ReviewBatches(split, TOKENIZER, INPUTS))
     correct = 0
     for rows, inputs in ReviewBatches(split, TOKENIZER, INPUTS).for_scoring():
         logits = keras.ops.convert_to_numpy(linear(np.zeros((len(rows), 2), "float32"), **inputs))
@@ -107,7 +108,7 @@ def test_a_deep_model_learns_as_if_it_were_alone():
     for name, one in deep[0].items():
         deep[1][name].set_weights(one.get_weights())
     ngrams = models[0].get_layer("ngrams")
-    ngrams.adapt(ReviewBatches(split, TOKENIZER, INPUTS))
+    adapt_ngrams(ngrams, ReviewBatches(split, TOKENIZER, INPUTS))
     before = ngrams.get_weights()
     assert np.ptp(before[1]) > 0
     for model in models:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sentiment.training.optimizer import FusedAdamW, adamw
+from keras_sentiment.training.optimization import FusedAdamW, adamw
 
 pytestmark = pytest.mark.once
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tiny import TOKENIZER, reviews
 
-from keras_sentiment.data import encoded_split as encoded
+from keras_sentiment.data import chunks
 from keras_sentiment.data.prefetch import FEW, ahead, mapped
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
@@ -50,7 +50,7 @@ def files_of(folder):
 
 
 def test_a_corpus_is_the_same_from_several_processes(tmp_path, monkeypatch):
-    monkeypatch.setattr(encoded, "CHUNK_REVIEWS", 7)
+    monkeypatch.setattr(chunks, "CHUNK_REVIEWS", 7)
     for processes in (1, 2):
         unlabelled = reviews(100, seed=1)
         prepare_corpus(
@@ -60,7 +60,7 @@ def test_a_corpus_is_the_same_from_several_processes(tmp_path, monkeypatch):
 
 
 def test_an_unreadable_review_ends_all_processes_with_its_own_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(encoded, "CHUNK_REVIEWS", 2)
+    monkeypatch.setattr(chunks, "CHUNK_REVIEWS", 2)
 
     def some():
         yield from reviews(100)

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from keras_sentiment.config import InputConfig, PrepareConfig
-from keras_sentiment.data.encoded_split import CHUNK_CHARACTERS, CHUNK_REVIEWS
+from keras_sentiment.data.chunks import CHUNK_CHARACTERS, CHUNK_REVIEWS
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.decision import Decision

@@ -15,9 +15,10 @@ from keras_sentiment.data.readers.sources import read_unlabelled
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, start_from
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.runs.run import open_bundle, open_encoder
+from keras_sentiment.runs.run import open_encoder, open_run
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.training import fit as training
+from keras_sentiment.training.finish import finish_encoder
+from keras_sentiment.training.fit import prepare_fit, start_run
 from keras_sentiment.training.optimization import hidden_tokens
 
 SMALL = {field.name: getattr(MODEL, field.name) for field in dataclasses.fields(MODEL)}
@@ -36,11 +37,11 @@ def corpus(tmp_path_factory):
 
 
 def pretrained(corpus, path, **options):
-    run = training.start(path, corpus, RECIPE, **options)
+    run = start_run(path, corpus, RECIPE, **options)
     model = build_masked_lm(RECIPE.model, TOKENIZER.vocabulary_size, INPUTS.sequence_length)
-    fit = training.prepare_fit(model, corpus, run, quiet=True)
+    fit = prepare_fit(model, corpus, run, quiet=True)
     fit_all(fit)
-    training.finish_encoder(fit, corpus)
+    finish_encoder(fit, corpus)
     return fit
 
 
@@ -178,9 +179,9 @@ def test_a_classifier_starts_from_the_encoder(corpus, encoder):
 def test_hidden_tokens_are_learned(corpus, tmp_path):
     """Reviews are mostly `good` or `bad`: an encoder that reads them finds more than the commonest token."""
     recipe = RECIPE.replace(epochs=60, learning_rate=0.02, decay="constant")
-    run = training.start(tmp_path / "run", corpus, recipe)
+    run = start_run(tmp_path / "run", corpus, recipe)
     model = build_masked_lm(recipe.model, TOKENIZER.vocabulary_size, INPUTS.sequence_length)
-    fit = training.prepare_fit(model, corpus, run, quiet=True)
+    fit = prepare_fit(model, corpus, run, quiet=True)
     before = fit.model.evaluate(fit.validation, verbose=0, return_dict=True)["loss"]
     fit_all(fit)
     ids = np.asarray(corpus.splits["validation"].ids)
@@ -192,7 +193,7 @@ def test_hidden_tokens_are_learned(corpus, tmp_path):
 
 def test_an_encoder_is_no_bundle_and_a_bundle_no_encoder(corpus, encoder, tmp_path):
     with pytest.raises(InputError, match="pretrained encoder, which gives no labels; train-transformer"):
-        open_bundle(encoder)
+        open_run(encoder)
     with pytest.raises(InputError, match="another vocabulary"):
         open_encoder(encoder, Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"]))
     bundle = train(corpus, tmp_path / "run")

@@ -18,11 +18,11 @@ from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation import plots as pictures
 from keras_sentiment.evaluation import report
-from keras_sentiment.evaluation.evaluate import accuracy_by_length, compare, evaluate_logits
-from keras_sentiment.evaluation.model_card import readme
-from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.evaluation.model_card import model_card
+from keras_sentiment.inference.load import run_classifier
+from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
 from keras_sentiment.runs.history import read_history
-from keras_sentiment.runs.run import open_bundle
+from keras_sentiment.runs.run import open_run
 
 pytestmark = pytest.mark.once
 
@@ -106,7 +106,7 @@ def page(run, split):
         "run_dir": "other",
         **compare(run.decision.correct(logits, split.labels), theirs),
     }
-    classifier = Classifier.of_bundle(run, run.load_model())
+    classifier = run_classifier(run, run.load_model())
     text = report.report(classifier, run, split, logits, metrics, "films & more")
     return text, Page(text), metrics
 
@@ -230,7 +230,7 @@ def test_a_perfect_model_and_one_label(run, split):
     part = split.take(np.flatnonzero(split.labels == 1))
     logits = np.tile([-3.0, 3.0], (len(part), 1))
     text = report.report(
-        Classifier.of_bundle(run, build()), run, part, logits, measured(part, logits, run.decision), "x"
+        run_classifier(run, build()), run, part, logits, measured(part, logits, run.decision), "x"
     )
     parsed = Page(text)
     assert "nan" not in re.sub(r"[a-z]*nan[a-z]+|[a-z]+nan", "", parsed.text().lower())
@@ -245,17 +245,17 @@ def test_the_curves_of_training_are_the_deep_models(page, run):
 
 
 def test_without_its_history_a_bundle_has_no_learning_curves(run, split, tmp_path):
-    copy = open_bundle(shutil.copytree(run.path, tmp_path / "copy"))
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
     copy.history.unlink()
     logits = bad_logits(split)
     metrics = measured(split, logits, copy.decision)
-    text = report.report(Classifier.of_bundle(copy, build()), copy, split, logits, metrics, "x")
+    text = report.report(run_classifier(copy, build()), copy, split, logits, metrics, "x")
     assert Page(text).count("figure") == 3
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"epoch\n1\n", b"x", b"a,b\n1,2\n", b"epoch,loss\n1,\n"])
 def test_a_damaged_history_is_told(run, tmp_path, content):
-    copy = open_bundle(shutil.copytree(run.path, tmp_path / "copy"))
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
     header = copy.history.read_bytes().splitlines()[0]
     for damaged in (content + b"\n1", header + b"\n1,2\n", header + b"\n" + content * 8 + b"\n"):
         copy.history.write_bytes(damaged)
@@ -281,7 +281,7 @@ def test_pictures_leave_no_state_and_are_the_same_each_time():
 def test_metrics_of_a_stranger_are_told_or_shown(run, split, tmp_path):
     """No value in `metrics.json` ends in a traceback: it is refused, or the card can be written."""
     copy = shutil.copytree(run.path, tmp_path / "run")
-    opened = open_bundle(copy)
+    opened = open_run(copy)
     metrics = measured(split, bad_logits(split), opened.decision)
     file, fingerprint = copy / "metrics.json", split.fingerprint
     said = []
@@ -304,21 +304,21 @@ def test_metrics_of_a_stranger_are_told_or_shown(run, split, tmp_path):
             except InputError as error:
                 said.append(str(error))
             else:
-                assert readme(opened, recorded).startswith("# run\n")
+                assert model_card(opened, recorded).startswith("# run\n")
     assert said
     file.write_text(json.dumps({"test": {"a": metrics, "b": metrics, "c": {**metrics, "examples": "many"}}}))
-    assert readme(opened, opened.record_metrics("test", "b", metrics)).count(", other data, test") == 2
+    assert model_card(opened, opened.record_metrics("test", "b", metrics)).count(", other data, test") == 2
     assert all(line.startswith(f"{file}: it can't be read") and "\n" not in line for line in said)
 
 
 def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     copy = shutil.copytree(run.path, tmp_path / "my model")
-    opened = open_bundle(copy)
+    opened = open_run(copy)
     logits = bad_logits(split)
     metrics = measured(split, logits, opened.decision)
     fingerprint = corpus.splits["test"].fingerprint
     opened.record_metrics("test", "old", {"accuracy": 0.5})
-    card = readme(opened, opened.record_metrics("test", fingerprint, metrics))
+    card = model_card(opened, opened.record_metrics("test", fingerprint, metrics))
     assert card.startswith("# my model\n")
     assert "from scratch, averaged with a linear model of n-grams of up to 3 tokens, trained by" in card
     low, high = metrics["intervals"]["roc_auc"]
@@ -334,7 +334,7 @@ def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     values = {**metrics, "roc_auc": None, "intervals": {**metrics["intervals"], "roc_auc": None}}
     config = dataclasses.replace(opened.config, threshold=0.25)
     del config.data["trained_reviews"]
-    card = readme(dataclasses.replace(opened, config=config), {"all": {"f" * 64: values}})
+    card = model_card(dataclasses.replace(opened, config=config), {"all": {"f" * 64: values}})
     assert "| – |" in card
     assert "other data, all (`ffffffffffff`)" in card
     assert "probability is 0.2500 or more" in card
@@ -343,7 +343,7 @@ def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
 
 
 def test_a_name_that_is_no_text_breaks_no_file(run, tmp_path):
-    copy = open_bundle(shutil.copytree(run.path, tmp_path / "copy"))
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
     before = {item.name for item in copy.path.iterdir()}
     copy.write("report.html", "films\udcff.csv")
     assert (copy.path / "report.html").read_text() == "films?.csv"

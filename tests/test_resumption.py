@@ -23,12 +23,13 @@ from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.ngrams import NgramEnsemble
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.runs.run import open_bundle
+from keras_sentiment.runs.run import open_run
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.training import adaptation
-from keras_sentiment.training import fit as training
 from keras_sentiment.training.checkpoint_file import Checkpoint
 from keras_sentiment.training.checkpoints import Interrupted
+from keras_sentiment.training.finish import finish
+from keras_sentiment.training.fit import prepare_fit, start_run
 from keras_sentiment.training.run_writer import new_run
 
 BACKEND = keras.backend.backend()
@@ -88,20 +89,20 @@ def recipes(tmp_path_factory):
 
 
 def prepared(corpus, recipe, path, resume=False, limit=None, **options):
-    run = training.start(path, corpus, recipe, resume=resume)
+    run = start_run(path, corpus, recipe, resume=resume)
     if isinstance(recipe.model, BertConfig):
         model = build_bert(recipe.model, 24, 2)
     else:
         model = build_transformer(recipe.model, TOKENIZER.vocabulary_size, 24, 2)
     options = {"checkpoints": CheckpointConfig(EVERY), **options}
-    return training.prepare_fit(model, corpus, run, limit, quiet=True, **options)
+    return prepare_fit(model, corpus, run, limit, quiet=True, **options)
 
 
 def train(corpus, recipe, path, step=None, action=None, validating=False, **options):
     """Trains until it is interrupted before a step, or to the end; gives the weights and the history then."""
     fit = prepared(corpus, recipe, path, **options)
     fit_all(fit, [] if step is None else [Kill(fit, step, action, validating)])
-    run = training.finish(fit, corpus)
+    run = finish(fit, corpus)
     figures = [
         {name: value for name, value in row.items() if "second" not in name}
         for row in fit.checkpoints._record.rows
@@ -279,7 +280,7 @@ def test_killed_after_its_last_step_only_saving_is_left(corpus, recipes, whole, 
         fit_all(fit)
         fit = prepared(corpus, recipe, tmp_path / keep, resume=True)
         assert list(fit.stretches()) == []
-        again = training.finish(fit, corpus)
+        again = finish(fit, corpus)
         expected = train(corpus, recipe, tmp_path / f"whole {keep}")
         for one, two in zip(again.load_model().get_weights(), expected[0], strict=True):
             np.testing.assert_array_equal(one, two)
@@ -355,9 +356,9 @@ def test_loss_that_is_no_number_stops_it_and_names_the_reviews(corpus, recipes, 
 )
 def test_skipped_steps_are_counted(corpus, recipes, tmp_path, capsys):
     recipe = recipes["transformer"].replace(precision="mixed_float16", epochs=1)
-    run = training.start(tmp_path / "run", corpus, recipe)
+    run = start_run(tmp_path / "run", corpus, recipe)
     model = build_transformer(recipe.model, TOKENIZER.vocabulary_size, 24, 2)
-    fit = training.prepare_fit(model, corpus, run)
+    fit = prepare_fit(model, corpus, run)
     fit_all(fit, [Kill(fit, 0, lambda: fit.model.optimizer.dynamic_scale.assign(2.0**60))])
     skipped = fit.train.steps - int(fit.model.optimizer.iterations)
     assert skipped > 0
@@ -375,17 +376,17 @@ def test_a_complete_run_stays_until_the_next_is_complete(corpus, recipes, tmp_pa
     for _ in range(2):  # the second time an incomplete run is in its place
         begun().begin()
         with pytest.raises(InputError, match=r"did not end.*the model before it is in .*previous"):
-            open_bundle(path)
-        for one, two in zip(open_bundle(path / "previous").load_model().get_weights(), weights, strict=True):
+            open_run(path)
+        for one, two in zip(open_run(path / "previous").load_model().get_weights(), weights, strict=True):
             np.testing.assert_array_equal(one, two)
     # A move that was broken off before its last step is ended.
     os.replace(path / "previous" / "config.json", path / "config.json")
     begun().begin()
-    open_bundle(path / "previous").load_model()
+    open_run(path / "previous").load_model()
     unlock(lock(path))
     train(corpus, recipe, path, resume=True)
     assert not (path / "previous").exists()
-    assert open_bundle(path).complete
+    assert open_run(path).complete
 
 
 @pytest.mark.once
@@ -420,7 +421,7 @@ def test_killed_at_random_moments(recipes, tmp_path, name):
         options += ["--preset", recipe.model.preset, "--trainable-blocks", "1"]
     process = subprocess.run([*command, tmp_path / "whole", *options], check=False)
     assert process.returncode == 0
-    expected, rng, killed = open_bundle(tmp_path / "whole").load_model().get_weights(), random.Random(1), 0
+    expected, rng, killed = open_run(tmp_path / "whole").load_model().get_weights(), random.Random(1), 0
     for attempt in itertools.count():
         process = subprocess.Popen([*command, tmp_path / "run", *options, "--resume"])
         before = time.monotonic()
@@ -440,5 +441,5 @@ def test_killed_at_random_moments(recipes, tmp_path, name):
         assert code == -signal.SIGKILL
         assert attempt < 10 * kills
     assert killed == kills
-    for one, two in zip(open_bundle(tmp_path / "run").load_model().get_weights(), expected, strict=True):
+    for one, two in zip(open_run(tmp_path / "run").load_model().get_weights(), expected, strict=True):
         np.testing.assert_array_equal(one, two)

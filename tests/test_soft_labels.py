@@ -15,13 +15,17 @@ from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
-from keras_sentiment.evaluation.model_card import readme
-from keras_sentiment.models.ngrams import NgramEnsemble
-from keras_sentiment.recipes import Recipe, RunConfig
+from keras_sentiment.evaluation.model_card import model_card
+from keras_sentiment.recipes import Recipe
+from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.training import fit as training
+from keras_sentiment.training.adaptation import adapt_ngrams
 from keras_sentiment.training.distillation import SoftLabels
+from keras_sentiment.training.finish import finish
+from keras_sentiment.training.fit import prepare_fit, start_run
+from keras_sentiment.training.fit_data import balanced_weights
+from keras_sentiment.training.optimization import compile_model
 
 FEW = 8  # labelled reviews
 
@@ -82,7 +86,7 @@ def test_what_a_teacher_says_is_learned(corpus, teacher, folder):
     assert (said(student.path, texts) == expected).mean() > 0.9
     assert (said(alone.path, texts) == expected).mean() < 0.6
     assert student.config.recipe.training.teachers == (teacher,)
-    assert "come from 8 of the train reviews and from what teachers0/teacher said of texts" in readme(
+    assert "come from 8 of the train reviews and from what teachers0/teacher said of texts" in model_card(
         student, {}
     )
     assert student.config.trained_reviews == FEW
@@ -103,7 +107,7 @@ def test_soft_labels_are_the_mean_of_tempered_logits_and_labels_stay(corpus, tea
         logs.append(np.log(found))
     powers = np.exp(np.mean(logs, axis=0))
     expected = powers / powers.sum(axis=1, keepdims=True)
-    run = training.start(folder / "mean", corpus, RECIPE.replace(teachers=[teacher, other]))
+    run = start_run(folder / "mean", corpus, RECIPE.replace(teachers=[teacher, other]))
     labelled = corpus.splits["train"]
     joined = SoftLabels.of_run(run, corpus, quiet=True).join(labelled)
     np.testing.assert_allclose(joined.soft_labels[len(labelled) :], expected, atol=1e-5)
@@ -113,7 +117,7 @@ def test_soft_labels_are_the_mean_of_tempered_logits_and_labels_stay(corpus, tea
     for index, (rows, _) in enumerate(batches.for_scoring()):
         np.testing.assert_array_equal(batches[index][1], joined.soft_labels[rows])
     likely = joined.soft_labels.argmax(axis=1)
-    weights = training.balanced_weights(joined, 2)
+    weights = balanced_weights(joined, 2)
     assert sum(weights[label] for label in likely.tolist()) == pytest.approx(len(joined))
 
 
@@ -126,8 +130,8 @@ def test_certain_soft_labels_are_labels(corpus):
     figures = []
     for model, each in zip(models, (split, soft), strict=True):
         batches = ReviewBatches(each, TOKENIZER, INPUTS)
-        model.get_layer("ngrams").adapt(batches)
-        training.compile_model(model, RECIPE.training, 4, "float32", soft=each is soft)
+        adapt_ngrams(model.get_layer("ngrams"), batches)
+        compile_model(model, RECIPE.training, 4, "float32", soft=each is soft)
         figures.append(model.evaluate(batches, verbose=0, return_dict=True))
     for one, two in zip(*(model.get_layer("ngrams").get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, two)
@@ -143,10 +147,10 @@ def test_an_interrupted_student_goes_on_without_its_teachers(corpus, teacher, tm
     )
 
     def weights(path, *callbacks):
-        run = training.start(path, corpus, recipe, resume=True)
-        fit = training.prepare_fit(build(dropped), corpus, run, quiet=True)
+        run = start_run(path, corpus, recipe, resume=True)
+        fit = prepare_fit(build(dropped), corpus, run, quiet=True)
         fit_all(fit, callbacks)
-        return training.finish(fit, corpus).load_model().get_weights()
+        return finish(fit, corpus).load_model().get_weights()
 
     expected = weights(tmp_path / "whole")
     with pytest.raises(Stopped):
@@ -164,9 +168,11 @@ def test_an_interrupted_student_goes_on_without_its_teachers(corpus, teacher, tm
 def test_ngrams_are_fitted_to_what_is_learned(corpus, teacher, tmp_path, monkeypatch):
     """The texts without labels and what teachers say of them, weights of labels."""
     asked = []
-    monkeypatch.setattr(NgramEnsemble, "adapt", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(
+        "keras_sentiment.training.adaptation.adapt_ngrams", lambda *arguments: asked.append(arguments)
+    )
     recipe = RECIPE.replace(teachers=[teacher], class_weight=True)
-    fit = training.prepare_fit(build(), corpus, training.start(tmp_path / "run", corpus, recipe), quiet=True)
+    fit = prepare_fit(build(), corpus, start_run(tmp_path / "run", corpus, recipe), quiet=True)
     ((_, batches, class_weight, folder),) = asked
     assert len(batches.split) == len(corpus.splits["train"]) + len(corpus.unlabelled)
     np.testing.assert_array_equal(batches.split.soft_labels, fit.train.split.soft_labels)
@@ -179,9 +185,7 @@ def test_ngrams_are_fitted_to_what_is_learned(corpus, teacher, tmp_path, monkeyp
 def test_teachers_compute_in_the_precision_of_the_run(corpus, teacher, tmp_path):
     found = []
     for precision in ("float32", "mixed_bfloat16"):
-        run = training.start(
-            tmp_path / precision, corpus, RECIPE.replace(teachers=[teacher], precision=precision)
-        )
+        run = start_run(tmp_path / precision, corpus, RECIPE.replace(teachers=[teacher], precision=precision))
         found.append(SoftLabels.of_run(run, corpus, quiet=True).probabilities)
     assert not np.array_equal(*found)
     np.testing.assert_allclose(*found, atol=0.05)
@@ -190,12 +194,12 @@ def test_teachers_compute_in_the_precision_of_the_run(corpus, teacher, tmp_path)
 @pytest.mark.once
 def test_kept_soft_labels_are_of_these_texts(corpus, teacher, folder, tmp_path):
     recipe = RECIPE.replace(teachers=[teacher])
-    run = training.start(tmp_path / "run", corpus, recipe)
+    run = start_run(tmp_path / "run", corpus, recipe)
     soft = SoftLabels.of_run(run, corpus, quiet=True)
     run.begin()
     soft.keep(run)
     unlock(lock(run.path))
-    resumed = training.start(tmp_path / "run", corpus, recipe, resume=True)
+    resumed = start_run(tmp_path / "run", corpus, recipe, resume=True)
     np.testing.assert_array_equal(SoftLabels.of_run(resumed, corpus).probabilities, soft.probabilities)
     fewer = dataclasses.replace(corpus, unlabelled=corpus.unlabelled.take(range(100)))
     with pytest.raises(InputError, match="begun with other texts without labels"):
@@ -208,7 +212,7 @@ def test_kept_soft_labels_are_of_these_texts(corpus, teacher, folder, tmp_path):
 @pytest.mark.once
 def test_teachers_that_fit_nothing_are_refused(corpus, teacher, folder, tmp_path):
     def asked(corpus, teachers, path=tmp_path / "run", **options):
-        run = training.start(path, corpus, RECIPE.replace(teachers=teachers), **options)
+        run = start_run(path, corpus, RECIPE.replace(teachers=teachers), **options)
         return SoftLabels.of_run(run, corpus, quiet=True)
 
     plain = prepare(tmp_path / "plain", reviews(60))

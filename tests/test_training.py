@@ -13,13 +13,14 @@ from tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, make_corpus
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.evaluation.evaluate import evaluate_logits
-from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.load import run_classifier
+from keras_sentiment.metrics.figures import evaluate_logits
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.runs.history import HISTORY_FIELDS
-from keras_sentiment.runs.run import Run, open_bundle
-from keras_sentiment.training import fit as training
-from keras_sentiment.training.fit import Fit, balanced_weights
+from keras_sentiment.runs.run import Run, open_run
+from keras_sentiment.training.callbacks import EpochRecord, Progress
+from keras_sentiment.training.finish import finish
+from keras_sentiment.training.fit import Fit, balanced_weights, prepare_fit, start_run
 from keras_sentiment.training.optimization import compile_model
 
 BACKEND = keras.backend.backend()
@@ -47,15 +48,15 @@ class Trained(NamedTuple):
 
 def prepared(corpus, path, limit=None, **changes):
     recipe = SHORT.replace(**changes)
-    run = training.start(path, corpus, recipe)
+    run = start_run(path, corpus, recipe)
     model = build_transformer(MODEL, TOKENIZER.vocabulary_size, recipe.inputs.sequence_length, 2)
-    return run, training.prepare_fit(model, corpus, run, limit, quiet=True)
+    return run, prepare_fit(model, corpus, run, limit, quiet=True)
 
 
 def train(corpus, path, callbacks=(), limit=None, **changes) -> Trained:
     run, fit = prepared(corpus, path, limit, **changes)
     fit_all(fit, callbacks)
-    training.finish(fit, corpus)
+    finish(fit, corpus)
     with run.history.open(newline="") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     return Trained(run, fit, rows)
@@ -63,22 +64,22 @@ def train(corpus, path, callbacks=(), limit=None, **changes) -> Trained:
 
 def validate(trained, corpus):
     """The figures of the saved model on the validation split."""
-    run = open_bundle(trained.run.path)
+    run = open_run(trained.run.path)
     split = corpus.splits["validation"]
-    logits = Classifier.of_bundle(run, run.load_model()).logits(split)
+    logits = run_classifier(run, run.load_model()).logits(split)
     return evaluate_logits(logits, split.labels, Decision(corpus.labels))
 
 
 def test_training_thread_reads_no_metrics_while_it_trains(corpus, tmp_path, monkeypatch):
     """Reading them is waiting for the device, which then has nothing to do until the next step comes."""
     threads = []
-    original = training.EpochRecord.on_train_batch_end
+    original = EpochRecord.on_train_batch_end
 
     def record(self, batch, logs=None):
         threads.append(threading.current_thread())
         original(self, batch, logs)
 
-    monkeypatch.setattr(training.EpochRecord, "on_train_batch_end", record)
+    monkeypatch.setattr(EpochRecord, "on_train_batch_end", record)
     trained = train(corpus, tmp_path / "run", epochs=1)
     assert len(threads) == trained.fit.train.num_batches
     # On tensorflow Keras calls all callbacks from one thread.
@@ -298,9 +299,9 @@ def test_summary_counts_what_trains(corpus, tmp_path):
 
 
 def test_progress_goes_to_standard_error(corpus, tmp_path, capfd):
-    run = training.start(tmp_path / "run", corpus, SHORT)
-    fit = training.prepare_fit(build(), corpus, run, limit=60)
-    progress = [callback for callback in fit.callbacks if isinstance(callback, training.Progress)]
+    run = start_run(tmp_path / "run", corpus, SHORT)
+    fit = prepare_fit(build(), corpus, run, limit=60)
+    progress = [callback for callback in fit.callbacks if isinstance(callback, Progress)]
     fit.model.fit(fit.train, epochs=1, callbacks=progress, shuffle=False, verbose=0)
     streams = capfd.readouterr()
     assert streams.out == ""

@@ -16,7 +16,8 @@ from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import Run
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.training import fit as training
+from keras_sentiment.training.finish import finish
+from keras_sentiment.training.fit import Fit, prepare_fit, start_run
 
 WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not")
 TOKENIZER = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
@@ -82,25 +83,16 @@ def bert_preset(folder: Path, num_layers: int = 2) -> str:
 
 def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -> Run:
     """Trains a tiny Transformer into a bundle, as the command does."""
-    run = training.start(path, corpus, recipe)
+    run = start_run(path, corpus, recipe)
     model = build_transformer(
         recipe.model, corpus.tokenizer().vocabulary_size, recipe.inputs.sequence_length, len(corpus.labels)
     )
-    fit = training.prepare_fit(model, corpus, run, quiet=True, **options)
+    fit = prepare_fit(model, corpus, run, quiet=True, **options)
     fit_all(fit)
-    return training.finish(fit, corpus)
+    return finish(fit, corpus)
 
 
-def fit_all(fit: training.Fit, callbacks: Sequence[keras.callbacks.Callback] = ()) -> None:
+def fit_all(fit: Fit, callbacks: Sequence[keras.callbacks.Callback] = ()) -> None:
     """Calls `model.fit` as the commands do."""
-    for epochs in fit.stretches():
-        fit.model.fit(
-            fit.train,
-            validation_data=fit.validation,
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            callbacks=[*callbacks, *fit.callbacks],
-            class_weight=fit.class_weight,
-            shuffle=False,
-            verbose=0,
-        )
+    for arguments in fit.calls():
+        fit.model.fit(**{**arguments, "callbacks": [*callbacks, *fit.callbacks]})

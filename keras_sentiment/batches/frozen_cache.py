@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,9 @@ import numpy as np
 from tqdm import tqdm
 
 from keras_sentiment.batches.review_batches import ReviewBatches
+from keras_sentiment.errors import InputError
 from keras_sentiment.storage.atomic import remove_abandoned, staged_path, writing
 from keras_sentiment.storage.disk_space import require_disk_space
-
-# The parts of a model below and above its first block that trains: models of their own.
-LOWER, UPPER = "lower", "upper"
 
 
 class HiddenStateBatches(ReviewBatches):
@@ -112,13 +111,25 @@ class HiddenStateBatches(ReviewBatches):
         return {**super().inputs_of(rows, length), "hidden_states": hidden_states}
 
 
-def require_room_for(batches: Iterable[HiddenStateBatches], folder: Path) -> int:
-    """Returns how many bytes `open` will write to `folder`.
+def cached_batches(
+    batches: Sequence[ReviewBatches], lower: keras.Model, folder: Path, quiet: bool = False
+) -> list[HiddenStateBatches]:
+    """Returns the batches with hidden states beside their token ids, of which `open` makes the file.
+
+    Args:
+        lower: the frozen part.
+        folder: for the files.
+        quiet: whether not to say how large they will be.
 
     Raises:
-        InputError: the disk has no room for them.
+        InputError: the disk has no room for them, or several processes train.
     """
-    needed = sum(part.missing_bytes for part in batches)
+    if batches[0].devices.processes > 1:
+        raise InputError("--cache-frozen is for one process; leave it out")
+    cached = [HiddenStateBatches(each, lower, folder) for each in batches]
+    needed = sum(each.missing_bytes for each in cached)
     fix = "leave out --cache-frozen, lower --sequence-length, or choose another --cache-dir"
     require_disk_space(folder, needed, "the hidden states", fix)
-    return needed
+    if not quiet:
+        print(f"Hidden states of the frozen part: {needed / 1e9:.1f} GB in {folder}", file=sys.stderr)
+    return cached

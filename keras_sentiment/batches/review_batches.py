@@ -85,6 +85,11 @@ class ReviewBatches(keras.utils.PyDataset):
         self.epoch, self.first = epoch, first
         self._plan = self._composed(epoch)
 
+    def begin_epoch(self, epoch: int) -> None:
+        """Composes the batches of an epoch, unless that is the one they are of: it may begin in its middle."""
+        if self.epoch != epoch:
+            self.start_epoch(epoch)
+
     def can_begin_at(self, first: int) -> bool:
         """Whether an epoch may begin there: tensorflow takes its spec of all from the first two batches."""
         if keras.backend.backend() != "tensorflow":

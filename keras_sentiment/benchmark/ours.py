@@ -52,11 +52,11 @@ def train_ours(pace: Pace, data_dir: str, count: int, recipe: Recipe[Any]) -> No
     """Trains by this project, through `model.fit`. The first epoch, with its compilations, is warming up."""
     import keras
 
-    from keras_sentiment.training import fit as training
+    from keras_sentiment.training.fit import prepare_fit, start_run
 
     corpus, _ = reviews_of(data_dir, count)
     with tempfile.TemporaryDirectory() as folder:
-        run = training.start(Path(folder) / "run", corpus, recipe)
+        run = start_run(Path(folder) / "run", corpus, recipe)
         sizes = recipe.inputs.sequence_length, len(corpus.labels)
         if isinstance(recipe.model, TransformerConfig):
             from keras_sentiment.models.transformer import build_transformer
@@ -66,7 +66,7 @@ def train_ours(pace: Pace, data_dir: str, count: int, recipe: Recipe[Any]) -> No
             from keras_sentiment.models.bert import build_bert
 
             model = build_bert(recipe.model, *sizes)
-        fit = training.prepare_fit(model, corpus, run, count, quiet=True)
+        fit = prepare_fit(model, corpus, run, count, quiet=True)
 
         class Turns(keras.callbacks.Callback):
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -107,18 +107,19 @@ def score_ours(pace: Pace, data_dir: str, count: int, passes: int, format: str =
     """
     from keras_sentiment.exporting.exporter import Exporter
     from keras_sentiment.inference.classifier import Classifier
+    from keras_sentiment.inference.load import load_model, run_classifier
     from keras_sentiment.models.bert import build_bert
     from keras_sentiment.models.precision import resolve_precision
-    from keras_sentiment.training import fit as training
+    from keras_sentiment.training.fit import start_run
 
     corpus, split = reviews_of(data_dir, count)
     recipe = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
     with tempfile.TemporaryDirectory() as folder:
-        run = training.start(Path(folder) / "run", corpus, recipe)
+        run = start_run(Path(folder) / "run", corpus, recipe)
         run.begin()
         run.save(build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels)), corpus.tokenizer())
         if format == "keras":
-            classifier = Classifier.of_bundle(run, run.load_model(resolve_precision("auto")))
+            classifier = run_classifier(run, load_model(run, resolve_precision("auto")))
         else:
             exported = Path(folder) / format
             exported.mkdir()

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_sentiment.cluster.part_files import LabelledFolder
 from keras_sentiment.cluster.part_reader import PartReader
-from keras_sentiment.data.encoded_split import in_chunks
+from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.inference.classifier import Classifier

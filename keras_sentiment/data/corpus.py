@@ -11,14 +11,17 @@ train/ validation/ test/ unlabelled/       the last one where `prepare` was give
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
+from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +29,7 @@ import numpy.typing as npt
 from keras_sentiment.data.encoded_split import Record, Split, ids_dtype
 from keras_sentiment.data.splitting import SPLITS
 from keras_sentiment.errors import InputError, require_labels
-from keras_sentiment.storage.json_files import parse_object, read_object
+from keras_sentiment.storage.json_files import parse_object, read_versioned
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 
@@ -101,18 +104,7 @@ def open_corpus(path: str | Path) -> Corpus:
         InputError: if it is none, comes from a later version, or is damaged.
     """
     path = Path(path)
-    try:
-        info = read_object(path / INFO_FILE)
-        version = int(info["format_version"])
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{path}: not a prepared corpus (no readable {INFO_FILE}); make one with `prepare`"
-        ) from None
-    if version > FORMAT_VERSION:
-        raise InputError(
-            f"{path}: written in format {version}, and this version reads {FORMAT_VERSION}; "
-            "update keras-sentiment or prepare it again"
-        )
+    info = read_versioned(path / INFO_FILE, FORMAT_VERSION, "a prepared corpus", "make one with `prepare`")
     if info.get("cleaning_version") != CLEANING_VERSION:
         raise InputError(
             f"{path}: its texts were cleaned by version {info.get('cleaning_version')} of the rules, "
@@ -182,3 +174,43 @@ def _open_array(file: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     if array.ndim != 1 or array.dtype != dtype:
         raise InputError(f"{file.name} is no list of {np.dtype(dtype)}")
     return array
+
+
+class SplitWriter:
+    """Appends encoded reviews to the files of one split."""
+
+    def __init__(self, folder: Path, dtype: npt.DTypeLike, files: ExitStack) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._dtype = np.dtype(dtype)
+        self._ids: BinaryIO = files.enter_context((folder / IDS_FILE).open("wb"))
+        # A file name that is not UTF-8 reaches a row as surrogates, which JSON can escape.
+        self._texts = files.enter_context(
+            (folder / TEXTS_FILE).open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+        )
+        self._write_header(0)
+        self._lengths = array("q")
+        self.unknown_tokens = 0
+        self.words = 0
+
+    def _write_header(self, tokens: int) -> None:
+        # NumPy pads the header so that it keeps its size while the shape grows.
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": (tokens,)}
+        self._ids.seek(0)
+        np.lib.format.write_array_header_1_0(self._ids, header)
+
+    def add(self, text: str, label: str, source: str, ids: npt.NDArray[np.int32], unknown_id: int) -> None:
+        self._ids.write(ids.astype(self._dtype).tobytes())
+        record = json.dumps({"text": text, "label": label, "source": source}, ensure_ascii=False)
+        self._texts.write(record + "\n")
+        self._lengths.append(len(ids))
+        self.words += text.count(" ") + 1
+        self.unknown_tokens += int((ids == unknown_id).sum())
+
+    def finish(self, labels: npt.NDArray[np.int64]) -> int:
+        """Write what is known at the end, and return the number of tokens."""
+        offsets = np.concatenate([[0], np.cumsum(np.array(self._lengths, np.int64))]).astype(np.int64)
+        self._write_header(int(offsets[-1]))
+        np.save(self._folder / OFFSETS_FILE, offsets)
+        np.save(self._folder / LABELS_FILE, labels.astype(np.int32))
+        return int(offsets[-1])

@@ -6,21 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.data.reviews import Review, match_label
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
-
-Text = TypeVar("Text", bound=Any)
-
-CHUNK_REVIEWS = 1024
-CHUNK_CHARACTERS = 4_000_000
 
 
 class Record(NamedTuple):
@@ -34,42 +30,6 @@ class Record(NamedTuple):
 def ids_dtype(vocabulary_size: int) -> type[np.uint16 | np.int32]:
     """Return the narrower integer type that holds every id."""
     return np.uint16 if vocabulary_size <= 2**16 else np.int32
-
-
-def in_chunks(texts: Iterable[Text], length: Callable[[Text], int] = len) -> Iterator[list[Text]]:
-    """Yield lists of texts that are few and, together, short, so that encoding needs little memory.
-
-    Args:
-        texts: strings, or what holds one each.
-        length: gives the characters of one.
-    """
-    chunk: list[Text] = []
-    characters = 0
-    for text in texts:
-        if chunk and characters + length(text) > CHUNK_CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-        chunk.append(text)
-        characters += length(text)
-        if len(chunk) == CHUNK_REVIEWS:  # not one text later: a stream may pause here
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
-
-
-def spans(offsets: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
-    """Yield the first text and the end of stretches that hold `most` elements or one text.
-
-    Args:
-        offsets: int64[texts + 1], where each text begins.
-    """
-    first, texts = 0, len(offsets) - 1
-    while first < texts:
-        end = int(np.searchsorted(offsets, offsets[first] + most, side="right")) - 1
-        end = min(max(end, first + 1), texts)
-        yield first, end
-        first = end
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,20 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from keras_sentiment.config import PrepareConfig
-from keras_sentiment.data.corpus import FORMAT_VERSION, INFO_FILE, TOKENIZER_FOLDER, UNLABELLED, is_corpus
-from keras_sentiment.data.encoded_split import ids_dtype, in_chunks
+from keras_sentiment.data.chunks import in_chunks
+from keras_sentiment.data.corpus import (
+    FORMAT_VERSION,
+    INFO_FILE,
+    TOKENIZER_FOLDER,
+    UNLABELLED,
+    SplitWriter,
+    is_corpus,
+)
+from keras_sentiment.data.encoded_split import ids_dtype
 from keras_sentiment.data.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.data.prefetch import ahead, mapped
 from keras_sentiment.data.review_index import Catalogue, short_hashes
 from keras_sentiment.data.reviews import Review
-from keras_sentiment.data.split_writer import SplitWriter
 from keras_sentiment.data.splitting import DROPPED, SPLITS, TRAIN, Assignment
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.atomic import staged_folder

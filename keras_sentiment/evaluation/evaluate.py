@@ -1,163 +1,96 @@
-"""Logits and labels -> the figures of merit that `evaluate` reports."""
+"""A trained model and data -> figures, kept in the run beside a report and a model card."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
-from sklearn import metrics
 
-from keras_sentiment.config import DEFAULT_SEED
+from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.encoded_split import Split
-from keras_sentiment.decision import Decision
-from keras_sentiment.evaluation.perturbations import PERTURBATIONS, perturb
+from keras_sentiment.data.evaluation_split import open_evaluation_split
+from keras_sentiment.data.reviews import Review
+from keras_sentiment.evaluation.model_card import model_card
+from keras_sentiment.evaluation.perturbations import perturbed
+from keras_sentiment.evaluation.report import report
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.metrics.intervals import LEVEL, RESAMPLES, bootstrap, calibration_gaps, share_interval
+from keras_sentiment.inference.load import load_model, run_classifier
+from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
+from keras_sentiment.runs.run import Run
 
-LENGTHS = (64, 128, 256, 512)  # in tokens, specials counted: where one bucket ends
 
-
-def evaluate_logits(logits: np.ndarray, labels: np.ndarray, decision: Decision) -> dict[str, Any]:
-    """Returns how well logits fit labels, as JSON's types.
+@dataclass(frozen=True)
+class Evaluation:
+    """A model measured on reviews.
 
     Args:
-        logits: float[reviews, num_classes].
-        labels: int[reviews].
-        decision: what makes probabilities and labels of the logits.
-
-    Returns:
-        `labels`, their names in order; `examples`, `accuracy`, `loss` (cross-entropy), `f1` (macro),
-        `f1_per_class`, `roc_auc` (one-vs-rest macro, null where the labels hold one class only), `ece`,
-        `brier`, `confusion` (rows: true label, columns: predicted); `intervals`, 95% of each of them, a
-        class's F1 under `f1_` and its name, and the first again as `accuracy_ci95`; and
-        `before_calibration`, what the temperature changes, without it.
+        run: the model's.
+        data: what the user calls the data.
+        reviews: that were measured.
+        logits: float[reviews, num_classes], of them.
+        metrics: the figures, as JSON's types; `split` is the part of the data.
     """
-    probabilities = decision.probabilities(logits)
-    predicted = decision.choose(probabilities)
-    classes = np.arange(len(decision.labels))
-    intervals = bootstrap(labels, probabilities, predicted, decision.labels)
-    f1 = metrics.f1_score(labels, predicted, labels=classes, average=None, zero_division=0)
-    return {
-        "labels": list(decision.labels),
-        "examples": len(labels),
-        "accuracy": float(metrics.accuracy_score(labels, predicted)),
-        "accuracy_ci95": intervals["accuracy"],
-        "f1": float(f1.mean()),
-        "f1_per_class": dict(zip(decision.labels, f1.tolist(), strict=True)),
-        "roc_auc": _roc_auc(labels, probabilities),
-        **_calibration(labels, probabilities),
-        "intervals": intervals,
-        "before_calibration": _calibration(labels, Decision(decision.labels).probabilities(logits)),
-        "temperature": decision.temperature,
-        "threshold": decision.threshold,
-        "confusion": metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
+
+    run: Run
+    data: str
+    reviews: Split
+    classifier: Classifier
+    logits: np.ndarray
+    metrics: dict[str, Any]
+
+    def save(self) -> Path:
+        """Writes `metrics.json`, `report.html` and `README.md` into the run; returns the report's path."""
+        run = self.run
+        recorded = run.record_metrics(self.metrics["split"], self.reviews.fingerprint, self.metrics)
+        page = report(self.classifier, run, self.reviews, self.logits, self.metrics, self.data)
+        run.write("report.html", page)
+        run.write("README.md", model_card(run, recorded))
+        return run.path / "report.html"
+
+
+def evaluate_run(
+    run: Run,
+    data: str,
+    split: str | None = None,
+    *,
+    config: PrepareConfig,
+    against: Run | None = None,
+    windows: bool = False,
+    perturb: bool = False,
+    quiet: bool = True,
+) -> Evaluation:
+    """Measures the model of a run on data, and writes nothing.
+
+    Args:
+        data: a DATA_DIR, or a source that `prepare` takes.
+        split: as `open_evaluation_split` takes it.
+        config: names of a table's columns.
+        against: another run with the same labels, to compare with.
+        windows: whether long texts are read whole.
+        perturb: whether to count the labels that typos, HTML and a neutral sentence flip.
+
+    Raises:
+        InputError: the data or a model can't be read, or doesn't fit.
+    """
+    name, reviews = open_evaluation_split(data, split, run.tokenizer(), run.config.labels, config, quiet)
+    classifier = run_classifier(run, load_model(run), windows)
+    logits = classifier.logits(reviews, quiet)
+    correct = run.decision.correct(logits, reviews.labels)
+    metrics = {
+        "split": name,
+        "windows": windows,
+        **evaluate_logits(logits, reviews.labels, run.decision),
+        "by_length": accuracy_by_length(reviews.lengths + 2, correct),
     }
-
-
-def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Returns the mean gap between confidence and accuracy over equal-width bins of the largest one."""
-    return float(np.abs(calibration_gaps(labels, probabilities).sum(axis=0)).sum() / len(labels))
-
-
-def accuracy_by_length(lengths: np.ndarray, correct: np.ndarray) -> list[dict[str, Any]]:
-    """Returns the accuracy of short and long reviews, with 95% intervals.
-
-    Args:
-        lengths: int[reviews], tokens of each, specials counted and nothing cut.
-        correct: bool[reviews].
-
-    Returns:
-        `{"from", "to", "reviews", "accuracy", "accuracy_ci95"}` for each range of lengths that some review
-        has, both ends counted; the last has no end.
-    """
-    rows = []
-    for low, high in zip((1, *(end + 1 for end in LENGTHS)), (*LENGTHS, None), strict=True):
-        inside = (lengths >= low) & (lengths <= (high or np.inf))
-        total, right = int(inside.sum()), int(correct[inside].sum())
-        if total:
-            interval = share_interval(right, total)
-            rows.append(
-                {
-                    "from": low,
-                    "to": high,
-                    "reviews": total,
-                    "accuracy": right / total,
-                    "accuracy_ci95": interval,
-                }
-            )
-    return rows
-
-
-def compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
-    """Returns how much more often one model is right than another, on the same reviews.
-
-    Args:
-        ours: bool[reviews], which the one labels rightly.
-        theirs: bool[reviews], which the other does.
-
-    Returns:
-        `accuracy` of the other; `difference`, ours less theirs, and its paired bootstrap interval
-        `difference_ci95`; `only_ours_right` and `only_theirs_right`, counts; and `p_value`, McNemar's exact
-        test of whether these two differ by chance (McNemar 1947; it is binomial).
-    """
-    won, lost = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    total = len(ours)
-    # Whole pairs are drawn: how many of each kind a resample holds follows a multinomial distribution.
-    shares = np.array([won, lost, total - won - lost]) / total
-    drawn = np.random.default_rng(0).multinomial(total, shares, RESAMPLES)
-    interval = np.percentile((drawn[:, 0] - drawn[:, 1]) / total, LEVEL)
-    return {
-        "accuracy": float(theirs.mean()),
-        "difference": (won - lost) / total,
-        "difference_ci95": [float(bound) for bound in interval],
-        "only_ours_right": won,
-        "only_theirs_right": lost,
-        "p_value": float(binomtest(won, won + lost).pvalue) if won + lost else 1.0,
-    }
-
-
-def perturbed(
-    classifier: Classifier, split: Split, logits: np.ndarray, quiet: bool = True
-) -> dict[str, dict[str, Any]]:
-    """Scores the reviews again, changed in ways that leave their sentiment as it is.
-
-    Args:
-        logits: float[reviews, num_classes], of the reviews as they are.
-
-    Returns:
-        By the name of the perturbation `accuracy`, and the labels that it `flipped`: how many, and their
-        `flipped_share`.
-    """
-    decision, labels = classifier.decision, np.asarray(split.labels)
-    before = decision.choose(decision.probabilities(logits))
-    found = {}
-    for name in PERTURBATIONS:
-        texts = perturb(split.texts(), name, DEFAULT_SEED)
-        changed = classifier.logits(Split.from_texts(texts, classifier.tokenizer), quiet)
-        after = decision.choose(decision.probabilities(changed))
-        flipped = int((after != before).sum())
-        found[name] = {
-            "accuracy": float(metrics.accuracy_score(labels, after)),
-            "flipped": flipped,
-            "flipped_share": flipped / len(labels),
-        }
-    return found
-
-
-def _calibration(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    classes = np.arange(probabilities.shape[1])
-    return {
-        "loss": float(metrics.log_loss(labels, probabilities, labels=classes)),
-        "ece": expected_calibration_error(probabilities, labels),
-        "brier": float(metrics.brier_score_loss(labels, probabilities, labels=classes)),
-    }
-
-
-def _roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
-    present = np.unique(labels)
-    if len(present) < 2:
-        return None
-    # A class that no review has is neither found nor missed; the others' curves are averaged.
-    scores = [metrics.roc_auc_score(labels == label, probabilities[:, label]) for label in present]
-    return float(np.mean(scores))
+    if against:
+        rival = run_classifier(against, load_model(against), windows)
+        # Its vocabulary may be another one.
+        texts = (Review(*record) for record in reviews.records())
+        theirs = rival.logits(Split.from_reviews(texts, rival.tokenizer, rival.labels), quiet)
+        found = compare(correct, against.decision.correct(theirs, reviews.labels))
+        metrics["against"] = {"run_dir": str(against.path), **found}
+    if perturb:
+        metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)
+    return Evaluation(run, data, reviews, classifier, logits, metrics)

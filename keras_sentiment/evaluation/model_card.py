@@ -29,7 +29,7 @@ classifier.predict(["A gem.", "Dreadful from start to finish."])
 """
 
 
-def readme(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
+def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
     """Returns the card.
 
     Args:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
+from sklearn import metrics
+
+from keras_sentiment.config import DEFAULT_SEED
+from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.inference.classifier import Classifier
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _SPACE = re.compile(r" ")
@@ -61,3 +67,31 @@ def perturb(texts: Iterable[str], name: str, seed: int) -> list[str]:
     """Returns the texts, each changed by a perturbation; the same for the same seed."""
     rng = np.random.default_rng(seed)
     return [PERTURBATIONS[name](text, rng) for text in texts]
+
+
+def perturbed(
+    classifier: Classifier, split: Split, logits: np.ndarray, quiet: bool = True
+) -> dict[str, dict[str, Any]]:
+    """Scores the reviews again, changed in ways that leave their sentiment as it is.
+
+    Args:
+        logits: float[reviews, num_classes], of the reviews as they are.
+
+    Returns:
+        By the name of the perturbation `accuracy`, and the labels that it `flipped`: how many, and their
+        `flipped_share`.
+    """
+    decision, labels = classifier.decision, np.asarray(split.labels)
+    before = decision.choose(decision.probabilities(logits))
+    found = {}
+    for name in PERTURBATIONS:
+        texts = perturb(split.texts(), name, DEFAULT_SEED)
+        changed = classifier.logits(Split.from_texts(texts, classifier.tokenizer), quiet)
+        after = decision.choose(decision.probabilities(changed))
+        flipped = int((after != before).sum())
+        found[name] = {
+            "accuracy": float(metrics.accuracy_score(labels, after)),
+            "flipped": flipped,
+            "flipped_share": flipped / len(labels),
+        }
+    return found

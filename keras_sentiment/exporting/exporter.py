@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
 from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.errors import InputError
 from keras_sentiment.exporting.artifact_card import card
 from keras_sentiment.exporting.parity import TEXTS, ParityError, check
@@ -29,6 +30,7 @@ from keras_sentiment.inference.artifact import (
 )
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.engines import Engine, open_engine
+from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.machine import package_versions
 from keras_sentiment.runs.run import MODEL_FILE, Run
 from keras_sentiment.storage.atomic import staged_folder
@@ -74,7 +76,7 @@ def export_bundle(
     if "onnx_int8" in formats and data is None:
         raise InputError("an int8 graph is measured on validation reviews: name a DATA_DIR with --data")
     out = Path(out)
-    validation = None if data is None else run.open_split(data, "validation", PrepareConfig())[1]
+    validation = None if data is None else _validation(run, data)
     # Graphs are for servers without a GPU too.
     with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:
         bundle = Exporter(run, Path(folder))
@@ -98,6 +100,11 @@ def export_bundle(
     return artifacts
 
 
+def _validation(run: Run, data: str | Path) -> Split:
+    labels, config = run.config.labels, PrepareConfig()
+    return open_evaluation_split(data, "validation", run.tokenizer(), labels, config)[1]
+
+
 class Exporter:
     """Writes the graphs of a bundle, which are made once, however many formats need them.
 
@@ -106,8 +113,8 @@ class Exporter:
     """
 
     def __init__(self, run: Run, folder: Path) -> None:
-        self.run, self._model, self._folder = run, run.load_model(), folder
-        self.classifier = Classifier.of_bundle(run, self._model)
+        self.run, self._model, self._folder = run, load_model(run), folder
+        self.classifier = run_classifier(run, self._model)
         self._program: torch.export.ExportedProgram | None = None
 
     def write(self, format: str, path: Path) -> Artifact:

@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from keras_sentiment.data.padding import head_tail
 from keras_sentiment.exporting.text_graph import text_graph
-from keras_sentiment.runs.run import Run, open_bundle
+from keras_sentiment.inference.load import load_model
+from keras_sentiment.runs.run import Run, open_run
 from keras_sentiment.text.tokenizer import Tokenizer
 
 
@@ -66,7 +67,7 @@ class TextClassifier(tf.Module):
 
 def save(run: Run, path: str) -> None:
     """Writes the SavedModel of a bundle, with the signature `serving_default`."""
-    classifier = TextClassifier(run, run.load_model())
+    classifier = TextClassifier(run, load_model(run))
     archive = keras.export.ExportArchive()
     archive.track(classifier)
     archive.add_endpoint("serving_default", classifier.serve)
@@ -74,4 +75,4 @@ def save(run: Run, path: str) -> None:
 
 
 if __name__ == "__main__":
-    save(open_bundle(sys.argv[1]), sys.argv[2])
+    save(open_run(sys.argv[1]), sys.argv[2])

@@ -20,7 +20,7 @@ from keras_sentiment.config import InputConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, require_labels, require_temperature
 from keras_sentiment.storage.checksums import sha256, verify
-from keras_sentiment.storage.json_files import from_json, read_object
+from keras_sentiment.storage.json_files import from_json, read_versioned
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 
@@ -117,18 +117,7 @@ def open_artifact(path: str | Path) -> Artifact:
     """
     path = Path(path)
     file = path / MANIFEST_FILE
-    try:
-        values = read_object(file)
-        found = int(values.pop("format_version"))
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{path}: not an exported model (no readable {MANIFEST_FILE}); make one with `export`"
-        ) from None
-    if found > FORMAT_VERSION:
-        raise InputError(
-            f"{path}: written in format {found}, and this version reads {FORMAT_VERSION}; "
-            "update keras-sentiment"
-        )
+    values = read_versioned(file, FORMAT_VERSION, "an exported model", "make one with `export`")
     try:
         require_labels(labels := values["labels"])
         inputs = from_json(InputConfig, values["inputs"])

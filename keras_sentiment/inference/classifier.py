@@ -1,9 +1,8 @@
-"""From texts to labels: the one path that bundles, artifacts and the server share."""
+"""From texts to labels: the one path that runs, artifacts and the server share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from tqdm import tqdm
 from keras_sentiment.config import InputConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.padding import (
+    Rows,
     bucket_lengths,
     compose,
     padded_rows,
@@ -20,11 +20,9 @@ from keras_sentiment.data.padding import (
     windows,
 )
 from keras_sentiment.decision import Decision
-from keras_sentiment.errors import InputError
-from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact, is_artifact, open_artifact
-from keras_sentiment.inference.engines import Engine, KerasEngine, open_engine
-from keras_sentiment.models.model_file import check_logits
-from keras_sentiment.runs.run import Run, open_bundle
+from keras_sentiment.errors import InputError, first_line
+from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
+from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.text.tokenizer import Tokenizer
 
 
@@ -50,11 +48,6 @@ class Classifier:
     ) -> None:
         self.tokenizer, self.inputs, self.decision, self.engine = tokenizer, inputs, decision, engine
         self.windows = windows
-
-    @classmethod
-    def of_bundle(cls, run: Run, model: Any, windows: bool = False) -> Classifier:
-        """Returns the classifier of a bundle with its Keras model, in any precision."""
-        return cls(run.tokenizer(), run.config.recipe.inputs, run.decision, KerasEngine(model), windows)
 
     @classmethod
     def of_artifact(cls, artifact: Artifact, windows: bool = False) -> Classifier:
@@ -135,22 +128,25 @@ def _filled(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.pad(value, ((0, missing), (0, 0)), "edge") for name, value in rows.items()}
 
 
-def load(path: str | Path, precision: str = "float32", windows: bool = False) -> Classifier:
-    """Opens a bundle (a RUN_DIR whose training has ended) on the current Keras backend, or an artifact.
+def check_logits(score: Callable[[Rows], Any], row_length: int, vocabulary_size: int, classes: int) -> None:
+    """Checks that a model takes the longest row with the largest id, and gives each class a logit.
 
     Args:
-        precision: of a bundle's Keras model: `"float32"`, `"mixed_float16"`, `"mixed_bfloat16"`, or
-            `"auto"` for what is fast here. An artifact has the precision that it was exported with.
-        windows: whether texts that are too long for a row are read whole, in overlapping windows.
+        score: maps `{"token_ids", "padding_mask"}`, int32[batch, length], to logits.
 
     Raises:
-        InputError: there is neither at `path`, or one that can't be read, or its runtime is missing.
+        InputError: it does not.
     """
-    if is_artifact(path):
-        if precision != "float32":
-            raise InputError(f"{path}: an artifact has its own precision. Received: precision={precision!r}")
-        return Classifier.of_artifact(open_artifact(path), windows)
-    run = open_bundle(path)
-    from keras_sentiment.models.precision import resolve_precision
-
-    return Classifier.of_bundle(run, run.load_model(resolve_precision(precision)), windows)
+    rows = {
+        "token_ids": np.full((1, row_length), vocabulary_size - 1, np.int32),
+        "padding_mask": np.ones((1, row_length), np.int32),
+    }
+    try:
+        logits = np.asarray(score(rows), np.float32)
+    except Exception as error:  # each backend and runtime raises errors of its own
+        reason = (
+            f"it takes no row of {row_length} tokens with ids below {vocabulary_size}: {first_line(error)}"
+        )
+        raise InputError(reason) from error
+    if logits.shape != (1, classes) or not np.isfinite(logits).all():
+        raise InputError(f"it gives no {classes} finite logits")

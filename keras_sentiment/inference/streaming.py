@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
-from keras_sentiment.data.encoded_split import in_chunks
+from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.classifier import Classifier
 

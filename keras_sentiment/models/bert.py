@@ -9,9 +9,9 @@ import keras
 import keras_hub
 from keras import ops
 
-from keras_sentiment.batches.frozen_cache import LOWER, UPPER
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
+from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.models.ngrams import with_ngrams
 from keras_sentiment.storage.json_files import read_object
 from keras_sentiment.text.tokenizer import packaged_minilm

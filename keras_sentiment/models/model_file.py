@@ -11,15 +11,11 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from keras_sentiment.data.padding import Rows
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, first_line
 from keras_sentiment.storage.json_files import LARGEST_FILE, parse_object
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
@@ -162,32 +158,3 @@ def _stored_numbers(weights: bytes) -> int:
     if taken > len(weights):
         raise InputError("its weights are larger than the file")
     return numbers
-
-
-def check_logits(score: Callable[[Rows], Any], row_length: int, vocabulary_size: int, classes: int) -> None:
-    """Checks that a model takes the longest row with the largest id, and gives each class a logit.
-
-    Args:
-        score: maps `{"token_ids", "padding_mask"}`, int32[batch, length], to logits.
-
-    Raises:
-        InputError: it does not.
-    """
-    rows = {
-        "token_ids": np.full((1, row_length), vocabulary_size - 1, np.int32),
-        "padding_mask": np.ones((1, row_length), np.int32),
-    }
-    try:
-        logits = np.asarray(score(rows), np.float32)
-    except Exception as error:  # each backend and runtime raises errors of its own
-        reason = (
-            f"it takes no row of {row_length} tokens with ids below {vocabulary_size}: {first_line(error)}"
-        )
-        raise InputError(reason) from error
-    if logits.shape != (1, classes) or not np.isfinite(logits).all():
-        raise InputError(f"it gives no {classes} finite logits")
-
-
-def first_line(error: Exception) -> str:
-    """Returns what an error says, as far as it fits into a message."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

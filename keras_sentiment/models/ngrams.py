@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import NgramConfig
-from keras_sentiment.training.nbsvm import Batch, fit_nbsvm
 
 _PACKAGE = "keras_sentiment"
 
@@ -21,9 +17,9 @@ _PACKAGE = "keras_sentiment"
 class NgramEnsemble(keras.layers.Layer):
     """Averages the logits of a deep model with those of a linear model of n-grams.
 
-    The linear model (`nbsvm`) gives a weight to each different token, pair of tokens and so on that a text
+    The linear model gives a weight to each different token, pair of tokens and so on that a text
     holds; pairs and longer n-grams share hashed buckets (Weinberger et al. 2009, "Feature Hashing for Large
-    Scale Multitask Learning"). `adapt` fits it, before the deep model trains. In training the logits are the
+    Scale Multitask Learning"). `training.adaptation` fits it, before the deep model trains. In training the logits are the
     deep model's own, so that it learns as if it were alone: trained on the mean it would learn what the
     linear model leaves, and of the reviews that this one was fitted to it leaves next to nothing.
 
@@ -65,46 +61,20 @@ class NgramEnsemble(keras.layers.Layer):
     def _drawn(self, shape: tuple[int, ...], dtype: str) -> Any:
         return ops.convert_to_tensor(np.random.default_rng(0).integers(0, self.buckets, shape), dtype)
 
-    def adapt(
-        self,
-        batches: ReviewBatches,
-        class_weight: Mapping[int, float] | None = None,
-        folder: Path | None = None,
-    ) -> None:
-        """Fits the linear model to the train reviews.
-
-        Args:
-            batches: of them; their own order and word dropout don't matter.
-            class_weight: of the loss of each label.
-            folder: for a temporary file of four bytes for each n-gram of each review.
-
-        Raises:
-            InputError: it can't be written.
-        """
-        # In the order of length, and without word dropout, which makes pairs that nobody wrote.
-        whole = ReviewBatches(batches.split, batches.tokenizer, batches.inputs)
-        size = self.kernel.shape[0]
-        kernel, bias = fit_nbsvm(self._batches(whole), size, self.l2, class_weight, folder)
-        self.kernel.assign(kernel)
-        self.bias.assign(bias)
-
-    def _batches(self, batches: ReviewBatches) -> Iterator[Batch]:
-        targets = batches.split.probabilities(self.kernel.shape[1])
-        for rows, inputs in batches.for_scoring():
-            found, counted = map(ops.convert_to_numpy, self._found(**inputs))
-            yield Batch(found[counted], counted.sum(axis=1), targets[rows])
-
     def call(self, logits: Any, token_ids: Any, padding_mask: Any, training: bool | None = None) -> Any:
         """Maps logits float[batch, num_classes] and two int32[batch, length] to such logits."""
         if training:
             return logits
-        found, counted = self._found(token_ids, padding_mask)
+        found, counted = self.ngrams_of(token_ids, padding_mask)
         weights = ops.take(self.kernel, found, axis=0)  # [batch, order * length, num_classes]
         linear = ops.sum(weights * ops.cast(counted, weights.dtype)[:, :, None], axis=1) + self.bias
         return (1 - self.share) * logits + self.share * linear
 
-    def _found(self, token_ids: Any, padding_mask: Any) -> tuple[Any, Any]:
-        """Returns n-grams int32[batch, order * length] and which of them count: each different one once."""
+    def ngrams_of(self, token_ids: Any, padding_mask: Any) -> tuple[Any, Any]:
+        """Maps two int32[batch, length] to n-grams int32[batch, order * length], and which of them count.
+
+        Each different one of a text counts once. An n-gram is a row of `kernel`.
+        """
         none = self.vocabulary_size + self.buckets
         real = ops.cast(padding_mask, "bool")
         total, ngrams = self._coded(token_ids, 0), [ops.where(real, token_ids, none)]

@@ -8,17 +8,7 @@ from typing import Any
 import keras
 
 from keras_sentiment.errors import InputError
-
-# Their outputs are what the loss and a user see: they stay float32 under every policy.
-FLOAT32_LAYERS = (
-    "votes",
-    "pooling",
-    "head_dropout",
-    "pooled",
-    "pooled_dense",
-    "logits",
-    "ngrams",
-)
+from keras_sentiment.models.layer_names import FLOAT32_LAYERS
 
 
 def resolve_precision(name: str) -> str:

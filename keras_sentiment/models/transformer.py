@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_sentiment.config import MaskedLMConfig, TransformerConfig
-from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.dropout import Dropout
 from keras_sentiment.models.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
 from keras_sentiment.models.ngrams import with_ngrams
-from keras_sentiment.training.cooccurrence import token_vectors
 
 
 def build_transformer(
@@ -84,13 +81,6 @@ def start_from(model: keras.Model, encoder: keras.Model) -> None:
     except ValueError as error:
         reason = next(iter(str(error).splitlines()), "")
         raise InputError(f"pretrained: its encoder is another than this model's ({reason:.200})") from None
-
-
-def adapt_embeddings(model: keras.Model, splits: Sequence[Split], seed: int) -> None:
-    """Lets the token embeddings of a model that is not trained yet start from its texts."""
-    layer = model.get_layer("token_embedding")
-    vocabulary_size, hidden_dim = layer.embeddings.shape
-    layer.set_weights([token_vectors(splits, vocabulary_size, hidden_dim, seed)])
 
 
 def _inputs() -> dict[str, Any]:

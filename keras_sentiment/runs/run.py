@@ -21,19 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.config import BertConfig, MaskedLMConfig, PrepareConfig
-from keras_sentiment.data.corpus import INFO_FILE, open_corpus
-from keras_sentiment.data.encoded_split import Split
-from keras_sentiment.data.padding import Rows
-from keras_sentiment.data.readers.sources import read
-from keras_sentiment.data.reviews import Review
+from keras_sentiment.config import BertConfig, MaskedLMConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.models.model_file import check_logits, read_model
-from keras_sentiment.recipes import RunConfig
+from keras_sentiment.models.model_file import read_model
+from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.atomic import write_text
 from keras_sentiment.storage.checksums import verify
-from keras_sentiment.storage.json_files import read_object
+from keras_sentiment.storage.json_files import read_object, read_versioned
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -80,43 +75,6 @@ class Run:
         """Returns the tokenizer of the model."""
         return Tokenizer.load(self.path / "tokenizer")
 
-    def open_split(
-        self, data: str | Path, name: str | None, config: PrepareConfig, quiet: bool = True
-    ) -> tuple[str, Split]:
-        """Returns the name and the reviews of a split, encoded for this model.
-
-        Args:
-            data: a DATA_DIR, or a source that `sources.read` takes.
-            name: `train`, `validation` or `test`; by default the test part, or all of a source without.
-            config: names of a table's columns.
-
-        Raises:
-            InputError: the data can't be read, has another vocabulary or labels that the model lacks.
-        """
-        if (Path(data) / INFO_FILE).is_file():
-            corpus = open_corpus(data)
-            if corpus.tokenizer().sha256 != self.tokenizer().sha256:
-                raise InputError(
-                    f"{data}: it was prepared with another vocabulary than {self.path} has; "
-                    f"give what it was made of ({corpus.info['source']}) instead"
-                )
-            if corpus.labels != list(self.config.labels):
-                raise InputError(
-                    f"{data}: its labels are {', '.join(corpus.labels)}; {self.path} has "
-                    f"{', '.join(self.config.labels)}"
-                )
-            name = name or "test"
-            return name, corpus.splits[name]
-        parts: dict[str | None, list[Review]] = {}
-        for review in read(data, config, quiet=quiet):
-            parts.setdefault(review.part, []).append(review)
-        if name is None:
-            name = "test" if "test" in parts else "all"
-        reviews = parts.get(name) if name != "all" else [r for part in parts.values() for r in part]
-        if not reviews:
-            raise InputError(f"{data}: it has no {name} part; leave out --split to take all of it")
-        return name, Split.from_reviews(reviews, self.tokenizer(), self.config.labels)
-
     def record_metrics(self, split: str, fingerprint: str, metrics: dict[str, Any]) -> dict[str, Any]:
         """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data.
 
@@ -154,12 +112,12 @@ class Run:
         importlib.import_module("keras_sentiment.models.layers")
         return read_model(self.path / MODEL_FILE)
 
-    def load_model(self, precision: str = "float32") -> Any:
-        """Returns the Keras model, built under a dtype policy on the current backend.
+    def load_model(self) -> Any:
+        """Returns the Keras model, in float32, on the current backend; `inference.load` checks it too.
 
         Raises:
-            InputError: `model.keras` is damaged, of a version of Keras that cannot be read, holds what no
-                model of ours does, or is that of another `config.json`.
+            InputError: `model.keras` is damaged, of a version of Keras that cannot be read, or holds what no
+                model of ours does.
         """
         # Importing them registers their layers, by whose names the file speaks of them.
         bert = isinstance(self.config.recipe.model, BertConfig)
@@ -168,24 +126,7 @@ class Run:
             "keras_sentiment.models.ngrams",
         ):
             importlib.import_module(module)
-        path = self.path / MODEL_FILE
-        model = read_model(path)
-        import keras
-
-        def logits(rows: Rows) -> Any:
-            # Not `predict`, which would compile this one shape.
-            return keras.ops.convert_to_numpy(model(rows, training=False))
-
-        try:
-            row_length = self.config.recipe.inputs.row_length
-            check_logits(logits, row_length, self.tokenizer().vocabulary_size, len(self.config.labels))
-        except InputError as error:
-            raise InputError(f"{path}: it is not the model of {self.path / CONFIG_FILE} ({error})") from error
-        if precision == "float32":
-            return model
-        from keras_sentiment.models.precision import with_precision
-
-        return with_precision(model, precision)
+        return read_model(self.path / MODEL_FILE)
 
 
 def read_config(path: Path) -> RunConfig:
@@ -195,32 +136,21 @@ def read_config(path: Path) -> RunConfig:
         InputError: there is none, it is damaged, or comes from a later version.
     """
     file = path / CONFIG_FILE
-    try:
-        values = read_object(file)
-        found = int(values.pop("format_version"))
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{path}: not a trained model (no readable config.json); "
-            "train one with train-transformer or train-bert"
-        ) from None
-    if found > FORMAT_VERSION:
-        raise InputError(
-            f"{path}: written in format {found}, and this version reads {FORMAT_VERSION}; "
-            "update keras-sentiment"
-        )
+    make = "train one with train-transformer or train-bert"
+    values = read_versioned(file, FORMAT_VERSION, "a trained model", make)
     try:
         return RunConfig.from_dict(values)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
 
 
-def open_bundle(path: str | Path) -> Run:
+def open_run(path: str | Path) -> Run:
     """Opens a complete RUN_DIR; the model is read by `load_model`.
 
     Raises:
         InputError: it is none, is incomplete or damaged, or comes from a later version; or is of `pretrain`.
     """
-    run = _open_run(Path(path))
+    run = _open(Path(path))
     if isinstance(run.config.recipe.model, MaskedLMConfig):
         raise InputError(
             f"{path}: a pretrained encoder, which gives no labels; train-transformer --pretrained {path} "
@@ -238,7 +168,7 @@ def open_encoder(path: str | Path, tokenizer: Tokenizer) -> Run:
     Raises:
         InputError: it is none, is incomplete or damaged, or has another vocabulary.
     """
-    run = _open_run(Path(path))
+    run = _open(Path(path))
     if not isinstance(run.config.recipe.model, MaskedLMConfig):
         raise InputError(f"{path}: a classifier and no pretrained encoder; name what `pretrain` made")
     if run.tokenizer().sha256 != tokenizer.sha256:
@@ -249,7 +179,7 @@ def open_encoder(path: str | Path, tokenizer: Tokenizer) -> Run:
     return run
 
 
-def _open_run(path: Path) -> Run:
+def _open(path: Path) -> Run:
     config = read_config(path)
     run = Run(path, config)
     if not run.complete:

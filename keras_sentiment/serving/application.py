@@ -21,7 +21,7 @@ from starlette.requests import Request
 
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.occlusion import spans, weigh, without
-from keras_sentiment.serving.admission import Limits, busy, refusal
+from keras_sentiment.serving.admission import AdmissionMiddleware, busy, refusal
 from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.dynamic_batching import Batcher, FullError
 from keras_sentiment.serving.inference_protocol import add_protocol, explain_errors
@@ -112,7 +112,7 @@ def make_app(classifier: Classifier, name: str, config: ServingConfig) -> FastAP
         redirect_slashes=False,
         responses=problems,
     )
-    app.add_middleware(Limits, config=config, meters=meters)
+    app.add_middleware(AdmissionMiddleware, config=config, meters=meters)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(FullError, lambda *_: busy("Too many texts wait for the model; try again"))

@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.serving.admission import patient_protocol
 from keras_sentiment.serving.application import make_app
 from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.timeouts import timeout_protocol
 
 
 class Server(uvicorn.Server):
@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=patient_protocol(config.timeout_seconds),
+                http=timeout_protocol(config.timeout_seconds),
                 ws="none",
                 log_config=None,
                 access_log=False,

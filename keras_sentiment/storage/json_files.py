@@ -59,6 +59,28 @@ def read_object(path: Path) -> dict[str, Any]:
     return parse_object(read_text(path), path)
 
 
+def read_versioned(file: Path, version: int, what: str, make: str) -> dict[str, Any]:
+    """Returns the object in a JSON file that we wrote, its `format_version` left out.
+
+    Args:
+        version: int, the one that this program writes, and the only one that it reads.
+        what: is what a message calls the file's folder: `a prepared corpus`.
+        make: what makes one.
+
+    Raises:
+        InputError: there is none, it is damaged, or of another version.
+    """
+    try:
+        values = read_object(file)
+        found = int(values.pop("format_version"))
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{file.parent}: not {what} (no readable {file.name}); {make}") from None
+    if found != version:
+        fix = "update keras-sentiment" if found > version else make
+        raise InputError(f"{file.parent}: written in format {found}, and this version reads {version}; {fix}")
+    return values
+
+
 def from_json(config: type[Config], values: Any) -> Config:
     """Returns a dataclass, from the values that a file holds.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,11 +13,12 @@ from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
-from keras_sentiment.models.ngrams import ngram_layer
-from keras_sentiment.models.transformer import adapt_embeddings
+from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
 from keras_sentiment.storage.disk_space import require_disk_space
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.checkpoint_file import Checkpoint, assign, named
+from keras_sentiment.training.cooccurrence import token_vectors
+from keras_sentiment.training.nbsvm import Batch, fit_nbsvm
 from keras_sentiment.training.run_writer import TrainingRun
 
 _KIND, _FILE = "adapted", "adapted.npz"
@@ -57,7 +59,7 @@ def adapt(
             batches = ReviewBatches(train, tokenizer, recipe.inputs)
             needed = 4 * ngrams.order * int(batches.lengths.sum())
             require_disk_space(run.checkpoints, needed, "the n-grams", "make room, or give --set ngrams=0")
-            ngrams.adapt(batches, class_weight, run.checkpoints)
+            adapt_ngrams(ngrams, batches, class_weight, run.checkpoints)
         if counts:
             _tell(quiet, "Counting neighbours of tokens …")
             adapt_embeddings(model, [train, *others], recipe.training.seed)
@@ -67,6 +69,44 @@ def adapt(
     if kept is None:
         raise InputError(f"{path}: it can't be read; processes that train together share the run's folder")
     assign(variables, _KIND, kept.arrays)
+
+
+def adapt_embeddings(model: keras.Model, splits: Sequence[Split], seed: int) -> None:
+    """Lets the token embeddings of a model that is not trained yet start from its texts."""
+    layer = model.get_layer("token_embedding")
+    vocabulary_size, hidden_dim = layer.embeddings.shape
+    layer.set_weights([token_vectors(splits, vocabulary_size, hidden_dim, seed)])
+
+
+def adapt_ngrams(
+    layer: NgramEnsemble,
+    batches: ReviewBatches,
+    class_weight: Mapping[int, float] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Fits the linear model of n-grams to the train reviews (`nbsvm`).
+
+    Args:
+        batches: of them; their own order and word dropout don't matter.
+        class_weight: of the loss of each label.
+        folder: for a temporary file of four bytes for each n-gram of each review.
+
+    Raises:
+        InputError: it can't be written.
+    """
+    # In the order of length, and without word dropout, which makes pairs that nobody wrote.
+    whole = ReviewBatches(batches.split, batches.tokenizer, batches.inputs)
+    size = layer.kernel.shape[0]
+    kernel, bias = fit_nbsvm(_ngram_batches(layer, whole), size, layer.l2, class_weight, folder)
+    layer.kernel.assign(kernel)
+    layer.bias.assign(bias)
+
+
+def _ngram_batches(layer: NgramEnsemble, batches: ReviewBatches) -> Iterator[Batch]:
+    targets = batches.split.probabilities(layer.kernel.shape[1])
+    for rows, inputs in batches.for_scoring():
+        found, counted = map(keras.ops.convert_to_numpy, layer.ngrams_of(**inputs))
+        yield Batch(found[counted], counted.sum(axis=1), targets[rows])
 
 
 def _tell(quiet: bool, line: str) -> None:

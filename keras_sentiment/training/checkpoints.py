@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -17,7 +15,7 @@ import numpy as np
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.runs.history import EpochRecord
+from keras_sentiment.training.callbacks import EpochRecord
 from keras_sentiment.training.checkpoint_file import (
     Arrays,
     Checkpoint,
@@ -30,7 +28,6 @@ from keras_sentiment.training.checkpoint_file import (
 )
 from keras_sentiment.training.run_writer import TrainingRun
 
-NAMED_REVIEWS = 20  # at most, of the batch that spoiled the loss
 # What an EarlyStopping knows, and forgets when `fit` is called again.
 _STOPPING = ("wait", "best", "best_epoch", "stopped_epoch")
 
@@ -111,7 +108,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._known, self._random = state["stopping"], self._found.arrays
         self._record.rows, self._record.seconds_before = state["rows"], state["seconds"]
 
-    def stretches(self, epochs: int) -> Iterator[range]:
+    def epoch_ranges(self, epochs: int) -> Iterator[range]:
         """Yields the epochs of each call of `fit` that is still to come, the batches set to begin there.
 
         An epoch that was interrupted takes a call of its own: Keras counts an epoch's batches once a call.
@@ -123,7 +120,7 @@ class Checkpoints(keras.callbacks.Callback):
             self._train.start_epoch(self._epoch)
             yield range(self._epoch, epochs)
 
-    def put_back(self, model: keras.Model, best: bool) -> None:
+    def restore_weights(self, model: keras.Model, best: bool) -> None:
         """Gives a model the weights of the best epoch, or of the last.
 
         Raises:
@@ -240,44 +237,3 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _best(self, epoch: int) -> Path:
         return self._run.checkpoints / f"best-{epoch:05}.npz"
-
-
-class LossWatch(keras.callbacks.Callback):
-    """Stops training at the first step whose loss is not a number, and names its reviews."""
-
-    async_safe = True
-
-    def __init__(self, run: TrainingRun, train: ReviewBatches) -> None:
-        super().__init__()
-        self._run, self._train = run, train
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._epoch = epoch
-        self._seen: list[int] = []
-        self._bad: list[int] = []
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        # The mean over the epoch so far: once it is no number, it stays none.
-        if not math.isfinite((logs or {})["loss"]):
-            self._bad.append(batch)
-        self._seen.append(batch)
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._require_numbers()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._require_numbers()
-
-    def _require_numbers(self) -> None:
-        if not self._bad:
-            return
-        # The losses come in from several threads, out of order: the first bad one may be still to come.
-        while len(self._seen) <= max(self._bad):
-            time.sleep(0.001)
-        step = self._train.first + min(self._bad)
-        sources = self._train.sources(step)
-        names = ", ".join(sources[:NAMED_REVIEWS]) + (", …" if sources[NAMED_REVIEWS:] else "")
-        raise InputError(
-            f"{self._run.path}: the loss is not a number at step {step + 1} of epoch {self._epoch + 1}; its "
-            f"{len(sources)} reviews are {names}; train again with a lower --learning-rate"
-        )

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
-from keras_sentiment.data.encoded_split import Split, spans
+from keras_sentiment.data.chunks import token_ranges
+from keras_sentiment.data.encoded_split import Split
 
 _WINDOW = 8  # tokens to either side
 _SMOOTHING = 0.75  # of how often a token is a neighbour, against rare ones
@@ -50,7 +51,7 @@ def _counts(splits: Sequence[Split], vocabulary_size: int) -> Any:
     shape = (vocabulary_size, vocabulary_size)
     counts = sparse.csr_matrix(shape, dtype=np.float32)
     for split in splits:
-        for first, end in spans(split.offsets, _CHUNK_TOKENS):
+        for first, end in token_ranges(split.offsets, _CHUNK_TOKENS):
             counts = counts + _chunk_counts(split, first, end, shape)
     return (counts + counts.T).tocsr()
 

@@ -15,7 +15,8 @@ from keras_sentiment.data.encoded_split import Split, together
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import is_artifact
-from keras_sentiment.inference.classifier import Classifier, load
+from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.load import load
 from keras_sentiment.training.checkpoint_file import Checkpoint
 from keras_sentiment.training.run_writer import TrainingRun
 

@@ -1,38 +1,27 @@
-"""What `fit` needs: batches, a compiled model, callbacks; and the end of a run."""
+"""What `model.fit` is called with: a compiled model, batches, callbacks."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_sentiment.batches.devices import find_devices
-from keras_sentiment.batches.frozen_cache import LOWER, UPPER, HiddenStateBatches, require_room_for
-from keras_sentiment.batches.masked_batches import MaskedBatches
+from keras_sentiment.batches.frozen_cache import HiddenStateBatches, cached_batches
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
+from keras_sentiment.config import CheckpointConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus
-from keras_sentiment.data.encoded_split import Split, together
-from keras_sentiment.decision import Decision
-from keras_sentiment.errors import InputError
-from keras_sentiment.metrics.calibration import choose_threshold, fit_temperature
+from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
-from keras_sentiment.models.transformer import encoder_of
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.runs.history import EpochRecord, read_history
-from keras_sentiment.runs.run import Run
 from keras_sentiment.training.adaptation import adapt
-from keras_sentiment.training.callbacks import Progress
-from keras_sentiment.training.checkpoints import Checkpoints, LossWatch
-from keras_sentiment.training.distillation import SoftLabels
+from keras_sentiment.training.callbacks import EpochRecord, LossWatch, Progress
+from keras_sentiment.training.checkpoints import Checkpoints
+from keras_sentiment.training.fit_data import fit_data
 from keras_sentiment.training.optimization import compile_model
 from keras_sentiment.training.run_writer import TrainingRun, new_run
 
@@ -40,6 +29,8 @@ from keras_sentiment.training.run_writer import TrainingRun, new_run
 @dataclass(frozen=True)
 class Fit:
     """The arguments of `model.fit`, and the model compiled for them.
+
+    `for arguments in fit.calls(): fit.model.fit(**arguments)` trains it, and `finish.finish` ends the run.
 
     Args:
         run: what is trained, and where to.
@@ -65,12 +56,22 @@ class Fit:
             f"{keras.backend.backend()}, {self.run.config.precision}"
         )
 
-    def stretches(self) -> Iterator[range]:
-        """Yields the epochs of each call of `fit`: of one call; of two where an epoch was interrupted."""
-        return self.checkpoints.stretches(self.run.config.recipe.training.epochs)
+    def calls(self) -> Iterator[dict[str, Any]]:
+        """Yields the arguments of each call of `model.fit`: of one; of two where an epoch was interrupted."""
+        for epochs in self.checkpoints.epoch_ranges(self.run.config.recipe.training.epochs):
+            yield {
+                "x": self.train,
+                "validation_data": self.validation,
+                "initial_epoch": epochs.start,
+                "epochs": epochs.stop,
+                "callbacks": self.callbacks,
+                "class_weight": self.class_weight,
+                "shuffle": False,  # the batches have an order of their own, from the seed
+                "verbose": 0,
+            }
 
 
-def start(
+def start_run(
     run_dir: str | Path,
     corpus: Corpus,
     recipe: Recipe[Any],
@@ -125,168 +126,59 @@ def prepare_fit(
         InputError: the disk has no room for the hidden states or the n-grams, or the run can't be resumed
             like this.
     """
-    recipe, config = run.config.recipe, run.config.recipe.training
-    split = corpus.splits["train"]
-    unlabelled = [] if corpus.unlabelled is None else [corpus.unlabelled]
-    if isinstance(recipe.model, MaskedLMConfig) and unlabelled:
-        split, unlabelled = together(split, *unlabelled), []
-    if limit is not None:
-        split = split.limit(limit, config.seed)
-    begun_with = run.config.data.get("trained_reviews", len(split))
-    if begun_with != len(split):
-        raise InputError(
-            f"{run.path}: it was begun with {begun_with} train reviews, not {len(split)}; resume it with "
-            "the command that began it"
-        )
-    run = run.with_data(trained_reviews=len(split))
-    soft = SoftLabels.of_run(run, corpus, quiet) if config.teachers else None
-    if soft is not None:
-        split, unlabelled = soft.join(split), []
-        # Reading the teachers took random numbers, and a run that is resumed doesn't read them. Those that
-        # the seed itself gives are in the model's first weights already.
-        keras.utils.set_random_seed(config.seed + 1)
-    weights = balanced_weights(split, len(corpus.labels)) if config.class_weight else None
-    train, validation = _batches(split, corpus, run, weights)
-    if run.config.precision != "float32":
-        model = with_precision(model, run.config.precision)
+    config, tokenizer, precision = run.config.recipe.training, corpus.tokenizer(), run.config.precision
+    data, run = fit_data(corpus, run, limit, quiet)
+    train, validation = data.batches(run, tokenizer)
+    if precision != "float32":
+        model = with_precision(model, precision)
     cached: list[HiddenStateBatches] = []
-    if isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen:
+    if getattr(run.config.recipe.model, "cache_frozen", False):
         folder = cache_dir or run.checkpoints
-        if run.devices.processes > 1:
-            raise InputError("--cache-frozen is for one process; leave it out")
-        cached = [HiddenStateBatches(part, model.get_layer(LOWER), folder) for part in (train, validation)]
-        train, validation = cached
-        gigabytes = require_room_for(cached, folder) / 1e9
-        if not quiet:
-            print(f"Hidden states of the frozen part: {gigabytes:.1f} GB in {folder}", file=sys.stderr)
+        train, validation = cached = cached_batches(
+            [train, validation], model.get_layer(LOWER), folder, quiet
+        )
     run.begin()
-    if soft is not None:
-        soft.keep(run)
+    if data.soft is not None:
+        data.soft.keep(run)
     run.devices.wait("made the run")
-    adapt(model, run, split, unlabelled, corpus.tokenizer(), weights, quiet)
-    for part in cached:
-        part.open(keep=cache_dir is not None, quiet=quiet)
-    whole = run.devices.replicate(model, run.config.precision)
+    adapt(model, run, data.train, data.unlabelled, tokenizer, data.class_weight, quiet)
+    for batches in cached:
+        batches.open(keep=cache_dir is not None, quiet=quiet)
+    whole = run.devices.replicate(model, precision)
     model = whole.get_layer(UPPER) if cached else whole
-    masked, several = isinstance(recipe.model, MaskedLMConfig), run.devices.count > 1
-    steps, taught = config.epochs * train.steps, soft is not None
-    compile_model(model, config, steps, run.config.precision, masked, several, taught)
-    stopping = keras.callbacks.EarlyStopping("val_loss", patience=config.patience or config.epochs)
-    record = EpochRecord(run, len(split))
-    last = Checkpoints(run, whole, train, stopping, record, checkpoints or CheckpointConfig())
+    compile_model(
+        model,
+        config,
+        config.epochs * train.steps,
+        precision,
+        masked=isinstance(run.config.recipe.model, MaskedLMConfig),
+        weighted=run.devices.count > 1,
+        soft=data.soft is not None,
+    )
+    callbacks = _callbacks(run, whole, train, checkpoints or CheckpointConfig(), quiet)
+    weights = data.class_weight if run.devices.count == 1 else None  # else the batches hold them
+    return Fit(run, model, whole, train, validation, callbacks, callbacks[-1], weights)
+
+
+def _callbacks(
+    run: TrainingRun, whole: keras.Model, train: ReviewBatches, config: CheckpointConfig, quiet: bool
+) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks of a run; the last one saves what the others know."""
+    epochs, patience = run.config.recipe.training.epochs, run.config.recipe.training.patience
+    stopping = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs)
+    record = EpochRecord(run, len(train.split))
+    checkpoints = Checkpoints(run, whole, train, stopping, record, config)
     callbacks = [
-        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: _compose(train, epoch)),
+        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.begin_epoch(epoch)),
         LossWatch(run, train),
         record,
-        *([] if quiet else [Progress(train, config.epochs)]),
+        *([] if quiet else [Progress(train, epochs)]),
         stopping,
-        last,
+        checkpoints,
     ]
     for callback in callbacks:
         # They may be called from another thread. Otherwise the training thread reads the metrics after every
         # step, and so waits until the device is done instead of handing it the next one.
         callback.async_safe = True
-    last.find()
-    return Fit(run, model, whole, train, validation, callbacks, last, None if several else weights)
-
-
-def _batches(
-    split: Split, corpus: Corpus, run: TrainingRun, class_weight: dict[int, float] | None
-) -> tuple[ReviewBatches, ReviewBatches]:
-    """Returns the batches of what trains and of validation."""
-    recipe = run.config.recipe
-    config, held_out, devices = recipe.training, corpus.splits["validation"], run.devices
-    if split.soft_labels is not None:  # what is compiled for them knows no others
-        held_out = dataclasses.replace(held_out, soft_labels=held_out.probabilities(len(corpus.labels)))
-    tokenizer, inputs = corpus.tokenizer(), recipe.inputs
-    drawn: dict[str, Any] = {
-        "batch_size": config.batch_size,
-        "seed": config.seed,
-        "word_dropout": config.word_dropout,
-        "class_weight": class_weight,
-    }
-    kind: Any = ReviewBatches
-    if isinstance(recipe.model, MaskedLMConfig):
-        kind = partial(MaskedBatches, mask_rate=recipe.model.mask_rate)
-    return (
-        kind(split, tokenizer, inputs, devices=devices, **drawn),
-        kind(held_out, tokenizer, inputs, devices=devices),
-    )
-
-
-def _compose(batches: ReviewBatches, epoch: int) -> None:
-    if batches.epoch != epoch:  # else it may begin in its middle
-        batches.start_epoch(epoch)
-
-
-def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
-    """Returns a weight a class, in inverse proportion to its count; their mean over reviews is 1.
-
-    A review of soft labels counts as one of its most probable label, as Keras weighs it.
-    """
-    counts = np.bincount(split.probabilities(num_classes).argmax(axis=1), minlength=num_classes)
-    return {label: len(split) / (num_classes * count) for label, count in enumerate(counts.tolist())}
-
-
-def finish(fit: Fit, corpus: Corpus) -> Run:
-    """Puts back the best epoch's weights, if the config says so, calibrates, and saves the bundle.
-
-    Returns:
-        The run with the temperature, and the threshold if one was asked for, that suit validation.
-
-    Raises:
-        InputError: the loss became NaN or infinite, so there is nothing worth saving; or no threshold
-            reaches its aim, and the bundle is saved without one.
-    """
-    run, config = fit.run, fit.run.config.recipe.training
-    fit = _kept(fit)
-    logits, labels = _validation_logits(fit), np.asarray(fit.validation.split.labels)
-    changes: dict[str, Any] = {"temperature": fit_temperature(logits, labels)}
-    missed = ""
-    if config.threshold_for is not None:
-        probabilities = Decision(run.config.labels, changes["temperature"]).probabilities(logits)
-        try:
-            changes["threshold"] = choose_threshold(probabilities, labels, config.threshold_for)
-        except InputError as error:
-            missed = f"{run.path}: {error}; the model is saved and takes the more probable label"
-    run = dataclasses.replace(run, config=dataclasses.replace(run.config, **changes))
-    run.save(fit.whole, corpus.tokenizer())
-    if missed:
-        raise InputError(missed)
-    return run
-
-
-def finish_encoder(fit: Fit, corpus: Corpus) -> None:
-    """Puts back the best epoch's weights, if the config says so, and saves the encoder alone.
-
-    Raises:
-        InputError: the loss became NaN or infinite.
-    """
-    fit = _kept(fit)
-    fit.run.save(encoder_of(fit.whole), corpus.tokenizer())
-
-
-def _kept(fit: Fit) -> Fit:
-    """Returns the fit with the weights that are kept, on one device."""
-    devices = fit.run.devices
-    whole = devices.gather(fit.whole, fit.run.config.precision)
-    model = whole if fit.model is fit.whole else whole.get_layer(UPPER)
-    fit = dataclasses.replace(fit, whole=whole, model=model)
-    devices.wait("trained")
-    best = fit.run.config.recipe.training.keep == "best"
-    # The first epoch counts as the best until one is better, and none is better than NaN.
-    if not math.isfinite(read_history(fit.run)[0 if best else -1]["val_loss"]):
-        raise InputError(
-            f"{fit.run.path}: the loss is not a number; train again with a lower --learning-rate"
-        )
-    fit.checkpoints.put_back(fit.model, best=best)
-    devices.wait("kept the weights")
-    return fit
-
-
-def _validation_logits(fit: Fit) -> np.ndarray:
-    """Returns float32[reviews, num_classes] from the model as it was trained, hidden states cached or not."""
-    batches = list(fit.validation.for_scoring())
-    order = np.concatenate([rows for rows, _ in batches])
-    found = np.concatenate([np.asarray(fit.model.predict_on_batch(inputs)) for _, inputs in batches])
-    return found[np.argsort(order)].astype("float32")
+    checkpoints.find()
+    return callbacks

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, sparse
 
-from keras_sentiment.data.encoded_split import spans
+from keras_sentiment.data.chunks import token_ranges
 from keras_sentiment.errors import InputError
 
 _CHUNK = 2**20  # features that are in memory at once
@@ -98,7 +98,7 @@ class _Regression:
         self.text_weights = np.array(of_label)[targets.argmax(axis=1), None]  # [texts, 1]
         # Weights are kept of what occurs alone: of a small corpus a small part.
         occurs = np.zeros(int(features.max()) + 1, bool)
-        for first, end in spans(offsets, _CHUNK):
+        for first, end in token_ranges(offsets, _CHUNK):
             occurs[features[offsets[first] : offsets[end]]] = True
         self.kept = np.flatnonzero(occurs)
         self.columns = np.cumsum(occurs, dtype=np.int32) - 1
@@ -113,7 +113,7 @@ class _Regression:
 
     def _chunks(self) -> Iterable[tuple[Any, slice]]:
         """Yields which of some texts hold what, a sparse matrix of ones, and which texts."""
-        for first, end in spans(self.offsets, _CHUNK):
+        for first, end in token_ranges(self.offsets, _CHUNK):
             begin = self.offsets[first]
             columns = self.columns[self.features[begin : self.offsets[end]]]
             rows = (self.offsets[first : end + 1] - begin).astype(np.int32)

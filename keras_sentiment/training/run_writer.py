@@ -14,7 +14,8 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.models.precision import with_precision
-from keras_sentiment.recipes import Recipe, RunConfig
+from keras_sentiment.recipes import Recipe
+from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run import (
     CHECKSUMS_FILE,
     CONFIG_FILE,

@@ -16,7 +16,7 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.history import read_history
-from keras_sentiment.runs.run import MODEL_FILE, Run, open_bundle, read_config
+from keras_sentiment.runs.run import MODEL_FILE, Run, open_run, read_config
 
 _SCRIPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "train-transformer": ("train_transformer", TRANSFORMER_RECIPES),
@@ -144,7 +144,7 @@ def table(candidates: Sequence[Candidate], seeds: Sequence[int], corpus: Corpus,
             f"| {candidate.name} | {len(done)} | {statistics.mean(accuracy):.4f} "
             f"| {min(accuracy):.4f}, {max(accuracy):.4f} "
             f"| {statistics.mean(row['val_loss'] for row in kept):.4f} "
-            f"| {statistics.mean(seconds):.0f} | {open_bundle(done[0]).load_model().count_params():,} |"
+            f"| {statistics.mean(seconds):.0f} | {open_run(done[0]).load_model().count_params():,} |"
         )
     return "\n".join(lines)
 

@@ -1,0 +1,58 @@
+"""Any data -> the reviews of one split, encoded for a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.corpus import INFO_FILE, open_corpus
+from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.reviews import Review
+from keras_sentiment.errors import InputError
+from keras_sentiment.text.tokenizer import Tokenizer
+
+
+def open_evaluation_split(
+    data: str | Path,
+    name: str | None,
+    tokenizer: Tokenizer,
+    labels: Sequence[str],
+    config: PrepareConfig,
+    quiet: bool = True,
+) -> tuple[str, Split]:
+    """Returns the name and the reviews of a split, encoded for a model.
+
+    Args:
+        data: a DATA_DIR, or a source that `sources.read` takes.
+        name: `train`, `validation` or `test`; by default the test part, or all of a source without.
+        tokenizer: the model's.
+        labels: the model's.
+        config: names of a table's columns.
+
+    Raises:
+        InputError: the data can't be read, has another vocabulary or labels that the model lacks.
+    """
+    if (Path(data) / INFO_FILE).is_file():
+        corpus = open_corpus(data)
+        if corpus.tokenizer().sha256 != tokenizer.sha256:
+            raise InputError(
+                f"{data}: it was prepared with another vocabulary than the model has; "
+                f"give what it was made of ({corpus.info['source']}) instead"
+            )
+        if corpus.labels != list(labels):
+            raise InputError(
+                f"{data}: its labels are {', '.join(corpus.labels)}; the model has {', '.join(labels)}"
+            )
+        name = name or "test"
+        return name, corpus.splits[name]
+    parts: dict[str | None, list[Review]] = {}
+    for review in read(data, config, quiet=quiet):
+        parts.setdefault(review.part, []).append(review)
+    if name is None:
+        name = "test" if "test" in parts else "all"
+    reviews = parts.get(name) if name != "all" else [r for part in parts.values() for r in part]
+    if not reviews:
+        raise InputError(f"{data}: it has no {name} part; leave out --split to take all of it")
+    return name, Split.from_reviews(reviews, tokenizer, labels)

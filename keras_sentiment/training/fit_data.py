@@ -1,0 +1,105 @@
+"""What trains: the reviews, their soft labels, the weights of classes, the batches."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_sentiment.batches.masked_batches import MaskedBatches
+from keras_sentiment.batches.review_batches import ReviewBatches
+from keras_sentiment.config import MaskedLMConfig
+from keras_sentiment.data.corpus import Corpus
+from keras_sentiment.data.encoded_split import Split, together
+from keras_sentiment.errors import InputError
+from keras_sentiment.text.tokenizer import Tokenizer
+from keras_sentiment.training.distillation import SoftLabels
+from keras_sentiment.training.run_writer import TrainingRun
+
+
+@dataclasses.dataclass(frozen=True)
+class FitData:
+    """What a run trains on.
+
+    Args:
+        train: the reviews that train, with those of the teachers behind them.
+        unlabelled: texts beside them that adapt a model and don't train it.
+        validation: the reviews that choose.
+        soft: what the teachers of the run found, if it has some.
+        class_weight: of each label, or `None` for equal ones.
+    """
+
+    train: Split
+    unlabelled: list[Split]
+    validation: Split
+    soft: SoftLabels | None
+    class_weight: dict[int, float] | None
+
+    def batches(self, run: TrainingRun, tokenizer: Tokenizer) -> tuple[ReviewBatches, ReviewBatches]:
+        """Returns the batches of what trains and of validation."""
+        recipe = run.config.recipe
+        kind: Any = ReviewBatches
+        if isinstance(recipe.model, MaskedLMConfig):
+            kind = partial(MaskedBatches, mask_rate=recipe.model.mask_rate)
+        shared: dict[str, Any] = {"tokenizer": tokenizer, "inputs": recipe.inputs, "devices": run.devices}
+        config = recipe.training
+        train = kind(
+            self.train,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            word_dropout=config.word_dropout,
+            class_weight=self.class_weight,
+            **shared,
+        )
+        return train, kind(self.validation, **shared)
+
+
+def fit_data(
+    corpus: Corpus, run: TrainingRun, limit: int | None = None, quiet: bool = False
+) -> tuple[FitData, TrainingRun]:
+    """Returns what a run trains on, and the run with the number of its train reviews in its config.
+
+    Args:
+        limit: how many of the train reviews to use, a stratified draw; all by default.
+        quiet: whether to show no progress.
+
+    Raises:
+        InputError: a run that is resumed was begun with another number of reviews; or as `SoftLabels.of_run`.
+    """
+    config = run.config.recipe.training
+    train, validation = corpus.splits["train"], corpus.splits["validation"]
+    unlabelled = [] if corpus.unlabelled is None else [corpus.unlabelled]
+    if isinstance(run.config.recipe.model, MaskedLMConfig) and unlabelled:
+        train, unlabelled = together(train, *unlabelled), []
+    if limit is not None:
+        train = train.limit(limit, config.seed)
+    begun_with = run.config.data.get("trained_reviews", len(train))
+    if begun_with != len(train):
+        raise InputError(
+            f"{run.path}: it was begun with {begun_with} train reviews, not {len(train)}; resume it with "
+            "the command that began it"
+        )
+    run = run.with_data(trained_reviews=len(train))
+    soft = SoftLabels.of_run(run, corpus, quiet) if config.teachers else None
+    if soft is not None:
+        train, unlabelled = soft.join(train), []
+        # What is compiled for soft labels knows no others.
+        probabilities = validation.probabilities(len(corpus.labels))
+        validation = dataclasses.replace(validation, soft_labels=probabilities)
+        # Reading the teachers took random numbers, and a run that is resumed doesn't read them. Those that
+        # the seed itself gives are in the model's first weights already.
+        keras.utils.set_random_seed(config.seed + 1)
+    weights = balanced_weights(train, len(corpus.labels)) if config.class_weight else None
+    return FitData(train, unlabelled, validation, soft, weights), run
+
+
+def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
+    """Returns a weight a class, in inverse proportion to its count; their mean over reviews is 1.
+
+    A review of soft labels counts as one of its most probable label, as Keras weights it.
+    """
+    counts = np.bincount(split.probabilities(num_classes).argmax(axis=1), minlength=num_classes)
+    return {label: len(split) / (num_classes * count) for label, count in enumerate(counts.tolist())}
