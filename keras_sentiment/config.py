@@ -13,13 +13,13 @@ from keras_sentiment.errors import require, require_choice, require_positive, re
 
 BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
-RECIPES = ("default", "seed")
+RECIPES = ("default", "reference")
 DEFAULT_SEED = 1337
 LEARNED_VOCABULARY = 8192  # tokens of a vocabulary that is learned from a corpus
 SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding included
 EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explain its label
 # Tokens. A padded row of it takes 64 MB where its tokens are compared with one another.
-LONGEST_ROW = 8192
+MAX_ROW_LENGTH = 8192
 
 
 def least_precision(aim: str) -> float | None:
@@ -46,22 +46,24 @@ class InputConfig:
 
     Args:
         sequence_length: int in [3, 8192], most tokens a row holds, [CLS] and [SEP] included.
-        long: what is kept of a longer text: `"truncate"` its beginning, `"head_tail"` a quarter from
+        truncation: what is kept of a longer text: `"head"` its beginning, `"head_tail"` a quarter from
             its beginning and the rest from its end: 128 and 382 of 510, as in Sun et al. 2019, "How
             to Fine-Tune BERT for Text Classification?", section 5.3.1.
         pad_to: `"longest"` pads to the batch's own bucket of lengths, a number pads every row to it.
     """
 
     sequence_length: int = 512
-    long: Literal["truncate", "head_tail"] = "head_tail"
+    truncation: Literal["head", "head_tail"] = "head_tail"
     pad_to: Literal["longest"] | int = "longest"
 
     def __post_init__(self) -> None:
-        expected = f"from 3 to {LONGEST_ROW}"
-        require(3 <= self.sequence_length <= LONGEST_ROW, "sequence_length", self.sequence_length, expected)
-        require_choice(self, "long", "truncate", "head_tail")
-        fits = isinstance(self.pad_to, int) and self.sequence_length <= self.pad_to <= LONGEST_ROW
-        expected = f"'longest' or a number from sequence_length ({self.sequence_length}) to {LONGEST_ROW}"
+        expected = f"from 3 to {MAX_ROW_LENGTH}"
+        require(
+            3 <= self.sequence_length <= MAX_ROW_LENGTH, "sequence_length", self.sequence_length, expected
+        )
+        require_choice(self, "truncation", "head", "head_tail")
+        fits = isinstance(self.pad_to, int) and self.sequence_length <= self.pad_to <= MAX_ROW_LENGTH
+        expected = f"'longest' or a number from sequence_length ({self.sequence_length}) to {MAX_ROW_LENGTH}"
         require(self.pad_to == "longest" or fits, "pad_to", self.pad_to, expected)
 
     @property
@@ -77,20 +79,20 @@ class NgramConfig:
     Args:
         ngrams: int >= 0, tokens of the longest n-gram; 0 leaves the linear model out.
         ngram_buckets: int, hashed places that n-grams of two tokens and more share.
-        ngram_share: float in (0, 1), of the average.
+        ngram_weight: float in (0, 1), of the average.
         ngram_l2: float > 0, penalty on the linear model's weights, beside the sum of the reviews' losses.
     """
 
     ngrams: int = 3
     ngram_buckets: int = 2**20
-    ngram_share: float = 0.5
+    ngram_weight: float = 0.5
     ngram_l2: float = 5.0
 
     def __post_init__(self) -> None:
         require(0 <= self.ngrams <= 5, "ngrams", self.ngrams, "from 0 to 5")
         fits = 1 <= self.ngram_buckets <= 2**21
         require(fits, "ngram_buckets", self.ngram_buckets, "from 1 to 2,097,152")
-        require(0 < self.ngram_share < 1, "ngram_share", self.ngram_share, "a number in (0, 1)")
+        require(0 < self.ngram_weight < 1, "ngram_weight", self.ngram_weight, "a number in (0, 1)")
         require_positive(self, "ngram_l2")
 
 
@@ -103,7 +105,7 @@ class TransformerConfig(NgramConfig):
         intermediate_dim: int, width of the feed-forward layer within a block.
         norm_first: whether blocks normalize their inputs (pre-norm) or their sums (post-norm).
         position_embedding: whether tokens carry a learned embedding of their position.
-        local_width: int, odd, neighbouring tokens that meet in a convolution before the blocks; 0 for none.
+        conv_kernel_size: int, odd, tokens that meet in a convolution before the blocks; 0 for none.
         pooling: `"distinct"` averages over distinct tokens, and beside the encoder's output the embeddings
             themselves; `"mean_padded"` over every position, padding included.
         embedding_dropout: float in [0, 1), on the sum of the embeddings.
@@ -123,7 +125,7 @@ class TransformerConfig(NgramConfig):
     activation: str = "gelu"
     norm_first: bool = True
     position_embedding: bool = True
-    local_width: int = 5
+    conv_kernel_size: int = 5
     pooling: Literal["distinct", "mean_padded"] = "distinct"
     embedding_dropout: float = 0.2
     dropout: float = 0.1
@@ -140,20 +142,20 @@ class TransformerConfig(NgramConfig):
         require_rates(self, "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
         require_choice(self, "pooling", "distinct", "mean_padded")
         require_choice(self, "initializer", "keras", "torch")
-        fits = self.local_width == 0 or self.local_width in range(1, 32, 2)
-        require(fits, "local_width", self.local_width, "0, or an odd number up to 31")
+        fits = self.conv_kernel_size == 0 or self.conv_kernel_size in range(1, 32, 2)
+        require(fits, "conv_kernel_size", self.conv_kernel_size, "0, or an odd number up to 31")
         divides = self.hidden_dim % self.num_heads == 0
         require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")
 
     @property
-    def counts_neighbours(self) -> bool:
+    def uses_cooccurrence(self) -> bool:
         """Whether the texts are counted before training: not where embeddings come trained."""
         return self.cooccurrence and self.pretrained is None
 
 
 @dataclass(frozen=True)
 class MaskedLMConfig(TransformerConfig):
-    """The encoder of a `TransformerConfig`, and how it learns from texts without labels.
+    """The encoder of a `TransformerConfig`, and how it learns from unlabelled texts.
 
     Args:
         mask_rate: float in (0, 1), share of the tokens that are to be found. As in BERT, eight in ten of them
@@ -209,14 +211,14 @@ class CheckpointConfig:
 
     Args:
         steps: int, steps from one checkpoint to the next.
-        keep: int, how many of them stay on disk.
+        max_to_keep: int, how many of them stay on disk.
     """
 
     steps: int = 200
-    keep: int = 2
+    max_to_keep: int = 2
 
     def __post_init__(self) -> None:
-        require_positive(self, "steps", "keep")
+        require_positive(self, "steps", "max_to_keep")
 
 
 @dataclass(frozen=True)
@@ -228,16 +230,16 @@ class TrainingConfig:
         learning_rate: float > 0, its peak.
         warmup: float in [0, 1), share of the steps over which the rate rises from 0.
         decay: `"cosine"` lets it fall to 0 over the remaining steps, `"constant"` keeps it.
-        weight_decay: float >= 0, AdamW's; not on biases and normalization unless `decay_all`.
+        weight_decay: float >= 0, AdamW's; not on biases and normalization unless `decay_bias_and_norm`.
         patience: int, epochs without a better validation loss before training stops; 0 never stops.
-        keep: `"best"` ends with the weights of the epoch of least validation loss, `"last"` doesn't.
+        restore_best_weights: whether training ends with the weights of the epoch of least validation loss.
         class_weight: whether rare classes weigh more, in inverse proportion to their count.
         threshold_for: what the threshold between two labels is chosen for on validation: `"f1"` of the
             second label, or `"precision=P"`, its largest recall with at least that precision; `None`
             takes the most probable label.
         word_dropout: float in [0, 1), share of the tokens of a train review that is left out, others in
             each epoch.
-        teachers: bundles or artifacts; what they say of the texts without labels is learned with the labels.
+        teachers: runs or artifacts, whose soft labels of the unlabelled texts are learned with the labels.
     """
 
     epochs: int = 3
@@ -246,10 +248,10 @@ class TrainingConfig:
     warmup: float = 0.1
     decay: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = 0.01
-    decay_all: bool = False
+    decay_bias_and_norm: bool = False
     epsilon: float = 1e-7
     patience: int = 1
-    keep: Literal["best", "last"] = "best"
+    restore_best_weights: bool = True
     class_weight: bool = False
     threshold_for: str | None = None
     word_dropout: float = 0.0
@@ -265,7 +267,6 @@ class TrainingConfig:
         require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
         require_choice(self, "precision", *PRECISIONS)
         require_choice(self, "decay", "cosine", "constant")
-        require_choice(self, "keep", "best", "last")
         if self.threshold_for is not None:
             least_precision(self.threshold_for)
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 # Characters of a message: a file that is quoted in it may hold a name of megabytes.
-LONGEST_MESSAGE = 2000
+MAX_MESSAGE_LENGTH = 2000
 
 
 class InputError(ValueError):
     """A user's mistake, told in one line that names the file, the row and the fix.
 
     Commands print it without a traceback and exit with 2. What a message quotes may come from a
-    stranger's file: line ends and what else a terminal would obey stand escaped in it.
+    untrusted file: line ends and what else a terminal would obey stand escaped in it.
     """
 
     def __init__(self, message: str) -> None:
-        if len(message) > LONGEST_MESSAGE:
-            half = LONGEST_MESSAGE // 2
+        if len(message) > MAX_MESSAGE_LENGTH:
+            half = MAX_MESSAGE_LENGTH // 2
             message = f"{message[:half]} … {message[-half:]}"
         super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 

@@ -56,17 +56,17 @@ class Recipe(Generic[Model]):
 
 
 # The published project whose results this one is measured against: plain torch, padded to 512.
-_SEED_INPUTS = InputConfig(sequence_length=512, long="truncate", pad_to=512)
-_SEED_TRAINING = TrainingConfig(
+_REFERENCE_INPUTS = InputConfig(sequence_length=512, truncation="head", pad_to=512)
+_REFERENCE_TRAINING = TrainingConfig(
     epochs=5,
     learning_rate=2e-4,
     warmup=0.0,
     decay="constant",
     weight_decay=0.01,
-    decay_all=True,
+    decay_bias_and_norm=True,
     epsilon=1e-8,
     patience=0,
-    keep="last",
+    restore_best_weights=False,
 )
 
 TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
@@ -75,12 +75,12 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
         InputConfig(),
         TrainingConfig(epochs=1, batch_size=16),
     ),
-    "seed": Recipe(
+    "reference": Recipe(
         TransformerConfig(
             activation="relu",
             norm_first=False,
             position_embedding=False,
-            local_width=0,
+            conv_kernel_size=0,
             pooling="mean_padded",
             embedding_dropout=0.1,
             dropout=0.1,
@@ -90,14 +90,14 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
             initializer="torch",
             ngrams=0,
         ),
-        _SEED_INPUTS,
-        _SEED_TRAINING,
+        _REFERENCE_INPUTS,
+        _REFERENCE_TRAINING,
     ),
 }
 PRETRAINING_RECIPE: Recipe[MaskedLMConfig] = Recipe(
     MaskedLMConfig(embedding_dropout=0.0, dropout=0.0),
     InputConfig(),
-    TrainingConfig(epochs=2, batch_size=16, keep="last", patience=0),
+    TrainingConfig(epochs=2, batch_size=16, restore_best_weights=False, patience=0),
 )
 BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
     "default": Recipe(
@@ -105,9 +105,9 @@ BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
         InputConfig(),
         TrainingConfig(epochs=1, learning_rate=1e-4, epsilon=1e-6),
     ),
-    "seed": Recipe(
+    "reference": Recipe(
         BertConfig(pooling="cls", dropout=0.1, ngrams=0),
-        _SEED_INPUTS,
-        dataclasses.replace(_SEED_TRAINING, epochs=3, learning_rate=2e-5),
+        _REFERENCE_INPUTS,
+        dataclasses.replace(_REFERENCE_TRAINING, epochs=3, learning_rate=2e-5),
     ),
 }

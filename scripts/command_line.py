@@ -121,7 +121,11 @@ pretraining_options = options(
         help="Steps from one checkpoint to the next.",
     ),
     click.option(
-        "--keep", type=int, default=CHECKPOINTS.keep, show_default=True, help="How many of them stay."
+        "--max-to-keep",
+        type=int,
+        default=CHECKPOINTS.max_to_keep,
+        show_default=True,
+        help="How many of them stay.",
     ),
     output_options,
 )
@@ -135,8 +139,8 @@ training_options = options(
         multiple=True,
         metavar="RUN",
         callback=lambda ctx, param, values: list(values) or None,
-        help="Learn also what this trained model says of the texts without labels; repeatable, for the "
-        "mean of several.",
+        help="Learn also from the soft labels that this trained model gives to the unlabelled texts; "
+        "repeatable, for the mean of several.",
     ),
     click.option(
         "--threshold-for",
@@ -177,13 +181,13 @@ def run_command(command: click.Command) -> None:
         say(str(cause) or "Interrupted.")
         sys.exit(128 + getattr(cause, "number", 2))
     except Exception as error:
-        if not (reason := of_the_system(error)):
+        if not (reason := os_error_message(error)):
             raise
         say(f"Error: {InputError(reason)}")
         sys.exit(2)
 
 
-def of_the_system(error: BaseException | None) -> str | None:
+def os_error_message(error: BaseException | None) -> str | None:
     """Returns what to tell of an error that the system is the cause of, or what it comes from; else `None`.
 
     Libraries that write files by themselves (HDF5, tokenizers) tell of a full disk in their text alone.
@@ -195,7 +199,7 @@ def of_the_system(error: BaseException | None) -> str | None:
         return f"the disk is full ({error}); nothing half-written is left: free some space, try again"
     if isinstance(error, OSError) and number in PATH_REFUSED and error.filename is not None:
         return f"{error.filename}: {error.strerror}; name another path"
-    return of_the_system(error.__cause__ or error.__context__)
+    return os_error_message(error.__cause__ or error.__context__)
 
 
 def check_backend(backend: str | None = None) -> None:

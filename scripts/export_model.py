@@ -58,17 +58,17 @@ def export(
     for package in (package for name in formats for package in PACKAGES.get(name, ())):
         if importlib.util.find_spec(package) is None:
             raise InputError(f'{package} is not installed: pip install "keras-sentiment[export]"')
-    # A bundle opens on any backend, and torch's exporters are the ones that take it.
+    # A run opens on any backend, and torch's exporters are the ones that take it.
     os.environ["KERAS_BACKEND"] = "torch"
     check_backend()
     from keras_sentiment.runs.run import open_run
 
-    bundle = open_run(run_dir)
-    from keras_sentiment.exporting.exporter import export_bundle
+    run = open_run(run_dir)
+    from keras_sentiment.exporting.exporter import export_run
 
     progress = (lambda _: None) if quiet else say
-    for artifact in export_bundle(
-        bundle, out_dir, wanted, data=data, overwrite=overwrite, force=force, say=progress
+    for artifact in export_run(
+        run, out_dir, wanted, data=data, overwrite=overwrite, force=force, say=progress
     ):
         click.echo(artifact.path)
 

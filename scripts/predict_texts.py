@@ -184,13 +184,13 @@ def _cut(
     skip: Callable[[InputError], None] | None,
     quiet: bool,
 ) -> Parts:
-    from keras_sentiment.cluster.partition import cut, find_files
+    from keras_sentiment.cluster.partition import find_files, partition
 
     files = find_files(source)
     text_formats = sorted({_text_format(str(file), input_format) for file in files})
     if len(text_formats) > 1:
         raise InputError(f"{source}: files of several kinds ({', '.join(text_formats)}); match one kind")
-    return cut(files, text_formats[0], text_column, skip, quiet)
+    return partition(files, text_formats[0], text_column, skip, quiet)
 
 
 def _score_on_ray(
@@ -202,11 +202,11 @@ def _score_on_ray(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    from keras_sentiment.cluster.part_files import labelled_folder
+    from keras_sentiment.cluster.part_files import output_folder
     from keras_sentiment.cluster.plan import Plan
     from keras_sentiment.cluster.ray_job import score
 
-    with labelled_folder(output, Plan.of(artifact, windows, parts), overwrite) as folder:
+    with output_folder(output, Plan.of(artifact, windows, parts), overwrite) as folder:
         if there := len(parts.parts) - len(folder.missing()):
             say(f"{there:,} of {len(parts.parts):,} parts were there")
         score(artifact, folder, workers, quiet)

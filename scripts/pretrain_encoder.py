@@ -23,16 +23,16 @@ def pretrain(
     resume: bool,
     devices: int | None,
     checkpoint_steps: int,
-    keep: int,
+    max_to_keep: int,
     overwrite: bool,
     quiet: bool,
     **changes: Any,
 ) -> None:
-    """Let a small Transformer encoder find hidden tokens in the texts of DATA_DIR, into RUN_DIR.
+    """Let a small Transformer encoder find masked tokens in the texts of DATA_DIR, into RUN_DIR.
 
     It reads the train reviews and what `prepare --unlabelled` added, and no label.
     """
-    checkpoints = CheckpointConfig(checkpoint_steps, keep)
+    checkpoints = CheckpointConfig(checkpoint_steps, max_to_keep)
     chosen = PRETRAINING_RECIPE.replace(**{**changes, **others})
     check_backend()
     from keras_sentiment.data.corpus import open_corpus

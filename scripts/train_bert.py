@@ -44,13 +44,13 @@ def train_bert(
     resume: bool,
     devices: int | None,
     checkpoint_steps: int,
-    keep: int,
+    max_to_keep: int,
     overwrite: bool,
     quiet: bool,
     **changes: Any,
 ) -> None:
     """Fine-tune a pretrained BERT on DATA_DIR into RUN_DIR, all but its last blocks frozen."""
-    checkpoints = CheckpointConfig(checkpoint_steps, keep)
+    checkpoints = CheckpointConfig(checkpoint_steps, max_to_keep)
     chosen = BERT_RECIPES[recipe].replace(**{**changes, **others})
     if cache_dir and not chosen.model.cache_frozen:
         raise click.UsageError("--cache-dir is for --cache-frozen.")

@@ -25,17 +25,17 @@ def train_transformer(
     resume: bool,
     devices: int | None,
     checkpoint_steps: int,
-    keep: int,
+    max_to_keep: int,
     overwrite: bool,
     quiet: bool,
     **changes: Any,
 ) -> None:
     """Train a small Transformer encoder on DATA_DIR, from scratch, into RUN_DIR."""
-    checkpoints = CheckpointConfig(checkpoint_steps, keep)
+    checkpoints = CheckpointConfig(checkpoint_steps, max_to_keep)
     chosen = TRANSFORMER_RECIPES[recipe].replace(**{**changes, **others})
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
-    from keras_sentiment.models.transformer import build_transformer, start_from
+    from keras_sentiment.models.transformer import build_transformer, load_encoder_weights
     from keras_sentiment.runs.run import open_encoder
     from keras_sentiment.training.finish import finish
     from keras_sentiment.training.fit import prepare_fit, start_run
@@ -50,7 +50,7 @@ def train_transformer(
         chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length, len(corpus.labels)
     )
     if chosen.model.pretrained is not None:
-        start_from(model, open_encoder(chosen.model.pretrained, corpus.tokenizer()).load_encoder())
+        load_encoder_weights(model, open_encoder(chosen.model.pretrained, corpus.tokenizer()).load_encoder())
     fit = prepare_fit(model, corpus, run, limit, quiet, checkpoints=checkpoints)
     if not quiet:
         say(fit.summary())

@@ -16,7 +16,7 @@ import pytest
 
 from keras_sentiment.config import InputConfig
 from keras_sentiment.decision import Decision
-from keras_sentiment.inference.artifact import GRAPHS, Artifact
+from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.serving.application import make_app
 from keras_sentiment.serving.config import ServingConfig
@@ -91,7 +91,7 @@ def write_artifact(folder: Path, name: str = "words") -> Artifact:
     )
     folder.mkdir(parents=True, exist_ok=True)
     opsets = [helper.make_opsetid("", 17)]
-    save(helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / GRAPHS["onnx"])
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / GRAPH_FILES["onnx"])
     TOKENIZER.save(folder / "tokenizer")
     return Artifact(folder, "onnx", name, LABELS, INPUTS, CLEANING_VERSION, 1.0, None).write()
 

@@ -15,7 +15,7 @@ from keras_sentiment.config import TrainingConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.load import run_classifier
-from keras_sentiment.metrics.calibration import LEAST_REVIEWS, TEMPERATURES, choose_threshold, fit_temperature
+from keras_sentiment.metrics.calibration import MIN_REVIEWS, TEMPERATURES, choose_threshold, fit_temperature
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.scripts.command_line import commands
 from keras_sentiment.training.fit import start_run
@@ -64,7 +64,7 @@ def test_too_sure_is_cooled_and_no_label_changes():
     "case",
     [
         lambda logits, labels: (logits, np.zeros_like(labels)),
-        lambda logits, labels: (logits[: LEAST_REVIEWS - 1], labels[: LEAST_REVIEWS - 1]),
+        lambda logits, labels: (logits[: MIN_REVIEWS - 1], labels[: MIN_REVIEWS - 1]),
         lambda logits, labels: (np.where(np.arange(len(labels))[:, None] == 7, np.nan, logits), labels),
         lambda logits, labels: (np.where(np.arange(len(labels))[:, None] == 7, np.inf, logits), labels),
         lambda logits, labels: (logits, logits.argmax(axis=1)),
@@ -212,14 +212,3 @@ def test_the_command_refuses_an_aim_before_it_trains(corpus, tmp_path):
     result = CliRunner().invoke(commands, arguments)
     assert isinstance(result.exception, InputError)
     assert not (tmp_path / "run").exists()
-
-
-def test_a_bundle_from_before_there_were_aims_still_opens(corpus, tmp_path):
-    run = start_run(tmp_path / "run", corpus, RECIPE)
-    run.begin()
-    run.save(build(), corpus.tokenizer())
-    values = json.loads((run.path / "config.json").read_text())
-    del values["training"]["threshold_for"]
-    (run.path / "config.json").write_text(json.dumps(values))
-    decision = open_run(run.path).decision
-    assert (decision.temperature, decision.threshold) == (1.0, None)

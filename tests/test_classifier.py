@@ -118,8 +118,8 @@ def test_windows_read_a_long_text_whole(bundle, model):
     whole = keras_sentiment.load(bundle, windows=True)
     texts = [*TEXTS, long, "film"]
     found, cut = whole.predict(texts), model.predict(texts)
-    assert [result["cut"] for result in cut] == [len(text.split()) > 30 for text in texts]
-    assert not any(result["cut"] for result in found)
+    assert [result["truncated"] for result in cut] == [len(text.split()) > 30 for text in texts]
+    assert not any(result["truncated"] for result in found)
     for text, ours, theirs in zip(texts, found, cut, strict=True):
         same = ours["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
         assert same or len(text.split()) > 30

@@ -18,11 +18,11 @@ from served import write_artifact
 
 from keras_sentiment.cluster import partition as parts_module
 from keras_sentiment.cluster import ray_job as cluster
-from keras_sentiment.cluster.part_files import labelled_folder
-from keras_sentiment.cluster.partition import cut
+from keras_sentiment.cluster.part_files import output_folder
+from keras_sentiment.cluster.partition import partition
 from keras_sentiment.cluster.plan import Plan
 from keras_sentiment.errors import InputError
-from keras_sentiment.inference.artifact import GRAPHS, Artifact
+from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
 from keras_sentiment.inference.engines import threads
 from keras_sentiment.storage.locks import lock, unlock
 
@@ -96,14 +96,14 @@ def same_as_one_process(run, artifact, source, out, *options):
     found = rows_in(out)
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
-        assert (ours["label"], ours["cut"]) == (theirs["label"], theirs["cut"])
+        assert (ours["label"], ours["truncated"]) == (theirs["label"], theirs["truncated"])
         assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
         assert ours["probabilities"] == pytest.approx(theirs["probabilities"], abs=1e-5)
     return found
 
 
 def plan_of(artifact, path):
-    return Plan.of(artifact, False, cut([path], path.suffix[1:], "text"))
+    return Plan.of(artifact, False, partition([path], path.suffix[1:], "text"))
 
 
 # Labels
@@ -135,7 +135,7 @@ def test_labels_are_those_of_one_process(run, workers, artifact, tmp_path, text_
     assert run(artifact.path, "--input", source, "--output", out, "--engine", "ray", *options) == (0, "", "")
     found = same_as_one_process(run, artifact, source, out, *options)
     names_in = {name: "input_label" if name == "label" else name for name in columns}
-    assert list(found[0]) == [*names_in.values(), "label", "probability", "probabilities", "cut"]
+    assert list(found[0]) == [*names_in.values(), "label", "probability", "probabilities", "truncated"]
     for name, values in columns.items():
         assert [row[names_in[name]] for row in found] == values
     assert {row["label"] for row in found} == {"negative", "positive"}
@@ -190,7 +190,7 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
             return super().score(number)
 
     monkeypatch.setattr(cluster, "Scorer", Mortal)
-    with labelled_folder(tmp_path / "out", plan, False) as folder:
+    with output_folder(tmp_path / "out", plan, False) as folder:
         cluster.score(artifact, folder, 2)
         left = [name for name in names(tmp_path / "out") if name.startswith(".")]
     assert names(died) == ["14", "2", "8"]
@@ -210,7 +210,7 @@ def test_rows_at_which_every_worker_dies_are_named(workers, artifact, tmp_path, 
     monkeypatch.setattr(cluster, "Scorer", Doomed)
     plan = plan_of(artifact, write_csv(tmp_path / "it.csv", 7))
     with (
-        labelled_folder(tmp_path / "out", plan, False) as folder,
+        output_folder(tmp_path / "out", plan, False) as folder,
         pytest.raises(InputError, match=r"it\.csv:2: 2 workers died at the 7 rows from here on"),
     ):
         cluster.score(artifact, folder, 1)
@@ -221,11 +221,11 @@ def test_what_a_worker_cannot_do_is_one_line(workers, artifact, tmp_path, monkey
     source, out = write_csv(tmp_path / "it.csv", 10), tmp_path / "out"
     plan = plan_of(artifact, source)
     write_csv(source, 11)
-    with labelled_folder(out, plan, False) as folder, pytest.raises(InputError, match="has changed since"):
+    with output_folder(out, plan, False) as folder, pytest.raises(InputError, match="has changed since"):
         cluster.score(artifact, folder, 1)
     plan = plan_of(artifact, source)
     elsewhere = Artifact(tmp_path / "none", "onnx", "none", ("a", "b"), artifact.inputs, 1, 1.0, None)
-    with labelled_folder(out, plan, True) as folder, pytest.raises(InputError, match="not an exported model"):
+    with output_folder(out, plan, True) as folder, pytest.raises(InputError, match="not an exported model"):
         cluster.score(elsewhere, folder, 1)
 
 
@@ -244,7 +244,7 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
             return rows
 
     monkeypatch.setattr(cluster, "Scorer", Watched)
-    with labelled_folder(tmp_path / "out", plan, False) as folder:
+    with output_folder(tmp_path / "out", plan, False) as folder:
         cluster.score(artifact, folder, 3)  # as many as there is room for
     found = [json.loads(note.read_text()) for note in notes.iterdir()]
     assert len({pid for pid, *_ in found}) == 2
@@ -314,14 +314,14 @@ def test_two_do_not_fill_one_folder(artifact, tmp_path):
     try:
         program = f"""
 from pathlib import Path
-from keras_sentiment.cluster.part_files import labelled_folder
-with labelled_folder(Path({str(tmp_path / "out")!r}), None, True): pass
+from keras_sentiment.cluster.part_files import output_folder
+with output_folder(Path({str(tmp_path / "out")!r}), None, True): pass
 """
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     finally:
         unlock(held)
     assert "another process is writing there" in result.stderr
-    with labelled_folder(tmp_path / "out", plan, False) as folder:
+    with output_folder(tmp_path / "out", plan, False) as folder:
         assert folder.missing() == [0, 1]
 
 
@@ -361,7 +361,7 @@ def test_refusals(run, artifact, tmp_path, monkeypatch):
 
 def test_a_graph_that_is_code_is_refused(run, tmp_path):
     made = write_artifact(tmp_path / "words")
-    (made.graph).rename(tmp_path / "words" / GRAPHS["torch"])
+    (made.graph).rename(tmp_path / "words" / GRAPH_FILES["torch"])
     Artifact(made.path, "torch", "words", made.labels, made.inputs, made.cleaning_version, 1.0, None).write()
     source = write_csv(tmp_path / "it.csv", 10)
     mistake(

@@ -20,7 +20,7 @@ from keras_sentiment.config import DEFAULT_SEED, InputConfig
 from keras_sentiment.data.chunks import CHUNK_REVIEWS
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.evaluation.perturbations import perturb
-from keras_sentiment.inference.artifact import GRAPHS, Artifact
+from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
 from keras_sentiment.scripts import command_line
 from keras_sentiment.scripts.command_line import COMMANDS, commands
 from keras_sentiment.text.cleaning import CLEANING_VERSION
@@ -77,7 +77,7 @@ FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "conf
 FIELDS |= {"intervals", "f1_per_class"}
 NAMES = {"config.json", "history.csv", "tokenizer", "checksums.json", "model.keras"}
 SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
-SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_share=0.2"]
+SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_weight=0.2"]
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 
 
@@ -242,7 +242,7 @@ def test_predict_names_the_words_that_carry_a_label(run, path, tmp_path):
     assert status == 0
     found = json.loads(out)
     (plain,) = map(json.loads, run("predict", path / "run", text, "--quiet")[1].splitlines())
-    assert (found["label"], found["cut"]) == (plain["label"], plain["cut"])
+    assert (found["label"], found["truncated"]) == (plain["label"], plain["truncated"])
     # In other company, and so with other last bits.
     assert found["probabilities"] == pytest.approx(plain["probabilities"], abs=1e-5)
     assert [text[word["start"] : word["end"]] for word in found["words"]] == text.split()
@@ -439,7 +439,7 @@ def test_bundle_of_a_later_version(run, path, tmp_path):
         (["train-transformer", "data", "new", "--set", "epochs=two"], "epochs must be of type int"),
         (["train-transformer", "data", "new", "--set", "epochs"], "'epochs' is not NAME=VALUE"),
         (["pretrain", "data", "new", "--set", "mask_rate=1"], "mask_rate=1"),
-        (["pretrain", "data", "new", "--recipe", "seed"], "--recipe"),
+        (["pretrain", "data", "new", "--recipe", "reference"], "--recipe"),
         (["train-transformer", "data", "new", "--pretrained", "run"], "no pretrained encoder"),
         (["prepare", "films.csv", "new", "--tokenizer", "words", "--unlabelled", "none"], "none: no such"),
         (["prepare", "films.csv", "new", "--tokenizer", "learn", "--vocabulary-size", "6"], "=6"),
@@ -572,7 +572,7 @@ def artifact(tmp_path_factory):
     """An artifact without its graph, and the program that predicts with it where there is no Keras."""
     folder = tmp_path_factory.mktemp("artifact")
     TOKENIZER.save(folder / "tokenizer")
-    (folder / GRAPHS["onnx"]).touch()
+    (folder / GRAPH_FILES["onnx"]).touch()
     labels, inputs = ("negative", "positive"), InputConfig(sequence_length=32)
     Artifact(folder, "onnx", "tiny", labels, inputs, CLEANING_VERSION, 1.0, None).write()
     program = (

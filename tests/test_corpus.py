@@ -424,13 +424,13 @@ def test_limit_is_stratified_and_seeded(tokenizer):
     names = ["a"] * 90 + ["b"] * 9 + ["c"]
     split = Split.from_texts([f"worda {i}" for i in range(100)], tokenizer, ["a", "b", "c"], names)
     for size, counts in ((50, [45, 4, 1]), (20, [17, 2, 1]), (3, [1, 1, 1]), (99, [89, 9, 1])):
-        np.testing.assert_allclose(np.bincount(split.limit(size, 0).labels, minlength=3), counts, atol=1)
-        assert len(split.limit(size, 0)) == size
-    texts = [list(split.limit(50, seed).texts()) for seed in (0, 0, 1)]
+        np.testing.assert_allclose(np.bincount(split.subsample(size, 0).labels, minlength=3), counts, atol=1)
+        assert len(split.subsample(size, 0)) == size
+    texts = [list(split.subsample(50, seed).texts()) for seed in (0, 0, 1)]
     assert texts[0] == texts[1] != texts[2]
-    assert split.limit(100, 0) is split
+    assert split.subsample(100, 0) is split
     with pytest.raises(InputError, match="3 labels"):
-        split.limit(2, 0)
+        split.subsample(2, 0)
 
 
 def test_a_split_in_memory_is_what_preparation_writes(prepared, tokenizer):

@@ -17,9 +17,9 @@ from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.exporting import exporter as export
 from keras_sentiment.exporting import onnx_graph
-from keras_sentiment.exporting.exporter import export_bundle
+from keras_sentiment.exporting.exporter import export_run
 from keras_sentiment.exporting.parity import TEXTS, ParityError, check
-from keras_sentiment.inference.artifact import GRAPHS, open_artifact
+from keras_sentiment.inference.artifact import GRAPH_FILES, open_artifact
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_run
@@ -62,10 +62,10 @@ def artifacts(bundle, corpus, tmp_path_factory):
     """All formats of the small Transformer, by name."""
     out = tmp_path_factory.mktemp("export") / "out"
     said = []
-    made = export_bundle(bundle, out, list(GRAPHS), data=corpus.path, force=True, say=said.append)
-    assert [artifact.path for artifact in made] == [out / name for name in GRAPHS]
-    assert {item.name for item in out.iterdir()} == set(GRAPHS)
-    return dict(zip(GRAPHS, made, strict=True))
+    made = export_run(bundle, out, list(GRAPH_FILES), data=corpus.path, force=True, say=said.append)
+    assert [artifact.path for artifact in made] == [out / name for name in GRAPH_FILES]
+    assert {item.name for item in out.iterdir()} == set(GRAPH_FILES)
+    return dict(zip(GRAPH_FILES, made, strict=True))
 
 
 def differences(results, expected):
@@ -101,8 +101,8 @@ def test_an_artifact_answers_as_its_bundle_does(artifacts, bundle, name):
     found = keras_sentiment.load(artifacts[name].path).predict(TEXTS)
     assert np.ptp([result["probabilities"]["positive"] for result in expected]) > 0.1
     assert max(differences(found, expected)) < (0.2 if name == "onnx_int8" else 1e-4)
-    assert [result["cut"] for result in found] == [result["cut"] for result in expected]
-    assert any(result["cut"] for result in found)
+    assert [result["truncated"] for result in found] == [result["truncated"] for result in expected]
+    assert any(result["truncated"] for result in found)
 
 
 @pytest.mark.once
@@ -115,11 +115,11 @@ def test_bert_and_rows_of_one_length(corpus, tmp_path):
         build_bert(config, INPUTS.sequence_length, 2),
         Recipe(config, INPUTS, TRAINING),
     )
-    export_bundle(bert, tmp_path / "out", ["onnx", "openvino", "torch", "tf_saved_model"])
+    export_run(bert, tmp_path / "out", ["onnx", "openvino", "torch", "tf_saved_model"])
     config = dataclasses.replace(MODEL, pooling="mean_padded", position_embedding=False)
-    recipe = Recipe(config, dataclasses.replace(INPUTS, pad_to=48, long="truncate"), TRAINING)
+    recipe = Recipe(config, dataclasses.replace(INPUTS, pad_to=48, truncation="head"), TRAINING)
     padded = save(tmp_path / "padded", corpus, build(config), recipe)
-    export_bundle(padded, tmp_path / "padded_out", ["onnx", "tf_saved_model"])
+    export_run(padded, tmp_path / "padded_out", ["onnx", "tf_saved_model"])
 
 
 def test_bundle_of_any_backend(corpus, bundle, tmp_path):
@@ -145,7 +145,7 @@ def ignore_the_mask(self, token_ids, padding_mask):
 def test_graph_that_ignores_the_mask_is_not_kept(bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graph.Graph, "forward", ignore_the_mask)
     with pytest.raises(ParityError, match="onnx: the graph is not the model"):
-        export_bundle(bundle, tmp_path / "out", ["onnx"])
+        export_run(bundle, tmp_path / "out", ["onnx"])
     assert not (tmp_path / "out").exists()
 
 
@@ -164,7 +164,7 @@ def keep_accents(artifact):
         (lambda a: dataclasses.replace(a, labels=a.labels[::-1]), "is not the model"),
         (lambda a: dataclasses.replace(a, temperature=1.0), "is not the model"),
         (lambda a: dataclasses.replace(a, threshold=None), "labels are equal"),
-        (lambda a: dataclasses.replace(a, inputs=dataclasses.replace(a.inputs, long="truncate")), "is not"),
+        (lambda a: dataclasses.replace(a, inputs=dataclasses.replace(a.inputs, truncation="head")), "is not"),
         (keep_accents, "tokenizer.json gives other ids"),
     ],
     ids=["labels reversed", "temperature dropped", "threshold dropped", "cut otherwise", "accents kept"],
@@ -182,12 +182,12 @@ def test_gate_sees_what_is_broken(artifacts, bundle, tmp_path, break_it, expecte
 @pytest.mark.once
 def test_int8_is_measured_and_refused_when_it_loses(bundle, corpus, artifacts, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--data"):
-        export_bundle(bundle, tmp_path / "out", ["onnx_int8"])
-    monkeypatch.setattr(export, "MOST_LOST", -1)
+        export_run(bundle, tmp_path / "out", ["onnx_int8"])
+    monkeypatch.setattr(export, "MAX_LOST_ACCURACY", -1)
     monkeypatch.setattr(export, "check", lambda *_: artifacts["onnx_int8"].parity)
     with pytest.raises(ParityError, match="accuracy on validation falls"):
-        export_bundle(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path)
+        export_run(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path)
     assert not (tmp_path / "out").exists()
-    assert export_bundle(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
+    assert export_run(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
     with pytest.raises(InputError, match="--overwrite"):
-        export_bundle(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
+        export_run(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)

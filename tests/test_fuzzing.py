@@ -46,7 +46,7 @@ pytestmark = pytest.mark.once
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
 # What opens a model takes a tenth of a second or more.
 MODELS = int(os.environ.get("FUZZ_MODELS", "500"))
-MOST_MEMORY = 300 << 20
+MAX_MEMORY = 300 << 20
 FUZZ = settings(
     database=None,
     derandomize=True,
@@ -70,7 +70,7 @@ def memory():
     before = resident(status, "VmRSS")
     reset.write_text("5")
     yield
-    assert resident(status, "VmHWM") - before < MOST_MEMORY
+    assert resident(status, "VmHWM") - before < MAX_MEMORY
 
 
 def resident(status, name):

@@ -95,7 +95,7 @@ def layer(config, name):
             initializer="torch",
         ),
         TRANSFORMER_RECIPES["default"].model,
-        TRANSFORMER_RECIPES["seed"].model,
+        TRANSFORMER_RECIPES["reference"].model,
     ],
 )
 def test_every_small_transformer_of_ours_is_read(config, corpus, tmp_path):

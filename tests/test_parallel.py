@@ -8,7 +8,7 @@ import pytest
 from tiny import TOKENIZER, reviews
 
 from keras_sentiment.data import chunks
-from keras_sentiment.data.prefetch import FEW, ahead, mapped
+from keras_sentiment.data.prefetch import MIN_ITEMS, ordered_prefetch, parallel_map
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
 
@@ -31,18 +31,18 @@ def test_results_are_in_order_and_few_items_are_held():
 
     with ThreadPoolExecutor(4) as thread:
         found = 0
-        for item, result in ahead(thread, lambda item: -item.number, items(), 3):
+        for item, result in ordered_prefetch(thread, lambda item: -item.number, items(), 3):
             assert item.number == found == -result
             assert len(living) <= 8
             found += 1
     assert found == 300
 
 
-@pytest.mark.parametrize("count", [0, 1, FEW, FEW + 1, FEW + 30])
+@pytest.mark.parametrize("count", [0, 1, MIN_ITEMS, MIN_ITEMS + 1, MIN_ITEMS + 30])
 def test_processes_give_what_one_gives(count):
     words = [f" word{number} " for number in range(count)]
     expected = [(word, word.strip()) for word in words]
-    assert list(mapped(str.strip, words, 2)) == list(mapped(str.strip, words, 1)) == expected
+    assert list(parallel_map(str.strip, words, 2)) == list(parallel_map(str.strip, words, 1)) == expected
 
 
 def files_of(folder):

@@ -57,7 +57,7 @@ def test_each_row_has_its_own_answer_in_order():
     assert [result["row"] for result in found] == list(numbers)
     expected = classifier().predict(texts)
     assert [{"row": n, **result} for n, result in zip(numbers, expected, strict=True)] == found
-    assert {result["cut"] for result in found} == {False, True}
+    assert {result["truncated"] for result in found} == {False, True}
 
 
 def test_a_chunk_is_answered_before_the_next_one_is_read():
@@ -214,13 +214,19 @@ def test_both_kinds_of_file_hold_the_same_figures():
     objects = [json.loads(line) for line in written(".jsonl", chunks, labels).splitlines()]
     assert objects == chunks[0]
     table = list(csv.DictReader(io.StringIO(written(".csv", chunks, labels), newline="")))
-    assert list(table[0]) == ["row", "label", "probability", "cut", *(f"probability_{n}" for n in labels)]
+    assert list(table[0]) == [
+        "row",
+        "label",
+        "probability",
+        "truncated",
+        *(f"probability_{n}" for n in labels),
+    ]
     for row, result in zip(table, objects, strict=True):
         assert (int(row["row"]), row["label"]) == (result["row"], result["label"])
-        assert json.loads(row["cut"]) is result["cut"]
+        assert json.loads(row["truncated"]) is result["truncated"]
         assert float(row["probability"]) == result["probability"]
         assert {name: float(row[f"probability_{name}"]) for name in labels} == result["probabilities"]
-    assert {row["cut"] for row in table} == {"true", "false"}
+    assert {row["truncated"] for row in table} == {"true", "false"}
 
 
 def test_no_rows_are_no_results():

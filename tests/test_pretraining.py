@@ -13,13 +13,13 @@ from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus, summarize
 from keras_sentiment.data.readers.sources import read_unlabelled
 from keras_sentiment.errors import InputError
-from keras_sentiment.models.transformer import build_masked_lm, build_transformer, start_from
+from keras_sentiment.models.transformer import build_masked_lm, build_transformer, load_encoder_weights
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_encoder, open_run
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.finish import finish_encoder
 from keras_sentiment.training.fit import prepare_fit, start_run
-from keras_sentiment.training.optimization import hidden_tokens
+from keras_sentiment.training.optimization import masked_lm_loss
 
 SMALL = {field.name: getattr(MODEL, field.name) for field in dataclasses.fields(MODEL)}
 RECIPE = Recipe(MaskedLMConfig(**SMALL, mask_rate=0.3), INPUTS, TRAINING)
@@ -157,14 +157,14 @@ def test_loss_of_hidden_tokens_is_cross_entropy():
     rng = np.random.default_rng(0)
     logits, tokens = rng.normal(size=(3, 4, 9)).astype("float32"), rng.integers(0, 9, (3, 4))
     expected = keras.ops.sparse_categorical_crossentropy(tokens, logits, from_logits=True)
-    np.testing.assert_allclose(hidden_tokens(tokens, logits), expected, atol=1e-5)
+    np.testing.assert_allclose(masked_lm_loss(tokens, logits), expected, atol=1e-5)
 
 
 def test_a_classifier_starts_from_the_encoder(corpus, encoder):
     run = open_encoder(encoder, corpus.tokenizer())
     start = run.load_encoder()
     model = build_transformer(MODEL, TOKENIZER.vocabulary_size, INPUTS.sequence_length, 2)
-    start_from(model, start)
+    load_encoder_weights(model, start)
     rows = {"token_ids": np.arange(5, 15, dtype="int32")[None], "padding_mask": np.ones((1, 10), "int32")}
     part = keras.Model(model.input, model.get_layer("final_norm").output)
     np.testing.assert_allclose(part.predict_on_batch(rows), start.predict_on_batch(rows), atol=1e-6)
@@ -173,7 +173,7 @@ def test_a_classifier_starts_from_the_encoder(corpus, encoder):
         dataclasses.replace(MODEL, hidden_dim=16), TOKENIZER.vocabulary_size, INPUTS.sequence_length, 2
     )
     with pytest.raises(InputError, match="pretrained: its encoder is another"):
-        start_from(other, start)
+        load_encoder_weights(other, start)
 
 
 def test_hidden_tokens_are_learned(corpus, tmp_path):

@@ -194,7 +194,7 @@ def test_errors_come_surest_first(page, split, run):
     _, parsed, _ = page
     assert parsed.count("li") == len(errors)
     assert parsed.text("li").index("alert") < 100
-    likely = sum(p >= report.SURE for p in shown)
+    likely = sum(p >= report.MIN_LABEL_ERROR_PROBABILITY for p in shown)
     assert 0 < likely < len(errors)
     assert ("ol", {"start": str(likely + 1)}) in parsed.elements
 

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.readers.archive import download, read_archive
 from keras_sentiment.data.readers.sources import read
-from keras_sentiment.data.reviews import LARGEST_REVIEW, match_label, name_labels
+from keras_sentiment.data.reviews import MAX_REVIEW_BYTES, match_label, name_labels
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
@@ -199,7 +199,7 @@ def test_a_member_that_unpacks_to_more_than_a_review_is_not_read(tmp_path, kind,
 
 
 def test_an_archive_that_unpacks_without_end_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_sentiment.data.readers.archive.LARGEST_ARCHIVE", 100_000)
+    monkeypatch.setattr("keras_sentiment.data.readers.archive.MAX_ARCHIVE_BYTES", 100_000)
     path = make_archive(tmp_path / "a.tar.gz", {f"pos/{i}_9.txt": "text" for i in range(300)})
     assert "unpacks to more than 100,000 bytes" in error_of(path)
 
@@ -223,7 +223,7 @@ def test_a_parquet_page_gets_no_room_that_the_file_does_not_have(tmp_path):
 
 
 def test_what_is_too_large_for_a_review_is_named(tmp_path):
-    large = "x" * (LARGEST_REVIEW + 1)
+    large = "x" * (MAX_REVIEW_BYTES + 1)
     assert "b/1.txt: 16,777,217 bytes" in error_of(
         write_tree(tmp_path / "folder", {"a/1.txt": "", "b/1.txt": large})
     )

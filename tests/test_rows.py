@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_sentiment.config import InputConfig
-from keras_sentiment.data.padding import windows
+from keras_sentiment.data.padding import window_slices
 
 pytestmark = pytest.mark.once
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.once
 @pytest.mark.parametrize("tokens", [0, 1, 2, 8, 9, 12, 13, 509, 510, 511, 765, 766, 5000])
 def test_windows_cover_a_text_and_overlap_by_half_at_least(sequence_length, tokens):
     room = sequence_length - 2
-    found = windows(tokens, InputConfig(sequence_length))
+    found = window_slices(tokens, InputConfig(sequence_length))
     starts = np.array([part.start for part in found])
     assert all(part.stop - part.start == min(tokens, room) for part in found)
     assert (found[0].start, found[-1].stop) == (0, tokens)

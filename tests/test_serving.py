@@ -35,7 +35,7 @@ from served import (
 from keras_sentiment.config import SCORING_BATCH_TOKENS
 from keras_sentiment.inference.occlusion import explain
 from keras_sentiment.serving.config import ServingConfig
-from keras_sentiment.serving.dynamic_batching import MOST_PADDING, neighbours
+from keras_sentiment.serving.dynamic_batching import MAX_PADDING, nearest_in_length
 from keras_sentiment.serving.server import listen
 
 pytestmark = pytest.mark.once
@@ -115,13 +115,13 @@ def test_a_batch_has_the_oldest_and_what_fits_it_best(seed):
     rng = np.random.default_rng(seed)
     lengths = sorted(8 * rng.integers(1, 65, rng.integers(1, 200)))
     oldest = int(rng.integers(len(lengths)))
-    chosen = neighbours(lengths, oldest)
+    chosen = nearest_in_length(lengths, oldest)
     batch = lengths[chosen]
     assert lengths[oldest] in batch
     assert chosen.start <= oldest < chosen.stop
     size = len(batch) * max(batch)
     assert size <= SCORING_BATCH_TOKENS
-    assert size - sum(batch) <= MOST_PADDING * size
+    assert size - sum(batch) <= MAX_PADDING * size
     # Equal lengths cost no padding: none is left behind while there is room.
     if size + max(batch) <= SCORING_BATCH_TOKENS:
         assert lengths[oldest] not in lengths[: chosen.start] + lengths[chosen.stop :]

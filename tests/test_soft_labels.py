@@ -124,7 +124,7 @@ def test_soft_labels_are_the_mean_of_tempered_logits_and_labels_stay(corpus, tea
 def test_certain_soft_labels_are_labels(corpus):
     """The same n-grams, and the same loss and accuracy, as the labels themselves have."""
     split = corpus.splits["train"]
-    soft = dataclasses.replace(split, soft_labels=split.probabilities(2))
+    soft = dataclasses.replace(split, soft_labels=split.targets(2))
     models = [build(), build()]
     models[1].set_weights(models[0].get_weights())
     figures = []

@@ -83,9 +83,9 @@ def place(tmp_path_factory):
     TOKENIZER.save(path / "vocabulary")
     rows = [{"text": f"good film {n}", "label": "pos" if n % 2 else "neg"} for n in range(4000)]
     (path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    from keras_sentiment.exporting.exporter import export_bundle
+    from keras_sentiment.exporting.exporter import export_run
 
-    export_bundle(run, path / "export", ["onnx"])
+    export_run(run, path / "export", ["onnx"])
     (path / "labels.jsonl").write_text("before")
     return path
 
@@ -128,14 +128,14 @@ def test_a_full_disk(place, tmp_path, kilobytes, arguments):
 
 def test_an_export_begins_only_where_it_has_room(place, tmp_path, monkeypatch):
     """Of a full disk, torch's writer ends the process and OpenVINO's says nothing of it."""
-    from keras_sentiment.exporting.exporter import export_bundle
+    from keras_sentiment.exporting.exporter import export_run
     from keras_sentiment.runs.run import open_run
 
     usage = shutil.disk_usage(tmp_path)
     free = 2 * (place / "run" / "model.keras").stat().st_size
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
     with pytest.raises(InputError, match=r"torch and what it is made of .* GB free; free some"):
-        export_bundle(open_run(place / "run"), tmp_path / "out", ["torch"])
+        export_run(open_run(place / "run"), tmp_path / "out", ["torch"])
     assert list(tmp_path.iterdir()) == []
 
 

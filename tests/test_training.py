@@ -95,14 +95,16 @@ def corpus(tmp_path_factory):
 def kept_best(corpus, tmp_path_factory):
     """Five epochs, the last of them spoilt."""
     path = tmp_path_factory.mktemp("training") / "best"
-    return train(corpus, path, [Ruin(4)], epochs=5, patience=0, keep="best")
+    return train(corpus, path, [Ruin(4)], epochs=5, patience=0, restore_best_weights=True)
 
 
 @pytest.fixture(scope="module")
 def stopped(corpus, tmp_path_factory):
     """Learns nothing and is spoilt before the second of four epochs; patience for one, the last kept."""
     path = tmp_path_factory.mktemp("training") / "last"
-    return train(corpus, path, [Ruin(1)], epochs=4, patience=1, keep="last", learning_rate=1e-30)
+    return train(
+        corpus, path, [Ruin(1)], epochs=4, patience=1, restore_best_weights=False, learning_rate=1e-30
+    )
 
 
 def test_it_learns_what_can_be_learnt(kept_best, corpus):
@@ -179,7 +181,7 @@ def test_same_seed_gives_the_same_batches_and_weights(corpus, tmp_path, monkeypa
     monkeypatch.undo()
     # What `fit` drew is the plan of (seed, epoch), whichever end of an epoch Keras announced before.
     assert len(draws.by_epoch) == 4
-    split = corpus.splits["train"].limit(60, TRAINING.seed)
+    split = corpus.splits["train"].subsample(60, TRAINING.seed)
     for number, drawn in enumerate(draws.by_epoch):
         expected = ReviewBatches(split, TOKENIZER, SHORT.inputs, TRAINING.batch_size, seed=TRAINING.seed)
         for _ in range(number):
@@ -261,11 +263,13 @@ def test_constant_learning_rate_stays():
     assert rates(decay="constant") == pytest.approx([TRAINING.learning_rate] * 8)
 
 
-@pytest.mark.parametrize("decay_all", [False, True])
-def test_weight_decay_leaves_biases_and_norms_alone(decay_all):
+@pytest.mark.parametrize("decay_bias_and_norm", [False, True])
+def test_weight_decay_leaves_biases_and_norms_alone(decay_bias_and_norm):
     model = build()
     model.set_weights([np.ones_like(weight) for weight in model.get_weights()])
-    config = dataclasses.replace(TRAINING, decay="constant", weight_decay=0.1, decay_all=decay_all)
+    config = dataclasses.replace(
+        TRAINING, decay="constant", weight_decay=0.1, decay_bias_and_norm=decay_bias_and_norm
+    )
     compile_model(model, config, 10, "float32")
     variables = model.trainable_variables
     # Without a gradient, decay is all that moves a weight.
@@ -274,7 +278,7 @@ def test_weight_decay_leaves_biases_and_norms_alone(decay_all):
     moved = {v.path for v in variables if not np.array_equal(v.numpy(), np.ones(v.shape))}
     spared = {v.path for v in variables if v.name in ("bias", "gamma", "beta")}
     assert spared
-    assert moved == {v.path for v in variables} - (set() if decay_all else spared)
+    assert moved == {v.path for v in variables} - (set() if decay_bias_and_norm else spared)
 
 
 def test_words_are_dropped_in_training_only(corpus, tmp_path):

@@ -15,7 +15,7 @@ from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.training.optimization import compile_model
 
 SEED_MODEL = dataclasses.replace(
-    TRANSFORMER_RECIPES["seed"].model, hidden_dim=8, num_heads=2, intermediate_dim=16
+    TRANSFORMER_RECIPES["reference"].model, hidden_dim=8, num_heads=2, intermediate_dim=16
 )
 
 
@@ -76,7 +76,7 @@ def test_beside_the_encoder_stands_a_bag_of_words():
 
 
 def test_without_positions_order_does_not_matter():
-    config = dataclasses.replace(MODEL, position_embedding=False, local_width=0, ngrams=0)
+    config = dataclasses.replace(MODEL, position_embedding=False, conv_kernel_size=0, ngrams=0)
     model, inputs = build(config), rows()
     turned = {**inputs, "token_ids": inputs["token_ids"][:, ::-1].copy()}
     np.testing.assert_allclose(model.predict_on_batch(turned), model.predict_on_batch(inputs), atol=1e-5)
@@ -131,8 +131,8 @@ def test_default_recipe_keeps_the_fused_kernel():
         ({"num_heads": 3}, "num_heads"),
         ({"dropout": 1.0}, "dropout"),
         ({"num_layers": 0}, "num_layers"),
-        ({"local_width": 4}, "local_width"),
-        ({"local_width": -1}, "local_width"),
+        ({"conv_kernel_size": 4}, "conv_kernel_size"),
+        ({"conv_kernel_size": -1}, "conv_kernel_size"),
     ],
 )
 def test_bad_hyperparameter_is_named(changes, named):

@@ -1,4 +1,4 @@
-"""Texts without labels -> padded batches in which some tokens are hidden, to be found."""
+"""Unlabelled texts -> padded batches in which some tokens are hidden, to be found."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from keras_sentiment.batches.devices import ONE_DEVICE, Devices
 from keras_sentiment.config import InputConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.padding import (
-    Plan,
+    BatchPlan,
     Rows,
+    bucket_batches,
     bucket_lengths,
-    compose,
     padded_rows,
     row_lengths,
     scoring_rows,
@@ -86,7 +86,7 @@ class ReviewBatches(keras.utils.PyDataset):
         self._plan = self._composed(epoch)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Composes the batches of an epoch, unless that is the one they are of: it may begin in its middle."""
+        """Composes the batches of an epoch, unless they are its own already: it may begin in its middle."""
         if self.epoch != epoch:
             self.start_epoch(epoch)
 
@@ -168,15 +168,15 @@ class ReviewBatches(keras.utils.PyDataset):
             return self.batch_size
         return max(scoring_rows(length) // self.devices.count, 1) * self.devices.count
 
-    def _composed(self, epoch: int) -> Plan:
+    def _composed(self, epoch: int) -> BatchPlan:
         rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
-        plan = compose(self.lengths, self._buckets, self.rows_of, rng)
+        plan = bucket_batches(self.lengths, self._buckets, self.rows_of, rng)
         if rng is not None:
             plan = _differing_first([plan[i] for i in rng.permutation(len(plan))])
         return plan
 
 
-def _differing_first(plan: Plan) -> Plan:
+def _differing_first(plan: BatchPlan) -> BatchPlan:
     """Moves a batch of another shape to position 1: tensorflow takes its spec from the first two."""
     rows, length = plan[0]
 

@@ -31,8 +31,8 @@ def reviews_of(data_dir: str, count: int) -> tuple[Corpus, Split]:
     Next to nothing is left of its validation split.
     """
     corpus = open_corpus(data_dir)
-    split = corpus.splits["train"].limit(count, SEED)
-    corpus.splits["validation"] = split.limit(64, SEED)  # nobody's is timed, but a cache computes it
+    split = corpus.splits["train"].subsample(count, SEED)
+    corpus.splits["validation"] = split.subsample(64, SEED)  # nobody's is timed, but a cache computes it
     return corpus, split
 
 

@@ -70,7 +70,7 @@ def _padded(split: Split, tokenizer: Tokenizer) -> Iterator[tuple[np.ndarray, np
 def _seed_transformer(vocabulary_size: int, num_classes: int) -> Any:
     from torch import nn
 
-    config = TRANSFORMER_RECIPES["seed"].model
+    config = TRANSFORMER_RECIPES["reference"].model
 
     class Seed(nn.Module):
         def __init__(self) -> None:

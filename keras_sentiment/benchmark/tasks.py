@@ -24,7 +24,7 @@ _TRANSFORMER_FACTOR = 4
 _PEAK_STEPS = 40
 _TRANSFORMER = TRANSFORMER_RECIPES["default"].replace(sequence_length=SEQUENCE_LENGTH)
 # The encoder alone, as the peers have it.
-_ENCODER = _TRANSFORMER.replace(ngrams=0, local_width=0)
+_ENCODER = _TRANSFORMER.replace(ngrams=0, conv_kernel_size=0)
 _BERT = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
 
 

@@ -27,7 +27,7 @@ PLAN_FILE = "plan.json"
 _OURS = re.compile(rf"{PLAN_FILE}|part-\d{{6,}}\.parquet")
 
 
-class LabelledFolder:
+class OutputFolder:
     """A folder that is being filled, part by part, by whoever may write there."""
 
     def __init__(self, path: Path, plan: Plan) -> None:
@@ -69,7 +69,7 @@ class LabelledFolder:
 
 
 @contextlib.contextmanager
-def labelled_folder(path: Path, plan: Plan, overwrite: bool) -> Iterator[LabelledFolder]:
+def output_folder(path: Path, plan: Plan, overwrite: bool) -> Iterator[OutputFolder]:
     """Gives a folder to fill, alone, that is new, empty, or holds parts of the same plan.
 
     Args:
@@ -95,7 +95,7 @@ def labelled_folder(path: Path, plan: Plan, overwrite: bool) -> Iterator[Labelle
         with staged_path(path / PLAN_FILE) as staging:
             staging.write_text(plan.to_json(), encoding="utf-8", errors="surrogatepass")
         try:
-            yield LabelledFolder(path, plan)
+            yield OutputFolder(path, plan)
         finally:
             _tidy(path)
     finally:

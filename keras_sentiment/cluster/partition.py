@@ -49,7 +49,7 @@ def find_files(source: str) -> list[Path]:
     return found
 
 
-def cut(
+def partition(
     paths: Sequence[Path],
     text_format: str,
     text_column: str,

@@ -17,7 +17,7 @@ from keras_sentiment.storage.checksums import sha256
 
 FORMAT_VERSION = 1
 # The columns that are added.
-RESULTS = ("label", "probability", "probabilities", "cut")
+RESULTS = ("label", "probability", "probabilities", "truncated")
 # In the metadata of a part's file: of which plan it is.
 PLAN_KEY = b"keras_sentiment.plan"
 
@@ -141,6 +141,6 @@ class Plan:
             ("label", pyarrow.string()),
             ("probability", pyarrow.float64()),
             ("probabilities", pyarrow.struct([(label, pyarrow.float64()) for label in self.labels])),
-            ("cut", pyarrow.bool_()),
+            ("truncated", pyarrow.bool_()),
         ]
         return pyarrow.schema(fields, {PLAN_KEY: self.digest})

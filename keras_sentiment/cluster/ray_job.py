@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from keras_sentiment.cluster.part_files import LabelledFolder
-from keras_sentiment.cluster.worker import Scorer
+from keras_sentiment.cluster.part_files import OutputFolder
+from keras_sentiment.cluster.worker import Worker
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import Artifact, is_artifact, open_artifact
 from keras_sentiment.inference.engines import require_format, threads
@@ -53,7 +53,7 @@ def open_for_workers(path: str) -> Artifact:
     return artifact
 
 
-def score(artifact: Artifact, folder: LabelledFolder, workers: int | None = None, quiet: bool = True) -> None:
+def score(artifact: Artifact, folder: OutputFolder, workers: int | None = None, quiet: bool = True) -> None:
     """Writes the parts that a folder lacks.
 
     Args:
@@ -89,13 +89,13 @@ def score(artifact: Artifact, folder: LabelledFolder, workers: int | None = None
         ) from None
 
 
-def _results(artifact: Artifact, folder: LabelledFolder, missing: list[int], workers: int) -> Iterator[int]:
+def _results(artifact: Artifact, folder: OutputFolder, missing: list[int], workers: int) -> Iterator[int]:
     """Yields the rows of each part when its file is there."""
     import ray.data
 
     # An actor that dies is started again and its part is repeated, without end, which is Ray Data's default.
     scored = ray.data.from_items(missing, override_num_blocks=len(missing)).map_batches(
-        Scorer,
+        Worker,
         fn_constructor_args=(artifact.path.absolute(), folder),
         batch_size=1,
         # One at a time, so that a worker's parts follow one another, and none waits for a slow worker.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.cluster.part_files import LabelledFolder
+from keras_sentiment.cluster.part_files import OutputFolder
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.errors import InputError
@@ -15,7 +15,7 @@ from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.inference.classifier import Classifier
 
 
-class Scorer:
+class Worker:
     """Scores one part after another, for Ray Data.
 
     Args:
@@ -26,7 +26,7 @@ class Scorer:
     # Workers that may die at one part, before it is to blame and not chance.
     most_deaths = 10
 
-    def __init__(self, artifact: Path, folder: LabelledFolder) -> None:
+    def __init__(self, artifact: Path, folder: OutputFolder) -> None:
         self.folder, self.reader = folder, PartReader(folder.plan.parts)
         # Ray would start a worker that fails here again and again; as an answer it ends the command.
         self.fault: str | None = None

@@ -74,7 +74,7 @@ class Split:
         """Return the ids of a review, int[tokens], whole and without specials."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
-    def probabilities(self, num_classes: int) -> npt.NDArray[np.float32]:
+    def targets(self, num_classes: int) -> npt.NDArray[np.float32]:
         """Return float32[reviews, num_classes]: the soft labels, or 1 for each review's label."""
         if self.soft_labels is not None:
             return self.soft_labels
@@ -101,7 +101,7 @@ class Split:
             partial(_chosen_records, self.records, set(chosen.tolist())),
         )
 
-    def limit(self, size: int, seed: int) -> Split:
+    def subsample(self, size: int, seed: int) -> Split:
         """Return a stratified draw of `size` reviews, or the split itself if it has no more.
 
         Raises:
@@ -177,7 +177,7 @@ class Split:
         return split
 
 
-def together(*splits: Split) -> Split:
+def concatenate(*splits: Split) -> Split:
     """Return several splits as one, in memory: two or four bytes a token."""
     lengths = np.concatenate([split.lengths for split in splits])
     return Split(

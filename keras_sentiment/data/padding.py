@@ -20,7 +20,7 @@ Ids = npt.NDArray[np.integer[Any]]
 # What a model takes: `{"token_ids", "padding_mask"}`, int32[batch, length].
 Rows = dict[str, npt.NDArray[np.int32]]
 # A position of a plan: the texts that make up a batch, and the length they're padded to.
-Plan = list[tuple[npt.NDArray[np.int64], int]]
+BatchPlan = list[tuple[npt.NDArray[np.int64], int]]
 
 
 def bucket_lengths(inputs: InputConfig, few: bool) -> Sequence[int]:
@@ -47,12 +47,12 @@ def scoring_rows(length: int) -> int:
     return max(1, SCORING_BATCH_TOKENS // length)
 
 
-def compose(
+def bucket_batches(
     lengths: npt.NDArray[np.int64],
     buckets: Sequence[int],
     rows_of: Callable[[int], int],
     rng: np.random.Generator | None = None,
-) -> Plan:
+) -> BatchPlan:
     """Full batches from each bucket, shortest first; what is left over moves up a bucket.
 
     So every text is in one batch, the number of batches depends on the lengths alone, and all but the
@@ -65,7 +65,7 @@ def compose(
         rng: draws which texts of a bucket stand together; without it they are in order of length.
     """
     bucket_of = np.searchsorted(buckets, lengths)
-    plan: Plan = []
+    plan: BatchPlan = []
     left = np.empty(0, np.int64)
     for bucket, length in enumerate(buckets):
         members = np.flatnonzero(bucket_of == bucket)
@@ -104,7 +104,7 @@ def padded_rows(texts: Sequence[Ids], length: int, tokenizer: Tokenizer, inputs:
     return {"token_ids": token_ids, "padding_mask": padding_mask}
 
 
-def windows(tokens: int, inputs: InputConfig) -> list[slice]:
+def window_slices(tokens: int, inputs: InputConfig) -> list[slice]:
     """Returns the parts of a text that cover it in windows as long as a row, each half over its neighbours.
 
     Args:
@@ -121,7 +121,7 @@ def windows(tokens: int, inputs: InputConfig) -> list[slice]:
 def head_tail(inputs: InputConfig) -> tuple[int, int]:
     """Returns how many tokens of a longer text are kept from its beginning and from its end."""
     room = inputs.sequence_length - 2
-    head = room * 128 // 510 if inputs.long == "head_tail" else room
+    head = room * 128 // 510 if inputs.truncation == "head_tail" else room
     return head, room - head
 
 

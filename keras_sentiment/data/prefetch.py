@@ -14,10 +14,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # To start processes takes as long as so many chunks of texts.
-FEW = 8
+MIN_ITEMS = 8
 
 
-def ahead(
+def ordered_prefetch(
     executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], count: int
 ) -> Iterator[tuple[Item, Result]]:
     """Yields each item with what a function makes of it, in order; `count` more may be worked on."""
@@ -34,7 +34,7 @@ def _result(item: Item, future: Future[Result]) -> tuple[Item, Result]:
     return item, future.result()
 
 
-def mapped(
+def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int
 ) -> Iterator[tuple[Item, Result]]:
     """Yields each item with what a function makes of it, in order, computed by processes after the first few.
@@ -44,13 +44,13 @@ def mapped(
         processes: int >= 1; 1 computes all here.
     """
     items = iter(items)
-    for item in islice(items, FEW if processes > 1 else None):
+    for item in islice(items, MIN_ITEMS if processes > 1 else None):
         yield item, function(item)
     for first in items:
         # Not by fork: threads of the tokenizer and of numpy may hold locks.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, context, _leave_ctrl_c) as executor:
-            yield from ahead(executor, function, chain([first], items), 2 * processes)
+            yield from ordered_prefetch(executor, function, chain([first], items), 2 * processes)
 
 
 def _leave_ctrl_c() -> None:

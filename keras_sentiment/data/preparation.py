@@ -26,8 +26,8 @@ from keras_sentiment.data.corpus import (
 )
 from keras_sentiment.data.encoded_split import ids_dtype
 from keras_sentiment.data.fingerprint import fingerprint, hash_text, unpack_hashes
-from keras_sentiment.data.prefetch import ahead, mapped
-from keras_sentiment.data.review_index import Catalogue, short_hashes
+from keras_sentiment.data.prefetch import ordered_prefetch, parallel_map
+from keras_sentiment.data.review_index import ReviewIndex, short_hashes
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.data.splitting import DROPPED, SPLITS, TRAIN, Assignment
 from keras_sentiment.errors import InputError
@@ -35,7 +35,7 @@ from keras_sentiment.storage.atomic import staged_folder
 from keras_sentiment.text.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.text.tokenizer import Tokenizer, learn_tokenizer
 
-SPOOL_FILE, UNLABELLED_SPOOL_FILE, CATALOGUE_FILE = "spool.jsonl", "unlabelled.jsonl", "catalogue.bin"
+SPOOL_FILE, UNLABELLED_SPOOL_FILE, INDEX_FILE = "spool.jsonl", "unlabelled.jsonl", "index.bin"
 
 
 def prepare_corpus(
@@ -77,14 +77,14 @@ def prepare_corpus(
         staged_folder(Path(path), overwrite=overwrite, is_ours=is_corpus) as folder,
         ExitStack() as files,
     ):
-        spool, known = folder / SPOOL_FILE, folder / CATALOGUE_FILE
-        catalogue = Catalogue(known, files)
-        _spool(_cleaned(reviews, processes), catalogue, spool, quiet)
-        labels, names = catalogue.renamed()
-        assignment = catalogue.assign(labels, names, config)
+        spool, known = folder / SPOOL_FILE, folder / INDEX_FILE
+        index = ReviewIndex(known, files)
+        _spool(_cleaned(reviews, processes), index, spool, quiet)
+        labels, names = index.renamed()
+        assignment = index.assign(labels, names, config)
         more = folder / UNLABELLED_SPOOL_FILE
         cleaned = _cleaned(unlabelled, processes)
-        kept = _spool_unlabelled(cleaned, more, catalogue.held_out(assignment), quiet or not unlabelled)
+        kept = _spool_unlabelled(cleaned, more, index.held_out(assignment), quiet or not unlabelled)
         if isinstance(tokenizer, int):
             texts = _train_texts(spool, assignment)
             tokenizer = learn_tokenizer(chain(texts, (text for text, _ in _read_spool(more))), tokenizer)
@@ -92,7 +92,7 @@ def prepare_corpus(
             "format_version": FORMAT_VERSION,
             "source": source,
             "labels": names,
-            "splits": _encode(folder, spool, catalogue, labels, names, assignment, tokenizer, quiet),
+            "splits": _encode(folder, spool, index, labels, names, assignment, tokenizer, quiet),
             **({UNLABELLED: _encode_unlabelled(folder, more, kept, tokenizer, quiet)} if kept else {}),
             "dropped": assignment.dropped,
             "contradictions": assignment.contradictions,
@@ -103,7 +103,7 @@ def prepare_corpus(
                 "vocabulary_size": tokenizer.vocabulary_size,
             },
             "seed": config.seed,
-            "fingerprint": fingerprint(catalogue.hashes, labels, names),
+            "fingerprint": fingerprint(index.hashes, labels, names),
         }
         info["warnings"] = _warnings(info["splits"], config)
         files.close()  # before it goes, as Windows wants it
@@ -118,7 +118,7 @@ def prepare_corpus(
 def _cleaned(reviews: Iterable[Review], processes: int) -> Iterator[tuple[Review, str]]:
     """Yield every review with its cleaned text."""
     chunks = in_chunks(reviews, lambda review: len(review.text))
-    for chunk, texts in mapped(_clean_all, chunks, processes):
+    for chunk, texts in parallel_map(_clean_all, chunks, processes):
         yield from zip(chunk, texts, strict=True)
 
 
@@ -129,19 +129,19 @@ def _clean_all(reviews: list[Review]) -> list[str]:
 def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:
     """Yield every text with its ids; the tokenizer works on a chunk while the one before it is written."""
     with ThreadPoolExecutor(1) as thread:
-        for chunk, ids in ahead(thread, tokenizer.encode, in_chunks(texts), 1):
+        for chunk, ids in ordered_prefetch(thread, tokenizer.encode, in_chunks(texts), 1):
             yield from zip(chunk, ids, strict=True)
 
 
-def _spool(reviews: Iterator[tuple[Review, str]], catalogue: Catalogue, spool: Path, quiet: bool) -> None:
-    """First pass: write every cleaned review into a file, and what splitting needs into the catalogue."""
+def _spool(reviews: Iterator[tuple[Review, str]], index: ReviewIndex, spool: Path, quiet: bool) -> None:
+    """First pass: write every cleaned review into a file, and what splitting needs into the index."""
     empty: list[str] = []
     with spool.open("w", encoding="utf-8", newline="\n") as file:
         for review, text in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
             if not text:
                 empty.append(review.source)
                 continue
-            catalogue.add(review, text)
+            index.add(review, text)
             file.write(json.dumps([text, review.source]) + "\n")
     if empty:
         others = f", and {len(empty) - 1} more like it" if len(empty) > 1 else ""
@@ -177,7 +177,7 @@ def _read_spool(spool: Path) -> Iterator[tuple[str, str]]:
 def _encode(
     folder: Path,
     spool: Path,
-    catalogue: Catalogue,
+    index: ReviewIndex,
     labels: npt.NDArray[np.int32],
     names: list[str],
     assignment: Assignment,
@@ -185,13 +185,13 @@ def _encode(
     quiet: bool,
 ) -> dict[str, dict[str, Any]]:
     """Second pass: encode the cleaned reviews into the files of their splits, and count."""
-    hashes = catalogue.hashes
+    hashes = index.hashes
     result: dict[str, dict[str, Any]] = {}
     with ExitStack() as files:
         dtype = ids_dtype(tokenizer.vocabulary_size)
         writers = [SplitWriter(folder / name, dtype, files) for name in SPLITS]
         bar = files.enter_context(
-            tqdm(total=len(catalogue), desc="encoding", unit=" reviews", disable=quiet or None)
+            tqdm(total=len(index), desc="encoding", unit=" reviews", disable=quiet or None)
         )
         sources = (source for _, source in _read_spool(spool))
         texts = (text for text, _ in _read_spool(spool))

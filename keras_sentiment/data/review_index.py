@@ -38,7 +38,7 @@ def short_hashes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return short
 
 
-class Catalogue:
+class ReviewIndex:
     """What splitting needs to know of each review: 37 bytes in a file, for which memory is lent only.
 
     Args:

@@ -11,9 +11,9 @@ NEGATIVE = frozenset({"neg", "negative", "0"})
 POSITIVE = frozenset({"pos", "positive", "1"})
 POLARITY = ("negative", "positive")
 # More than this is a column of numbers or of texts that was taken for the labels.
-MOST_LABELS = 1000
+MAX_LABELS = 1000
 # Bytes, characters in a table. What is longer is no review, and need not fit into memory.
-LARGEST_REVIEW = 16 << 20
+MAX_REVIEW_BYTES = 16 << 20
 
 
 class Review(NamedTuple):
@@ -55,8 +55,10 @@ def decode(data: bytes, source: str) -> str:
 
 def require_size(size: int, source: str) -> None:
     """Raises an InputError for more bytes than a review has; names `source`."""
-    if size > LARGEST_REVIEW:
-        raise InputError(f"{source}: {size:,} bytes, and a review has {LARGEST_REVIEW:,} at most; remove it")
+    if size > MAX_REVIEW_BYTES:
+        raise InputError(
+            f"{source}: {size:,} bytes, and a review has {MAX_REVIEW_BYTES:,} at most; remove it"
+        )
 
 
 def name_labels(found: Iterable[str]) -> dict[str, str]:
@@ -69,9 +71,9 @@ def name_labels(found: Iterable[str]) -> dict[str, str]:
         InputError: if there are fewer than two labels or far too many, or one cannot be printed.
     """
     names = sorted(set(found))
-    if len(names) > MOST_LABELS:
+    if len(names) > MAX_LABELS:
         raise InputError(
-            f"more than {MOST_LABELS} different labels, such as {names[0]!r}; name another column"
+            f"more than {MAX_LABELS} different labels, such as {names[0]!r}; name another column"
         )
     for name in names:
         if not name.isprintable():

@@ -11,7 +11,7 @@ from keras_sentiment.data.padding import head_tail
 from keras_sentiment.runs.run import Run
 
 _FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece")
-# Figures of an earlier version, or of no version of ours: the file keeps them, the card leaves them out.
+# Figures that are not ours: the file keeps them, the card leaves them out.
 _NOT_OURS = (LookupError, TypeError, ValueError, ArithmeticError, StopIteration)
 _USE = """## How to use it
 
@@ -41,7 +41,7 @@ def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
     if isinstance(model, BertConfig):
         kind = f"a BERT ({Path(model.preset).name}) with {model.trainable_blocks} trained blocks"
     else:
-        begun = "from scratch" if model.pretrained is None else "pretrained on texts without labels"
+        begun = "from scratch" if model.pretrained is None else "pretrained on unlabelled texts"
         kind = f"a Transformer encoder of {model.num_layers} blocks, {model.hidden_dim} wide, {begun}"
     if model.ngrams:
         kind += f", averaged with a linear model of n-grams of up to {model.ngrams} tokens"
@@ -74,12 +74,12 @@ def _either(labels: tuple[str, ...]) -> str:
 
 def _chosen(run: Run) -> str:
     chosen = ["the temperature"]
-    if run.config.recipe.training.keep == "best":
+    if run.config.recipe.training.restore_best_weights:
         chosen.insert(0, "the epoch")
     if run.config.threshold is not None:
         chosen.append("the threshold")
     teachers = ["/".join(Path(teacher).parts[-2:]) for teacher in run.config.recipe.training.teachers]
-    taught = f" and from what {', '.join(teachers)} said of texts without labels" if teachers else ""
+    taught = f" and from soft labels of unlabelled texts by {', '.join(teachers)}" if teachers else ""
     return (
         f"The weights come from {run.config.trained_reviews:,} of the train reviews{taught}. Validation "
         f"chose {', '.join(chosen[:-1])}{' and ' if chosen[1:] else ''}{chosen[-1]}."

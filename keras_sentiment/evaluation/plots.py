@@ -83,7 +83,7 @@ def reliability(labels: np.ndarray, before: np.ndarray, after: np.ndarray, alt: 
 
     Args:
         before: float[reviews, num_classes], probabilities at temperature 1.
-        after: those of the bundle.
+        after: those of the run.
     """
     with _axes("probability of the more probable label", "share that is right") as axes:
         axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=":")

@@ -23,7 +23,7 @@ EXPLAINED_ERRORS = 10  # each is scored as often as its text has parts
 CARRYING_WORDS = 5
 EXCERPT = 280  # characters
 # From here on, a calibrated model that contradicts a label is more often right than the label is.
-SURE = 0.95
+MIN_LABEL_ERROR_PROBABILITY = 0.95
 
 FIGURES = (
     ("accuracy", "Accuracy", "share of the labels that are right"),
@@ -67,9 +67,9 @@ def report(
         backend=keras.backend.backend(),
         pictures=_pictures(run, labels, logits, decision, metrics),
         bucket_name=bucket_name,
-        likely=[error for error in errors if error["probability"] >= SURE],
-        others=[error for error in errors if error["probability"] < SURE],
-        sure=SURE,
+        likely=[error for error in errors if error["probability"] >= MIN_LABEL_ERROR_PROBABILITY],
+        others=[error for error in errors if error["probability"] < MIN_LABEL_ERROR_PROBABILITY],
+        sure=MIN_LABEL_ERROR_PROBABILITY,
         wrong=int((decision.choose(probabilities) != labels).sum()),
     )
 

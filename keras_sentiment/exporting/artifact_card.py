@@ -44,7 +44,7 @@ A client
 """
 
 
-def card(artifact: Artifact) -> str:
+def artifact_card(artifact: Artifact) -> str:
     """Returns the text of an artifact's README.md."""
     head, tail = head_tail(artifact.inputs)
     parity = artifact.parity

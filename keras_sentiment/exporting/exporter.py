@@ -1,4 +1,4 @@
-"""A bundle -> artifacts, each kept only when it does what the Keras model does."""
+"""A run -> artifacts, each kept only when it does what the Keras model does."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.errors import InputError
-from keras_sentiment.exporting.artifact_card import card
+from keras_sentiment.exporting.artifact_card import artifact_card
 from keras_sentiment.exporting.parity import TEXTS, ParityError, check
 from keras_sentiment.inference.artifact import (
     CARD_FILE,
-    GRAPHS,
+    GRAPH_FILES,
     TOKENIZER_FOLDER,
     Artifact,
     holds_an_artifact_alone,
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 
 REAL_TEXTS = 200
 # Of accuracy that an int8 graph may lose.
-MOST_LOST = 0.005
+MAX_LOST_ACCURACY = 0.005
 # Bytes: of the tokenizer, and of a graph without its weights.
 ROOM_BESIDE = 4 << 20
 _PACKAGES = ("keras-sentiment", "keras", "torch", "tensorflow", "onnx", "onnxruntime", "openvino")
 
 
-def export_bundle(
+def export_run(
     run: Run,
     out: str | Path,
     formats: Sequence[str],
@@ -57,18 +57,18 @@ def export_bundle(
     force: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[Artifact]:
-    """Exports a bundle into `out/<format>` for each format, and checks each against the Keras model.
+    """Exports a run into `out/<format>` for each format, and checks each against the Keras model.
 
     Args:
-        run: the bundle; its backend when it was trained does not matter.
+        run: a complete one; its backend when it was trained does not matter.
         formats: keys of `artifact.GRAPHS`. `onnx_int8` needs `data`.
         data: a DATA_DIR, whose validation reviews join the check.
         overwrite: replace artifacts that are there.
-        force: keep an int8 graph that loses more accuracy than `MOST_LOST`.
+        force: keep an int8 graph that loses more accuracy than `MAX_LOST_ACCURACY`.
         say: takes a line of progress.
 
     Raises:
-        InputError: the backend is not torch, a package is missing, or the data does not fit the bundle.
+        InputError: the backend is not torch, a package is missing, or the data does not fit the exporter.
         ParityError: a graph is not equal; of it nothing is kept. Formats before it are.
     """
     if keras.backend.backend() != "torch":
@@ -79,22 +79,22 @@ def export_bundle(
     validation = None if data is None else _validation(run, data)
     # Graphs are for servers without a GPU too.
     with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:
-        bundle = Exporter(run, Path(folder))
+        exporter = Exporter(run, Path(folder))
         texts = list(TEXTS)
         if validation is not None:
-            texts += validation.limit(REAL_TEXTS, DEFAULT_SEED).texts()
-        expected = bundle.classifier.predict(texts)
+            texts += validation.subsample(REAL_TEXTS, DEFAULT_SEED).texts()
+        expected = exporter.classifier.predict(texts)
         artifacts = []
         for format in formats:
             say(f"{format}: writing")
             with staged_folder(out / format, overwrite=overwrite, is_ours=holds_an_artifact_alone) as staged:
-                artifact = bundle.write(format, staged)
+                artifact = exporter.write(format, staged)
                 say(f"{format}: comparing with the Keras model on {len(texts)} texts")
                 parity = check(artifact, expected, texts)
                 if format == "onnx_int8" and validation is not None:
                     say(f"{format}: measuring accuracy on {len(validation):,} validation reviews")
-                    parity |= bundle.accuracy(artifact, validation, force)
-                artifact = bundle.finish(artifact, parity)
+                    parity |= exporter.accuracy(artifact, validation, force)
+                artifact = exporter.finish(artifact, parity)
             artifacts.append(dataclasses.replace(artifact, path=out / format))
             say(f"{format}: probabilities differ by {parity['largest_difference']:.1e} at most")
     return artifacts
@@ -106,7 +106,7 @@ def _validation(run: Run, data: str | Path) -> Split:
 
 
 class Exporter:
-    """Writes the graphs of a bundle, which are made once, however many formats need them.
+    """Writes the graphs of a run, which are made once, however many formats need them.
 
     Args:
         folder: for what several formats are made of.
@@ -148,7 +148,7 @@ class Exporter:
     def finish(self, artifact: Artifact, parity: dict[str, Any]) -> Artifact:
         """Adds the figures of the check to an artifact, and its card."""
         artifact = dataclasses.replace(artifact, parity=parity)
-        (artifact.path / CARD_FILE).write_text(card(artifact), encoding="utf-8")
+        (artifact.path / CARD_FILE).write_text(artifact_card(artifact), encoding="utf-8")
         return artifact.write()
 
     def accuracy(self, artifact: Artifact, split: Split, force: bool) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class Exporter:
         plain = dataclasses.replace(artifact, path=self._float_onnx().parent, format="onnx")
         engines = map(open_engine, (artifact, plain))
         found, before = (self._accuracy(engine, split) for engine in engines)
-        if before - found > MOST_LOST and not force:
+        if before - found > MAX_LOST_ACCURACY and not force:
             raise ParityError(
                 f"{artifact.format}: accuracy on validation falls from {before:.4f} to {found:.4f}; "
                 "nothing was kept; keep it with --force"
@@ -180,7 +180,7 @@ class Exporter:
         return self._program
 
     def _float_onnx(self) -> Path:
-        path = self._folder / GRAPHS["onnx"]
+        path = self._folder / GRAPH_FILES["onnx"]
         if not path.exists():
             from keras_sentiment.exporting.onnx_graph import save_onnx
 

@@ -1,7 +1,7 @@
 """The gate of an export: the artifact, read in a fresh process, against the Keras model, from text to label.
 
-`python -m keras_sentiment.exporting.parity ARTIFACT` is that process: texts come as JSON on standard input, what its
-runtime makes of them goes to standard output.
+`python -m keras_sentiment.exporting.parity ARTIFACT` is that process: texts come as JSON on
+standard input, what its runtime makes of them goes to standard output.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 BATCH_SIZES = (1, 3, 16)
 TOLERANCE = 1e-4  # of a probability, between float graphs
-LEAST_AGREEMENT = 0.95  # share of equal labels, for int8
+MIN_AGREEMENT = 0.95  # share of equal labels, for int8
 
 # What an export easily gets wrong; neighbours differ in length, so that batches hold padding.
 TEXTS = (
@@ -62,7 +62,7 @@ def check(artifact: Artifact, expected: Results, texts: Sequence[str]) -> dict[s
 
     Args:
         artifact: as it was just written.
-        expected: what `Classifier.predict` of the bundle gives for the texts, in float32.
+        expected: what `Classifier.predict` of the run gives for the texts, in float32.
         texts: `TEXTS` and, where there are some, real reviews.
 
     Returns:
@@ -97,7 +97,7 @@ def check(artifact: Artifact, expected: Results, texts: Sequence[str]) -> dict[s
     largest, equal = max(differences), sum(agreements) / len(agreements)
     int8 = artifact.format == "onnx_int8"
     # Written so that a NaN does not pass.
-    if not (equal >= LEAST_AGREEMENT if int8 else equal == 1 and largest <= TOLERANCE):
+    if not (equal >= MIN_AGREEMENT if int8 else equal == 1 and largest <= TOLERANCE):
         raise ParityError(
             f"{artifact.format}: the graph is not the model: probabilities differ by up to {largest:.2g} "
             f"(at {worst[:40]!r}), {equal:.1%} of the labels are equal; nothing was kept"

@@ -1,4 +1,4 @@
-"""A bundle -> a TensorFlow SavedModel that takes text: a program of its own, on the tensorflow backend.
+"""A run -> a TensorFlow SavedModel that takes text: a program of its own, on the tensorflow backend.
 
 `python -m keras_sentiment.exporting.saved_model RUN_DIR OUT`, with `KERAS_BACKEND=tensorflow`.
 """
@@ -22,7 +22,7 @@ class TextClassifier(tf.Module):
     """Cleaning, tokenizer, cutting, model and decision rule in one graph.
 
     Args:
-        run: the bundle.
+        run: a complete one.
         model: its Keras model.
     """
 
@@ -66,7 +66,7 @@ class TextClassifier(tf.Module):
 
 
 def save(run: Run, path: str) -> None:
-    """Writes the SavedModel of a bundle, with the signature `serving_default`."""
+    """Writes the SavedModel of a run, with the signature `serving_default`."""
     classifier = TextClassifier(run, load_model(run))
     archive = keras.export.ExportArchive()
     archive.track(classifier)

@@ -24,14 +24,14 @@ from keras_sentiment.storage.json_files import from_json, read_versioned
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_FILE = "artifact.json"
 CARD_FILE = "README.md"
 TOKENIZER_FOLDER = "tokenizer"
-MOST_FILES = 100
+MAX_FILES = 100
 
 # What each format's graph is called.
-GRAPHS = {
+GRAPH_FILES = {
     "onnx": "model.onnx",
     "onnx_int8": "model.onnx",
     "openvino": "model.xml",
@@ -46,7 +46,7 @@ class Artifact:
 
     Args:
         path: its folder.
-        format: a key of `GRAPHS`.
+        format: a key of `GRAPH_FILES`.
         name: what a server calls the model.
         labels: names of the classes, in the order of the logits.
         inputs: how ids become rows.
@@ -54,7 +54,7 @@ class Artifact:
         temperature: float > 0, divides the logits before the softmax.
         threshold: float in (0, 1) on the probability of `labels[1]`, or None.
         parity: what the check against the Keras model found.
-        origin: of what bundle it was made, and by what versions.
+        origin: of what run it was made, and by what versions.
         files: SHA-256 of every file beside the manifest, by its path within the folder.
     """
 
@@ -72,7 +72,7 @@ class Artifact:
 
     @property
     def graph(self) -> Path:
-        return self.path / GRAPHS[self.format]
+        return self.path / GRAPH_FILES[self.format]
 
     @property
     def decision(self) -> Decision:
@@ -105,7 +105,7 @@ def is_artifact(path: str | Path) -> bool:
 
 def holds_an_artifact_alone(path: Path) -> bool:
     """Returns whether a folder is an artifact and holds nothing that an export doesn't write."""
-    ours = {MANIFEST_FILE, CARD_FILE, TOKENIZER_FOLDER, "model.bin", *GRAPHS.values()}
+    ours = {MANIFEST_FILE, CARD_FILE, TOKENIZER_FOLDER, "model.bin", *GRAPH_FILES.values()}
     return is_artifact(path) and {item.name for item in path.iterdir()} <= ours
 
 
@@ -131,7 +131,7 @@ def open_artifact(path: str | Path) -> Artifact:
 
 def _check(artifact: Artifact) -> None:
     path = artifact.path
-    if artifact.format not in GRAPHS:
+    if artifact.format not in GRAPH_FILES:
         raise InputError(f"{path}: its format is {artifact.format!r}, which this version does not know")
     if artifact.cleaning_version != CLEANING_VERSION:
         raise InputError(
@@ -143,6 +143,6 @@ def _check(artifact: Artifact) -> None:
     if not valid:
         raise InputError(f"{path / MANIFEST_FILE}: its threshold makes no sense; export it again")
     first_parts = {name.split("/")[0] for name in artifact.files}
-    if len(artifact.files) > MOST_FILES or GRAPHS[artifact.format] not in first_parts:
+    if len(artifact.files) > MAX_FILES or GRAPH_FILES[artifact.format] not in first_parts:
         raise InputError(f"{path}: its list of files is not that of an artifact; export it again")
     verify(path, artifact.files, "copy or export it again")

@@ -12,12 +12,12 @@ from keras_sentiment.config import InputConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.padding import (
     Rows,
+    bucket_batches,
     bucket_lengths,
-    compose,
     padded_rows,
     row_lengths,
     scoring_rows,
-    windows,
+    window_slices,
 )
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, first_line
@@ -78,12 +78,12 @@ class Classifier:
         parts = [
             (text, part)
             for text, tokens in enumerate(split.lengths.tolist())
-            for part in (windows(tokens, self.inputs) if self.windows else [slice(0, tokens)])
+            for part in (window_slices(tokens, self.inputs) if self.windows else [slice(0, tokens)])
         ]
         texts = np.array([text for text, _ in parts], np.int64)
         lengths = np.array([part.stop - part.start for _, part in parts], np.int64)
         buckets = bucket_lengths(self.inputs, few=self.engine.compiles)
-        plan = compose(row_lengths(lengths, self.inputs), buckets, scoring_rows)
+        plan = bucket_batches(row_lengths(lengths, self.inputs), buckets, scoring_rows)
         logits = np.zeros((len(split), len(self.labels)), "float32")
         with tqdm(total=len(parts), desc="scoring", unit=" rows", disable=quiet or None) as bar:
             for batch, length in plan:
@@ -99,8 +99,8 @@ class Classifier:
         """Labels each text, in order.
 
         Returns:
-            `{"label", "probability", "probabilities": {label: probability}, "cut"}` for each text;
-            `cut` says whether it was too long to be read whole.
+            `{"label", "probability", "probabilities": {label: probability}, "truncated"}` for each text;
+            `truncated` says whether it was too long to be read whole.
 
         Raises:
             TypeError: `texts` is one string, or holds something else than strings.
@@ -113,9 +113,9 @@ class Classifier:
         if not texts:
             return []
         split = Split.from_texts(texts, self.tokenizer)
-        cut = (split.lengths + 2 > self.inputs.sequence_length) & (not self.windows)
+        truncated = (split.lengths + 2 > self.inputs.sequence_length) & (not self.windows)
         results = self.decision.results(self.logits(split, quiet))
-        return [{**result, "cut": bool(was)} for result, was in zip(results, cut, strict=True)]
+        return [{**result, "truncated": bool(was)} for result, was in zip(results, truncated, strict=True)]
 
 
 def _filled(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -99,7 +99,7 @@ def require_format(artifact: Artifact) -> None:
     if artifact.format not in _ENGINES:
         raise InputError(
             f"{artifact.path}: opening a {artifact.format} graph runs the code that is in it; give an "
-            f"artifact in one of {', '.join(_ENGINES)}, or the bundle"
+            f"artifact in one of {', '.join(_ENGINES)}, or the run"
         )
 
 

@@ -46,7 +46,7 @@ def without(text: str, parts: Sequence[Span]) -> list[str]:
     return [f"{text[: part.start]} {text[part.end :]}" for part in parts]
 
 
-def weigh(text: str, parts: Sequence[Span], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def word_contributions(text: str, parts: Sequence[Span], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Returns the explanation of a text, as `explain` does.
 
     Args:
@@ -72,7 +72,7 @@ def explain(classifier: Classifier, text: str) -> dict[str, Any]:
         against it. Not the probability's fall, which is next to nothing wherever the model is sure.
     """
     parts = spans(text)
-    return weigh(text, parts, classifier.predict([text, *without(text, parts)]))
+    return word_contributions(text, parts, classifier.predict([text, *without(text, parts)]))
 
 
 def _log_odds(probabilities: dict[str, float], label: str) -> float:

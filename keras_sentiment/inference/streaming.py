@@ -16,7 +16,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.inference.classifier import Classifier
 
 # Rows that are skipped after these are only counted.
-MOST_TOLD = 20
+MAX_REPORTED = 20
 # What `Classifier.predict` says of a text, and for a text of a file the `row` that it stands in.
 Result = dict[str, Any]
 
@@ -32,9 +32,9 @@ class Skipped:
     def add(self, error: InputError) -> None:
         """Counts a row, and says what is wrong with it."""
         self.count += 1
-        if self.count <= MOST_TOLD:
+        if self.count <= MAX_REPORTED:
             tqdm.write(f"Skipped: {error}", file=sys.stderr)
-        elif self.count == MOST_TOLD + 1:
+        elif self.count == MAX_REPORTED + 1:
             tqdm.write("Skipped: more, which are only counted", file=sys.stderr)
 
 
@@ -80,10 +80,18 @@ def _write_json_lines(chunks: Iterable[list[Result]], labels: Sequence[str], fil
 
 def _write_csv(chunks: Iterable[list[Result]], labels: Sequence[str], file: IO[str]) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["row", "label", "probability", "cut", *(f"probability_{label}" for label in labels)])
+    writer.writerow(
+        ["row", "label", "probability", "truncated", *(f"probability_{label}" for label in labels)]
+    )
     for results in chunks:
         writer.writerows(
-            [r["row"], r["label"], r["probability"], str(r["cut"]).lower(), *r["probabilities"].values()]
+            [
+                r["row"],
+                r["label"],
+                r["probability"],
+                str(r["truncated"]).lower(),
+                *r["probabilities"].values(),
+            ]
             for r in results
         )
         file.flush()

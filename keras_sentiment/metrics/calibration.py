@@ -17,7 +17,7 @@ from keras_sentiment.errors import InputError
 
 # A temperature outside would say more about the reviews that it was fitted on than about the model.
 TEMPERATURES = (0.2, 10.0)
-LEAST_REVIEWS = 50
+MIN_REVIEWS = 50
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -30,13 +30,13 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         labels: int[reviews].
 
     Returns:
-        A number within `TEMPERATURES`; 1.0 where none can be fitted: of fewer than `LEAST_REVIEWS`
+        A number within `TEMPERATURES`; 1.0 where none can be fitted: of fewer than `MIN_REVIEWS`
         reviews or a single label, of logits that are not finite, and where no review is labelled wrongly,
         since any confidence would suit those.
     """
     logits = np.asarray(logits, "float64")
     wrong = logits.argmax(axis=-1) != labels
-    if len(labels) < LEAST_REVIEWS or len(np.unique(labels)) < 2 or not wrong.any():
+    if len(labels) < MIN_REVIEWS or len(np.unique(labels)) < 2 or not wrong.any():
         return 1.0
     if not np.isfinite(logits).all():
         return 1.0

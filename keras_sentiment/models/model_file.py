@@ -1,4 +1,4 @@
-"""A `model.keras`, which may be a stranger's: what it can hold is listed here, and the rest is refused.
+"""A `model.keras`, which may be untrusted: what it can hold is listed here, and the rest is refused.
 
 Keras looks up what a file names, and some of what it finds runs code or reads other files: a `Lambda`, a
 layer around a torch module or a SavedModel, any layer of any installed package of Keras's family. So names
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_sentiment.errors import InputError, first_line
-from keras_sentiment.storage.json_files import LARGEST_FILE, parse_object
+from keras_sentiment.storage.json_files import MAX_FILE_BYTES, parse_object
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MEMBERS = {"metadata.json", _CONFIG, _WEIGHTS}
 # Groups and arrays of a weights file. BERT's 24 blocks have 2,000; a group within itself has no end of them.
-_MOST_OBJECTS = 20_000
+_MAX_OBJECTS = 20_000
 
 # What our models are made of, by the module that a config names.
 _KERAS = {
@@ -83,8 +83,8 @@ def _inspect(path: Path) -> tuple[dict[str, Any], int]:
         # As Keras writes them. What is not compressed takes no more memory than the file has bytes.
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise InputError("it is compressed, which Keras's files are not")
-        if archive.getinfo(_CONFIG).file_size > LARGEST_FILE:
-            raise InputError(f"its {_CONFIG} is larger than {LARGEST_FILE >> 20} MB")
+        if archive.getinfo(_CONFIG).file_size > MAX_FILE_BYTES:
+            raise InputError(f"its {_CONFIG} is larger than {MAX_FILE_BYTES >> 20} MB")
         config = parse_object(archive.read(_CONFIG), _CONFIG)
         _require_ours(config)
         # Read whole, as Keras does: only then the archive's checksum is compared, and h5py jumps to and fro.
@@ -143,7 +143,7 @@ def _stored_numbers(weights: bytes) -> int:
             for name in group:
                 objects += 1
                 link = group.get(name, getlink=True)
-                if not isinstance(link, h5py.HardLink) or objects > _MOST_OBJECTS:
+                if not isinstance(link, h5py.HardLink) or objects > _MAX_OBJECTS:
                     raise InputError("its weights are linked from elsewhere")
                 item = group[name]
                 if isinstance(item, h5py.Group):

@@ -45,7 +45,7 @@ def build_transformer(
 
 
 def build_masked_lm(config: MaskedLMConfig, vocabulary_size: int, sequence_length: int) -> keras.Model:
-    """Returns an untrained encoder that finds hidden tokens (Devlin et al. 2019, "BERT", section 3.1).
+    """Returns an untrained encoder that finds masked tokens (Devlin et al. 2019, "BERT", section 3.1).
 
     Beside the inputs of a classifier it takes `mask_positions`, int32[batch, masks], and returns
     logits float32[batch, masks, vocabulary_size], from the weights of the token embeddings.
@@ -68,7 +68,7 @@ def encoder_of(masked_lm: keras.Model) -> keras.Model:
     return keras.Model(inputs, masked_lm.get_layer("encoded").input, name="encoder")
 
 
-def start_from(model: keras.Model, encoder: keras.Model) -> None:
+def load_encoder_weights(model: keras.Model, encoder: keras.Model) -> None:
     """Gives a classifier the weights of a pretrained encoder.
 
     Raises:
@@ -103,10 +103,10 @@ def _encoded(
     x = embedded
     if config.position_embedding:
         x = PositionEmbedding(sequence_length, name="position_embedding")(x)
-    if config.local_width:
-        x = LocalBlock(config.local_width, config.activation, config.layer_norm_epsilon, name="local_block")(
-            x, padding_mask
-        )
+    if config.conv_kernel_size:
+        x = LocalBlock(
+            config.conv_kernel_size, config.activation, config.layer_norm_epsilon, name="local_block"
+        )(x, padding_mask)
     x = Dropout(config.embedding_dropout, name="embedding_dropout")(x)
     for i in range(config.num_layers):
         x = EncoderBlock(

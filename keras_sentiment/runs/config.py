@@ -22,7 +22,7 @@ _KINDS = {"bert": BertConfig, "transformer": TransformerConfig, "masked_lm": Mas
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What `config.json` of a RUN_DIR holds: all that a bundle needs to turn a text into a label.
+    """What `config.json` of a RUN_DIR holds: all that a run needs to turn a text into a label.
 
     Args:
         labels: names of the classes; a label is its position here.
@@ -30,8 +30,7 @@ class RunConfig:
         threshold: float in (0, 1) on the probability of `labels[1]`, two classes only; `None` takes
             the most probable label.
         versions: package name to version, of what trained it.
-        data: what identifies the DATA_DIR: its source, fingerprint and counts; and, of a bundle, how many
-            of its train reviews trained it.
+        data: what identifies the DATA_DIR: its source, fingerprint and counts; and how many reviews train.
     """
 
     labels: tuple[str, ...]
@@ -55,8 +54,8 @@ class RunConfig:
 
     @property
     def trained_reviews(self) -> int:
-        """How many reviews trained it; all of train where an earlier version did not write it down."""
-        return int(self.data.get("trained_reviews", self.data["splits"]["train"]["reviews"]))
+        """How many reviews train the model, those with soft labels not counted."""
+        return int(self.data["trained_reviews"])
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the configuration as JSON's types; the model's kind is told by its own key."""
@@ -76,12 +75,8 @@ class RunConfig:
         try:
             kind: Any = _KINDS[values.pop("kind")]
             inputs = from_json(InputConfig, values.pop("inputs"))
-            training = {**values.pop("training")}
-            if "batch_tokens" in training:  # of runs before batches were counted in reviews
-                training["batch_size"] = max(1, training.pop("batch_tokens") // inputs.row_length)
-            recipe: Recipe[Any] = Recipe(
-                from_json(kind, values.pop("model")), inputs, from_json(TrainingConfig, training)
-            )
+            training = from_json(TrainingConfig, values.pop("training"))
+            recipe: Recipe[Any] = Recipe(from_json(kind, values.pop("model")), inputs, training)
             require_labels(values["labels"])
             config = cls(**{**values, "labels": tuple(values["labels"]), "recipe": recipe})
             # What a report says of the data.

@@ -32,7 +32,7 @@ def write_history(run: Run, rows: Iterable[Mapping[str, float]]) -> None:
 
 
 def read_history(run: Run) -> list[dict[str, float]]:
-    """Returns the rows, none if the file is not there: a bundle works without it.
+    """Returns the rows, none if the file is not there: a run works without it.
 
     Raises:
         InputError: it is damaged.

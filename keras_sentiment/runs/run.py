@@ -6,8 +6,8 @@ checkpoints/     what an interrupted training goes on from; gone when it is comp
 previous/        the complete run that was there before, until this one is complete
 history.csv      a row an epoch
 tokenizer/       the tokenizer of the model
-checksums.json   SHA-256 of the model and of the tokenizer's files; bundles of version 0.1.0 have none
-model.keras      the model, float32; written last, so a RUN_DIR that has it is a bundle
+checksums.json   SHA-256 of the model and of the tokenizer's files
+model.keras      the model, float32; written last, so a RUN_DIR that has it is complete
 metrics.json     what `evaluate` found, by split and fingerprint of the data
 report.html      what it found last, in pictures and texts
 README.md        the model's card
@@ -33,7 +33,7 @@ from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"
 PREVIOUS = "previous"
 
@@ -60,7 +60,7 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether it is a bundle."""
+        """Whether its training has ended and its model is saved."""
         return (self.path / MODEL_FILE).is_file()
 
     def write(self, name: str, text: str) -> None:
@@ -193,6 +193,5 @@ def _open(path: Path) -> Run:
             f"{path}: its texts were cleaned by version {config.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; train again"
         )
-    if (path / CHECKSUMS_FILE).is_file():
-        verify(path, read_object(path / CHECKSUMS_FILE), "train again or copy it anew")
+    verify(path, read_object(path / CHECKSUMS_FILE), "train again or copy it anew")
     return run

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keras_sentiment.serving.config import ServingConfig
-from keras_sentiment.serving.metrics import Meters
+from keras_sentiment.serving.metrics import Metrics
 
 CLIENT_LEFT = 499  # nginx's number for a client that did not wait for its answer
 
@@ -34,7 +34,7 @@ class AdmissionMiddleware:
     A request whose client leaves is cancelled.
     """
 
-    def __init__(self, app: ASGIApp, config: ServingConfig, meters: Meters) -> None:
+    def __init__(self, app: ASGIApp, config: ServingConfig, meters: Metrics) -> None:
         self._app, self._config, self._meters = app, config, meters
         self._in_flight = 0
 

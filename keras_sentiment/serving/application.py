@@ -20,12 +20,12 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.inference.occlusion import spans, weigh, without
+from keras_sentiment.inference.occlusion import spans, without, word_contributions
 from keras_sentiment.serving.admission import AdmissionMiddleware, busy, refusal
 from keras_sentiment.serving.config import ServingConfig
-from keras_sentiment.serving.dynamic_batching import Batcher, FullError
+from keras_sentiment.serving.dynamic_batching import DynamicBatcher, FullError
 from keras_sentiment.serving.inference_protocol import add_protocol, explain_errors
-from keras_sentiment.serving.metrics import CONTENT_TYPE, Meters
+from keras_sentiment.serving.metrics import CONTENT_TYPE, Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Prediction(BaseModel):
     label: str
     probability: float
     probabilities: dict[str, float]
-    cut: bool
+    truncated: bool
 
 
 class ExplainRequest(BaseModel):
@@ -93,8 +93,8 @@ def make_app(classifier: Classifier, name: str, config: ServingConfig) -> FastAP
         classifier: of an artifact.
         name: what the Open Inference Protocol calls the model.
     """
-    meters = Meters()
-    batcher = Batcher(classifier, config.max_waiting, meters.count_batch)
+    meters = Metrics()
+    batcher = DynamicBatcher(classifier, config.max_waiting, meters.count_batch)
     meters.follow(lambda: batcher.waiting)
 
     @asynccontextmanager
@@ -141,7 +141,7 @@ def make_app(classifier: Classifier, name: str, config: ServingConfig) -> FastAP
             raise HTTPException(422, f"text: it is longer than the {most} characters that can be explained")
         _log_texts([request.text], config)
         results = await batcher.predict([request.text, *without(request.text, parts)])
-        return JSONResponse(weigh(request.text, parts, results))
+        return JSONResponse(word_contributions(request.text, parts, results))
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

@@ -17,7 +17,7 @@ from keras_sentiment.data.padding import Ids, bucket_lengths, padded_rows, row_l
 from keras_sentiment.inference.classifier import Classifier
 
 # Most padding of a batch, as a share of its tokens. On a CPU a smaller batch costs less than padding does.
-MOST_PADDING = 0.1
+MAX_PADDING = 0.1
 # Most characters that are tokenized between two batches, beyond those of one request.
 TOKENIZED_CHARACTERS = 200_000
 
@@ -47,7 +47,7 @@ class _Waiting(NamedTuple):
     place: int
 
 
-class Batcher:
+class DynamicBatcher:
     """Labels texts for many callers at once, as `Classifier.predict` does.
 
     One thread tokenizes what has come and scores a batch, in turns: both use all cores. A batch holds the
@@ -102,9 +102,9 @@ class Batcher:
         finally:
             if job.missing:
                 self._leave(job)
-        cut = job.tokens + 2 > classifier.inputs.sequence_length
+        truncated = job.tokens + 2 > classifier.inputs.sequence_length
         results = classifier.decision.results(logits)
-        return [{**result, "cut": bool(was)} for result, was in zip(results, cut, strict=True)]
+        return [{**result, "truncated": bool(was)} for result, was in zip(results, truncated, strict=True)]
 
     def close(self) -> None:
         """Ends the thread, after the batch that is being scored."""
@@ -173,7 +173,7 @@ class Batcher:
             if not self._waiting:
                 return []
             oldest = min(range(len(self._waiting)), key=lambda index: self._waiting[index].number)
-            chosen = neighbours([text.length for text in self._waiting], oldest)
+            chosen = nearest_in_length([text.length for text in self._waiting], oldest)
             batch = self._waiting[chosen]
             del self._waiting[chosen]
             return batch
@@ -185,7 +185,7 @@ class Batcher:
         return self.classifier.engine(rows)
 
 
-def neighbours(lengths: Sequence[int], oldest: int) -> slice:
+def nearest_in_length(lengths: Sequence[int], oldest: int) -> slice:
     """Returns which texts make up a batch with the oldest: those next to it that bring least padding.
 
     Args:
@@ -202,7 +202,7 @@ def neighbours(lengths: Sequence[int], oldest: int) -> slice:
         if not choices:
             break
         padding, size, start, stop = min(choices)
-        if size > SCORING_BATCH_TOKENS or padding > MOST_PADDING * size:
+        if size > SCORING_BATCH_TOKENS or padding > MAX_PADDING * size:
             break
         first, end, tokens = start, stop, size - padding
     return slice(first, end)

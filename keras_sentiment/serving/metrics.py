@@ -12,7 +12,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
-class Meters:
+class Metrics:
     """The meters of one server, in a registry of their own.
 
     Labels are few: a route is its template, such as `/v2/models/{name}`, and `other` where there is none.

@@ -1,4 +1,4 @@
-"""Files that hold one JSON object, and may be a stranger's; standard library only."""
+"""Files that hold one JSON object, and may be untrusted; standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_sentiment.errors import InputError
 
 Config = TypeVar("Config")
 # Bytes. The largest is a tokenizer of many languages; what Python makes of it takes ten times as much.
-LARGEST_FILE = 16 << 20
+MAX_FILE_BYTES = 16 << 20
 
 
 def read_text(path: Path) -> str:
@@ -24,11 +24,11 @@ def read_text(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror}): restore it.") from None
-    if len(content) > LARGEST_FILE:
-        raise InputError(f"{path} is larger than {LARGEST_FILE >> 20} MB: restore it.")
+    if len(content) > MAX_FILE_BYTES:
+        raise InputError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB: restore it.")
     try:
         return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:

@@ -16,7 +16,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
 from keras_sentiment.storage.disk_space import require_disk_space
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.training.checkpoint_file import Checkpoint, assign, named
+from keras_sentiment.training.checkpoint_file import Checkpoint, restore, to_arrays
 from keras_sentiment.training.cooccurrence import token_vectors
 from keras_sentiment.training.nbsvm import Batch, fit_nbsvm
 from keras_sentiment.training.run_writer import TrainingRun
@@ -46,7 +46,7 @@ def adapt(
         InputError: it can't be written.
     """
     recipe, ngrams = run.config.recipe, ngram_layer(model)
-    counts = isinstance(recipe.model, TransformerConfig) and recipe.model.counts_neighbours
+    counts = isinstance(recipe.model, TransformerConfig) and recipe.model.uses_cooccurrence
     variables: list[Any] = [] if ngrams is None else [ngrams.kernel, ngrams.bias]
     if counts:
         variables += model.get_layer("token_embedding").weights
@@ -63,12 +63,12 @@ def adapt(
         if counts:
             _tell(quiet, "Counting neighbours of tokens …")
             adapt_embeddings(model, [train, *others], recipe.training.seed)
-        Checkpoint(named(_KIND, variables), {}).write(path)
+        Checkpoint(to_arrays(_KIND, variables), {}).write(path)
     run.devices.wait("read the texts")
     kept = Checkpoint.read(path)
     if kept is None:
         raise InputError(f"{path}: it can't be read; processes that train together share the run's folder")
-    assign(variables, _KIND, kept.arrays)
+    restore(variables, _KIND, kept.arrays)
 
 
 def adapt_embeddings(model: keras.Model, splits: Sequence[Split], seed: int) -> None:
@@ -103,7 +103,7 @@ def adapt_ngrams(
 
 
 def _ngram_batches(layer: NgramEnsemble, batches: ReviewBatches) -> Iterator[Batch]:
-    targets = batches.split.probabilities(layer.kernel.shape[1])
+    targets = batches.split.targets(layer.kernel.shape[1])
     for rows, inputs in batches.for_scoring():
         found, counted = map(keras.ops.convert_to_numpy, layer.ngrams_of(**inputs))
         yield Batch(found[counted], counted.sum(axis=1), targets[rows])

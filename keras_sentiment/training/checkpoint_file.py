@@ -46,18 +46,18 @@ class Checkpoint:
             return None
 
 
-def named(kind: str, variables: Iterable[Any]) -> Arrays:
+def to_arrays(kind: str, variables: Iterable[Any]) -> Arrays:
     """Returns the values of variables, named after a kind and their places."""
     return {f"{kind}_{i:05}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
 
 
-def assign(variables: Iterable[Any], kind: str, arrays: Arrays) -> None:
-    """Gives variables the values that `named` found."""
+def restore(variables: Iterable[Any], kind: str, arrays: Arrays) -> None:
+    """Gives variables the values that `to_arrays` found."""
     for i, variable in enumerate(variables):
         variable.assign(arrays[f"{kind}_{i:05}"])
 
 
-def moving(model: keras.Model) -> list[Any]:
+def trainable_state(model: keras.Model) -> list[Any]:
     """Returns the variables that training changes: weights that train, and seeds.
 
     No layer of ours has other weights that move, as batch normalization has.
@@ -66,10 +66,10 @@ def moving(model: keras.Model) -> list[Any]:
     return [variable for variable in model.variables if id(variable) not in still]
 
 
-def frozen_sum(model: keras.Model) -> int:
+def frozen_checksum(model: keras.Model) -> int:
     """Returns a checksum of the weights that don't train."""
     checksum = 0
-    for array in named("", model.non_trainable_weights).values():
+    for array in to_arrays("", model.non_trainable_weights).values():
         checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
     return checksum
 

@@ -19,12 +19,12 @@ from keras_sentiment.training.callbacks import EpochRecord
 from keras_sentiment.training.checkpoint_file import (
     Arrays,
     Checkpoint,
-    assign,
-    frozen_sum,
-    moving,
-    named,
+    frozen_checksum,
     random_state,
+    restore,
     set_random_state,
+    to_arrays,
+    trainable_state,
 )
 from keras_sentiment.training.run_writer import TrainingRun
 
@@ -57,7 +57,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         run: its `checkpoints/` is the place.
-        whole: the model that a bundle is made of; what trains may be its upper part.
+        full_model: the model that a run is made of; what trains may be its upper part.
         train: the batches, their order a function of (seed, epoch).
         stopping: knows the best epoch and when to stop.
         record: the history.
@@ -69,7 +69,7 @@ class Checkpoints(keras.callbacks.Callback):
     def __init__(
         self,
         run: TrainingRun,
-        whole: keras.Model,
+        full_model: keras.Model,
         train: ReviewBatches,
         stopping: keras.callbacks.EarlyStopping,
         record: EpochRecord,
@@ -78,7 +78,7 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         self._run, self._train, self._config = run, train, config
         self._stopping, self._record = stopping, record
-        self._frozen = frozen_sum(whole)
+        self._frozen = frozen_checksum(full_model)
         # Saved last: `_step` steps of `_epoch`, and whether there will be no more.
         self._epoch, self._step, self._ended = 0, 0, False
         self._known: dict[str, Any] = {}
@@ -131,9 +131,9 @@ class Checkpoints(keras.callbacks.Callback):
             found = Checkpoint.read(path)
             if found is None:
                 raise InputError(f"{path}: the weights of the best epoch are damaged; train anew")
-            assign(model.trainable_variables, "best", found.arrays)
+            restore(model.trainable_variables, "best", found.arrays)
         elif self._found is not None:  # nothing was left to train
-            assign(moving(model), "model", self._found.arrays)
+            restore(trainable_state(model), "model", self._found.arrays)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         vars(self._stopping).update(self._known)
@@ -158,9 +158,9 @@ class Checkpoints(keras.callbacks.Callback):
             if self._step:
                 # tensorflow would make the metrics' variables within the first step.
                 model.test_on_batch(*self._train[0])
-                assign(model.metrics_variables, "metrics", arrays)
-            assign(moving(model), "model", arrays)
-            assign(model.optimizer.variables, "optimizer", arrays)
+                restore(model.metrics_variables, "metrics", arrays)
+            restore(trainable_state(model), "model", arrays)
+            restore(model.optimizer.variables, "optimizer", arrays)
         # Between two epochs `fit` may have been called anew, which takes random numbers.
         set_random_state(self._random)
 
@@ -186,7 +186,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._known = {name: getattr(self._stopping, name) for name in _STOPPING}
         if self._known["best_epoch"] == epoch and self._run.devices.writes:
-            weights = named("best", self.model.trainable_variables)
+            weights = to_arrays("best", self.model.trainable_variables)
             Checkpoint(weights, {}).write(self._best(epoch))
         self._epoch, self._step, self._ended = epoch + 1, 0, self.model.stop_training
         self._save()
@@ -200,12 +200,12 @@ class Checkpoints(keras.callbacks.Callback):
         if not self._run.devices.writes:
             return
         model = self.model  # which brings its variables up to date on jax
-        arrays = named("model", moving(model))
+        arrays = to_arrays("model", trainable_state(model))
         if not all(np.isfinite(array).all() for array in arrays.values()):
             return  # LossWatch will tell
-        arrays |= named("optimizer", model.optimizer.variables)
+        arrays |= to_arrays("optimizer", model.optimizer.variables)
         if self._step:
-            arrays |= named("metrics", model.metrics_variables)
+            arrays |= to_arrays("metrics", model.metrics_variables)
         self._random = random_state()
         state = {
             "epoch": self._epoch,
@@ -218,10 +218,10 @@ class Checkpoints(keras.callbacks.Callback):
         }
         path = self._run.checkpoints / f"step-{self._epoch:05}-{self._step:07}.npz"
         Checkpoint(arrays | self._random, state).write(path)
-        for old in self._files("step")[: -self._config.keep]:
+        for old in self._files("step")[: -self._config.max_to_keep]:
             old.unlink()
         # The checkpoints that stay may speak of as many best epochs, and of one before them.
-        for old in self._files("best")[: -self._config.keep - 1]:
+        for old in self._files("best")[: -self._config.max_to_keep - 1]:
             old.unlink()
 
     def _interrupt(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.data.corpus import Corpus
-from keras_sentiment.data.encoded_split import Split, together
+from keras_sentiment.data.encoded_split import Split, concatenate
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import is_artifact
@@ -44,13 +44,13 @@ class SoftLabels:
         """Asks the teachers of a run, if it is not resumed and has kept what they said.
 
         Raises:
-            InputError: there are no texts without labels, or others than the run was begun with; or a teacher
+            InputError: there are no unlabelled texts, or others than the run was begun with; or a teacher
                 can't be read, has other labels, or is the run itself; or several processes train.
         """
         texts, kept = corpus.unlabelled, Checkpoint.read(run.checkpoints / _FILE)
         if texts is None or not len(texts):
             raise InputError(
-                f"{corpus.path}: it holds no texts without labels for a teacher to label; prepare it again "
+                f"{corpus.path}: it holds no unlabelled texts for a teacher to label; prepare it again "
                 "with --unlabelled, or leave out --teacher"
             )
         if run.devices.processes > 1:
@@ -58,7 +58,7 @@ class SoftLabels:
         if run.resumed and kept is not None:
             if kept.state != {"texts": _sha256(texts)}:
                 raise InputError(
-                    f"{run.path}: it was begun with other texts without labels; begin anew with --overwrite"
+                    f"{run.path}: it was begun with other unlabelled texts; begin anew with --overwrite"
                 )
             return cls(texts, kept.arrays[_NAME])
         paths = run.config.recipe.training.teachers
@@ -79,9 +79,9 @@ class SoftLabels:
 
     def join(self, labelled: Split) -> Split:
         """Returns labelled reviews and then these texts."""
-        known = labelled.probabilities(self.probabilities.shape[1])
+        known = labelled.targets(self.probabilities.shape[1])
         soft_labels = np.concatenate([known, self.probabilities])
-        return replace(together(labelled, self.texts), soft_labels=soft_labels)
+        return replace(concatenate(labelled, self.texts), soft_labels=soft_labels)
 
     def keep(self, run: TrainingRun) -> None:
         """Writes them into a run that has begun, for it to be resumed without its teachers."""

@@ -20,14 +20,14 @@ from keras_sentiment.training.fit import Fit
 
 
 def finish(fit: Fit, corpus: Corpus) -> Run:
-    """Puts back the best epoch's weights, if the config says so, calibrates, and saves the bundle.
+    """Puts back the best epoch's weights, if the config says so, calibrates, and saves the run.
 
     Returns:
         The run with the temperature, and the threshold if one was asked for, that suit validation.
 
     Raises:
         InputError: the loss became NaN or infinite, so there is nothing worth saving; or no threshold
-            reaches its aim, and the bundle is saved without one.
+            reaches its aim, and the run is saved without one.
     """
     run, config = fit.run, fit.run.config.recipe.training
     fit = _kept(fit)
@@ -41,7 +41,7 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
         except InputError as error:
             missed = f"{run.path}: {error}; the model is saved and takes the more probable label"
     run = dataclasses.replace(run, config=dataclasses.replace(run.config, **changes))
-    run.save(fit.whole, corpus.tokenizer())
+    run.save(fit.full_model, corpus.tokenizer())
     if missed:
         raise InputError(missed)
     return run
@@ -54,17 +54,17 @@ def finish_encoder(fit: Fit, corpus: Corpus) -> None:
         InputError: the loss became NaN or infinite.
     """
     fit = _kept(fit)
-    fit.run.save(encoder_of(fit.whole), corpus.tokenizer())
+    fit.run.save(encoder_of(fit.full_model), corpus.tokenizer())
 
 
 def _kept(fit: Fit) -> Fit:
     """Returns the fit with the weights that are kept, on one device."""
     devices = fit.run.devices
-    whole = devices.gather(fit.whole, fit.run.config.precision)
-    model = whole if fit.model is fit.whole else whole.get_layer(UPPER)
-    fit = dataclasses.replace(fit, whole=whole, model=model)
+    full_model = devices.gather(fit.full_model, fit.run.config.precision)
+    model = full_model if fit.model is fit.full_model else full_model.get_layer(UPPER)
+    fit = dataclasses.replace(fit, full_model=full_model, model=model)
     devices.wait("trained")
-    best = fit.run.config.recipe.training.keep == "best"
+    best = fit.run.config.recipe.training.restore_best_weights
     # The first epoch counts as the best until one is better, and none is better than NaN.
     if not math.isfinite(read_history(fit.run)[0 if best else -1]["val_loss"]):
         raise InputError(

@@ -34,13 +34,13 @@ class Fit:
 
     Args:
         run: what is trained, and where to.
-        whole: what a bundle is made of: `model`, or what `model` is the upper part of.
+        full_model: what a run is made of: `model`, or what `model` is the upper part of.
         checkpoints: the last of the callbacks.
     """
 
     run: TrainingRun
     model: keras.Model
-    whole: keras.Model
+    full_model: keras.Model
     train: ReviewBatches
     validation: ReviewBatches
     callbacks: list[keras.callbacks.Callback]
@@ -49,9 +49,9 @@ class Fit:
 
     def summary(self) -> str:
         """Returns a line on parameters, how many of them train, reviews, backend and precision."""
-        trained = sum(math.prod(weight.shape) for weight in self.whole.trainable_weights)
+        trained = sum(math.prod(weight.shape) for weight in self.full_model.trainable_weights)
         return (
-            f"{self.whole.name}: {self.whole.count_params():,} parameters, {trained:,} train; "
+            f"{self.full_model.name}: {self.full_model.count_params():,} parameters, {trained:,} train; "
             f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch; "
             f"{keras.backend.backend()}, {self.run.config.precision}"
         )
@@ -144,8 +144,8 @@ def prepare_fit(
     adapt(model, run, data.train, data.unlabelled, tokenizer, data.class_weight, quiet)
     for batches in cached:
         batches.open(keep=cache_dir is not None, quiet=quiet)
-    whole = run.devices.replicate(model, precision)
-    model = whole.get_layer(UPPER) if cached else whole
+    full_model = run.devices.replicate(model, precision)
+    model = full_model.get_layer(UPPER) if cached else full_model
     compile_model(
         model,
         config,
@@ -155,19 +155,19 @@ def prepare_fit(
         weighted=run.devices.count > 1,
         soft=data.soft is not None,
     )
-    callbacks = _callbacks(run, whole, train, checkpoints or CheckpointConfig(), quiet)
+    callbacks = _callbacks(run, full_model, train, checkpoints or CheckpointConfig(), quiet)
     weights = data.class_weight if run.devices.count == 1 else None  # else the batches hold them
-    return Fit(run, model, whole, train, validation, callbacks, callbacks[-1], weights)
+    return Fit(run, model, full_model, train, validation, callbacks, callbacks[-1], weights)
 
 
 def _callbacks(
-    run: TrainingRun, whole: keras.Model, train: ReviewBatches, config: CheckpointConfig, quiet: bool
+    run: TrainingRun, full_model: keras.Model, train: ReviewBatches, config: CheckpointConfig, quiet: bool
 ) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of a run; the last one saves what the others know."""
     epochs, patience = run.config.recipe.training.epochs, run.config.recipe.training.patience
     stopping = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs)
     record = EpochRecord(run, len(train.split))
-    checkpoints = Checkpoints(run, whole, train, stopping, record, config)
+    checkpoints = Checkpoints(run, full_model, train, stopping, record, config)
     callbacks = [
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.begin_epoch(epoch)),
         LossWatch(run, train),

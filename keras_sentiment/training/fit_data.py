@@ -13,7 +13,7 @@ from keras_sentiment.batches.masked_batches import MaskedBatches
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus
-from keras_sentiment.data.encoded_split import Split, together
+from keras_sentiment.data.encoded_split import Split, concatenate
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.distillation import SoftLabels
@@ -73,11 +73,11 @@ def fit_data(
     train, validation = corpus.splits["train"], corpus.splits["validation"]
     unlabelled = [] if corpus.unlabelled is None else [corpus.unlabelled]
     if isinstance(run.config.recipe.model, MaskedLMConfig) and unlabelled:
-        train, unlabelled = together(train, *unlabelled), []
+        train, unlabelled = concatenate(train, *unlabelled), []
     if limit is not None:
-        train = train.limit(limit, config.seed)
-    begun_with = run.config.data.get("trained_reviews", len(train))
-    if begun_with != len(train):
+        train = train.subsample(limit, config.seed)
+    begun_with = run.config.trained_reviews
+    if run.resumed and begun_with != len(train):
         raise InputError(
             f"{run.path}: it was begun with {begun_with} train reviews, not {len(train)}; resume it with "
             "the command that began it"
@@ -87,7 +87,7 @@ def fit_data(
     if soft is not None:
         train, unlabelled = soft.join(train), []
         # What is compiled for soft labels knows no others.
-        probabilities = validation.probabilities(len(corpus.labels))
+        probabilities = validation.targets(len(corpus.labels))
         validation = dataclasses.replace(validation, soft_labels=probabilities)
         # Reading the teachers took random numbers, and a run that is resumed doesn't read them. Those that
         # the seed itself gives are in the model's first weights already.
@@ -101,5 +101,5 @@ def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
 
     A review of soft labels counts as one of its most probable label, as Keras weights it.
     """
-    counts = np.bincount(split.probabilities(num_classes).argmax(axis=1), minlength=num_classes)
+    counts = np.bincount(split.targets(num_classes).argmax(axis=1), minlength=num_classes)
     return {label: len(split) / (num_classes * count) for label, count in enumerate(counts.tolist())}

@@ -16,7 +16,7 @@ from keras_sentiment.errors import InputError
 
 _CHUNK = 2**20  # features that are in memory at once
 _TOLERANCE = 1e-6  # of the loss, from one step to the next
-_MOST_STEPS = 100
+_MAX_STEPS = 100
 _REMEMBERED = 5  # steps of L-BFGS, each of which takes two vectors as large as the weights
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -145,7 +145,7 @@ class _Regression:
             np.zeros((len(self.kept) + 1) * self.num_classes),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": _MOST_STEPS, "maxcor": _REMEMBERED, "ftol": _TOLERANCE, "gtol": 0.0},
+            options={"maxiter": _MAX_STEPS, "maxcor": _REMEMBERED, "ftol": _TOLERANCE, "gtol": 0.0},
         )
         weights = solved.x.reshape(-1, self.num_classes)
         kernel = np.zeros((size, self.num_classes), np.float32)

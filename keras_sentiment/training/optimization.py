@@ -1,4 +1,4 @@
-"""A model compiled: its loss, its optimizer (AdamW, fast where torch computes on a CPU), its learning rate."""
+"""A model compiled: its loss, its optimizer, its learning rate over time."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def compile_model(
     Args:
         steps: int, of the whole training, over which the learning rate rises and falls.
         precision: its dtype policy; `mixed_float16` scales the loss.
-        masked: whether it finds hidden tokens, and each of them comes with a weight.
+        masked: whether it finds masked tokens, and each of them comes with a weight.
         weighted: whether the reviews come with a weight.
         soft: whether they come with a probability for each label.
     """
     optimizer = adamw(_learning_rate(config, steps), config.weight_decay, config.epsilon)
-    if not config.decay_all:
+    if not config.decay_bias_and_norm:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -37,7 +37,7 @@ def compile_model(
     kind = metrics.CategoricalAccuracy if soft else metrics.SparseCategoricalAccuracy
     accuracy = [kind("accuracy")]
     if masked:
-        model.compile(optimizer, hidden_tokens, weighted_metrics=accuracy, auto_scale_loss=False)
+        model.compile(optimizer, masked_lm_loss, weighted_metrics=accuracy, auto_scale_loss=False)
     else:
         loss = losses.CategoricalCrossentropy if soft else losses.SparseCategoricalCrossentropy
         measured = {"weighted_metrics" if weighted else "metrics": accuracy}
@@ -45,7 +45,7 @@ def compile_model(
     optimizer.build(model.trainable_variables)
 
 
-def hidden_tokens(tokens: Any, logits: Any) -> Any:
+def masked_lm_loss(tokens: Any, logits: Any) -> Any:
     """Maps int32[batch, masks] and float[batch, masks, vocabulary_size] to cross-entropy, one for each mask.
 
     On torch Keras's own writes out a one-hot vector for each token, which takes as long as the products.

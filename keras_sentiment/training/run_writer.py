@@ -1,4 +1,4 @@
-"""A run while it is trained: how its RUN_DIR begins, is resumed, and becomes a bundle."""
+"""A run while it is trained: how its RUN_DIR begins, is resumed, and is completed."""
 
 from __future__ import annotations
 
@@ -172,7 +172,10 @@ def new_run(
         backend=backend,
         precision=precision,
         versions=package_versions(_RECORDED_PACKAGES),
-        data={key: info[key] for key in ("source", "fingerprint", "splits", "tokenizer")},
+        data={
+            **{key: info[key] for key in ("source", "fingerprint", "splits", "tokenizer")},
+            "trained_reviews": info["splits"]["train"]["reviews"],
+        },
     )
     if resume and (path / CONFIG_FILE).is_file():
         begun = read_config(path)

@@ -153,6 +153,9 @@ def _figures(path: Path) -> tuple[dict[str, float], float]:
     """Returns the history's row of the epoch whose weights were kept, and the seconds of all epochs."""
     config = read_config(path)
     rows = read_history(Run(path, config))
-    best = config.recipe.training.keep == "best"
-    kept = min(rows, key=lambda row: row["val_loss"]) if best else rows[-1]
+    kept = (
+        min(rows, key=lambda row: row["val_loss"])
+        if config.recipe.training.restore_best_weights
+        else rows[-1]
+    )
     return kept, sum(row["seconds"] for row in rows)

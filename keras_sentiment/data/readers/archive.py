@@ -28,9 +28,9 @@ CACHE = Path("~/.cache/keras_sentiment")
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MEMBER = re.compile(r"(?:.*/)??(?:(?P<part>train|test)/)?(?P<label>pos|neg|unsup)/(?P<name>[^/]+\.txt)")
 # Bytes that an archive unpacks to, with 512 for the header of each member; aclImdb takes 500 million.
-LARGEST_ARCHIVE = 64 << 30
+MAX_ARCHIVE_BYTES = 64 << 30
 # Bytes of what stands before a member and only tells of it, such as a long name.
-LARGEST_HEADER = 1 << 20
+MAX_HEADER_BYTES = 1 << 20
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 20
 
@@ -52,13 +52,13 @@ class _Metered:
     """A stream of which no more can be read than is allowed: tarfile keeps a header of any size in memory."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.left = file, LARGEST_HEADER
+        self._file, self.left = file, MAX_HEADER_BYTES
 
     def read(self, size: int) -> bytes:
         data = self._file.read(size)
         self.left -= len(data)
         if self.left < 0:
-            raise tarfile.ReadError(f"the header of a member is larger than {LARGEST_HEADER:,} bytes")
+            raise tarfile.ReadError(f"the header of a member is larger than {MAX_HEADER_BYTES:,} bytes")
         return data
 
 
@@ -81,10 +81,10 @@ def read_archive(path: Path, unlabelled: bool = False) -> Iterator[Review]:
             headers: Any = archive  # typeshed does not declare its list of them
             for member in archive:
                 # Its content is still to be read or passed over, then comes the next header.
-                stream.left = member.size + LARGEST_HEADER
+                stream.left = member.size + MAX_HEADER_BYTES
                 unpacked += member.size + tarfile.BLOCKSIZE
-                if member.size < 0 or unpacked > LARGEST_ARCHIVE:
-                    raise tarfile.ReadError(f"it unpacks to more than {LARGEST_ARCHIVE:,} bytes")
+                if member.size < 0 or unpacked > MAX_ARCHIVE_BYTES:
+                    raise tarfile.ReadError(f"it unpacks to more than {MAX_ARCHIVE_BYTES:,} bytes")
                 review = _review(archive, member, path.name, unlabelled)
                 # A stream keeps every header it has seen: 100,000 of them in aclImdb.
                 headers.members = []

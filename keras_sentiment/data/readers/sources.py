@@ -74,7 +74,7 @@ def _reader(source: str | Path, config: PrepareConfig, quiet: bool) -> Iterator[
 def read_unlabelled(
     source: str | Path, config: PrepareConfig | None = None, *, quiet: bool = False
 ) -> Iterator[Review]:
-    """Return an iterator over texts without labels, each a review whose label is empty.
+    """Return an iterator over unlabelled texts, each a review whose label is empty.
 
     Args:
         source: aclImdb as `read` takes it, of which `unsup` is read; another folder of .txt files; a .txt

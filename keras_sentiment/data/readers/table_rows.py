@@ -12,14 +12,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
 
-from keras_sentiment.data.reviews import LARGEST_REVIEW, decode
+from keras_sentiment.data.reviews import MAX_REVIEW_BYTES, decode
 from keras_sentiment.errors import InputError
 
 # Bytes of a line, which may hold several texts. A file without line ends need not fit into memory.
-LONGEST_LINE = 4 * LARGEST_REVIEW
+MAX_LINE_BYTES = 4 * MAX_REVIEW_BYTES
 
 # Bytes of a Parquet file.
-LARGEST_AT_ONCE = 64 << 20
+MAX_AT_ONCE = 64 << 20
 
 # The columns that are wanted, with the option that names each.
 Columns = dict[str, str]
@@ -54,9 +54,9 @@ def _lines(file: IO[bytes], name: str, first: int) -> Iterator[tuple[int, str, I
 
     A line is what the file holds between two \\n, so that numbers agree with an editor's. None is read ahead.
     """
-    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), first):
-        if len(line) > LONGEST_LINE:
-            raise InputError(f"{name}:{number}: a line of more than {LONGEST_LINE:,} bytes; break it")
+    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""), first):
+        if len(line) > MAX_LINE_BYTES:
+            raise InputError(f"{name}:{number}: a line of more than {MAX_LINE_BYTES:,} bytes; break it")
         try:
             yield number, decode(line, f"{name}:{number}"), None
         except InputError as error:
@@ -66,7 +66,7 @@ def _lines(file: IO[bytes], name: str, first: int) -> Iterator[tuple[int, str, I
 def read_records(file: IO[bytes], name: str, delimiter: str, first: int = 1) -> Iterator[Record]:
     """Yield the records of a separated table, its header too, each with the number of its first line."""
     # It refuses what is above 128 KiB unless told.
-    csv.field_size_limit(LARGEST_REVIEW)
+    csv.field_size_limit(MAX_REVIEW_BYTES)
     undecoded: list[InputError] = []
 
     def lines() -> Iterator[str]:
@@ -164,7 +164,7 @@ def read_parquet(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
         # is, a page gets the room that it says it needs. (The metadata can't be asked for sizes: pyarrow
         # ends the process where they are damaged.)
         size = file.seek(0, os.SEEK_END)
-        buffer_size = 1 << 20 if size > LARGEST_AT_ONCE else 0
+        buffer_size = 1 << 20 if size > MAX_AT_ONCE else 0
         with parquet.ParquetFile(file, buffer_size=buffer_size, pre_buffer=False) as table:
             _require_columns(table.schema_arrow.names, name, columns)
             number = 0
