@@ -1,4 +1,6 @@
-"""What holds for every test: a backend, quiet logs, fixed seeds."""
+"""What holds for every test: a backend, quiet logs, fixed seeds; and what many share, made once a session."""
+
+from __future__ import annotations
 
 import os
 
@@ -8,9 +10,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import random
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from keras_sentiment.data.corpus import Corpus
+    from keras_sentiment.inference.artifact import Artifact
+    from keras_sentiment.runs.run import Run
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +31,45 @@ def fixed_seeds() -> None:
         sys.modules["keras"].utils.set_random_seed(0)
 
 
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory) -> Corpus:
+    """A prepared corpus of 200 made-up reviews; not to be written to."""
+    from helpers.tiny import make_corpus
+
+    return make_corpus(tmp_path_factory.mktemp("corpus") / "data")
+
+
+@pytest.fixture(scope="session")
+def trained_run(corpus, tmp_path_factory) -> Run:
+    """A tiny Transformer, trained on the corpus; not to be written to."""
+    from helpers.tiny import train
+
+    return train(corpus, tmp_path_factory.mktemp("trained") / "run")
+
+
+@pytest.fixture(scope="session")
+def bert_preset(tmp_path_factory) -> str:
+    """The folder of a tiny BERT with random weights, and its vocabulary."""
+    from helpers.tiny import make_bert_preset
+
+    return make_bert_preset(tmp_path_factory.mktemp("preset") / "bert")
+
+
+@pytest.fixture(scope="session")
+def artifacts(trained_run, corpus, tmp_path_factory) -> dict[str, Artifact]:
+    """The trained run in each format; on torch alone, which exports. Not to be written to."""
+    from keras_sentiment.exporting.exporter import export_run
+
+    formats = ("onnx", "onnx_int8", "openvino", "tf_saved_model", "torch")
+    out = tmp_path_factory.mktemp("artifacts")
+    made = export_run(trained_run, out, formats, data=corpus.path, force=True, say=lambda _: None)
+    return {artifact.format: artifact for artifact in made}
+
+
 @pytest.fixture
 def engine():
     """A model for a server that counts words."""
-    from served import WordEngine  # with it come the server's packages, which few tests need
+    from helpers.served import WordEngine  # with it come the server's packages, which few tests need
 
     return WordEngine()
 
@@ -34,14 +77,14 @@ def engine():
 @pytest.fixture
 def port(engine):
     """Of a server of that model."""
-    from served import make_classifier, serving
+    from helpers.served import make_classifier, serving
 
     with serving(make_classifier(engine)) as port:
         yield port
 
 
 @pytest.fixture
-def run(monkeypatch, capfd):
+def cli(monkeypatch, capfd):
     """Runs `keras-sentiment` with some arguments; returns its exit status and its two streams."""
     from keras_sentiment.scripts import command_line
 

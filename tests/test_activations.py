@@ -5,8 +5,8 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from tiny import TOKENIZER, TRAINING, bert_preset, fit_all, make_corpus, make_split
 
+from helpers.tiny import TOKENIZER, TRAINING, fit_all, make_bert_preset, make_corpus, make_split
 from keras_sentiment.batches import frozen_cache as activations
 from keras_sentiment.batches.frozen_cache import HiddenStateBatches
 from keras_sentiment.batches.review_batches import ReviewBatches
@@ -29,7 +29,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    folder = bert_preset(tmp_path_factory.mktemp("preset"), num_layers=3)
+    folder = make_bert_preset(tmp_path_factory.mktemp("preset"), num_layers=3)
     # Dropout in the backbone: what is frozen must not feel it.
     config = BertConfig(preset=folder, trainable_blocks=1, dropout=0.2, ngram_buckets=64)
     return Recipe(config, InputConfig(sequence_length=32), TRAINING)

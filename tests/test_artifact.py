@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from tiny import INPUTS, TOKENIZER
 
 import keras_sentiment
+from helpers.tiny import INPUTS, TOKENIZER
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import Artifact, holds_an_artifact_alone, open_artifact
 from keras_sentiment.inference.engines import open_engine

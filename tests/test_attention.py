@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tiny import MODEL, TRAINING, bert_preset, build
 
+from helpers.tiny import MODEL, TRAINING, build, make_bert_preset
 from keras_sentiment.config import BertConfig
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.training.optimization import compile_model
@@ -17,7 +17,9 @@ BLOCKS = 2
 def model(request, tmp_path):
     if request.param == "transformer":
         return build(MODEL)
-    return build_bert(BertConfig(bert_preset(tmp_path, BLOCKS), trainable_blocks=1, ngram_buckets=64), 40, 2)
+    return build_bert(
+        BertConfig(make_bert_preset(tmp_path, BLOCKS), trainable_blocks=1, ngram_buckets=64), 40, 2
+    )
 
 
 def test_attention_is_fused(model, monkeypatch):

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from tiny import TOKENIZER, make_split
 
+from helpers.tiny import TOKENIZER, make_split
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import InputConfig
 from keras_sentiment.data.padding import bucket_lengths

@@ -7,8 +7,8 @@ import keras
 import keras_hub
 import numpy as np
 import pytest
-from tiny import TOKENIZER, TRAINING
 
+from helpers.tiny import TOKENIZER, TRAINING
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert, load_backbone

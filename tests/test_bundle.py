@@ -12,8 +12,8 @@ import keras
 import keras_hub
 import numpy as np
 import pytest
-from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, reviews
 
+from helpers.tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus, reviews
 from keras_sentiment.config import BertConfig, PrepareConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split

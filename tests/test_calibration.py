@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 from scipy.special import log_softmax
 from sklearn.metrics import f1_score, precision_score, recall_score
-from tiny import RECIPE, build, make_corpus, train
 
 import keras_sentiment
+from helpers.tiny import RECIPE, make_corpus, train
 from keras_sentiment.config import TrainingConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
@@ -18,7 +18,6 @@ from keras_sentiment.inference.load import run_classifier
 from keras_sentiment.metrics.calibration import MIN_REVIEWS, TEMPERATURES, choose_threshold, fit_temperature
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.scripts.command_line import commands
-from keras_sentiment.training.fit import start_run
 
 AIM = "precision=0.9"
 # Hard enough that some validation review is labelled wrongly: without an error no temperature fits.

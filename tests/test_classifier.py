@@ -5,9 +5,9 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, train
 
 import keras_sentiment
+from helpers.tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, train
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.load import run_classifier

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from helpers.hard_texts import HARD_TEXTS
 from keras_sentiment.text.cleaning import CHARACTERS, ENTITIES, clean
-from tests.hard_texts import HARD_TEXTS
 
 pytestmark = pytest.mark.once  # no Keras here
 

@@ -14,8 +14,8 @@ import time
 import pyarrow
 import pytest
 from pyarrow import parquet
-from served import write_artifact
 
+from helpers.served import write_artifact
 from keras_sentiment.cluster import partition as parts_module
 from keras_sentiment.cluster import ray_job as cluster
 from keras_sentiment.cluster.part_files import output_folder

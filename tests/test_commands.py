@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tiny import TOKENIZER, reviews
 
 import keras_sentiment
+from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.config import DEFAULT_SEED, InputConfig
 from keras_sentiment.data.chunks import CHUNK_REVIEWS
 from keras_sentiment.data.corpus import open_corpus

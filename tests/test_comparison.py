@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from tiny import make_corpus
 
+from helpers.tiny import make_corpus
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.errors import InputError
 from keras_sentiment.training.sweep import read_candidates, run_all, run_dir, table

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tiny import MODEL, RECIPE, TOKENIZER, make_corpus, train
 
+from helpers.tiny import MODEL, RECIPE, TOKENIZER, make_corpus, train
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.training.cooccurrence import token_vectors
 

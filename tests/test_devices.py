@@ -10,8 +10,8 @@ import sys
 import keras
 import numpy as np
 import pytest
-from tiny import INPUTS, TOKENIZER, bert_preset, build, make_corpus, make_split
 
+from helpers.tiny import INPUTS, TOKENIZER, build, make_bert_preset, make_corpus, make_split
 from keras_sentiment.batches.devices import Devices, find_devices
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.errors import InputError
@@ -51,7 +51,7 @@ def data(folder):
 
 @pytest.fixture(scope="module")
 def preset(folder):
-    return bert_preset(folder / "preset", num_layers=5)
+    return make_bert_preset(folder / "preset", num_layers=5)
 
 
 def command(kind, data, run, preset, *more):

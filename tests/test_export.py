@@ -10,9 +10,9 @@ import sys
 import keras
 import numpy as np
 import pytest
-from tiny import INPUTS, MODEL, RECIPE, TRAINING, bert_preset, build, make_corpus, reviews
 
 import keras_sentiment
+from helpers.tiny import INPUTS, MODEL, RECIPE, TRAINING, build, make_bert_preset, make_corpus, reviews
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.exporting import exporter as export
@@ -108,7 +108,7 @@ def test_an_artifact_answers_as_its_bundle_does(artifacts, bundle, name):
 @pytest.mark.once
 def test_bert_and_rows_of_one_length(corpus, tmp_path):
     """A BERT in the formats that make their graphs in different ways; padding to a number, which is seen."""
-    config = BertConfig(bert_preset(tmp_path / "preset"), trainable_blocks=1, ngram_buckets=64)
+    config = BertConfig(make_bert_preset(tmp_path / "preset"), trainable_blocks=1, ngram_buckets=64)
     bert = save(
         tmp_path / "bert",
         corpus,

@@ -26,8 +26,8 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
-from tiny import INPUTS, RECIPE, TOKENIZER, WORDS, build, make_corpus
 
+from helpers.tiny import INPUTS, RECIPE, TOKENIZER, WORDS, build, make_corpus
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.tables import TEXT_FORMATS, read_texts

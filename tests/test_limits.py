@@ -6,8 +6,8 @@ import json
 import time
 
 import pytest
-from served import answer, ask, connect, error_of, make_classifier, metric, request, serving, wait_for
 
+from helpers.served import answer, ask, connect, error_of, make_classifier, metric, request, serving, wait_for
 from keras_sentiment.errors import InputError
 from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.server import listen

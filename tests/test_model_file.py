@@ -13,8 +13,8 @@ import keras
 import keras_hub
 import numpy as np
 import pytest
-from tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus
 
+from helpers.tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus
 from keras_sentiment.config import BertConfig, TransformerConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert

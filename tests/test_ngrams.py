@@ -5,8 +5,8 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from tiny import INPUTS, MODEL, TOKENIZER, build, make_split
 
+from helpers.tiny import INPUTS, MODEL, TOKENIZER, build, make_split
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
 from keras_sentiment.training.adaptation import adapt_ngrams

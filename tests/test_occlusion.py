@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from served import FILLING, INPUTS, WEIGHTS, WordEngine, make_classifier
 
+from helpers.served import FILLING, INPUTS, WEIGHTS, WordEngine, make_classifier
 from keras_sentiment.config import EXPLAINED_SPANS
 from keras_sentiment.inference.occlusion import explain, spans, without
 

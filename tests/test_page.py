@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from browser import is_cut_off, open_page, requested, resize
-from served import ask, make_classifier, serving
+
+from helpers.browser import is_cut_off, open_page, requested, resize
+from helpers.served import ask, make_classifier, serving
 
 pytestmark = pytest.mark.once
 

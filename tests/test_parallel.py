@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tiny import TOKENIZER, reviews
 
+from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.data import chunks
 from keras_sentiment.data.prefetch import MIN_ITEMS, ordered_prefetch, parallel_map
 from keras_sentiment.data.preparation import prepare_corpus

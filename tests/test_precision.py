@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from tiny import TOKENIZER, TRAINING, build
 
+from helpers.tiny import TOKENIZER, TRAINING, build
 from keras_sentiment.models import precision
 from keras_sentiment.models.precision import resolve_precision, with_precision
 from keras_sentiment.training.optimization import compile_model

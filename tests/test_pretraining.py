@@ -5,8 +5,8 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, fit_all, make_split, reviews, train
 
+from helpers.tiny import INPUTS, MODEL, TOKENIZER, TRAINING, fit_all, make_split, reviews, train
 from keras_sentiment.batches.masked_batches import MaskedBatches
 from keras_sentiment.config import MaskedLMConfig, PrepareConfig
 from keras_sentiment.data.corpus import open_corpus

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from served import answer, ask, connect, elements, error_of, make_classifier, request
+
+from helpers.served import answer, ask, connect, elements, error_of, make_classifier, request
 
 pytestmark = pytest.mark.once
 

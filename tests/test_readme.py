@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tiny import make_corpus, train
+
+from helpers.tiny import make_corpus, train
 
 pytestmark = pytest.mark.once
 

@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 import matplotlib as mpl
 import numpy as np
 import pytest
-from browser import is_cut_off, open_page, requested, resize
 from matplotlib import pyplot
 from sklearn import metrics as sklearns
-from tiny import RECIPE, build, make_corpus, train
 
+from helpers.browser import is_cut_off, open_page, requested, resize
+from helpers.tiny import RECIPE, build, make_corpus, train
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation import plots as pictures

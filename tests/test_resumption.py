@@ -14,8 +14,8 @@ import keras
 import keras_hub
 import numpy as np
 import pytest
-from tiny import MODEL, RECIPE, TOKENIZER, bert_preset, fit_all, make_corpus
 
+from helpers.tiny import MODEL, RECIPE, TOKENIZER, fit_all, make_bert_preset, make_corpus
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import BertConfig, CheckpointConfig
 from keras_sentiment.errors import InputError
@@ -76,7 +76,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def recipes(tmp_path_factory):
-    folder = bert_preset(tmp_path_factory.mktemp("preset"))
+    folder = make_bert_preset(tmp_path_factory.mktemp("preset"))
     # One length of rows: jax and tensorflow compile few shapes.
     inputs = dataclasses.replace(RECIPE.inputs, sequence_length=24)
     settings = dataclasses.replace(RECIPE.training, epochs=EPOCHS, patience=0)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from served import (
+
+from helpers.served import (
     WordEngine,
     answer,
     ask,
@@ -31,7 +32,6 @@ from served import (
     wait_for,
     write_artifact,
 )
-
 from keras_sentiment.config import SCORING_BATCH_TOKENS
 from keras_sentiment.inference.occlusion import explain
 from keras_sentiment.serving.config import ServingConfig

@@ -7,9 +7,9 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from tiny import INPUTS, RECIPE, TOKENIZER, build, fit_all, reviews, train
 
 import keras_sentiment
+from helpers.tiny import INPUTS, RECIPE, TOKENIZER, build, fit_all, reviews, train
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import open_corpus

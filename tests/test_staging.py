@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import RECIPE, TOKENIZER, make_corpus, train
 
+from helpers.tiny import RECIPE, TOKENIZER, make_corpus, train
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.atomic import staged_file, staged_folder
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from helpers.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
 from keras_sentiment.text.cleaning import CHARACTERS, ENTITIES, clean
 from keras_sentiment.text.tokenizer import Tokenizer, find_tokenizer
-from tests.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
 
 if TYPE_CHECKING:
     import tensorflow as tf

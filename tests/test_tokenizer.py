@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer
-from tests.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
 
 pytestmark = pytest.mark.once  # no Keras here
 

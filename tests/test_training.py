@@ -8,8 +8,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pytest
-from tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, make_corpus, make_split
 
+from helpers.tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, make_corpus, make_split
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError

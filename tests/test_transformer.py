@@ -5,8 +5,8 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
 
+from helpers.tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.errors import InputError

@@ -18,6 +18,7 @@ from keras_sentiment.runs.run import Run
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import Fit, prepare_fit, start_run
+from keras_sentiment.training.run_writer import new_run
 
 WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not")
 TOKENIZER = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])
@@ -70,7 +71,7 @@ def build(config: TransformerConfig = MODEL, num_classes: int = 2) -> keras.Mode
     return build_transformer(config, TOKENIZER.vocabulary_size, INPUTS.sequence_length, num_classes)
 
 
-def bert_preset(folder: Path, num_layers: int = 2) -> str:
+def make_bert_preset(folder: Path, num_layers: int = 2) -> str:
     """A tiny BERT with random weights, as a preset folder with its vocabulary; returns its path."""
     import keras_hub
 
@@ -79,6 +80,16 @@ def bert_preset(folder: Path, num_layers: int = 2) -> str:
     ).save_to_preset(str(folder))
     TOKENIZER.save(folder)
     return str(folder)
+
+
+def save_run(
+    path: Path, corpus: Corpus, model: keras.Model, recipe: Recipe[Any] = RECIPE, precision: str = "float32"
+) -> Run:
+    """A complete run of a model as it is, trained or not."""
+    run = new_run(path, corpus, recipe, keras.backend.backend(), precision)
+    run.begin()
+    run.save(model, corpus.tokenizer())
+    return run
 
 
 def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -> Run:
