@@ -9,8 +9,8 @@ import pytest
 from sklearn import metrics
 
 from keras_sentiment.decision import Decision
-from keras_sentiment.evaluation.evaluate import LENGTHS
 from keras_sentiment.metrics.figures import (
+    LENGTHS,
     accuracy_by_length,
     compare,
     evaluate_logits,

@@ -110,7 +110,7 @@ for module in {modules!r}:
 
 
 def test_distribution_holds_every_package():
-    """setuptools can't find `scripts/` under its installed name, so the packages are listed."""
+    """They are listed: setuptools finds no `scripts/` under its installed name."""
     folders = [path.parent.relative_to(LIBRARY).parts for path in LIBRARY.rglob("__init__.py")]
     packages = {".".join(("keras_sentiment", *parts)) for parts in folders} | {"keras_sentiment.scripts"}
     project = tomllib.loads((LIBRARY.parent / "pyproject.toml").read_text("utf-8"))

@@ -20,7 +20,8 @@ from keras_sentiment.runs.history import HISTORY_FIELDS
 from keras_sentiment.runs.run import Run, open_run
 from keras_sentiment.training.callbacks import EpochRecord, Progress
 from keras_sentiment.training.finish import finish
-from keras_sentiment.training.fit import Fit, balanced_weights, prepare_fit, start_run
+from keras_sentiment.training.fit import Fit, prepare_fit, start_run
+from keras_sentiment.training.fit_data import balanced_weights
 from keras_sentiment.training.optimization import compile_model
 
 BACKEND = keras.backend.backend()
