@@ -5,8 +5,11 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 STAMP := .venv/installed
 SOURCES := keras_sentiment scripts tests
+LOGS := build
+# Where backends share the cores, threads of one wait for those of another.
+ONE_THREAD := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 RAYON_NUM_THREADS=1
 
-.PHONY: install demo test test-torch test-jax test-tensorflow test-slow check format clean
+.PHONY: install demo test test-torch test-jax test-tensorflow test-slow check lint coverage format clean
 
 install: $(STAMP)
 
@@ -14,36 +17,50 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	rm -f $@
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[test,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[test,dev]'
 	touch $@
 
 demo: $(STAMP)
 	$(BIN)/keras-sentiment demo --overwrite
 
-# All three backends run, even after one of them failed. `make -j2 test` runs two at a time.
+# The three backends side by side, a line for each; all of them run, even after one has failed. What failed
+# is printed; build/test-BACKEND.log has the rest.
 test: $(STAMP)
-	$(MAKE) --keep-going test-torch test-jax test-tensorflow
+	@mkdir -p $(LOGS)
+	@$(MAKE) --no-print-directory --keep-going --jobs 3 $(addprefix logged-,torch jax tensorflow)
+
+logged-%:
+	@$(ONE_THREAD) $(MAKE) --no-print-directory test-$* >$(LOGS)/test-$*.log 2>&1 \
+		|| { cat $(LOGS)/test-$*.log; echo "$*: failed"; exit 1; }
+	@echo "$*: $$(grep -E '[0-9]+ passed' $(LOGS)/test-$*.log)"
 
 test-torch: $(STAMP)
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
+	KERAS_BACKEND=torch $(BIN)/coverage run -m pytest -q -m "not slow" $(PYTEST_FLAGS)
 
 # What does not depend on the backend, and the packaged weights, ran on torch.
 test-jax test-tensorflow: test-%: $(STAMP)
-	KERAS_BACKEND=$* $(BIN)/python -m pytest -m "not slow and not real and not once" $(PYTEST_FLAGS)
+	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m "not slow and not real and not once" $(PYTEST_FLAGS)
 
 test-slow: $(STAMP)
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m slow $(PYTEST_FLAGS)
 
-check: $(STAMP)
+# Of the last test-torch: lines and branches.
+coverage: $(STAMP)
+	$(BIN)/coverage report
+
+lint: $(STAMP)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "not slow and not real" $(PYTEST_FLAGS)
+
+check: lint
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -q -m "not slow and not real" $(PYTEST_FLAGS)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

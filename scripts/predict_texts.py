@@ -92,12 +92,12 @@ def predict(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Label each TEXT with MODEL, a RUN_DIR or an exported folder: one result a text, in order.
+    """Label each TEXT with MODEL, a RUN_DIR or an artifact: one result a text, in order.
 
     With --input the texts are those of a file of any size, and a result holds the number of its row:
     that of its line in the file, counted from 1, or of its row in a Parquet file.
 
-    With --engine ray MODEL is an exported folder, --input may match many files, and --output becomes a folder
+    With --engine ray MODEL is an artifact, --input may match many files, and --output becomes a folder
     of Parquet files with the columns of the input and its labels; started again, it goes on.
     """
     if (source is None) == (not texts):

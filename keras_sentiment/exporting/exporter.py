@@ -61,7 +61,7 @@ def export_run(
 
     Args:
         run: a complete one; its backend when it was trained does not matter.
-        formats: keys of `artifact.GRAPHS`. `onnx_int8` needs `data`.
+        formats: keys of `artifact.GRAPH_FILES`. `onnx_int8` needs `data`.
         data: a DATA_DIR, whose validation reviews join the check.
         overwrite: replace artifacts that are there.
         force: keep an int8 graph that loses more accuracy than `MAX_LOST_ACCURACY`.

@@ -1,4 +1,4 @@
-"""A serving folder on disk: one format of a model with all that turns a text into a label.
+"""An artifact on disk: one format of a model with all that turns a text into a label.
 
 artifact.json    the manifest: what a text goes through, how equal the graph is, the hash of every file
 tokenizer/       vocab.txt, tokenizer.json
