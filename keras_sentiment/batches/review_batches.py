@@ -153,7 +153,7 @@ class ReviewBatches(keras.utils.PyDataset):
 
     def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """Returns what the model takes for some reviews, padded to a length."""
-        texts = [self.split.ids_of(row) for row in rows]
+        texts = [self.split[row] for row in rows]
         if self.word_dropout and len(rows):
             # A review is in one batch of an epoch: the first one tells the batches apart.
             rng = np.random.default_rng([self.seed, self.epoch, rows[0]])

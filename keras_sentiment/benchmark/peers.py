@@ -62,7 +62,7 @@ def _padded(split: Split, tokenizer: Tokenizer) -> Iterator[tuple[np.ndarray, np
         rows = order[begin : begin + BATCH_SIZE]
         token_ids = np.full((len(rows), SEQUENCE_LENGTH), tokenizer.pad_id, "int64")
         for line, row in zip(token_ids, rows, strict=True):
-            ids = [tokenizer.cls_id, *split.ids_of(row)[: SEQUENCE_LENGTH - 2], tokenizer.sep_id]
+            ids = [tokenizer.cls_id, *split[row][: SEQUENCE_LENGTH - 2], tokenizer.sep_id]
             line[: len(ids)] = ids
         yield token_ids, (token_ids != tokenizer.pad_id).astype("int64"), split.labels[rows].astype("int64")
 

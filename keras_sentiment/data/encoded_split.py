@@ -70,9 +70,11 @@ class Split:
             labels.append(names.setdefault(record.label, len(names)))
         return fingerprint(unpack_hashes(hashes), np.array(labels, np.int32), list(names))
 
-    def ids_of(self, index: int) -> npt.NDArray[Any]:
+    def __getitem__(self, index: int) -> npt.NDArray[Any]:
         """Return the ids of a review, int[tokens], whole and without specials."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
+
+    ids_of = __getitem__
 
     def targets(self, num_classes: int) -> npt.NDArray[np.float32]:
         """Return float32[reviews, num_classes]: the soft labels, or 1 for each review's label."""
@@ -93,7 +95,7 @@ class Split:
         chosen = np.asarray(indices, np.int64)
         if len(chosen) and (chosen[0] < 0 or chosen[-1] >= len(self) or np.any(np.diff(chosen) <= 0)):
             raise ValueError(f"indices must be increasing, from 0 to {len(self) - 1}. Received: {indices!r}")
-        parts = [self.ids_of(index) for index in chosen]
+        parts = [self[index] for index in chosen]
         return Split(
             np.concatenate(parts) if parts else self.ids[:0],
             np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64),

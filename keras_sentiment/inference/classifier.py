@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from keras_sentiment.config import InputConfig
-from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.padding import (
+    Ids,
     Rows,
     bucket_batches,
     bucket_lengths,
@@ -23,7 +24,16 @@ from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, first_line
 from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
 from keras_sentiment.inference.engines import Engine, open_engine
+from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
+
+
+class EncodedTexts(Protocol):
+    """Token ids of texts, int[tokens] each, whole and without special tokens."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Ids: ...
 
 
 class Classifier:
@@ -70,30 +80,36 @@ class Classifier:
     def labels(self) -> tuple[str, ...]:
         return tuple(self.decision.labels)
 
-    def logits(self, split: Split, quiet: bool = True) -> np.ndarray:
-        """Returns float32[reviews, num_classes] for encoded reviews, in their order.
+    def encode(self, texts: Sequence[str]) -> list[Ids]:
+        """Returns the ids of each text, int32[tokens], cleaned, whole and without special tokens."""
+        return [ids for chunk in in_chunks(texts) for ids in self.tokenizer.encode([*map(clean, chunk)])]
+
+    def logits(self, encoded: EncodedTexts, quiet: bool = True) -> np.ndarray:
+        """Returns float32[texts, num_classes] for encoded texts, in their order.
 
         They are scored by length, so that little is padded.
+
+        Args:
+            encoded: a `Split`, or what `encode` returns.
         """
-        parts = [
-            (text, part)
-            for text, tokens in enumerate(split.lengths.tolist())
-            for part in (window_slices(tokens, self.inputs) if self.windows else [slice(0, tokens)])
-        ]
+        parts = [(text, part) for text in range(len(encoded)) for part in self._slices(len(encoded[text]))]
         texts = np.array([text for text, _ in parts], np.int64)
         lengths = np.array([part.stop - part.start for _, part in parts], np.int64)
         buckets = bucket_lengths(self.inputs, few=self.engine.compiles)
         plan = bucket_batches(row_lengths(lengths, self.inputs), buckets, scoring_rows)
-        logits = np.zeros((len(split), len(self.labels)), "float32")
+        logits = np.zeros((len(encoded), len(self.labels)), "float32")
         with tqdm(total=len(parts), desc="scoring", unit=" rows", disable=quiet or None) as bar:
             for batch, length in plan:
-                ids = [split.ids_of(text)[part] for text, part in map(parts.__getitem__, batch)]
+                ids = [encoded[text][part] for text, part in map(parts.__getitem__, batch)]
                 rows = padded_rows(ids, length, self.tokenizer, self.inputs)
                 if self.engine.compiles:
                     rows = _filled(rows)
                 np.add.at(logits, texts[batch], self.engine(rows)[: len(batch)])
                 bar.update(len(batch))
-        return logits / np.bincount(texts, minlength=len(split))[:, None].astype("float32")
+        return logits / np.bincount(texts, minlength=len(encoded))[:, None].astype("float32")
+
+    def _slices(self, tokens: int) -> list[slice]:
+        return window_slices(tokens, self.inputs) if self.windows else [slice(0, tokens)]
 
     def predict(self, texts: Iterable[str], quiet: bool = True) -> list[dict[str, Any]]:
         """Labels each text, in order.
@@ -112,10 +128,12 @@ class Classifier:
             raise TypeError(f"texts must be a list of strings. Received: {wrong[0]!r:.100} in it")
         if not texts:
             return []
-        split = Split.from_texts(texts, self.tokenizer)
-        truncated = (split.lengths + 2 > self.inputs.sequence_length) & (not self.windows)
-        results = self.decision.results(self.logits(split, quiet))
-        return [{**result, "truncated": bool(was)} for result, was in zip(results, truncated, strict=True)]
+        encoded = self.encode(texts)
+        most = np.inf if self.windows else self.inputs.sequence_length - 2
+        results = self.decision.results(self.logits(encoded, quiet))
+        return [
+            {**result, "truncated": len(ids) > most} for result, ids in zip(results, encoded, strict=True)
+        ]
 
 
 def _filled(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -20,8 +20,9 @@ class NgramEnsemble(keras.layers.Layer):
     The linear model gives a weight to each different token, pair of tokens and so on that a text
     holds; pairs and longer n-grams share hashed buckets (Weinberger et al. 2009, "Feature Hashing for Large
     Scale Multitask Learning"). `training.adaptation` fits it, before the deep model trains. In training
-    the logits are the deep model's own, so that it learns as if it were alone: trained on the mean it would learn what the
-    linear model leaves, and of the reviews that this one was fitted to it leaves next to nothing.
+    the logits are the deep model's own, so that it learns as if it were alone: trained on the mean it would
+    learn what the linear model leaves, and of the reviews that this one was fitted to it leaves next to
+    nothing.
 
     Args:
         vocabulary_size: int.

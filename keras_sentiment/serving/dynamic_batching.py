@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_sentiment.config import SCORING_BATCH_TOKENS
-from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.padding import Ids, bucket_lengths, padded_rows, row_lengths
 from keras_sentiment.inference.classifier import Classifier
 
@@ -148,21 +147,22 @@ class DynamicBatcher:
     def _tokenize(self, jobs: list[_Job]) -> None:
         texts = [text for job in jobs for text in job.texts]
         try:
-            split = Split.from_texts(texts, self.classifier.tokenizer)
+            encoded = self.classifier.encode(texts)
         finally:
             with self._changed:
                 self._unread -= len(texts)
-        lengths = row_lengths(split.lengths, self.classifier.inputs)
+        tokens = np.array([len(ids) for ids in encoded], np.int64)
+        lengths = row_lengths(tokens, self.classifier.inputs)
         buckets = np.searchsorted(self._buckets, lengths)
         first = 0
         for job in jobs:
             end = first + len(job.texts)
-            job.tokens = split.lengths[first:end]
+            job.tokens = tokens[first:end]
             with self._changed:
                 if not job.answer.done():  # its client may have left
                     for place in range(end - first):
                         self._numbered += 1
-                        ids, length = split.ids_of(first + place), self._buckets[buckets[first + place]]
+                        ids, length = encoded[first + place], self._buckets[buckets[first + place]]
                         text = _Waiting(length, self._numbered, ids, job, place)
                         bisect.insort(self._waiting, text, key=_order)
             first = end

@@ -13,7 +13,7 @@ import keras
 from keras_sentiment.batches.devices import find_devices
 from keras_sentiment.batches.frozen_cache import HiddenStateBatches, cached_batches
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.config import CheckpointConfig, MaskedLMConfig
+from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
@@ -132,7 +132,7 @@ def prepare_fit(
     if precision != "float32":
         model = with_precision(model, precision)
     cached: list[HiddenStateBatches] = []
-    if getattr(run.config.recipe.model, "cache_frozen", False):
+    if isinstance(run.config.recipe.model, BertConfig) and run.config.recipe.model.cache_frozen:
         folder = cache_dir or run.checkpoints
         train, validation = cached = cached_batches(
             [train, validation], model.get_layer(LOWER), folder, quiet
