@@ -109,9 +109,14 @@ for module in {modules!r}:
     assert result.returncode == 0, result.stderr
 
 
-def test_distribution_holds_every_package():
+def test_distribution_holds_every_package_and_page():
     """They are listed: setuptools finds no `scripts/` under its installed name."""
     folders = [path.parent.relative_to(LIBRARY).parts for path in LIBRARY.rglob("__init__.py")]
     packages = {".".join(("keras_sentiment", *parts)) for parts in folders} | {"keras_sentiment.scripts"}
-    project = tomllib.loads((LIBRARY.parent / "pyproject.toml").read_text("utf-8"))
-    assert set(project["tool"]["setuptools"]["packages"]) == packages
+    settings = tomllib.loads((LIBRARY.parent / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    assert set(settings["packages"]) == packages
+    files = [path for path in LIBRARY.rglob("*.*") if path.suffix not in (".py", ".pyc")]
+    found = {
+        ".".join(("keras_sentiment", *path.parent.relative_to(LIBRARY).parts)): [path.name] for path in files
+    }
+    assert settings["package-data"] == found
