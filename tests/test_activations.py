@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from helpers.tiny import TOKENIZER, TRAINING, fit_all, make_bert_preset, make_corpus, make_split
-from keras_sentiment.batches import frozen_cache as activations
 from keras_sentiment.batches.frozen_cache import HiddenStateBatches
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import BertConfig, InputConfig
@@ -140,7 +139,6 @@ def test_disk_without_room_is_refused_before_anything_is_replaced(corpus, recipe
         prepare_fit(build(recipe), corpus, run, quiet=True)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
-    assert activations.require_room_for([], tmp_path / "not" / "there") == 0
 
 
 def test_nothing_frozen_is_nothing_to_cache():

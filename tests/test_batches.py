@@ -45,17 +45,17 @@ def test_rows_hold_specials_ids_and_padding():
     assert inputs["token_ids"].dtype == inputs["padding_mask"].dtype == labels.dtype == np.int32
 
 
-@pytest.mark.parametrize(("long", "head", "tail"), [("truncate", 510, 0), ("head_tail", 128, 382)])
-def test_long_review_is_cut(long, head, tail):
-    dataset = batches([900], InputConfig(sequence_length=512, long=long))
+@pytest.mark.parametrize(("truncation", "head", "tail"), [("head", 510, 0), ("head_tail", 128, 382)])
+def test_long_review_is_cut(truncation, head, tail):
+    dataset = batches([900], InputConfig(sequence_length=512, truncation=truncation))
     ids = dataset.split.ids_of(0).tolist()
     row = dataset[0][0]["token_ids"][0].tolist()
     assert row == [TOKENIZER.cls_id, *ids[:head], *ids[900 - tail :], TOKENIZER.sep_id]
 
 
 def test_review_that_just_fits_is_whole():
-    for long in ("truncate", "head_tail"):
-        dataset = batches([10], InputConfig(sequence_length=12, long=long))
+    for truncation in ("head", "head_tail"):
+        dataset = batches([10], InputConfig(sequence_length=12, truncation=truncation))
         assert dataset[0][0]["token_ids"][0, 1:11].tolist() == dataset.split.ids_of(0).tolist()
 
 

@@ -50,9 +50,9 @@ def workers():
 
 
 @pytest.fixture
-def run(run):
+def run(cli):
     """Runs `keras-sentiment predict`."""
-    return functools.partial(run, "predict")
+    return functools.partial(cli, "predict")
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +181,7 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
     plan, died = plan_of(artifact, write_csv(tmp_path / "it.csv", 100)), tmp_path / "died"
     died.mkdir()
 
-    class Mortal(cluster.Scorer):
+    class Mortal(cluster.Worker):
         def score(self, number):
             if number % 6 == 2 and not (died / str(number)).exists():
                 (died / str(number)).touch()
@@ -189,7 +189,7 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
                 self.classifier.predict = lambda texts: os.kill(os.getpid(), signal.SIGKILL)
             return super().score(number)
 
-    monkeypatch.setattr(cluster, "Scorer", Mortal)
+    monkeypatch.setattr(cluster, "Worker", Mortal)
     with output_folder(tmp_path / "out", plan, False) as folder:
         cluster.score(artifact, folder, 2)
         left = [name for name in names(tmp_path / "out") if name.startswith(".")]
@@ -200,14 +200,14 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
 
 
 def test_rows_at_which_every_worker_dies_are_named(workers, artifact, tmp_path, monkeypatch):
-    class Doomed(cluster.Scorer):
+    class Doomed(cluster.Worker):
         most_deaths = 2
 
         def score(self, number):
             self.classifier.predict = lambda texts: os.kill(os.getpid(), signal.SIGKILL)
             return super().score(number)
 
-    monkeypatch.setattr(cluster, "Scorer", Doomed)
+    monkeypatch.setattr(cluster, "Worker", Doomed)
     plan = plan_of(artifact, write_csv(tmp_path / "it.csv", 7))
     with (
         output_folder(tmp_path / "out", plan, False) as folder,
@@ -234,7 +234,7 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
     notes.mkdir()
     heavy = HEAVY
 
-    class Watched(cluster.Scorer):
+    class Watched(cluster.Worker):
         def score(self, number):
             rows = super().score(number)
             found = [name for name in heavy if name in sys.modules]
@@ -243,7 +243,7 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
             time.sleep(0.2)  # as long as the other one needs to come
             return rows
 
-    monkeypatch.setattr(cluster, "Scorer", Watched)
+    monkeypatch.setattr(cluster, "Worker", Watched)
     with output_folder(tmp_path / "out", plan, False) as folder:
         cluster.score(artifact, folder, 3)  # as many as there is room for
     found = [json.loads(note.read_text()) for note in notes.iterdir()]

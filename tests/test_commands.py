@@ -37,7 +37,7 @@ PRETRAINING = [
     "--limit",
     "--resume",
     "--checkpoint-steps",
-    "--keep",
+    "--max-to-keep",
     *SHARED,
 ]
 TRAINING = ["--recipe", "--threshold-for", "--class-weight", "--teacher", *PRETRAINING]
@@ -114,8 +114,8 @@ def mistake(result, *expected):
         assert str(text) in error
 
 
-def test_evaluate_prints_one_object(run, path):
-    status, out, _ = run("evaluate", path / "run", path / "data", "--json", "--quiet")
+def test_evaluate_prints_one_object(cli, path):
+    status, out, _ = cli("evaluate", path / "run", path / "data", "--json", "--quiet")
     assert status == 0
     assert out.count("\n") == 1
     found = json.loads(out)
@@ -128,16 +128,16 @@ def test_evaluate_prints_one_object(run, path):
     assert recorded["test"][split.fingerprint] == found
 
     # Text for text, what `predict` says of the same reviews.
-    status, out, _ = run("predict", path / "run", *split.texts())
+    status, out, _ = cli("predict", path / "run", *split.texts())
     assert status == 0
     labels = [json.loads(line)["label"] for line in out.splitlines()]
     right = [label == corpus.labels[i] for label, i in zip(labels, split.labels, strict=True)]
     assert sum(right) / len(right) == pytest.approx(found["accuracy"])
 
-    status, out, _ = run("evaluate", path / "run", path / "data", "--split", "validation", "--quiet")
+    status, out, _ = cli("evaluate", path / "run", path / "data", "--split", "validation", "--quiet")
     assert status == 0
     assert "12 reviews (validation)" in out
-    status, out, _ = run("evaluate", path / "run", path / "films.csv", "--json", "--quiet")
+    status, out, _ = cli("evaluate", path / "run", path / "films.csv", "--json", "--quiet")
     assert json.loads(out)["examples"] == 120
     assert set(json.loads((path / "run" / "metrics.json").read_text())) == {"test", "validation", "all"}
     names = {item.name for item in (path / "run").iterdir()}
@@ -145,15 +145,15 @@ def test_evaluate_prints_one_object(run, path):
     assert "120 reviews of" in (path / "run" / "report.html").read_text()
 
 
-def test_evaluate_compares_two_models(run, path, tmp_path):
+def test_evaluate_compares_two_models(cli, path, tmp_path):
     # One that reads other words, and fewer of them.
     tokens = [*TOKENIZER.vocabulary[:-1], "more", TOKENIZER.vocabulary[-1]]
     Tokenizer(tokens).save(tmp_path / "words")
-    assert run("prepare", path / "films.csv", tmp_path / "data", "--tokenizer", tmp_path / "words")[0] == 0
+    assert cli("prepare", path / "films.csv", tmp_path / "data", "--tokenizer", tmp_path / "words")[0] == 0
     options = ["--epochs", "1", "--limit", "20", *SMALL, "--quiet"]
-    assert run("train-transformer", tmp_path / "data", tmp_path / "run", *options)[0] == 0
+    assert cli("train-transformer", tmp_path / "data", tmp_path / "run", *options)[0] == 0
     arguments = ["--against", tmp_path / "run", "--split", "train", "--quiet"]
-    status, out, _ = run("evaluate", path / "run", path / "data", *arguments, "--json")
+    status, out, _ = cli("evaluate", path / "run", path / "data", *arguments, "--json")
     assert status == 0
     metrics = json.loads(out)
     found = metrics["against"]
@@ -171,37 +171,37 @@ def test_evaluate_compares_two_models(run, path, tmp_path):
     assert low <= found["difference"] <= high
     assert "Against" in (path / "run" / "report.html").read_text()
 
-    status, out, _ = run("evaluate", path / "run", path / "data", "--against", path / "run", "--quiet")
+    status, out, _ = cli("evaluate", path / "run", path / "data", "--against", path / "run", "--quiet")
     assert status == 0
     assert "difference        +0.0000  (+0.0000 to +0.0000, paired)" in out
     assert "McNemar's exact p = 1" in out
 
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "labels": ["fear", "joy"]}))
-    mistake(run("evaluate", path / "run", path / "data", *arguments), tmp_path / "run", "labels")
-    mistake(run("evaluate", path / "run", path / "data", "--against", tmp_path), tmp_path, "train")
+    mistake(cli("evaluate", path / "run", path / "data", *arguments), tmp_path / "run", "labels")
+    mistake(cli("evaluate", path / "run", path / "data", "--against", tmp_path), tmp_path, "train")
 
 
-def test_threshold_is_chosen_for_what_the_option_says(run, path, tmp_path):
+def test_threshold_is_chosen_for_what_the_option_says(cli, path, tmp_path):
     arguments = ["train-transformer", path / "data", tmp_path / "run", "--epochs", "1", *SMALL, "--quiet"]
-    mistake(run(*arguments, "--threshold-for", "recall"), "f1 or precision=P", "recall")
+    mistake(cli(*arguments, "--threshold-for", "recall"), "f1 or precision=P", "recall")
     assert not (tmp_path / "run").exists()
-    assert run(*arguments, "--threshold-for", "f1")[0] == 0
+    assert cli(*arguments, "--threshold-for", "f1")[0] == 0
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert 0 < config["threshold"] < 1
-    status, out, _ = run("evaluate", tmp_path / "run", path / "data", "--quiet")
+    status, out, _ = cli("evaluate", tmp_path / "run", path / "data", "--quiet")
     assert status == 0
     assert f"positive from {config['threshold']:.4f} on" in out
     for text in ("good " * 9, "bad " * 9, "a film"):
-        _, out, _ = run("predict", tmp_path / "run", text)
+        _, out, _ = cli("predict", tmp_path / "run", text)
         result = json.loads(out)
         above = result["probabilities"]["positive"] >= config["threshold"]
         assert (result["label"] == "positive") is above
 
 
-def test_evaluate_counts_the_labels_that_a_perturbation_flips(run, path):
+def test_evaluate_counts_the_labels_that_a_perturbation_flips(cli, path):
     arguments = ("evaluate", path / "run", path / "data", "--perturb")
-    status, out, _ = run(*arguments, "--json", "--quiet")
+    status, out, _ = cli(*arguments, "--json", "--quiet")
     assert status == 0
     metrics = json.loads(out)
     split = open_corpus(path / "data").splits["test"]
@@ -216,12 +216,12 @@ def test_evaluate_counts_the_labels_that_a_perturbation_flips(run, path):
     unchanged = {"accuracy": metrics["accuracy"], "flipped": 0, "flipped_share": 0}
     assert metrics["perturbed"]["markup"] == unchanged
     assert "Does it keep its label?" in (path / "run" / "report.html").read_text()
-    assert "with typos" in run(*arguments, "--quiet")[1]
+    assert "with typos" in cli(*arguments, "--quiet")[1]
 
 
-def test_predict_prints_a_line_a_text_in_order(run, path):
+def test_predict_prints_a_line_a_text_in_order(cli, path):
     texts = ["good " * 30, "bad", "the  film\nis <b>good</b>", ""]
-    status, out, error = run("predict", path / "run", *texts)
+    status, out, error = cli("predict", path / "run", *texts)
     assert (status, error) == (0, "")
     lines = [json.loads(line) for line in out.splitlines()]
     expected = keras_sentiment.load(path / "run").predict(texts)
@@ -232,16 +232,16 @@ def test_predict_prints_a_line_a_text_in_order(run, path):
         assert line["probabilities"] == pytest.approx(result["probabilities"])
 
 
-def test_predict_names_the_words_that_carry_a_label(run, path, tmp_path):
+def test_predict_names_the_words_that_carry_a_label(cli, path, tmp_path):
     """The made-up reviews are positive by the word `good` and nothing else, at half of their words.
 
     A text with fewer is none that the model has seen: which of its words weighs most is then an accident.
     """
     text = "the good good film"
-    status, out, _ = run("predict", path / "run", text, "--explain", "--quiet")
+    status, out, _ = cli("predict", path / "run", text, "--explain", "--quiet")
     assert status == 0
     found = json.loads(out)
-    (plain,) = map(json.loads, run("predict", path / "run", text, "--quiet")[1].splitlines())
+    (plain,) = map(json.loads, cli("predict", path / "run", text, "--quiet")[1].splitlines())
     assert (found["label"], found["truncated"]) == (plain["label"], plain["truncated"])
     # In other company, and so with other last bits.
     assert found["probabilities"] == pytest.approx(plain["probabilities"], abs=1e-5)
@@ -249,15 +249,15 @@ def test_predict_names_the_words_that_carry_a_label(run, path, tmp_path):
     towards = 1 if found["label"] == "positive" else -1
     assert max(found["words"], key=lambda word: towards * word["contribution"])["text"] == "good"
     (tmp_path / "a.txt").write_text("good\n")
-    mistake(run("predict", path / "run", "--input", tmp_path / "a.txt", "--explain"), "--explain is for TEXT")
+    mistake(cli("predict", path / "run", "--input", tmp_path / "a.txt", "--explain"), "--explain is for TEXT")
 
 
-def test_predict_answers_the_rows_of_a_file(run, path, tmp_path):
+def test_predict_answers_the_rows_of_a_file(cli, path, tmp_path):
     """Under the numbers of their lines, in the same figures to a file and to standard output."""
     with (path / "films.csv").open(newline="") as file:
         expected = keras_sentiment.load(path / "run").predict([row["text"] for row in csv.DictReader(file)])
     arguments = ["predict", path / "run", "--input", path / "films.csv"]
-    status, out, error = run(*arguments)
+    status, out, error = cli(*arguments)
     assert (status, error) == (0, "")
     printed = [json.loads(line) for line in out.splitlines()]
     assert [result["row"] for result in printed] == list(range(2, 122))
@@ -266,21 +266,21 @@ def test_predict_answers_the_rows_of_a_file(run, path, tmp_path):
         assert result["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
     new = tmp_path / "new.csv"
-    assert run(*arguments, "--output", new) == (0, "", "")
+    assert cli(*arguments, "--output", new) == (0, "", "")
     table = list(csv.DictReader(new.read_text().splitlines()))
     assert [(int(row["row"]), row["label"]) for row in table] == [(r["row"], r["label"]) for r in printed]
     for row, result in zip(table, printed, strict=True):
         assert float(row["probability_positive"]) == pytest.approx(result["probabilities"]["positive"])
-    mistake(run(*arguments, "--output", new), new, "--overwrite")
-    assert run(*arguments, "--output", new, "--overwrite")[0] == 0
+    mistake(cli(*arguments, "--output", new), new, "--overwrite")
+    assert cli(*arguments, "--output", new, "--overwrite")[0] == 0
     assert list(tmp_path.iterdir()) == [new]
 
 
-def test_predict_reads_standard_input(run, path, tmp_path, monkeypatch):
+def test_predict_reads_standard_input(cli, path, tmp_path, monkeypatch):
     (tmp_path / "texts").write_text("a good film\n\nbad")
     with (tmp_path / "texts").open() as file:
         monkeypatch.setattr(sys, "stdin", file)
-        status, out, _ = run("predict", path / "run", "--input", "-", "--output", "-")
+        status, out, _ = cli("predict", path / "run", "--input", "-", "--output", "-")
     assert status == 0
     found = [json.loads(line) for line in out.splitlines()]
     expected = keras_sentiment.load(path / "run").predict(["a good film", "", "bad"])
@@ -291,18 +291,18 @@ def test_predict_reads_standard_input(run, path, tmp_path, monkeypatch):
     with (tmp_path / "table").open() as file:
         monkeypatch.setattr(sys, "stdin", file)
         options = ["--input-format", "tsv", "--text-column", "review"]
-        status, out, _ = run("predict", path / "run", "--input", "-", *options)
+        status, out, _ = cli("predict", path / "run", "--input", "-", *options)
     assert status == 0
     assert json.loads(out)["label"] == found[0]["label"]
 
 
-def test_predict_stops_at_a_bad_row_or_skips_it(run, path, tmp_path):
+def test_predict_stops_at_a_bad_row_or_skips_it(cli, path, tmp_path):
     texts, new = tmp_path / "texts.jsonl", tmp_path / "new.jsonl"
     texts.write_text('{"text": "good"}\n' + "no\n" * 30 + '{"text": "bad"}\n')
     arguments = ["predict", path / "run", "--input", texts, "--output", new]
-    mistake(run(*arguments), "texts.jsonl:2: not JSON", "write one object a line")
+    mistake(cli(*arguments), "texts.jsonl:2: not JSON", "write one object a line")
     assert list(tmp_path.iterdir()) == [texts]
-    status, out, error = run(*arguments, "--on-error", "skip")
+    status, out, error = cli(*arguments, "--on-error", "skip")
     assert (status, out) == (0, "")
     assert [json.loads(line)["row"] for line in new.read_text().splitlines()] == [1, 32]
     for number in range(2, 32):
@@ -310,12 +310,12 @@ def test_predict_stops_at_a_bad_row_or_skips_it(run, path, tmp_path):
     assert error.endswith("Rows skipped: 30\n")
 
 
-def test_ctrl_c_in_predicting_is_130_and_no_file(run, path, tmp_path, monkeypatch):
+def test_ctrl_c_in_predicting_is_130_and_no_file(cli, path, tmp_path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("keras_sentiment.inference.classifier.Classifier.logits", interrupted)
-    status, out, error = run(
+    status, out, error = cli(
         "predict", path / "run", "--input", path / "films.csv", "--output", tmp_path / "new.csv"
     )
     assert (status, out) == (130, "")
@@ -323,8 +323,8 @@ def test_ctrl_c_in_predicting_is_130_and_no_file(run, path, tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
-def test_training_says_what_trains_and_what_comes_next(run, path, tmp_path):
-    status, out, error = run(
+def test_training_says_what_trains_and_what_comes_next(cli, path, tmp_path):
+    status, out, error = cli(
         "train-transformer", path / "data", tmp_path / "run", "--epochs", "1", "--limit", "20", *SMALL
     )
     assert (status, out) == (0, "")
@@ -338,7 +338,7 @@ def test_training_says_what_trains_and_what_comes_next(run, path, tmp_path):
     assert config["data"]["fingerprint"] == open_corpus(path / "data").info["fingerprint"]
 
 
-def test_bert_from_a_preset_folder(run, path, tmp_path):
+def test_bert_from_a_preset_folder(cli, path, tmp_path):
     import keras_hub
 
     preset = tmp_path / "preset"
@@ -347,61 +347,61 @@ def test_bert_from_a_preset_folder(run, path, tmp_path):
     # As KerasHub writes it, with strip_accents=False, which its layer has by default.
     keras_hub.tokenizers.BertTokenizer(list(TOKENIZER.vocabulary), lowercase=True).save_to_preset(str(preset))
     arguments = ["train-bert", path / "data", tmp_path / "run", "--preset", preset, "--epochs", "1", *SMALL]
-    mistake(run(*arguments, "--trainable-blocks", "3"), "trainable_blocks must be at most 2")
-    mistake(run(*arguments, "--sequence-length", "33"), "sequence_length must be at most 32")
+    mistake(cli(*arguments, "--trainable-blocks", "3"), "trainable_blocks must be at most 2")
+    mistake(cli(*arguments, "--sequence-length", "33"), "sequence_length must be at most 32")
     assert not (tmp_path / "run").exists()
-    status, out, error = run(*arguments, "--trainable-blocks", "1", "--limit", "20")
+    status, out, error = cli(*arguments, "--trainable-blocks", "1", "--limit", "20")
     assert (status, out) == (0, "")
     assert "bert: " in error
-    status, out, _ = run("predict", tmp_path / "run", "a good film")
+    status, out, _ = cli("predict", tmp_path / "run", "a good film")
     assert status == 0
     assert set(json.loads(out)["probabilities"]) == {"negative", "positive"}
 
     # The frozen part computed once, and found again.
     cache = ["--overwrite", "--trainable-blocks", "1", "--limit", "20", "--cache-dir", tmp_path / "cache"]
-    mistake(run(*arguments, *cache), "--cache-dir is for --cache-frozen")
-    status, _, error = run(*arguments, *cache, "--cache-frozen")
+    mistake(cli(*arguments, *cache), "--cache-dir is for --cache-frozen")
+    status, _, error = cli(*arguments, *cache, "--cache-frozen")
     assert status == 0
     assert "Hidden states of the frozen part" in error
     files = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").iterdir()}
     assert len(files) == 2
-    assert run(*arguments, *cache, "--cache-frozen")[0] == 0
+    assert cli(*arguments, *cache, "--cache-frozen")[0] == 0
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").iterdir()} == files
-    assert run("predict", tmp_path / "run", "a good film")[0] == 0
+    assert cli("predict", tmp_path / "run", "a good film")[0] == 0
 
     # Another vocabulary is refused with the command to run.
     (preset / "assets" / "tokenizer" / "vocabulary.txt").write_text(
         "\n".join([*TOKENIZER.vocabulary[:-1], "other"]) + "\n"
     )
     mistake(
-        run(*arguments, "--overwrite"),
+        cli(*arguments, "--overwrite"),
         path / "data",
         f"keras-sentiment prepare {path / 'films.csv'} NEW_DATA_DIR --tokenizer {preset}",
     )
     assert (tmp_path / "run" / "model.keras").is_file()
 
 
-def test_taken_and_missing_folders(run, path, tmp_path):
+def test_taken_and_missing_folders(cli, path, tmp_path):
     before = {file: file.stat().st_mtime_ns for file in path.rglob("*")}
-    mistake(run("train-transformer", path / "data", path / "run", *SMALL), path / "run", "--overwrite")
-    mistake(run("train-transformer", path / "data", path / "data", *SMALL, "--overwrite"), path / "data")
+    mistake(cli("train-transformer", path / "data", path / "run", *SMALL), path / "run", "--overwrite")
+    mistake(cli("train-transformer", path / "data", path / "data", *SMALL, "--overwrite"), path / "data")
     mistake(
-        run("train-transformer", tmp_path / "none", tmp_path / "run", *SMALL), tmp_path / "none", "prepare"
+        cli("train-transformer", tmp_path / "none", tmp_path / "run", *SMALL), tmp_path / "none", "prepare"
     )
     taught = ["--teacher", path / "run", "--teacher", tmp_path / "none"]
-    mistake(run("train-transformer", path / "data", tmp_path / "run", *taught), path / "data", "--unlabelled")
+    mistake(cli("train-transformer", path / "data", tmp_path / "run", *taught), path / "data", "--unlabelled")
     assert not (tmp_path / "run").exists()
-    mistake(run("evaluate", tmp_path / "none", path / "data"), tmp_path / "none", "train")
-    mistake(run("evaluate", path / "run", tmp_path / "none"), tmp_path / "none")
-    mistake(run("predict", tmp_path / "none", "a film"), tmp_path / "none")
-    mistake(run("prepare", path / "films.csv", path / "data", "--tokenizer", path / "words"), "--overwrite")
+    mistake(cli("evaluate", tmp_path / "none", path / "data"), tmp_path / "none", "train")
+    mistake(cli("evaluate", path / "run", tmp_path / "none"), tmp_path / "none")
+    mistake(cli("predict", tmp_path / "none", "a film"), tmp_path / "none")
+    mistake(cli("prepare", path / "films.csv", path / "data", "--tokenizer", path / "words"), "--overwrite")
     assert {file: file.stat().st_mtime_ns for file in path.rglob("*")} == before
     assert not list(tmp_path.iterdir())
 
 
-def test_benchmark_wants_the_vocabulary_of_its_weights(run, path, tmp_path):
-    mistake(run("benchmark", path / "data"), path / "data", "prepare it with --tokenizer minilm")
-    mistake(run("benchmark", tmp_path / "none"), tmp_path / "none", "prepare")
+def test_benchmark_wants_the_vocabulary_of_its_weights(cli, path, tmp_path):
+    mistake(cli("benchmark", path / "data"), path / "data", "prepare it with --tokenizer minilm")
+    mistake(cli("benchmark", tmp_path / "none"), tmp_path / "none", "prepare")
 
 
 @pytest.mark.parametrize(
@@ -411,18 +411,18 @@ def test_benchmark_wants_the_vocabulary_of_its_weights(run, path, tmp_path):
         ("jax", 'pip install "keras-sentiment[jax]"'),
     ],
 )
-def test_benchmark_wants_what_it_times(run, path, monkeypatch, missing, expected):
+def test_benchmark_wants_what_it_times(cli, path, monkeypatch, missing, expected):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else find(name))
-    mistake(run("benchmark", path / "data", "--backend", "jax"), expected)
+    mistake(cli("benchmark", path / "data", "--backend", "jax"), expected)
 
 
-def test_bundle_of_a_later_version(run, path, tmp_path):
+def test_bundle_of_a_later_version(cli, path, tmp_path):
     copy = shutil.copytree(path / "run", tmp_path / "run")
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "format_version": 99}))
-    mistake(run("evaluate", copy, path / "data"), copy, "99", "update keras-sentiment")
-    mistake(run("predict", copy, "a film"), copy, "99", "update keras-sentiment")
+    mistake(cli("evaluate", copy, path / "data"), copy, "99", "update keras-sentiment")
+    mistake(cli("predict", copy, "a film"), copy, "99", "update keras-sentiment")
 
 
 @pytest.mark.parametrize(
@@ -464,32 +464,32 @@ def test_bundle_of_a_later_version(run, path, tmp_path):
         (["traing", "data", "new"], "traing"),
     ],
 )
-def test_bad_argument_is_one_line(run, path, monkeypatch, arguments, expected):
+def test_bad_argument_is_one_line(cli, path, monkeypatch, arguments, expected):
     monkeypatch.chdir(path)
-    mistake(run(*arguments), expected)
+    mistake(cli(*arguments), expected)
     assert not (path / "new").exists()
 
 
-def test_unknown_and_missing_backend(run, path, tmp_path, monkeypatch):
+def test_unknown_and_missing_backend(cli, path, tmp_path, monkeypatch):
     trained = ["train-transformer", path / "data", tmp_path / "run"]
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     for arguments in (trained, ["evaluate", path / "run", path / "data"], ["predict", path / "run", "a"]):
-        mistake(run(*arguments), "torch, jax, tensorflow", "KERAS_BACKEND=theano")
+        mistake(cli(*arguments), "torch, jax, tensorflow", "KERAS_BACKEND=theano")
     monkeypatch.setattr(command_line.importlib.util, "find_spec", lambda name: None)
     for backend, fix in (("jax", 'pip install "keras-sentiment[jax]"'), ("torch", "pip install torch")):
         monkeypatch.setenv("KERAS_BACKEND", backend)
-        mistake(run(*trained), f"KERAS_BACKEND={backend} is not installed", fix)
+        mistake(cli(*trained), f"KERAS_BACKEND={backend} is not installed", fix)
     assert not (tmp_path / "run").exists()
 
 
-def test_ctrl_c_in_training_is_130_and_no_model(run, path, tmp_path, monkeypatch):
+def test_ctrl_c_in_training_is_130_and_no_model(cli, path, tmp_path, monkeypatch):
     import keras
 
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(keras.Model, "fit", interrupted)
-    status, out, error = run("train-transformer", path / "data", tmp_path / "run", *SMALL)
+    status, out, error = cli("train-transformer", path / "data", tmp_path / "run", *SMALL)
     assert (status, out) == (130, "")
     assert "Interrupted." in error
     assert "Traceback" not in error
@@ -498,15 +498,15 @@ def test_ctrl_c_in_training_is_130_and_no_model(run, path, tmp_path, monkeypatch
 
     monkeypatch.undo()
     again = "train-transformer", path / "data", tmp_path / "run", *SMALL
-    mistake(run(*again), "--resume")
-    mistake(run(*again, "--resume", "--seed", "7"), "seed 1337, not 7")
-    assert run(*again, "--resume", "--keep", "1")[:2] == (0, "")
+    mistake(cli(*again), "--resume")
+    mistake(cli(*again, "--resume", "--seed", "7"), "seed 1337, not 7")
+    assert cli(*again, "--resume", "--max-to-keep", "1")[:2] == (0, "")
     assert (tmp_path / "run" / "model.keras").is_file()
-    status, _, error = run(*again, "--resume")
+    status, _, error = cli(*again, "--resume")
     assert (status, error) == (0, f"{tmp_path / 'run'} is complete.\n")
 
 
-def test_what_was_not_foreseen_keeps_its_traceback(run, path, tmp_path, monkeypatch):
+def test_what_was_not_foreseen_keeps_its_traceback(cli, path, tmp_path, monkeypatch):
     import keras
 
     def broken(*args, **kwargs):
@@ -514,11 +514,11 @@ def test_what_was_not_foreseen_keeps_its_traceback(run, path, tmp_path, monkeypa
 
     monkeypatch.setattr(keras.Model, "fit", broken)
     with pytest.raises(RuntimeError, match="a bug"):
-        run("train-transformer", path / "data", tmp_path / "run", *SMALL)
+        cli("train-transformer", path / "data", tmp_path / "run", *SMALL)
 
 
 def python(*arguments, **environment):
-    return subprocess.run(
+    return subprocess.cli(
         [sys.executable, *map(str, arguments)],
         env={**os.environ, **environment},
         capture_output=True,
@@ -579,7 +579,7 @@ def artifact(tmp_path_factory):
         "import sys\n"
         "heavy = ['keras', 'keras_hub', 'torch', 'tensorflow', 'tensorflow_text', 'jax']\n"
         "sys.modules.update(dict.fromkeys(heavy))\n"
-        "from keras_sentiment import classifier\n"
+        "from keras_sentiment.inference import classifier\n"
         "class Engine:\n"
         "    compiles = False\n"
         "    def __call__(self, rows): return rows['padding_mask'][:, :2].astype('float32')\n"

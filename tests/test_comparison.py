@@ -77,7 +77,7 @@ def test_every_recipe_is_trained_once(recipes, tmp_path):
         ('["../a"]\ncommand = "train-bert"', "can't be the name of a folder"),
         ('[a]\ncommand = "train-bert"\nepoch = 2', "[a] no hyperparameter is named epoch"),
         ('[a]\ncommand = "train-bert"\nepochs = "2"', "[a] epochs must be of type int"),
-        ('[a]\ncommand = "train-bert"\nrecipe = "sed"', "[a] recipe must be one of default, seed"),
+        ('[a]\ncommand = "train-bert"\nrecipe = "sed"', "[a] recipe must be one of default, reference"),
     ],
 )
 def test_a_file_that_says_nonsense_is_told(recipes, text, message):

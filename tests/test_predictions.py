@@ -231,7 +231,9 @@ def test_both_kinds_of_file_hold_the_same_figures():
 
 def test_no_rows_are_no_results():
     assert written(".jsonl", []) == ""
-    assert written(".csv", []) == "row,label,probability,cut,probability_negative,probability_positive\n"
+    assert (
+        written(".csv", []) == "row,label,probability,truncated,probability_negative,probability_positive\n"
+    )
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv"])
@@ -297,6 +299,6 @@ def test_places_for_no_file(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match="is not a file"), staged_file(tmp_path / "folder.csv", True):
         pass
-    with pytest.raises(InputError, match="no file can be made"), staged_file(tmp_path / "no" / "a.csv", True):
+    with pytest.raises(InputError, match="it can't be written"), staged_file(tmp_path / "no" / "a.csv", True):
         pass
     assert not any((tmp_path / "folder.csv").iterdir())

@@ -333,7 +333,6 @@ def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     # Three labels, one of them missing in a test set, and a threshold.
     values = {**metrics, "roc_auc": None, "intervals": {**metrics["intervals"], "roc_auc": None}}
     config = dataclasses.replace(opened.config, threshold=0.25)
-    del config.data["trained_reviews"]
     card = model_card(dataclasses.replace(opened, config=config), {"all": {"f" * 64: values}})
     assert "| – |" in card
     assert "other data, all (`ffffffffffff`)" in card

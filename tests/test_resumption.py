@@ -20,7 +20,6 @@ from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import BertConfig, CheckpointConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.bert import build_bert
-from keras_sentiment.models.ngrams import NgramEnsemble
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_run
@@ -134,14 +133,14 @@ def test_what_a_run_took_from_its_texts_is_not_fitted_again(corpus, recipes, who
     """Another machine might fit other last digits. What is damaged is."""
     recipe, path, expected = recipes["transformer"], tmp_path / "run", whole("transformer")
     fitted = []
-    for place, name in ((NgramEnsemble, "adapt"), (adaptation, "adapt_embeddings")):
+    for place, name in ((adaptation, "adapt_ngrams"), (adaptation, "adapt_embeddings")):
         fit = getattr(place, name)
         monkeypatch.setattr(
             place, name, lambda *arguments, name=name, fit=fit: fitted.append(name) or fit(*arguments)
         )
     with pytest.raises(Killed):
         train(corpus, recipe, path, EVERY + 2)
-    assert fitted == ["adapt", "adapt_embeddings"]
+    assert fitted == ["adapt_ngrams", "adapt_embeddings"]
     with pytest.raises(Killed):
         train(corpus, recipe, path, EVERY + 3, resume=True)
     assert len(fitted) == 2
@@ -274,14 +273,14 @@ def test_patience_is_remembered(corpus, recipes, tmp_path):
 
 @pytest.mark.once
 def test_killed_after_its_last_step_only_saving_is_left(corpus, recipes, whole, tmp_path, monkeypatch):
-    for keep in ("best", "last"):
-        recipe = recipes["transformer"].replace(keep=keep)
-        fit = prepared(corpus, recipe, tmp_path / keep)
+    for best in (True, False):
+        recipe = recipes["transformer"].replace(restore_best_weights=best)
+        fit = prepared(corpus, recipe, tmp_path / str(best))
         fit_all(fit)
-        fit = prepared(corpus, recipe, tmp_path / keep, resume=True)
-        assert list(fit.stretches()) == []
+        fit = prepared(corpus, recipe, tmp_path / str(best), resume=True)
+        assert list(fit.calls()) == []
         again = finish(fit, corpus)
-        expected = train(corpus, recipe, tmp_path / f"whole {keep}")
+        expected = train(corpus, recipe, tmp_path / f"whole {best}")
         for one, two in zip(again.load_model().get_weights(), expected[0], strict=True):
             np.testing.assert_array_equal(one, two)
 

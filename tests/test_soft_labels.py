@@ -86,8 +86,9 @@ def test_what_a_teacher_says_is_learned(corpus, teacher, folder):
     assert (said(student.path, texts) == expected).mean() > 0.9
     assert (said(alone.path, texts) == expected).mean() < 0.6
     assert student.config.recipe.training.teachers == (teacher,)
-    assert "come from 8 of the train reviews and from what teachers0/teacher said of texts" in model_card(
-        student, {}
+    assert (
+        "come from 8 of the train reviews and from soft labels of unlabelled texts by teachers0/teacher"
+        in model_card(student, {})
     )
     assert student.config.trained_reviews == FEW
     again = RunConfig.from_dict(json.loads(json.dumps(student.config.to_dict())))
@@ -202,7 +203,7 @@ def test_kept_soft_labels_are_of_these_texts(corpus, teacher, folder, tmp_path):
     resumed = start_run(tmp_path / "run", corpus, recipe, resume=True)
     np.testing.assert_array_equal(SoftLabels.of_run(resumed, corpus).probabilities, soft.probabilities)
     fewer = dataclasses.replace(corpus, unlabelled=corpus.unlabelled.take(range(100)))
-    with pytest.raises(InputError, match="begun with other texts without labels"):
+    with pytest.raises(InputError, match="begun with other unlabelled texts"):
         SoftLabels.of_run(resumed, fewer)
     (run.checkpoints / "soft_labels.npz").write_bytes(b"damaged")
     again = SoftLabels.of_run(resumed, corpus, quiet=True)
@@ -218,7 +219,7 @@ def test_teachers_that_fit_nothing_are_refused(corpus, teacher, folder, tmp_path
     plain = prepare(tmp_path / "plain", reviews(60))
     empty = dataclasses.replace(corpus, unlabelled=corpus.unlabelled.take([]))
     for nothing in (plain, empty):
-        with pytest.raises(InputError, match=r"no texts without labels.*--unlabelled"):
+        with pytest.raises(InputError, match=r"no unlabelled texts.*--unlabelled"):
             asked(nothing, [teacher])
     stars = [review._replace(label={"pos": "five", "neg": "one"}[review.label]) for review in reviews(60)]
     rated = prepare(tmp_path / "rated", stars, unlabelled=unlabelled(5, seed=9))

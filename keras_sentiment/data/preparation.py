@@ -67,7 +67,7 @@ def prepare_corpus(
         processes: int >= 1, that clean. The tokenizer has threads of its own, on all cores.
 
     Returns:
-        What `data.json` holds.
+        What `data.json` holds, its version left out.
 
     Raises:
         InputError: for a source that cannot be used, or a path that is taken.
@@ -89,7 +89,6 @@ def prepare_corpus(
             texts = _train_texts(spool, assignment)
             tokenizer = learn_tokenizer(chain(texts, (text for text, _ in _read_spool(more))), tokenizer)
         info: dict[str, Any] = {
-            "format_version": FORMAT_VERSION,
             "source": source,
             "labels": names,
             "splits": _encode(folder, spool, index, labels, names, assignment, tokenizer, quiet),
@@ -110,7 +109,7 @@ def prepare_corpus(
         for file in (spool, more, known):
             file.unlink()
         tokenizer.save(folder / TOKENIZER_FOLDER)
-        text = json.dumps(info, indent=2, ensure_ascii=False)
+        text = json.dumps({"format_version": FORMAT_VERSION, **info}, indent=2, ensure_ascii=False)
         (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
     return info
 
