@@ -1,0 +1,210 @@
+"""Scoring on Ray: the labels of one process, whoever dies."""
+
+import csv
+import functools
+import glob
+import json
+import os
+import signal
+import sys
+import time
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from helpers.served import write_artifact
+from keras_sentiment.cluster import partition as parts_module
+from keras_sentiment.cluster import ray_job as cluster
+from keras_sentiment.cluster.part_files import output_folder
+from keras_sentiment.cluster.partition import partition
+from keras_sentiment.cluster.plan import Plan
+from keras_sentiment.errors import InputError
+from keras_sentiment.inference.artifact import Artifact
+from keras_sentiment.inference.engines import threads
+
+pytestmark = [
+    pytest.mark.once,
+    # Ray Data sets an option of its own that it has deprecated.
+    pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*"),
+]
+WORDS = ("good", "fine", "bad", "dull", "film", "the")
+HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory):
+    return write_artifact(tmp_path_factory.mktemp("artifact") / "words")
+
+
+@pytest.fixture(scope="module")
+def workers():
+    """A cluster of two cores, which takes seconds to start: what joins one uses it, and leaves it."""
+    with cluster._cluster(2) as cpus:
+        yield cpus
+
+
+@pytest.fixture
+def run(cli):
+    """Runs `keras-sentiment predict`."""
+    return functools.partial(cli, "predict")
+
+
+@pytest.fixture(autouse=True)
+def short_parts(monkeypatch):
+    monkeypatch.setattr(parts_module, "PART_ROWS", 7)
+
+
+def texts(count):
+    return [" ".join(WORDS[(i * k) % 6] for k in range(i % 90)) + f' {i % 100}\n"q"' for i in range(count)]
+
+
+def write_csv(path, count=40):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "text"), *enumerate(texts(count))])
+    return path
+
+
+def rows_in(folder):
+    files = sorted(glob.glob(f"{folder}/part-*.parquet"))
+    return [row for file in files for row in parquet.read_table(file).to_pylist()]
+
+
+def names(folder):
+    return sorted(item.name for item in folder.iterdir())
+
+
+def same_as_one_process(run, artifact, source, out, *options):
+    """Checks the rows of a folder against what one process says of the same file."""
+    alone = out.with_name(f"{out.name}.jsonl")
+    assert run(artifact.path, "--input", source, "--output", alone, "--quiet", *options)[0] == 0
+    expected = [json.loads(line) for line in alone.read_text().splitlines()]
+    found = rows_in(out)
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert (ours["label"], ours["truncated"]) == (theirs["label"], theirs["truncated"])
+        assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
+        assert ours["probabilities"] == pytest.approx(theirs["probabilities"], abs=1e-5)
+    return found
+
+
+def plan_of(artifact, path):
+    return Plan.of(artifact, False, partition([path], path.suffix[1:], "text"))
+
+
+@pytest.mark.parametrize("text_format", ["csv", "jsonl", "parquet", "txt"])
+def test_labels_are_those_of_one_process(run, workers, artifact, tmp_path, text_format):
+    source, out = tmp_path / f"it.{text_format}", tmp_path / "out"
+    said = texts(40)
+    columns = {
+        "id": list(range(40)),
+        "label": ["old"] * 40,
+        "text": said,
+        "tags": [["a"] * (i % 3) for i in range(40)],
+    }
+    if text_format == "csv":
+        write_csv(source)
+        columns = {"id": [str(i) for i in range(40)], "text": said}
+    elif text_format == "jsonl":
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif text_format == "parquet":
+        parquet.write_table(pyarrow.table(columns), source, row_group_size=9)
+    else:
+        said = [text.replace("\n", " ") for text in said]
+        source.write_text("".join(text + "\n" for text in said))
+        columns = {"text": said}
+    options = ["--windows"] if text_format == "jsonl" else []
+    assert run(artifact.path, "--input", source, "--output", out, "--engine", "ray", *options) == (0, "", "")
+    found = same_as_one_process(run, artifact, source, out, *options)
+    names_in = {name: "input_label" if name == "label" else name for name in columns}
+    assert list(found[0]) == [*names_in.values(), "label", "probability", "probabilities", "truncated"]
+    for name, values in columns.items():
+        assert [row[names_in[name]] for row in found] == values
+    assert {row["label"] for row in found} == {"negative", "positive"}
+    assert names(out) == [*(f"part-{i:06}.parquet" for i in range(6)), "plan.json"]
+
+
+def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, monkeypatch):
+    plan, died = plan_of(artifact, write_csv(tmp_path / "it.csv", 100)), tmp_path / "died"
+    died.mkdir()
+
+    class Mortal(cluster.Worker):
+        def score(self, number):
+            if number % 6 == 2 and not (died / str(number)).exists():
+                (died / str(number)).touch()
+                # In the middle of a part, with a file begun.
+                self.classifier.predict = lambda texts: os.kill(os.getpid(), signal.SIGKILL)
+            return super().score(number)
+
+    monkeypatch.setattr(cluster, "Worker", Mortal)
+    with output_folder(tmp_path / "out", plan, False) as folder:
+        cluster.score(artifact, folder, 2)
+        left = [name for name in names(tmp_path / "out") if name.startswith(".")]
+    assert names(died) == ["14", "2", "8"]
+    assert len(left) == 3
+    assert [row["id"] for row in rows_in(tmp_path / "out")] == [str(i) for i in range(100)]
+    assert names(tmp_path / "out") == [*(f"part-{i:06}.parquet" for i in range(15)), "plan.json"]
+
+
+def test_rows_at_which_every_worker_dies_are_named(workers, artifact, tmp_path, monkeypatch):
+    class Doomed(cluster.Worker):
+        most_deaths = 2
+
+        def score(self, number):
+            self.classifier.predict = lambda texts: os.kill(os.getpid(), signal.SIGKILL)
+            return super().score(number)
+
+    monkeypatch.setattr(cluster, "Worker", Doomed)
+    plan = plan_of(artifact, write_csv(tmp_path / "it.csv", 7))
+    with (
+        output_folder(tmp_path / "out", plan, False) as folder,
+        pytest.raises(InputError, match=r"it\.csv:2: 2 workers died at the 7 rows from here on"),
+    ):
+        cluster.score(artifact, folder, 1)
+    assert names(tmp_path / "out") == ["plan.json"]
+
+
+def test_what_a_worker_cannot_do_is_one_line(workers, artifact, tmp_path, monkeypatch):
+    source, out = write_csv(tmp_path / "it.csv", 10), tmp_path / "out"
+    plan = plan_of(artifact, source)
+    write_csv(source, 11)
+    with output_folder(out, plan, False) as folder, pytest.raises(InputError, match="has changed since"):
+        cluster.score(artifact, folder, 1)
+    plan = plan_of(artifact, source)
+    elsewhere = Artifact(tmp_path / "none", "onnx", "none", ("a", "b"), artifact.inputs, 1, 1.0, None)
+    with output_folder(out, plan, True) as folder, pytest.raises(InputError, match="not an exported model"):
+        cluster.score(elsewhere, folder, 1)
+
+
+def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monkeypatch):
+    plan, notes = plan_of(artifact, write_csv(tmp_path / "it.csv", 60)), tmp_path / "notes"
+    notes.mkdir()
+    heavy = HEAVY
+
+    class Watched(cluster.Worker):
+        def score(self, number):
+            rows = super().score(number)
+            found = [name for name in heavy if name in sys.modules]
+            settings = [os.environ[name] for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")]
+            (notes / f"{number}").write_text(json.dumps([os.getpid(), threads(), settings, found]))
+            time.sleep(0.2)  # as long as the other one needs to come
+            return rows
+
+    monkeypatch.setattr(cluster, "Worker", Watched)
+    with output_folder(tmp_path / "out", plan, False) as folder:
+        cluster.score(artifact, folder, 3)  # as many as there is room for
+    found = [json.loads(note.read_text()) for note in notes.iterdir()]
+    assert len({pid for pid, *_ in found}) == 2
+    assert os.getpid() not in {pid for pid, *_ in found}
+    assert all(rest == [1, ["1", "1"], []] for _, *rest in found)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [("1", 1), ("1,2", 1), ("0", 1), ("9999", None), ("", None), ("many", None)]
+)
+def test_runtimes_take_as_many_cores_as_they_are_given(monkeypatch, wanted, expected):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    all_of_them = threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert threads() == (expected or all_of_them)

@@ -1,0 +1,97 @@
+"""A full disk is one line of explanation, and what was there stays."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers.tiny import RECIPE, TOKENIZER, make_corpus, train
+
+pytestmark = pytest.mark.once
+ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A corpus, a run and its export, each made before the disk was full."""
+    path = tmp_path_factory.mktemp("disk")
+    run = train(make_corpus(path / "data"), path / "run", RECIPE.replace(epochs=1))
+    TOKENIZER.save(path / "vocabulary")
+    rows = [{"text": f"good film {n}", "label": "pos" if n % 2 else "neg"} for n in range(4000)]
+    (path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    from keras_sentiment.exporting.exporter import export_run
+
+    export_run(run, path / "export", ["onnx"])
+    (path / "labels.jsonl").write_text("before")
+    return path
+
+
+def tree(path: Path) -> dict[str, bytes]:
+    return {str(item.relative_to(path)): item.read_bytes() for item in path.rglob("*") if item.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "arguments"),
+    [
+        (50, "prepare texts.jsonl data --tokenizer vocabulary --overwrite"),
+        (0, "prepare texts.jsonl new --tokenizer vocabulary"),
+        (1, "evaluate run data"),
+        (16, "predict export/onnx --input texts.jsonl --output labels.jsonl --overwrite"),
+        (4, "export run export --format onnx --overwrite"),
+        (30, "export run export --format openvino"),
+    ],
+    ids=lambda value: value.split()[0] if isinstance(value, str) else None,
+)
+def test_a_full_disk(place, tmp_path, kilobytes, arguments):
+    """A limit on the size of a file stands for a full disk: the same calls fail, with another number."""
+    copy = Path(shutil.copytree(place, tmp_path / "copy"))
+    before = tree(copy)
+    result = subprocess.run(
+        [sys.executable, "-c", ENTRY, *arguments.split(), "--quiet"],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_FSIZE, (1024 * kilobytes, resource.RLIM_INFINITY)
+        ),
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.strip().splitlines()[-1].startswith("Error: ")
+    assert tree(copy) == before
+
+
+def test_a_full_disk_while_training(place, tmp_path):
+    copy = Path(shutil.copytree(place, tmp_path / "copy"))
+    before = tree(copy)
+
+    arguments = (
+        "train-transformer data run --epochs 2 --sequence-length 24 --checkpoint-steps 2 --overwrite --quiet"
+    )
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+
+    result = subprocess.run(
+        [sys.executable, "-c", ENTRY, *arguments.split()],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        preexec_fn=limited,
+    )
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert "checkpoints" in last
+    after = tree(copy)
+    for name, content in before.items():
+        # The run that was there has moved aside.
+        assert after[name.replace("run/", "run/previous/", 1) if name.startswith("run/") else name] == content
+    assert not [name for name in after if "part" in name]

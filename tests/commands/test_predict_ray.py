@@ -1,0 +1,272 @@
+"""`predict --engine ray` on the command line."""
+
+import csv
+import functools
+import glob
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from pyarrow import parquet
+
+from helpers.served import write_artifact
+from keras_sentiment.cluster import partition as parts_module
+from keras_sentiment.cluster import ray_job as cluster
+from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
+
+pytestmark = [
+    pytest.mark.once,
+    # Ray Data sets an option of its own that it has deprecated.
+    pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*"),
+]
+WORDS = ("good", "fine", "bad", "dull", "film", "the")
+PROGRAM = "from keras_sentiment.scripts.command_line import main; main()"
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory):
+    return write_artifact(tmp_path_factory.mktemp("artifact") / "words")
+
+
+@pytest.fixture(scope="module")
+def workers():
+    """A cluster of two cores, which takes seconds to start: what joins one uses it, and leaves it."""
+    with cluster._cluster(2) as cpus:
+        yield cpus
+
+
+@pytest.fixture
+def run(cli):
+    """Runs `keras-sentiment predict`."""
+    return functools.partial(cli, "predict")
+
+
+@pytest.fixture(autouse=True)
+def short_parts(monkeypatch):
+    monkeypatch.setattr(parts_module, "PART_ROWS", 7)
+
+
+def texts(count):
+    return [" ".join(WORDS[(i * k) % 6] for k in range(i % 90)) + f' {i % 100}\n"q"' for i in range(count)]
+
+
+def write_csv(path, count=40):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "text"), *enumerate(texts(count))])
+    return path
+
+
+def rows_in(folder):
+    files = sorted(glob.glob(f"{folder}/part-*.parquet"))
+    return [row for file in files for row in parquet.read_table(file).to_pylist()]
+
+
+def names(folder):
+    return sorted(item.name for item in folder.iterdir())
+
+
+def mistake(result, *expected):
+    status, out, error = result
+    assert status == 2
+    assert out == ""
+    assert error.count("\n") == 1
+    for text in expected:
+        assert str(text) in error
+
+
+def same_as_one_process(run, artifact, source, out, *options):
+    """Checks the rows of a folder against what one process says of the same file."""
+    alone = out.with_name(f"{out.name}.jsonl")
+    assert run(artifact.path, "--input", source, "--output", alone, "--quiet", *options)[0] == 0
+    expected = [json.loads(line) for line in alone.read_text().splitlines()]
+    found = rows_in(out)
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert (ours["label"], ours["truncated"]) == (theirs["label"], theirs["truncated"])
+        assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
+        assert ours["probabilities"] == pytest.approx(theirs["probabilities"], abs=1e-5)
+    return found
+
+
+def test_files_that_match_follow_one_another(run, workers, artifact, tmp_path):
+    for part in (2, 0, 1):
+        write_csv(tmp_path / f"it-{part}.csv", 10 * part)
+    out = tmp_path / "new" / "out"
+    pattern = tmp_path / "it-*.csv"
+    assert run(artifact.path, "--input", pattern, "--output", out, "--engine", "ray") == (0, "", "")
+    assert [row["id"] for row in rows_in(out)] == [str(i) for i in [*range(10), *range(20)]]
+
+
+def test_no_rows_are_no_parts(run, artifact, tmp_path):
+    (tmp_path / "it.csv").write_text("text\n")
+    arguments = [artifact.path, "--input", tmp_path / "it.csv", "--output", tmp_path / "out"]
+    assert run(*arguments, "--engine", "ray") == (0, "", "")
+    assert names(tmp_path / "out") == ["plan.json"]
+
+
+def test_a_bad_row_stops_before_anything_is_scored_or_is_left_out(run, workers, artifact, tmp_path):
+    source, out = write_csv(tmp_path / "it.csv", 20), tmp_path / "out"
+    lines = source.read_bytes().split(b"\n")
+    lines[21:21] = [b"bad"]
+    source.write_bytes(b"\n".join(lines))
+    arguments = [artifact.path, "--input", source, "--output", out, "--engine", "ray"]
+    mistake(run(*arguments), "it.csv:22: 1 fields where the header has 2")
+    assert not out.exists()
+    status, stdout, error = run(*arguments, "--on-error", "skip")
+    assert (status, stdout) == (0, "")
+    assert error.splitlines()[0].startswith("Skipped: it.csv:22: 1 fields")
+    assert error.splitlines()[1:] == ["Rows skipped: 1"]
+    same_as_one_process(run, artifact, source, out, "--on-error", "skip")
+    assert [row["id"] for row in rows_in(out)] == [str(i) for i in range(20)]
+
+
+def test_another_run_goes_on_where_the_first_one_ended(run, workers, artifact, tmp_path):
+    source, out = write_csv(tmp_path / "it.csv"), tmp_path / "out"
+    arguments = [artifact.path, "--input", source, "--output", out, "--engine", "ray"]
+    assert run(*arguments) == (0, "", "")
+    before = {item.name: item.stat().st_mtime_ns for item in out.iterdir()}
+    expected = rows_in(out)
+    assert run(*arguments) == (0, "", "6 of 6 parts were there\n")
+    (out / "part-000001.parquet").unlink()
+    os.truncate(out / "part-000003.parquet", 100)
+    # Of another plan: as many rows, other labels.
+    other = parquet.read_table(out / "part-000004.parquet")
+    parquet.write_table(
+        other.replace_schema_metadata({b"keras_sentiment.plan": b"x"}), out / "part-000004.parquet"
+    )
+    (out / ".01234567.part.part-000001.parquet").write_text("left")
+    assert run(*arguments) == (0, "", "3 of 6 parts were there\n")
+    assert rows_in(out) == expected
+    after = {item.name: item.stat().st_mtime_ns for item in out.iterdir()}
+    assert set(after) == set(before)
+    assert {name for name in after if after[name] == before[name]} == {
+        f"part-{i:06}.parquet" for i in (0, 2, 5)
+    }
+
+
+def test_another_plan_wants_another_folder(run, workers, artifact, tmp_path):
+    source, out = write_csv(tmp_path / "it.csv", 10), tmp_path / "out"
+    arguments = [artifact.path, "--input", source, "--output", out, "--engine", "ray"]
+    assert run(*arguments) == (0, "", "")
+    mistake(run(*arguments, "--windows"), out, "name another folder or add --overwrite")
+    write_csv(source, 12)
+    mistake(run(*arguments), out, "--overwrite")
+    assert len(rows_in(out)) == 10
+    assert run(*arguments, "--overwrite") == (0, "", "")
+    assert len(rows_in(out)) == 12
+    (out / "mine.txt").touch()
+    mistake(run(*arguments, "--overwrite"), "not from this command")
+    (out / "mine.txt").unlink()
+    (out / "plan.json").unlink()
+    mistake(run(*arguments, "--overwrite"), "not from this command")
+    assert len(rows_in(out)) == 12
+
+
+def test_refusals(run, artifact, tmp_path, monkeypatch):
+    source, out = write_csv(tmp_path / "it.csv", 10), tmp_path / "out"
+    ray = ["--engine", "ray"]
+    arguments = [artifact.path, "--input", source, "--output", out, *ray]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "it.jsonl").write_text('{"text": "a", "label": 1, "input_label": 2}\n')
+    (tmp_path / "file").touch()
+    mistake(run(tmp_path / "run", *arguments[1:]), "keras-sentiment export", "--format onnx")
+    mistake(run(artifact.path, "a text", *ray), "--engine is for --input")
+    mistake(run(artifact.path, "--input", source, *ray), "--output FOLDER")
+    mistake(run(artifact.path, "--input", "-", "--output", out, *ray), "--input FILES")
+    mistake(run(artifact.path, "--input", source, "--output", "a.csv", *ray), "a.csv", "a folder")
+    mistake(run(artifact.path, "--input", source, "--output", tmp_path, *ray), "is the folder that is read")
+    mistake(run(artifact.path, "--input", source, "--output", tmp_path / "file", *ray), "is a file")
+    mistake(run(artifact.path, "--input", tmp_path / "*.tsv", "--output", out, *ray), "no file matches")
+    mistake(run(artifact.path, "--input", "", "--output", out, *ray), "no file matches")
+    mistake(
+        run(artifact.path, "--input", tmp_path / "it.*", "--output", out, *ray), "several kinds (csv, jsonl)"
+    )
+    mistake(run(artifact.path, "--input", tmp_path / "it.jsonl", "--output", out, *ray), "'input_label'")
+    mistake(run(*arguments, "--explain"), "--explain is for TEXT")
+    mistake(run(*arguments[:-2], "--workers", "2"), "--workers is for --engine ray")
+    mistake(run(*arguments, "--text-column", "no"), "no column 'no'")
+    find = cluster.importlib.util.find_spec
+    monkeypatch.setattr(
+        cluster.importlib.util, "find_spec", lambda name: None if name == "ray" else find(name)
+    )
+    mistake(run(*arguments), 'pip install "keras-sentiment[ray]"')
+    assert not out.exists()
+
+
+def test_a_graph_that_is_code_is_refused(run, tmp_path):
+    made = write_artifact(tmp_path / "words")
+    (made.graph).rename(tmp_path / "words" / GRAPH_FILES["torch"])
+    Artifact(made.path, "torch", "words", made.labels, made.inputs, made.cleaning_version, 1.0, None).write()
+    source = write_csv(tmp_path / "it.csv", 10)
+    mistake(
+        run(made.path, "--input", source, "--output", tmp_path / "out", "--engine", "ray"), "runs the code"
+    )
+
+
+def command(*arguments, **environment):
+    keep = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    return {
+        "args": [sys.executable, "-c", PROGRAM, "predict", *map(str, arguments), "--engine", "ray"],
+        "env": {**keep, **environment},
+    }
+
+
+def test_the_command_starts_a_cluster_and_says_nothing(run, artifact, tmp_path):
+    source, out = write_csv(tmp_path / "it.csv", 10), tmp_path / "out"
+    started = command(artifact.path, "--input", source, "--output", out, "--workers", "1")
+    result = subprocess.run(**started, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    same_as_one_process(run, artifact, source, out)
+
+
+def test_the_command_joins_the_cluster_that_is_named(run, workers, artifact, tmp_path):
+    import ray
+
+    # Of the real length: the parts are cut in another process.
+    source, out = write_csv(tmp_path / "it.csv", 5000), tmp_path / "out"
+    address = ray.get_runtime_context().gcs_address
+    started = command(artifact.path, "--input", source, "--output", out, RAY_ADDRESS=address)
+    result = subprocess.run(**started, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert [row["id"] for row in rows_in(out)] == [str(i) for i in range(5000)]
+    assert ray.is_initialized()
+
+
+def test_a_cluster_that_does_not_answer_is_named(artifact, tmp_path):
+    source = write_csv(tmp_path / "it.csv", 10)
+    started = command(
+        artifact.path, "--input", source, "--output", tmp_path / "out", RAY_ADDRESS="127.0.0.1:9"
+    )
+    result = subprocess.run(**started, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: RAY_ADDRESS=127.0.0.1:9: no cluster answers there")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_complete_parts_and_the_same_command_goes_on(run, artifact, tmp_path):
+    # 20 parts of the real length.
+    source, out = write_csv(tmp_path / "it.csv", 80_000), tmp_path / "out"
+    started = command(artifact.path, "--input", source, "--output", out, "--workers", "1")
+    process = subprocess.Popen(**started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not rows_in(out):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    stdout, error = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (130, "")
+    # click ends the line with the terminal's ^C.
+    assert re.fullmatch(r"\nInterrupted: \d+ of 20 parts are complete\. The same command goes on\.\n", error)
+    assert not [name for name in names(out) if name.startswith(".")]
+    before = {item: item.stat().st_mtime_ns for item in out.glob("part-*")}
+    result = subprocess.run(**started, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == f"{len(before)} of 20 parts were there\n"
+    assert all(item.stat().st_mtime_ns == written for item, written in before.items())
+    assert [row["id"] for row in rows_in(out)] == [str(i) for i in range(80_000)]

@@ -1,0 +1,165 @@
+"""The training commands."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from helpers.tiny import TOKENIZER, reviews
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.scripts.command_line import commands
+
+# What the contract promises of `evaluate --json`.
+FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
+FIELDS |= {"intervals", "f1_per_class"}
+SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
+SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_weight=0.2"]
+ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A table of reviews, and the vocabulary that it is made of."""
+    folder = tmp_path_factory.mktemp("commands")
+    TOKENIZER.save(folder / "words")
+    with (folder / "films.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *((r.text, r.label) for r in reviews(120))])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def path(folder):
+    """The folder after prepare and train-transformer."""
+    runner = CliRunner()
+    for arguments in (
+        ["prepare", "films.csv", "data", "--tokenizer", "words", "--quiet"],
+        ["train-transformer", "data", "run", "--epochs", "3", *SMALL],
+    ):
+        places = [str(folder / a) if a in ("films.csv", "data", "words", "run") else a for a in arguments]
+        result = runner.invoke(commands, places, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    return folder
+
+
+def mistake(result, *expected):
+    status, out, error = result
+    assert status == 2
+    assert out == ""
+    assert error.count("\n") == 1
+    for text in expected:
+        assert str(text) in error
+
+
+def test_training_says_what_trains_and_what_comes_next(cli, path, tmp_path):
+    status, out, error = cli(
+        "train-transformer", path / "data", tmp_path / "run", "--epochs", "1", "--limit", "20", *SMALL
+    )
+    assert (status, out) == (0, "")
+    assert "20 reviews" in error
+    assert f"keras-sentiment evaluate {tmp_path / 'run'}" in error
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["labels"] == ["negative", "positive"]
+    assert config["training"]["epochs"] == 1
+    assert config["data"]["trained_reviews"] == 20
+    assert config["inputs"]["sequence_length"] == 32
+    assert config["data"]["fingerprint"] == open_corpus(path / "data").info["fingerprint"]
+
+
+def test_bert_from_a_preset_folder(cli, path, tmp_path):
+    import keras_hub
+
+    preset = tmp_path / "preset"
+    backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=32)
+    backbone.save_to_preset(str(preset))
+    # As KerasHub writes it, with strip_accents=False, which its layer has by default.
+    keras_hub.tokenizers.BertTokenizer(list(TOKENIZER.vocabulary), lowercase=True).save_to_preset(str(preset))
+    arguments = ["train-bert", path / "data", tmp_path / "run", "--preset", preset, "--epochs", "1", *SMALL]
+    mistake(cli(*arguments, "--trainable-blocks", "3"), "trainable_blocks must be at most 2")
+    mistake(cli(*arguments, "--sequence-length", "33"), "sequence_length must be at most 32")
+    assert not (tmp_path / "run").exists()
+    status, out, error = cli(*arguments, "--trainable-blocks", "1", "--limit", "20")
+    assert (status, out) == (0, "")
+    assert "bert: " in error
+    status, out, _ = cli("predict", tmp_path / "run", "a good film")
+    assert status == 0
+    assert set(json.loads(out)["probabilities"]) == {"negative", "positive"}
+
+    # The frozen part computed once, and found again.
+    cache = ["--overwrite", "--trainable-blocks", "1", "--limit", "20", "--cache-dir", tmp_path / "cache"]
+    mistake(cli(*arguments, *cache), "--cache-dir is for --cache-frozen")
+    status, _, error = cli(*arguments, *cache, "--cache-frozen")
+    assert status == 0
+    assert "Hidden states of the frozen part" in error
+    files = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").iterdir()}
+    assert len(files) == 2
+    assert cli(*arguments, *cache, "--cache-frozen")[0] == 0
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").iterdir()} == files
+    assert cli("predict", tmp_path / "run", "a good film")[0] == 0
+
+    # Another vocabulary is refused with the command to run.
+    (preset / "assets" / "tokenizer" / "vocabulary.txt").write_text(
+        "\n".join([*TOKENIZER.vocabulary[:-1], "other"]) + "\n"
+    )
+    mistake(
+        cli(*arguments, "--overwrite"),
+        path / "data",
+        f"keras-sentiment prepare {path / 'films.csv'} NEW_DATA_DIR --tokenizer {preset}",
+    )
+    assert (tmp_path / "run" / "model.keras").is_file()
+
+
+def test_ctrl_c_in_training_is_130_and_no_model(cli, path, tmp_path, monkeypatch):
+    import keras
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "fit", interrupted)
+    status, out, error = cli("train-transformer", path / "data", tmp_path / "run", *SMALL)
+    assert (status, out) == (130, "")
+    assert "Interrupted." in error
+    assert "Traceback" not in error
+    assert (tmp_path / "run" / "config.json").is_file()
+    assert not (tmp_path / "run" / "model.keras").exists()
+
+    monkeypatch.undo()
+    again = "train-transformer", path / "data", tmp_path / "run", *SMALL
+    mistake(cli(*again), "--resume")
+    mistake(cli(*again, "--resume", "--seed", "7"), "seed 1337, not 7")
+    assert cli(*again, "--resume", "--max-to-keep", "1")[:2] == (0, "")
+    assert (tmp_path / "run" / "model.keras").is_file()
+    status, _, error = cli(*again, "--resume")
+    assert (status, error) == (0, f"{tmp_path / 'run'} is complete.\n")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_training(path, tmp_path, number):
+    arguments = ["train-transformer", path / "data", tmp_path / "run", "--epochs", "100000", *SMALL]
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENTRY, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A parent that ignores Ctrl-C, as a background shell does, would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    history = tmp_path / "run" / "history.csv"
+    deadline = time.monotonic() + 120
+    while not history.exists() or history.read_text().count("\n") < 3:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert out == ""
+    assert "Traceback" not in error
+    assert error.rstrip().endswith("Go on with the same command and --resume.")
+    assert list((tmp_path / "run" / "checkpoints").glob("step-*.npz"))
+    assert not (tmp_path / "run" / "model.keras").exists()

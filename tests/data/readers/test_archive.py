@@ -1,0 +1,220 @@
+"""Archives: aclImdb's reviews as a stream, damage named, nothing unpacked without end; the download."""
+
+import bz2
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from keras_sentiment.data.readers.archive import download, read_archive
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+REVIEWS = {
+    "train/neg/0_2.txt": "Dreadful.<br /><br />Truly",
+    "train/neg/2_1.txt": "a bore",
+    "train/neg/10_3.txt": "an “awful” cliché",
+    "train/pos/0_9.txt": "lovely",
+    "train/pos/1_7.txt": "moving",
+    "test/neg/0_4.txt": "flat",
+    "test/pos/0_10.txt": "superb",
+}
+
+
+def write_tree(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return folder
+
+
+def make_archive(path: Path, files: dict[str, str], prefix: str = "aclImdb/") -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in files.items():
+            data = text.encode()
+            member = tarfile.TarInfo(prefix + name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def facts(reviews) -> set:
+    return {(r.text, r.label, r.source, r.part, r.position) for r in reviews}
+
+
+def error_of(source, config=None) -> str:
+    with pytest.raises(InputError) as caught:
+        list(read(source, config, quiet=True))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_archive_gives_what_its_folder_gives(tmp_path):
+    write_tree(tmp_path / "aclImdb", REVIEWS)
+    archive = make_archive(tmp_path / "a.tar.gz", dict(reversed(REVIEWS.items())))
+    assert facts(read(archive)) == facts(read(tmp_path / "aclImdb"))
+
+
+def test_archive_passes_over_odd_members(tmp_path):
+    path = tmp_path / "odd.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, kind in (
+            ("aclImdb/train/pos/1_9.txt", tarfile.SYMTYPE),
+            ("aclImdb/train/pos/2_9.txt", tarfile.LNKTYPE),
+            ("aclImdb/train/pos/3_9.txt", tarfile.FIFOTYPE),
+            ("aclImdb/train/pos/4_9.txt", tarfile.DIRTYPE),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member)
+        for name in (
+            "aclImdb/README",
+            "aclImdb/train/unsup/0_0.txt",
+            "aclImdb/train/pos/._5_9.txt",
+            "aclImdb/train/pos/7_9.txt.bak",
+            "aclImdb/repos/8_9.txt",
+            "pos/6_9.txt",
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = 4
+            archive.addfile(member, io.BytesIO(b"text"))
+    assert [r.source for r in read(path)] == ["pos/6_9.txt"]
+
+
+def test_archive_is_read_as_a_stream(tmp_path):
+    archive = make_archive(tmp_path / "a.tar.gz", {f"train/pos/{i}_9.txt": "x" * 3000 for i in range(5000)})
+    reviews = read_archive(archive)
+    assert next(reviews).position == 0
+    assert not list(tmp_path.glob("aclImdb*"))
+
+
+@pytest.mark.parametrize("cut", [0.01, 0.5, 0.9])
+def test_cut_archive(tmp_path, cut):
+    # A stream that breaks off must not pass for a smaller archive.
+    path = make_archive(tmp_path / "a.tar.gz", {f"pos/{i}_9.txt": str(i) * 50 for i in range(500)})
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * cut)])
+    assert str(path) in error_of(path)
+
+
+def test_damage_within_an_archive_is_no_end_of_it(tmp_path):
+    # tarfile takes a header that makes no sense, and an archive without an end, for the end.
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        for i in range(9):
+            member = tarfile.TarInfo(f"pos/{i}_9.txt")
+            member.size = 4
+            archive.addfile(member, io.BytesIO(b"text"))
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"?" + data[4097:])
+    assert "damaged" in error_of(path)
+    path.write_bytes(data[: 9 * 1024])
+    assert "damaged" in error_of(path)
+
+
+def bomb(path: Path, kind: bytes, size: int) -> Path:
+    """An archive of a few kilobytes with one member of so many zeros."""
+    member = tarfile.TarInfo("pos/1_9.txt")
+    member.type, member.size = kind, size
+    with bz2.open(path, "wb") as file:
+        file.write(member.tobuf())
+        for _ in range(0, size, 1 << 20):
+            file.write(bytes(1 << 20))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (tarfile.REGTYPE, "pos/1_9.txt: 40,000,000 bytes"),
+        (tarfile.XHDTYPE, "header of a member"),
+        (tarfile.GNUTYPE_LONGNAME, "header of a member"),
+    ],
+)
+def test_a_member_that_unpacks_to_more_than_a_review_is_not_read(tmp_path, kind, expected):
+    assert expected in error_of(bomb(tmp_path / "a.tar.bz2", kind, 40_000_000))
+
+
+def test_an_archive_that_unpacks_without_end_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_sentiment.data.readers.archive.MAX_ARCHIVE_BYTES", 100_000)
+    path = make_archive(tmp_path / "a.tar.gz", {f"pos/{i}_9.txt": "text" for i in range(300)})
+    assert "unpacks to more than 100,000 bytes" in error_of(path)
+
+
+def test_archives_without_reviews(tmp_path):
+    (tmp_path / "text.tar.gz").write_text("no archive")
+    assert "not a tar archive" in error_of(tmp_path / "text.tar.gz")
+    assert "no pos/*.txt" in error_of(make_archive(tmp_path / "b.tar.gz", {"README": "x"}))
+
+
+@pytest.fixture
+def server(tmp_path):
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(folder))
+
+        def log_message(self, *arguments):
+            pass
+
+        def do_GET(self):
+            if self.path != "/short.tar.gz":
+                return super().do_GET()
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"few")
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}", folder
+        running.shutdown()
+        thread.join()
+
+
+def test_download(tmp_path, server, capsys):
+    url, folder = server
+    archive = make_archive(folder / "small.tar.gz", REVIEWS)
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    cache = tmp_path / "new" / "cache"
+    path = download(f"{url}/small.tar.gz", sha256, cache)
+    assert {r.source: r.text for r in read_archive(path)} == REVIEWS
+    assert "small" in capsys.readouterr().err
+    archive.unlink()
+    assert download(f"{url}/small.tar.gz", sha256, cache, quiet=True) == path
+    assert capsys.readouterr() == ("", "")
+    assert list(cache.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("small.tar.gz", "SHA-256 is"),
+        ("missing.tar.gz", "File not found"),
+        ("short.tar.gz", "after 3 of 1000 bytes"),
+    ],
+)
+def test_failed_download_leaves_nothing(tmp_path, server, name, expected):
+    url, folder = server
+    make_archive(folder / "small.tar.gz", REVIEWS)
+    with pytest.raises(InputError, match=expected):
+        download(f"{url}/{name}", "0" * 64, tmp_path / "cache", quiet=True)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_download_without_a_network(tmp_path, server):
+    url, _ = server
+    closed = url.rsplit(":", 1)[0] + ":1"
+    with pytest.raises(InputError, match=r"cannot download .* `sample`"):
+        download(f"{closed}/small.tar.gz", "0" * 64, tmp_path / "cache", quiet=True)
+    assert list((tmp_path / "cache").iterdir()) == []

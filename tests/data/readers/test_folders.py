@@ -1,0 +1,93 @@
+"""Folders: aclImdb whole or in part, and one subfolder a label."""
+
+from pathlib import Path
+
+import pytest
+
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+REVIEWS = {
+    "train/neg/0_2.txt": "Dreadful.<br /><br />Truly",
+    "train/neg/2_1.txt": "a bore",
+    "train/neg/10_3.txt": "an “awful” cliché",
+    "train/pos/0_9.txt": "lovely",
+    "train/pos/1_7.txt": "moving",
+    "test/neg/0_4.txt": "flat",
+    "test/pos/0_10.txt": "superb",
+}
+
+
+def write_tree(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return folder
+
+
+def error_of(source, config=None) -> str:
+    with pytest.raises(InputError) as caught:
+        list(read(source, config, quiet=True))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_whole_aclimdb(tmp_path):
+    write_tree(tmp_path, REVIEWS)
+    reviews = list(read(tmp_path))
+    assert {r.source: r.text for r in reviews} == REVIEWS
+    assert [r.position for r in reviews if r.part == "train" and r.label == "neg"] == [0, 2, 10]
+    assert {r.part for r in reviews} == {"train", "test"}
+
+
+def test_one_part_of_aclimdb_and_its_unlabelled_reviews(tmp_path, capsys):
+    write_tree(
+        tmp_path, {name.removeprefix("train/"): text for name, text in REVIEWS.items() if "train" in name}
+    )
+    write_tree(tmp_path, {"unsup/0_0.txt": "nobody knows", "urls_pos.txt": "http://…"})
+    reviews = list(read(tmp_path))
+    assert {(r.label, r.part) for r in reviews} == {("neg", None), ("pos", None)}
+    assert len(reviews) == 5
+    assert "unsup" in capsys.readouterr().err
+    list(read(tmp_path, quiet=True))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_folder_a_label(tmp_path):
+    write_tree(tmp_path, {"joy/b.txt": "ha", "joy/a.TXT": "ho", "anger/1_2.txt": "grr", "joy/notes.md": "-"})
+    (tmp_path / ".git").mkdir()
+    reviews = list(read(tmp_path))
+    assert [(r.text, r.label, r.source) for r in reviews] == [
+        ("grr", "anger", "anger/1_2.txt"),
+        ("ho", "joy", "joy/a.TXT"),
+        ("ha", "joy", "joy/b.txt"),
+    ]
+    assert all(r.position is None and r.part is None for r in reviews)
+
+
+def test_listing_order_of_the_system_does_not_matter(tmp_path, monkeypatch):
+    write_tree(tmp_path, REVIEWS)
+    expected = list(read(tmp_path))
+    listing = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter(sorted(listing(self), reverse=True)))
+    assert list(read(tmp_path)) == expected
+
+
+def test_a_third_part_is_not_lost_silently(tmp_path):
+    files = {f"{part}/{label}/0_1.txt": "text" for part in ("train", "val") for label in ("pos", "neg")}
+    with pytest.raises(InputError, match="val: only train and test are read"):
+        list(read(write_tree(tmp_path, files)))
+
+
+def test_bad_folders(tmp_path):
+    assert "no subfolders" in error_of(tmp_path)
+    write_tree(tmp_path, {"joy/a.txt": "ha"})
+    (tmp_path / "anger").mkdir()
+    assert "anger: no .txt files" in error_of(tmp_path)
+    (tmp_path / "anger" / "b.txt").write_bytes(b"gr\xff")
+    assert "anger/b.txt: byte 3" in error_of(tmp_path)
+    (tmp_path / "anger" / "b.txt").write_bytes(b"g\0r")
+    assert "anger/b.txt: holds NUL" in error_of(tmp_path)

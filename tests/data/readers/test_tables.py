@@ -1,0 +1,160 @@
+"""Tables of every kind: the right rows, and what is wrong named by file, row and column."""
+
+import json
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+
+
+def write_tree(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return folder
+
+
+def error_of(source, config=None) -> str:
+    with pytest.raises(InputError) as caught:
+        list(read(source, config, quiet=True))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_a_parquet_column_whose_name_is_no_text(tmp_path):
+    path = write_table(tmp_path, "parquet", [{"text": "a film", "label": "pos", "nonsense": "x"}])
+    path.write_bytes(path.read_bytes().replace(b"nonsense", b"nons\x80nse"))
+    assert "not a readable Parquet file" in error_of(path)
+
+
+def test_a_parquet_page_gets_no_room_that_the_file_does_not_have(tmp_path):
+    path = write_table(tmp_path, "parquet", [{"text": "a film", "label": "pos"}])
+    # The header of the first page: its type, then its sizes, plain and compressed; the latter becomes 2**29.
+    header, size = b"\x15\x04\x15\x14\x15", b"\x80\x80\x80\x80\x04"
+    data = path.read_bytes()
+    assert data[4:].startswith(header)
+    path.write_bytes(data[:4] + header + size + data[4 + len(header) + 1 :])
+    assert "not a readable Parquet file" in error_of(path)
+    # Its peak since the process began: unlike the process's own, other tests do not hide this one's.
+    assert pyarrow.default_memory_pool().max_memory() < 200 << 20
+
+
+def test_what_is_too_large_for_a_review_is_named(tmp_path):
+    large = "x" * (MAX_REVIEW_BYTES + 1)
+    assert "b/1.txt: 16,777,217 bytes" in error_of(
+        write_tree(tmp_path / "folder", {"a/1.txt": "", "b/1.txt": large})
+    )
+    (tmp_path / "field.csv").write_text(f"text,label\n{large},pos\n")
+    assert "field.csv:2" in error_of(tmp_path / "field.csv")
+    for name in ("line.csv", "line.jsonl"):
+        (tmp_path / name).write_text(large * 5)
+        assert f"{name}:1: a line of more than" in error_of(tmp_path / name)
+
+
+def write_table(folder: Path, ending: str, rows: list[dict]) -> Path:
+    path = folder / f"table.{ending}"
+    if ending == "parquet":
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif ending == "jsonl":
+        path.write_text("\n".join(map(json.dumps, rows)) + "\n\n", "utf-8")
+    else:
+        separator = "," if ending == "csv" else "\t"
+        lines = [rows[0], *(row.values() for row in rows)]
+        quoted = [separator.join('"' + str(cell).replace('"', '""') + '"' for cell in line) for line in lines]
+        path.write_text("\r\n".join(quoted), "utf-8-sig", newline="")
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
+def test_tables_of_every_kind(tmp_path, ending):
+    rows = [
+        {"id": 7, "review": 'so "good",\tthey said', "stars": 1, "film": "A"},
+        {"id": 8, "review": "two\nlines – é", "stars": 0, "film": "B"},
+        {"id": 9, "review": "x" * 300_000, "stars": 1, "film": "A"},
+    ]
+    path = write_table(tmp_path, ending, rows)
+    reviews = list(read(path, PrepareConfig("review", "stars", "film")))
+    assert [(r.text, r.label, r.group) for r in reviews] == [
+        (row["review"], str(row["stars"]), row["film"]) for row in rows
+    ]
+    lines = [2, 3, 5] if ending in ("csv", "tsv") else [1, 2, 3]
+    assert [r.source for r in reviews] == [f"{path.name}:{line}" for line in lines]
+    message = error_of(path)
+    assert "'text'" in message
+    assert "'review'" in message
+    assert "--text-column" in message
+    assert path.name in message
+
+
+def test_labels_are_names_or_whole_numbers(tmp_path):
+    labels = [True, 3, 2.0, " joy "]
+    path = write_table(tmp_path, "jsonl", [{"text": "a", "label": label} for label in labels])
+    assert [r.label for r in read(path)] == ["true", "3", "2", "joy"]
+    for label in (None, "", " ", 2.5, float("nan"), ["joy"]):
+        path = write_table(tmp_path, "jsonl", [{"text": "a", "label": "b"}, {"text": "a", "label": label}])
+        assert error_of(path).startswith("table.jsonl:2: column 'label' holds")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b'text,label\n"a\nb",pos\nc,d,neg\n', ":4: 3 fields"),
+        (b"text,label\na,pos\nb\n", ":3: 1 fields"),
+        (b'text,label\n\n"a",pos\n"b" c,neg\n', ":4: "),
+        (b'text,label\na,pos\n"b,neg\nc,pos\n', ":3: unexpected end of data"),
+        (b"text,label\na,pos\nb\xe9,neg\n", ":3: byte 2 is not UTF-8"),
+        ("text,label\na,pos\n".encode("utf-16"), ":1: byte 1 is not UTF-8"),
+        ("text,label\na,pos\n".encode("utf-16-le"), ":1: holds NUL bytes"),
+        (b"text,label\na,pos\nb,\n", ":3: column 'label' holds nothing"),
+        (b"text,label,text\na,pos,b\n", "two columns are called 'text'"),
+        (b"text,label\n", "holds no reviews"),
+        (b"", "holds no reviews"),
+    ],
+)
+def test_bad_csv(tmp_path, content, expected):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    message = error_of(path)
+    assert "bad.csv" in message
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"{", ":2: not JSON"),
+        (b"[1]", ":2: a list, not an object"),
+        (b'{"text": 3, "label": "pos"}', ":2: column 'text' holds a int"),
+        (b'{"text": null, "label": "pos"}', ":2: column 'text' holds nothing"),
+        (b'{"text": "a"}', ":2: no column 'label'"),
+        (b"\xff", ":2: byte 1"),
+        (b"[" * 100_000, ":2: not JSON"),
+        (b"1" * 10_000, ":2: not JSON"),
+    ],
+)
+def test_bad_jsonl(tmp_path, line, expected):
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b'{"text": "a", "label": "neg"}\n' + line + b"\n")
+    assert expected in error_of(path)
+
+
+def test_bad_parquet(tmp_path):
+    path = write_table(tmp_path, "parquet", [{"text": "a", "label": 1}, {"text": None, "label": 0}])
+    assert ":2: column 'text' holds nothing" in error_of(path)
+    path.write_bytes(path.read_bytes()[:-10])
+    assert "not a readable Parquet file" in error_of(path)
+
+
+def test_one_column_for_two_things(tmp_path):
+    path = write_table(tmp_path, "csv", [{"text": "a", "label": 1}])
+    assert "--label-column" in error_of(path, PrepareConfig(label_column="text"))

@@ -1,0 +1,207 @@
+"""A prepared corpus on disk: what is no corpus, or a damaged one, is named."""
+
+import io
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.preparation import prepare_corpus
+from keras_sentiment.data.reviews import Review
+from keras_sentiment.errors import InputError
+from keras_sentiment.text.tokenizer import Tokenizer
+
+pytestmark = pytest.mark.once
+WORDS = [f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer(VOCABULARY)
+
+
+def make_reviews(count: int = 200, positions: bool = False, seed: int = 0) -> list[Review]:
+    rng = np.random.default_rng(seed)
+    return [
+        Review(
+            " <br />".join(rng.choice(WORDS, rng.integers(1, 30))) + f" {i}",
+            ["neg", "pos"][i % 2],
+            f"made:{i}",
+            position=i if positions else None,
+        )
+        for i in range(count)
+    ]
+
+
+def contents(path) -> dict[str, bytes]:
+    return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
+
+
+def test_only_a_corpus_is_overwritten(tmp_path, tokenizer):
+    path = tmp_path / "data"
+    path.mkdir()
+    prepare_corpus(make_reviews(), path, tokenizer, quiet=True)
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="--overwrite"):
+        prepare_corpus(make_reviews(seed=1), path, tokenizer, quiet=True)
+    assert contents(tmp_path) == before
+    prepare_corpus(make_reviews(seed=1), path, tokenizer, overwrite=True, quiet=True)
+    assert contents(tmp_path) != before
+    assert [item.name for item in tmp_path.iterdir()] == ["data"]
+
+    (path / "thesis.txt").write_text("years of work")
+    strange = tmp_path / "home"
+    strange.mkdir()
+    (strange / "letter.txt").write_text("dear")
+    (tmp_path / "file").write_text("text")
+    before = contents(tmp_path)
+    for taken in (path, strange, tmp_path / "file"):
+        with pytest.raises(InputError, match=str(taken)):
+            prepare_corpus(make_reviews(), taken, tokenizer, overwrite=True, quiet=True)
+    assert contents(tmp_path) == before
+
+
+def test_a_link_to_a_corpus_stays_a_link(tmp_path, tokenizer):
+    prepare_corpus(make_reviews(), tmp_path / "there", tokenizer, quiet=True)
+    (tmp_path / "here").symlink_to(tmp_path / "there")
+    prepare_corpus(make_reviews(100), tmp_path / "here", tokenizer, overwrite=True, quiet=True)
+    assert (tmp_path / "here").is_symlink()
+    assert open_corpus(tmp_path / "there").info["splits"]["train"]["reviews"] == 80
+
+
+@pytest.fixture
+def prepared(tmp_path, tokenizer):
+    prepare_corpus(make_reviews(), tmp_path / "data", tokenizer, quiet=True)
+    return tmp_path / "data"
+
+
+def test_folders_that_are_no_corpus(tmp_path, prepared):
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(InputError, match="not a prepared corpus"):
+            open_corpus(path)
+    (prepared / "data.json").write_text("{")
+    with pytest.raises(InputError, match="not a prepared corpus"):
+        open_corpus(prepared)
+
+
+def test_a_later_format_is_refused(prepared):
+    info = json.loads((prepared / "data.json").read_text("utf-8"))
+    (prepared / "data.json").write_text(json.dumps({**info, "format_version": 2}))
+    with pytest.raises(InputError, match="format 2"):
+        open_corpus(prepared)
+
+
+def test_other_cleaning_rules_are_refused(prepared):
+    info = json.loads((prepared / "data.json").read_text("utf-8"))
+    (prepared / "data.json").write_text(json.dumps({**info, "cleaning_version": 0}))
+    with pytest.raises(InputError, match=r"version 0 of the rules.*prepare it again"):
+        open_corpus(prepared)
+
+
+@pytest.mark.parametrize("name", ["ids.npy", "offsets.npy", "labels.npy", "texts.jsonl"])
+def test_damage_is_noticed(prepared, name):
+    file = prepared / "validation" / name
+    data = file.read_bytes()
+    file.unlink()
+    with pytest.raises(InputError, match="validation: damaged"):
+        open_corpus(prepared)
+    if name.endswith(".npy"):
+        file.write_bytes(data[:-4])
+        with pytest.raises(InputError, match="validation: damaged"):
+            open_corpus(prepared)
+
+
+def write_header(file, header):
+    """An array that has a header alone."""
+    file.write_bytes(np.lib.format.magic(1, 0) + len(header).to_bytes(2, "little") + header.encode())
+
+
+def zipped(array):
+    """What `np.savez` writes, and `np.load` reads as well as an array."""
+    file = io.BytesIO()
+    np.savez(file, array)
+    return file.getvalue()
+
+
+HEADER = "{{'descr': '{}', 'fortran_order': False, 'shape': {}}}\n"
+
+
+class Hostile:
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was opened",)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("ids.npy", lambda file: np.save(file, np.array([Hostile()], object))),
+        ("ids.npy", lambda file: file.write_bytes(pickle.dumps(Hostile()))),
+        ("ids.npy", lambda file: file.write_bytes(zipped(np.array([Hostile()], object)))),
+        ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(1000000000000,)"))),
+        ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(10000000000000000000000,)"))),
+        ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(-1,)"))),
+        ("ids.npy", lambda file: write_header(file, HEADER.format("<u2", "(9L,)"))),
+        ("ids.npy", lambda file: write_header(file, "{'descr': ((((")),
+        ("ids.npy", lambda file: np.save(file, np.load(file) + np.uint16(60_000))),
+        ("ids.npy", lambda file: np.save(file, np.load(file).astype("float32"))),
+        ("ids.npy", lambda file: np.save(file, np.load(file)[:, None])),
+        ("offsets.npy", lambda file: np.save(file, np.append(np.load(file)[-2::-1], np.load(file)[-1]))),
+        ("offsets.npy", lambda file: np.save(file, np.append(-1, np.load(file)[1:]))),
+        ("labels.npy", lambda file: np.save(file, np.load(file) + np.int32(1))),
+        ("labels.npy", lambda file: np.save(file, np.load(file) - np.int32(1))),
+    ],
+)
+def test_arrays_that_are_none_of_ours(prepared, name, damage):
+    damage(prepared / "validation" / name)
+    with pytest.raises(InputError, match="validation: damaged") as caught:
+        open_corpus(prepared)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines: lines[:-1],
+        lambda lines: [*lines, lines[0]],
+        lambda lines: [*lines[:-1], b"{\n"],
+        lambda lines: [*lines[:-1], b"[" * 100_000],
+        lambda lines: [*lines[:-1], b'{"text": 1, "label": "negative", "source": ""}\n'],
+        lambda lines: [*lines[:-1], b'{"text": "\\ud800", "label": "negative", "source": ""}\n'],
+        lambda lines: [*lines[:-1], b'{"text": "good", "label": "joy", "source": ""}\n'],
+        lambda lines: [*lines[:-1], b"\xff\n"],
+    ],
+)
+def test_damaged_texts_are_named(prepared, damage):
+    file = prepared / "validation" / "texts.jsonl"
+    file.write_bytes(b"".join(damage(file.read_bytes().splitlines(keepends=True))))
+    with pytest.raises(InputError, match=r"texts\.jsonl"):
+        list(open_corpus(prepared).splits["validation"].records())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"labels": "ab"}, {"labels": ["a", "a"]}, {"splits": {}}, {"tokenizer": None}]
+)
+def test_a_damaged_description_is_named(prepared, changes):
+    info = json.loads((prepared / "data.json").read_text("utf-8"))
+    (prepared / "data.json").write_text(json.dumps({**info, **changes}))
+    with pytest.raises(InputError, match=r"data\.json: it lacks or mistakes a key"):
+        open_corpus(prepared)
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"format_version": Infinity}', '{"format_version": 1e999}']
+)
+def test_a_description_that_is_none(prepared, content):
+    (prepared / "data.json").write_text(content)
+    with pytest.raises(InputError, match="not a prepared corpus"):
+        open_corpus(prepared)
+
+
+def test_another_tokenizer_is_noticed(prepared):
+    file = prepared / "tokenizer" / "vocab.txt"
+    file.write_text("\n".join(reversed(file.read_text("utf-8").split("\n")[:-1])) + "\n", "utf-8")
+    with pytest.raises(InputError, match="its tokenizer is not the one"):
+        open_corpus(prepared)

@@ -1,0 +1,112 @@
+"""Encoded splits: what is taken of them, and where they reach."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from keras_sentiment.data.chunks import in_chunks
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.preparation import prepare_corpus
+from keras_sentiment.data.reviews import Review
+from keras_sentiment.errors import InputError
+from keras_sentiment.text.tokenizer import Tokenizer
+
+pytestmark = pytest.mark.once
+WORDS = [f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer(VOCABULARY)
+
+
+def make_reviews(count: int = 200, positions: bool = False, seed: int = 0) -> list[Review]:
+    rng = np.random.default_rng(seed)
+    return [
+        Review(
+            " <br />".join(rng.choice(WORDS, rng.integers(1, 30))) + f" {i}",
+            ["neg", "pos"][i % 2],
+            f"made:{i}",
+            position=i if positions else None,
+        )
+        for i in range(count)
+    ]
+
+
+def test_chunks_are_few_and_short():
+    texts = ["a" * 10] * 3000 + ["b" * 5_000_000, "c" * 3_000_000, "d" * 3_000_000]
+    chunks = list(in_chunks(iter(texts)))
+    assert [text for chunk in chunks for text in chunk] == texts
+    assert [len(chunk) for chunk in chunks] == [1024, 1024, 952, 1, 1, 1]
+
+
+@pytest.fixture
+def prepared(tmp_path, tokenizer):
+    prepare_corpus(make_reviews(), tmp_path / "data", tokenizer, quiet=True)
+    return tmp_path / "data"
+
+
+def assert_same_reviews(split: Split, indices, part: Split) -> None:
+    records = list(split.records())
+    assert list(part.records()) == [records[i] for i in indices]
+    assert len(part) == len(indices)
+    for place, index in enumerate(indices):
+        np.testing.assert_array_equal(part.ids_of(place), split.ids_of(index))
+        assert part.labels[place] == split.labels[index]
+
+
+def test_take(prepared):
+    split = open_corpus(prepared).splits["train"]
+    for indices in ([0, 3, 4, 159], [], range(160)):
+        assert_same_reviews(split, list(indices), split.take(indices))
+    assert split.take(range(160)).fingerprint == split.fingerprint
+    assert split.take(range(159)).fingerprint != split.fingerprint
+    assert_same_reviews(split, [7], split.take([2, 7]).take([1]))
+    for wrong in ([3, 3], [4, 3], [-1], [160]):
+        with pytest.raises(ValueError, match="indices"):
+            split.take(wrong)
+
+
+def test_limit_is_stratified_and_seeded(tokenizer):
+    names = ["a"] * 90 + ["b"] * 9 + ["c"]
+    split = Split.from_texts([f"worda {i}" for i in range(100)], tokenizer, ["a", "b", "c"], names)
+    for size, counts in ((50, [45, 4, 1]), (20, [17, 2, 1]), (3, [1, 1, 1]), (99, [89, 9, 1])):
+        np.testing.assert_allclose(np.bincount(split.subsample(size, 0).labels, minlength=3), counts, atol=1)
+        assert len(split.subsample(size, 0)) == size
+    texts = [list(split.subsample(50, seed).texts()) for seed in (0, 0, 1)]
+    assert texts[0] == texts[1] != texts[2]
+    assert split.subsample(100, 0) is split
+    with pytest.raises(InputError, match="3 labels"):
+        split.subsample(2, 0)
+
+
+def test_a_split_in_memory_is_what_preparation_writes(prepared, tokenizer):
+    split = open_corpus(prepared).splits["test"]
+    by_source = {review.source: review for review in make_reviews()}
+    reviews = [by_source[record.source] for record in split.records()]
+    memory = Split.from_reviews(reviews, tokenizer, ["negative", "positive"])
+    assert_same_reviews(split, range(len(split)), memory)
+    assert memory.fingerprint == split.fingerprint
+    assert memory.ids.dtype == split.ids.dtype
+    with pytest.raises(InputError, match="made:0: label 'neg'"):
+        Split.from_reviews(make_reviews(), tokenizer, ["anger", "joy"])
+    with pytest.raises(InputError, match="empty: the review has no"):
+        Split.from_reviews([Review("<br>", "pos", "empty")], tokenizer, ["negative", "positive"])
+
+
+def test_texts_without_labels(tokenizer):
+    split = Split.from_texts(["worda", "", "<b>wordb</b> wordc"], tokenizer)
+    assert split.lengths.tolist() == [1, 0, 2]
+    assert split.labels.tolist() == [-1, -1, -1]
+    assert list(split.texts()) == ["worda", "", "wordb wordc"]
+    assert len(Split.from_texts([], tokenizer)) == 0
+
+
+def test_splits_reach_worker_processes(prepared, tokenizer):
+    split = open_corpus(prepared).splits["train"]
+    for each in (split.take([1, 2]), Split.from_texts(["worda"], tokenizer)):
+        copy = pickle.loads(pickle.dumps(each))
+        assert_same_reviews(each, range(len(each)), copy)

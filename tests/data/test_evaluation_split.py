@@ -1,0 +1,102 @@
+"""Any data becomes the split that a trained model is measured on."""
+
+import keras
+import pytest
+
+from helpers.tiny import RECIPE, TOKENIZER, build, make_corpus, reviews
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.evaluation_split import open_evaluation_split
+from keras_sentiment.data.preparation import prepare_corpus
+from keras_sentiment.errors import InputError
+from keras_sentiment.text.tokenizer import Tokenizer
+from keras_sentiment.training.run_writer import new_run
+
+BACKEND = keras.backend.backend()
+COLUMNS = PrepareConfig()
+
+
+def save(path, corpus, model, recipe=RECIPE, precision="float32"):
+    """A bundle of a model as it is."""
+    run = new_run(path, corpus, recipe, BACKEND, precision)
+    run.begin()
+    run.save(model, corpus.tokenizer())
+    return run
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("bundle") / "data", 60)
+
+
+@pytest.fixture(scope="module")
+def transformer(corpus, tmp_path_factory):
+    model = build()
+    return model, save(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
+
+
+def one_line(caught, *expected):
+    message = str(caught.value)
+    assert "\n" not in message
+    for text in expected:
+        assert str(text) in message
+
+
+def test_split_of_a_prepared_corpus(transformer, corpus):
+    _, run = transformer
+    for name in ("train", "validation", "test"):
+        found, split = open_evaluation_split(corpus.path, name, run.tokenizer(), run.config.labels, COLUMNS)
+        assert found == name
+        assert list(split.texts()) == list(corpus.splits[name].texts())
+    assert open_evaluation_split(corpus.path, None, run.tokenizer(), run.config.labels, COLUMNS)[0] == "test"
+
+
+def test_corpus_of_another_model_is_refused(transformer, tmp_path):
+    _, run = transformer
+    larger = Tokenizer([*TOKENIZER.vocabulary, "more"])
+    prepare_corpus(reviews(60), tmp_path / "words", larger, source="films.csv", quiet=True)
+    with pytest.raises(InputError) as caught:
+        open_evaluation_split(tmp_path / "words", None, run.tokenizer(), run.config.labels, COLUMNS)
+    one_line(caught, tmp_path / "words", "vocabulary", "films.csv")
+    named = [review._replace(label={"pos": "joy", "neg": "fear"}[review.label]) for review in reviews(60)]
+    prepare_corpus(named, tmp_path / "labels", TOKENIZER, quiet=True)
+    with pytest.raises(InputError) as caught:
+        open_evaluation_split(tmp_path / "labels", None, run.tokenizer(), run.config.labels, COLUMNS)
+    one_line(caught, tmp_path / "labels", "fear, joy", "negative, positive")
+
+
+def test_source_is_read_for_the_model(transformer, tmp_path):
+    _, run = transformer
+    file = tmp_path / "films.csv"
+    file.write_text("review,stars\na <b>GOOD</b> film,pos\nvery dull,0\n")
+    name, split = open_evaluation_split(
+        file, None, run.tokenizer(), run.config.labels, PrepareConfig("review", "stars")
+    )
+    assert name == "all"
+    assert list(split.texts()) == ["a GOOD film", "very dull"]
+    assert split.labels.tolist() == [1, 0]
+    assert split.ids_of(0).tolist() == TOKENIZER.encode(["a good film"])[0].tolist()
+    with pytest.raises(InputError) as caught:
+        open_evaluation_split(
+            file, "test", run.tokenizer(), run.config.labels, PrepareConfig("review", "stars")
+        )
+    one_line(caught, file, "no test part")
+    file.write_text("text,label\na good film,pos\nvery dull,joy\n")
+    with pytest.raises(InputError) as caught:
+        open_evaluation_split(file, None, run.tokenizer(), run.config.labels, COLUMNS)
+    one_line(caught, "films.csv:3", "joy", "negative, positive")
+
+
+def test_test_part_of_a_source_comes_first(transformer, tmp_path):
+    _, run = transformer
+    for part, word in (("train", "good"), ("test", "fine")):
+        for label in ("neg", "pos"):
+            folder = tmp_path / "aclImdb" / part / label
+            folder.mkdir(parents=True)
+            (folder / "0_1.txt").write_text(f"{word} film")
+    for asked, found, word in ((None, "test", "fine"), ("train", "train", "good")):
+        name, split = open_evaluation_split(
+            tmp_path / "aclImdb", asked, run.tokenizer(), run.config.labels, COLUMNS
+        )
+        assert (name, list(split.texts())) == (found, [f"{word} film"] * 2)
+    with pytest.raises(InputError, match="no validation part"):
+        open_evaluation_split(tmp_path / "aclImdb", "validation", run.tokenizer(), run.config.labels, COLUMNS)

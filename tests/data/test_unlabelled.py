@@ -1,0 +1,94 @@
+"""Unlabelled texts: from anywhere, without held-out ones."""
+
+import pytest
+
+from helpers.tiny import TOKENIZER, reviews
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.preparation import prepare_corpus, summarize
+from keras_sentiment.data.readers.sources import read_unlabelled
+from keras_sentiment.errors import InputError
+from keras_sentiment.text.tokenizer import Tokenizer
+
+
+def unlabelled(count, seed=1):
+    return [review._replace(label="", part=None) for review in reviews(count, seed)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pretraining") / "data"
+    prepare_corpus(reviews(60), path, TOKENIZER, unlabelled=unlabelled(40), source="made up", quiet=True)
+    return open_corpus(path)
+
+
+@pytest.mark.once
+def test_unlabelled_texts_come_from_anywhere(tmp_path):
+    folder = tmp_path / "aclImdb"
+    for name, text in {
+        "train/unsup/10_0.txt": "ten",
+        "train/unsup/9_0.txt": "nine",
+        "train/pos/1_9.txt": "x",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (tmp_path / "lines.txt").write_text("nine\nten\n")
+    (tmp_path / "films.csv").write_text("review,label\nnine,pos\nten,\n")
+    for source in (folder, folder / "train", folder / "train" / "unsup", tmp_path / "lines.txt"):
+        found = list(read_unlabelled(source))
+        assert [(review.text, review.label) for review in found] == [("nine", ""), ("ten", "")], source
+    config = PrepareConfig(text_column="review")
+    assert [review.text for review in read_unlabelled(tmp_path / "films.csv", config)] == ["nine", "ten"]
+    (tmp_path / "films.xlsx").write_text("")
+    (tmp_path / "empty").mkdir()
+    for name, message in (
+        ("none", "no such file"),
+        ("films.xlsx", "unknown kind"),
+        ("empty", r"no \.txt files"),
+    ):
+        with pytest.raises(InputError, match=message):
+            list(read_unlabelled(tmp_path / name))
+
+
+@pytest.mark.once
+def test_held_out_texts_are_not_among_the_unlabelled(tmp_path):
+    named = reviews(60)
+    more = (
+        [review._replace(label="") for review in named]
+        + unlabelled(5, seed=9)
+        + [named[0]._replace(text="<br>")]
+    )
+    info = prepare_corpus(named, tmp_path / "data", TOKENIZER, unlabelled=more, quiet=True)
+    corpus = open_corpus(tmp_path / "data")
+    known = {text for name in ("validation", "test") for text in corpus.splits[name].texts()}
+    found = list(corpus.unlabelled.texts())
+    assert not known & set(found)
+    assert len(found) == 60 - len(known) + 5 == info["unlabelled"]["reviews"]
+    assert set(corpus.unlabelled.labels.tolist()) == {-1}
+    assert f"unlabelled         {len(found)} reviews" in summarize(info)
+
+
+@pytest.mark.once
+def test_a_vocabulary_is_learned_from_what_may_be_seen(tmp_path):
+    named = reviews(60)
+    # A word of its own for each text: those that are held out must not have reached the vocabulary.
+    own = [
+        review._replace(text=f"{review.text} {chr(97 + i // 26)}{chr(97 + i % 26)}zz")
+        for i, review in enumerate(named)
+    ]
+    prepare_corpus(own, tmp_path / "data", 4000, unlabelled=unlabelled(5), quiet=True)
+    corpus = open_corpus(tmp_path / "data")
+    words = set(corpus.tokenizer().vocabulary)
+    for name, split in corpus.splits.items():
+        for text in split.texts():
+            assert (text.split()[-1] in words) == (name == "train")
+    assert {"good", "film", "[MASK]"} <= words
+    again = Tokenizer.load(tmp_path / "data" / "tokenizer")
+    assert [ids.tolist() for ids in again.encode(["a good film"])] == [
+        ids.tolist() for ids in corpus.tokenizer().encode(["a good film"])
+    ]
+    with pytest.raises(
+        InputError, match=r"vocabulary_size must be at least \d+.* Received: vocabulary_size=9"
+    ):
+        prepare_corpus(own, tmp_path / "small", 9, quiet=True)
+    assert not (tmp_path / "small").exists()

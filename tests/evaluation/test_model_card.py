@@ -1,0 +1,113 @@
+"""The model card."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearns
+
+from helpers.tiny import RECIPE, make_corpus, train
+from keras_sentiment.errors import InputError
+from keras_sentiment.evaluation.model_card import model_card
+from keras_sentiment.metrics.figures import accuracy_by_length, evaluate_logits
+from keras_sentiment.runs.run import open_run
+
+pytestmark = pytest.mark.once
+HOSTILE = '<script>alert("x")</script> & <img src="https://example.com/a.png"> a dull film ' + "very " * 200
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("report") / "data", 300)
+
+
+@pytest.fixture(scope="module")
+def run(corpus, tmp_path_factory):
+    return train(corpus, tmp_path_factory.mktemp("report") / "tiny <run>", RECIPE.replace(sequence_length=8))
+
+
+@pytest.fixture(scope="module")
+def split(corpus):
+    """The test part, with one review that is more than a review."""
+    part = corpus.splits["test"]
+    records = [record._replace(text=HOSTILE) if n == 3 else record for n, record in enumerate(part.records())]
+    return dataclasses.replace(part, records=lambda: iter(records))
+
+
+def measured(split, logits, decision):
+    correct = decision.correct(logits, split.labels)
+    found = evaluate_logits(logits, split.labels, decision)
+    return {"split": "test", **found, "by_length": accuracy_by_length(split.lengths + 2, correct)}
+
+
+def bad_logits(split):
+    """Two in three right, the fourth review surest of all and wrong."""
+    rng = np.random.default_rng(0)
+    right = np.where(np.arange(len(split)) % 3 == 0, -1, 1) * rng.uniform(0.5, 4, len(split))
+    right[3] = -9
+    return np.eye(2)[split.labels] * right[:, None]
+
+
+def test_metrics_of_a_stranger_are_told_or_shown(run, split, tmp_path):
+    """No value in `metrics.json` ends in a traceback: it is refused, or the card can be written."""
+    copy = shutil.copytree(run.path, tmp_path / "run")
+    opened = open_run(copy)
+    metrics = measured(split, bad_logits(split), opened.decision)
+    file, fingerprint = copy / "metrics.json", split.fingerprint
+    said = []
+    for value in ([], {}, "x", 3, None, [1], 10**400, {"accuracy": "high"}):
+        entries = [{**metrics, name: value} for name in metrics]
+        entries += [
+            {**metrics, "intervals": {**metrics["intervals"], name: value}} for name in metrics["intervals"]
+        ]
+        entries += [
+            {**metrics, "by_length": [{**metrics["by_length"][0], "to": None, "accuracy_ci95": value}]}
+        ]
+        for content in [
+            value,
+            {"test": value},
+            *({"test": {"a": e, fingerprint: e}} for e in [value, *entries]),
+        ]:
+            file.write_text(json.dumps(content))
+            try:
+                recorded = opened.record_metrics("validation", "b", metrics)
+            except InputError as error:
+                said.append(str(error))
+            else:
+                assert model_card(opened, recorded).startswith("# run\n")
+    assert said
+    file.write_text(json.dumps({"test": {"a": metrics, "b": metrics, "c": {**metrics, "examples": "many"}}}))
+    assert model_card(opened, opened.record_metrics("test", "b", metrics)).count(", other data, test") == 2
+    assert all(line.startswith(f"{file}: it can't be read") and "\n" not in line for line in said)
+
+
+def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
+    copy = shutil.copytree(run.path, tmp_path / "my model")
+    opened = open_run(copy)
+    logits = bad_logits(split)
+    metrics = measured(split, logits, opened.decision)
+    fingerprint = corpus.splits["test"].fingerprint
+    opened.record_metrics("test", "old", {"accuracy": 0.5})
+    card = model_card(opened, opened.record_metrics("test", fingerprint, metrics))
+    assert card.startswith("# my model\n")
+    assert "from scratch, averaged with a linear model of n-grams of up to 3 tokens, trained by" in card
+    low, high = metrics["intervals"]["roc_auc"]
+    assert f"{sklearns.roc_auc_score(split.labels, logits[:, 1] - logits[:, 0]):.4f}" in card
+    assert f"({low:.4f} to {high:.4f})" in card
+    assert "test of this data" in card
+    assert "from 240 of the train reviews. Validation chose the epoch and the temperature." in card
+    assert "other data" not in card
+    assert 'keras_sentiment.load("my model")' in card
+    assert "longer than 6 tokens it reads its first 1 and last 5" in card
+    assert str(tmp_path) not in card
+    # Three labels, one of them missing in a test set, and a threshold.
+    values = {**metrics, "roc_auc": None, "intervals": {**metrics["intervals"], "roc_auc": None}}
+    config = dataclasses.replace(opened.config, threshold=0.25)
+    card = model_card(dataclasses.replace(opened, config=config), {"all": {"f" * 64: values}})
+    assert "| – |" in card
+    assert "other data, all (`ffffffffffff`)" in card
+    assert "probability is 0.2500 or more" in card
+    assert "from 240 of the train reviews. Validation chose the epoch, the temperature and the" in card
+    json.dumps(values)

@@ -1,0 +1,252 @@
+"""The report: what it says, and that it needs nothing else."""
+
+import dataclasses
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from helpers.browser import is_cut_off, open_page, requested, resize
+from helpers.tiny import RECIPE, build, make_corpus, train
+from keras_sentiment.evaluation import report
+from keras_sentiment.inference.load import run_classifier
+from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
+from keras_sentiment.runs.history import read_history
+from keras_sentiment.runs.run import open_run
+
+pytestmark = pytest.mark.once
+HOSTILE = '<script>alert("x")</script> & <img src="https://example.com/a.png"> a dull film ' + "very " * 200
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: elements, text by element, and what it would fetch."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.texts, self.fetched = [], [], {}, []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.elements.append((tag, values))
+        self.fetched += [v for k, v in values.items() if k in ("src", "href", "xlink:href", "srcset", "data")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self.fetched += [v for k, v in attributes if k in ("src", "href", "xlink:href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        for tag in set(self.open):
+            self.texts.setdefault(tag, []).append(data)
+
+    def count(self, tag):
+        return sum(name == tag for name, _ in self.elements)
+
+    def text(self, tag="body"):
+        return " ".join("".join(self.texts.get(tag, [])).split())
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("report") / "data", 300)
+
+
+@pytest.fixture(scope="module")
+def run(corpus, tmp_path_factory):
+    return train(corpus, tmp_path_factory.mktemp("report") / "tiny <run>", RECIPE.replace(sequence_length=8))
+
+
+@pytest.fixture(scope="module")
+def split(corpus):
+    """The test part, with one review that is more than a review."""
+    part = corpus.splits["test"]
+    records = [record._replace(text=HOSTILE) if n == 3 else record for n, record in enumerate(part.records())]
+    return dataclasses.replace(part, records=lambda: iter(records))
+
+
+def measured(split, logits, decision):
+    correct = decision.correct(logits, split.labels)
+    found = evaluate_logits(logits, split.labels, decision)
+    return {"split": "test", **found, "by_length": accuracy_by_length(split.lengths + 2, correct)}
+
+
+def bad_logits(split):
+    """Two in three right, the fourth review surest of all and wrong."""
+    rng = np.random.default_rng(0)
+    right = np.where(np.arange(len(split)) % 3 == 0, -1, 1) * rng.uniform(0.5, 4, len(split))
+    right[3] = -9
+    return np.eye(2)[split.labels] * right[:, None]
+
+
+@pytest.fixture(scope="module")
+def page(run, split):
+    logits = bad_logits(split)
+    metrics = measured(split, logits, run.decision)
+    theirs = np.random.default_rng(1).random(len(split)) < 0.5
+    metrics["against"] = {
+        "run_dir": "other",
+        **compare(run.decision.correct(logits, split.labels), theirs),
+    }
+    classifier = run_classifier(run, run.load_model())
+    text = report.report(classifier, run, split, logits, metrics, "films & more")
+    return text, Page(text), metrics
+
+
+def test_the_page_needs_no_other(page):
+    text, parsed, _ = page
+    assert all(target.startswith("#") for target in parsed.fetched)
+    # But for what a review says, which is text.
+    assert text.count("http") == text.count("https://example.com") > 0
+    assert not re.search(r"@import|url\((?!#)", text)
+    assert parsed.count("script") == parsed.count("link") == parsed.count("img") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_the_page_in_a_browser(page, tmp_path, size):
+    """It asks for nothing but itself, draws every picture, and runs nothing of a hostile review."""
+    path = tmp_path / "report.html"
+    path.write_text(page[0], encoding="utf-8")
+    with open_page(path.as_uri()) as browser:
+        resize(browser, *size)
+        assert requested(browser) == [path.as_uri()]
+        assert not is_cut_off(browser)
+        boxes = browser.execute_script(
+            "return [...document.querySelectorAll('figure svg')].map(e => [e.clientWidth, e.clientHeight])"
+        )
+        assert len(boxes) == page[1].count("figure") == 5
+        assert min(min(box) for box in boxes) > 100
+
+
+def test_reviews_and_names_are_text(page):
+    text, parsed, _ = page
+    assert "<script" not in text
+    assert '<script>alert("x")</script>' in parsed.text()
+    assert "films & more" in parsed.text("p")
+    assert "tiny <run>" in parsed.text("h1")
+
+
+def test_the_page_can_be_read_aloud_and_on_a_phone(page):
+    text, parsed, _ = page
+    elements = parsed.elements
+    assert ("html", {"lang": "en"}) in elements
+    assert any(values.get("name") == "viewport" for tag, values in elements if tag == "meta")
+    assert "prefers-color-scheme: dark" in text
+    assert parsed.text("title")
+    assert parsed.count("h1") == 1
+    assert parsed.count("h2") >= 7
+    assert parsed.count("table") == parsed.count("caption")
+    assert parsed.count("figure") == parsed.count("svg") == parsed.count("figcaption") == 5
+    for tag, values in elements:
+        if tag == "svg":
+            assert values["role"] == "img"
+            assert len(values["aria-label"]) > 20
+            assert "width" not in values
+
+
+def test_the_page_has_the_figures(page, run, split):
+    _, parsed, metrics = page
+    body = parsed.text()
+    for name in ("accuracy", "f1", "roc_auc", "loss", "brier", "ece"):
+        low, high = metrics["intervals"][name]
+        assert f"{metrics[name]:.4f}{low:.4f} to {high:.4f}" in body
+    assert split.fingerprint in body
+    assert run.config.data["fingerprint"] in body
+    assert f"{metrics['against']['difference']:+.4f}" in body
+    assert f"{metrics['temperature']:.4f}" in body
+    for version in ("numpy", "keras"):
+        assert (version in body) == (version in run.config.versions)
+
+
+def test_errors_come_surest_first(page, split, run):
+    logits = bad_logits(split)
+    errors = report.find_errors(split, run.decision.probabilities(logits), run.decision)
+    wrong = ~run.decision.correct(logits, split.labels)
+    assert len(errors) == wrong.sum()
+    assert errors[0]["text"] == HOSTILE
+    shown = [error["probability"] for error in errors]
+    assert shown == sorted(shown, reverse=True)
+    texts = list(split.texts())
+    for error in errors:
+        assert error["label"] != error["predicted"]
+        row = texts.index(error["text"])
+        assert run.config.labels[split.labels[row]] == error["label"]
+        assert error["probability"] == pytest.approx(run.decision.probabilities(logits)[row].max())
+    _, parsed, _ = page
+    assert parsed.count("li") == len(errors)
+    assert parsed.text("li").index("alert") < 100
+    likely = sum(p >= report.MIN_LABEL_ERROR_PROBABILITY for p in shown)
+    assert 0 < likely < len(errors)
+    assert ("ol", {"start": str(likely + 1)}) in parsed.elements
+
+
+def test_no_more_than_fifty_errors_are_shown(corpus, run):
+    part = corpus.splits["train"]
+    errors = report.find_errors(part, np.eye(2)[1 - part.labels] * 0.8 + 0.1, run.decision)
+    assert len(errors) == 50
+
+
+def test_a_long_text_is_cut_and_can_be_opened(page):
+    _, parsed, _ = page
+    assert parsed.count("details") >= 1
+    assert parsed.text("details").count("very") >= 200
+    assert " …" in parsed.text("li")
+
+
+def test_marks_are_what_carried_the_label():
+    text = "a dull , dull and <b>fine</b> film"
+    words = [
+        {"text": "dull", "start": 2, "end": 6, "contribution": 0.5},
+        {"text": "dull", "start": 9, "end": 13, "contribution": 0.9},
+        {"text": "fine", "start": 21, "end": 25, "contribution": -3.0},
+    ]
+    pieces, carrying = report.marked(text, words)
+    assert "".join(piece for piece, _ in pieces) == text
+    assert [piece for piece, on in pieces if on] == carrying == ["dull", "dull"]
+    assert report.marked(text, []) == ([(text, False)], [])
+
+
+def test_a_perfect_model_and_one_label(run, split):
+    """No errors and no ROC curve."""
+    part = split.take(np.flatnonzero(split.labels == 1))
+    logits = np.tile([-3.0, 3.0], (len(part), 1))
+    text = report.report(
+        run_classifier(run, build()), run, part, logits, measured(part, logits, run.decision), "x"
+    )
+    parsed = Page(text)
+    assert "nan" not in re.sub(r"[a-z]*nan[a-z]+|[a-z]+nan", "", parsed.text().lower())
+    assert parsed.count("li") == 0
+    assert parsed.count("figure") == 4
+
+
+def test_the_curves_of_training_are_the_deep_models(page, run):
+    last = read_history(run)[-1]
+    told = f"{last['loss']:.4f} on train (without n-grams) and {last['val_loss']:.4f} on validation"
+    assert f"after epoch 2 it is {told}" in page[0]
+
+
+def test_without_its_history_a_bundle_has_no_learning_curves(run, split, tmp_path):
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+    copy.history.unlink()
+    logits = bad_logits(split)
+    metrics = measured(split, logits, copy.decision)
+    text = report.report(run_classifier(copy, build()), copy, split, logits, metrics, "x")
+    assert Page(text).count("figure") == 3
+
+
+def test_a_name_that_is_no_text_breaks_no_file(run, tmp_path):
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+    before = {item.name for item in copy.path.iterdir()}
+    copy.write("report.html", "films\udcff.csv")
+    assert (copy.path / "report.html").read_text() == "films?.csv"
+    assert {item.name for item in copy.path.iterdir()} == {*before, "report.html"}

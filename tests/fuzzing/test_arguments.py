@@ -1,0 +1,154 @@
+"""Any arguments of any command are an answer or one line."""
+
+import datetime
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from keras_sentiment.scripts import command_line
+
+pytestmark = pytest.mark.once
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
+MAX_MEMORY = 300 << 20
+FUZZ = settings(
+    database=None,
+    derandomize=True,
+    deadline=datetime.timedelta(seconds=60),  # longer is a hang, on however busy a machine
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def amounts(quick, many=EXAMPLES):
+    """A test runs on a few examples, and on many where it is slow."""
+    return pytest.mark.parametrize("examples", [quick, pytest.param(many, marks=pytest.mark.slow)])
+
+
+@pytest.fixture(autouse=True)
+def memory():
+    """A test takes no more memory than it may, beyond what is imported; Linux alone tells a peak anew."""
+    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not reset.exists():
+        yield
+        return
+    before = resident(status, "VmRSS")
+    reset.write_text("5")
+    yield
+    assert resident(status, "VmHWM") - before < MAX_MEMORY
+
+
+def resident(status, name):
+    return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text())[1]) << 10
+
+
+ARGUMENTS = [
+    *[
+        "",
+        "-",
+        "--",
+        ".",
+        "..",
+        "/",
+        "/dev/null",
+        "/proc/self/mem",
+        "x" * 5000,
+        "a\nb",
+        "\x1b[2J",
+        "\udcff",
+        "~",
+        "nan",
+    ],
+    *[
+        "-1",
+        "0",
+        "1e999",
+        "9" * 30,
+        "--help",
+        "--version",
+        "--overwrite",
+        "--quiet",
+        "--limit",
+        "--seed",
+        "--input",
+    ],
+    *[
+        "--text-column",
+        "--label-column",
+        "--group-column",
+        "--tokenizer",
+        "--output",
+        "--format",
+        "--on-error",
+        "skip",
+    ],
+    *[
+        "--explain",
+        "--windows",
+        "--json",
+        "--split",
+        "--against",
+        "--precision",
+        "auto",
+        "--epochs",
+        "--preset",
+    ],
+    *[
+        "file.csv",
+        "file.jsonl",
+        "file.tar.gz",
+        "folder",
+        "out/out",
+        "file.csv/out",
+        "hf://x",
+        "file://x",
+        "http://[",
+    ],
+]
+
+
+def test_arguments_that_were_once_told_otherwise(monkeypatch, capsys):
+    for arguments in (["two\nlines"], ["prepare", "x" * 5000, "out"], ["predict", "x" * 5000, "good"]):
+        monkeypatch.setattr(sys, "argv", ["keras-sentiment", *arguments])
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        assert end.value.code == 2
+        message = capsys.readouterr().err
+        assert message.startswith("Error: ")
+        assert message.count("\n") == 1
+
+
+# What an operating system can give: bytes that are no text come as surrogates, of which one is above.
+WORD = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
+
+
+@amounts(100)
+def test_arguments(examples, tmp_path, monkeypatch, capsys):
+    commands = [name for name in command_line.COMMANDS if name != "demo"]  # which downloads what it needs
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    for name in ("file.csv", "file.jsonl", "file.tar.gz"):
+        (tmp_path / name).write_bytes(b"\xff\x00")
+
+    @settings(FUZZ, max_examples=examples)
+    @given(
+        st.sampled_from(commands),
+        st.lists(st.one_of(st.sampled_from(ARGUMENTS), WORD), max_size=6),
+    )
+    def check(command, arguments):
+        monkeypatch.setattr(sys, "argv", ["keras-sentiment", command, *arguments])
+        try:
+            command_line.main()
+            status = 0
+        except SystemExit as end:
+            status = end.code
+        printed = capsys.readouterr()
+        assert status in (0, 2, None)
+        if status == 2:
+            assert printed.err.count("\n") == 1
+            assert printed.err[:-1].isprintable()
+
+    check()

@@ -1,0 +1,288 @@
+"""Any text, table or folder is read, or refused in one line."""
+
+import contextlib
+import datetime
+import io
+import json
+import os
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pytest
+import tensorflow as tf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from helpers.tiny import WORDS
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.tables import TEXT_FORMATS, read_texts
+from keras_sentiment.data.reviews import Review
+from keras_sentiment.errors import InputError
+from keras_sentiment.exporting.text_graph import text_graph
+from keras_sentiment.text.cleaning import clean
+from keras_sentiment.text.tokenizer import Tokenizer
+
+pytestmark = pytest.mark.once
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
+MAX_MEMORY = 300 << 20
+FUZZ = settings(
+    database=None,
+    derandomize=True,
+    deadline=datetime.timedelta(seconds=60),  # longer is a hang, on however busy a machine
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def amounts(quick, many=EXAMPLES):
+    """A test runs on a few examples, and on many where it is slow."""
+    return pytest.mark.parametrize("examples", [quick, pytest.param(many, marks=pytest.mark.slow)])
+
+
+@pytest.fixture(autouse=True)
+def memory():
+    """A test takes no more memory than it may, beyond what is imported; Linux alone tells a peak anew."""
+    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not reset.exists():
+        yield
+        return
+    before = resident(status, "VmRSS")
+    reset.write_text("5")
+    yield
+    assert resident(status, "VmHWM") - before < MAX_MEMORY
+
+
+def resident(status, name):
+    return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text())[1]) << 10
+
+
+def told(error, *names):
+    """What is wrong is said in one line that a terminal shows as it is, and names the file."""
+    message = str(error)
+    assert message.isprintable()
+    assert len(message) < 2100
+    assert not names or any(str(name) in message for name in names), message
+
+
+@contextlib.contextmanager
+def refused(*names):
+    """The block ends well, or with an error for the user."""
+    try:
+        yield
+    except InputError as error:
+        told(error, *names)
+
+
+ODD_BYTES = [
+    b"\0",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b'"',
+    b"\n",
+    b"\r",
+    b",",
+    b"\t",
+    b"\xef\xbb\xbf",
+    b"\x7f" * 8,
+    b"{",
+    b"[",
+]
+edits = st.lists(
+    st.tuples(
+        st.integers(0, 1 << 20),
+        st.sampled_from(["write", "insert", "cut", "end", "repeat"]),
+        st.one_of(st.binary(min_size=1, max_size=8), st.sampled_from(ODD_BYTES)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def edited(content, changes):
+    """Bytes after some changes at places that are counted modulo their length."""
+    for place, kind, new in changes:
+        place %= len(content) + 1
+        if kind == "write":
+            content = content[:place] + new + content[place + len(new) :]
+        elif kind == "insert":
+            content = content[:place] + new + content[place:]
+        elif kind == "cut":
+            content = content[:place] + content[place + len(new) :]
+        elif kind == "end":
+            content = content[:place]
+        else:
+            content = content[:place] + content[max(0, place - 40) : place] * 20 + content[place:]
+    return content
+
+
+def table(suffix):
+    """A small table of a kind that a user may have."""
+    rows = [{"text": f"a {word} film", "label": label} for word in WORDS for label in ("neg", "pos")]
+    if suffix == ".parquet":
+        file = io.BytesIO()
+        parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+        return file.getvalue()
+    if suffix == ".jsonl":
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+    separator = "\t" if suffix == ".tsv" else ","
+    quoted = f'"a ""quoted"" film\n{separator} twice"{separator}pos\n'
+    lines = [f"{row['text']}{separator}{row['label']}\n" for row in rows]
+    return f"text{separator}label\n{''.join(lines)}{quoted}".encode()
+
+
+def archive(mode):
+    """A small archive in aclImdb's layout, with what is passed over."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode, format=tarfile.PAX_FORMAT) as found:
+        for name in (
+            "train/pos/1_9.txt",
+            "train/neg/2_1.txt",
+            "test/pos/" + "x" * 120 + ".txt",
+            "imdb.vocab",
+        ):
+            member = tarfile.TarInfo(f"aclImdb/{name}")
+            member.size = 11
+            found.addfile(member, io.BytesIO(b"a good film"))
+        for kind in (tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE):
+            member = tarfile.TarInfo("aclImdb/train/pos/7_7.txt")
+            member.type, member.linkname = kind, "/etc/passwd"
+            found.addfile(member)
+    return file.getvalue()
+
+
+SOURCES = {
+    **{suffix: table(suffix) for suffix in (".csv", ".tsv", ".jsonl", ".parquet")},
+    ".tar": archive("w"),
+    ".tar.gz": archive("w:gz"),
+    ".tar.xz": archive("w:xz"),
+}
+
+
+@amounts(100)
+@pytest.mark.parametrize("suffix", SOURCES)
+def test_sources(suffix, examples, tmp_path):
+    path = tmp_path / f"reviews{suffix}"
+
+    @settings(FUZZ, max_examples=examples)
+    @given(st.one_of(edits.map(lambda changes: edited(SOURCES[suffix], changes)), st.binary(max_size=300)))
+    def check(content):
+        path.write_bytes(content)
+        with refused(path.name):
+            for review in read(path, quiet=True):
+                assert type(review) is Review
+                assert isinstance(review.text, str)
+                assert review.label.strip() == review.label != ""
+        assert os.listdir(tmp_path) == [path.name]
+
+    check()
+
+
+@amounts(100)
+@pytest.mark.parametrize("text_format", TEXT_FORMATS)
+def test_texts_to_label(text_format, examples):
+    base = table(f".{text_format}")
+
+    @settings(FUZZ, max_examples=examples)
+    @given(st.one_of(edits.map(lambda changes: edited(base, changes)), st.binary(max_size=300)))
+    def check(content):
+        with refused("reviews"):
+            numbers = []
+            for number, text in read_texts(io.BytesIO(content), "reviews", text_format, "text"):
+                numbers.append(number)
+                assert isinstance(text, str) or told(text, "reviews:") is None
+            assert numbers == sorted(numbers)
+
+    check()
+
+
+@amounts(60)
+def test_folders(examples, tmp_path):
+    names = st.one_of(
+        st.sampled_from(
+            ["pos", "neg", "train", "test", "unsup", "1_9.txt", "a.TXT", ".git", "._1_9.txt", "x.txt"]
+        ),
+        st.binary(min_size=1, max_size=6).map(lambda name: os.fsdecode(name.translate(None, b"\0/"))),
+    ).filter(lambda name: name.strip("."))
+    files = st.lists(st.tuples(st.lists(names, min_size=1, max_size=4), st.binary(max_size=20)), max_size=6)
+
+    @settings(FUZZ, max_examples=examples)
+    @given(files)
+    def check(found):
+        folder = tmp_path / "folder"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for parts, content in found:
+            with contextlib.suppress(OSError):  # a file that stands where a folder should
+                folder.joinpath(*parts).parent.mkdir(parents=True, exist_ok=True)
+                folder.joinpath(*parts).write_bytes(content)
+        with refused():
+            for review in read(folder, quiet=True):
+                assert isinstance(review.text, str)
+
+    check()
+
+
+PIECES = [
+    "<br />",
+    "<!--",
+    "-->",
+    "<b title=",
+    "&amp;",
+    "&#",
+    "x41;",
+    "&eacute;",
+    "[MASK]",
+    "##a",
+    "\x85",
+    "ß",
+    "İ",
+    "한",
+]
+texts = st.lists(
+    st.one_of(st.sampled_from(PIECES), st.text(max_size=12), st.sampled_from(WORDS)), max_size=12
+).map("".join)
+LETTERS = [chr(code) for code in (*range(33, 127), *range(0xE0, 0x100), 0x3B1, 0x3C3, 0xD55C, 0x5F71)]
+SPELLING = Tokenizer(
+    ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *LETTERS[:27], *map("##{}".format, LETTERS)][:]
+)
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return text_graph(SPELLING)
+
+
+def ids_of(found):
+    return [ids.tolist() for ids in SPELLING.encode([clean(text) for text in found])]
+
+
+@amounts(300)
+def test_cleaning_and_tokenizing(examples):
+    @settings(FUZZ, max_examples=examples)
+    @given(st.one_of(texts, st.text(st.characters(), max_size=60)))
+    def check(text):
+        cleaned = clean(text)
+        assert cleaned == " ".join(cleaned.split())
+        cleaned.encode()
+        (ids,) = SPELLING.encode([cleaned])
+        assert np.all((ids >= 0) & (ids < SPELLING.vocabulary_size))
+        assert not set(ids.tolist()) & {SPELLING.pad_id, SPELLING.cls_id, SPELLING.sep_id, SPELLING.mask_id}
+
+    check()
+
+
+@amounts(100)
+def test_the_graph_gives_the_ids_of_python(examples, graph):
+    content = st.one_of(texts.map(str.encode), st.binary(max_size=60))
+
+    @settings(FUZZ, max_examples=examples)
+    @given(st.lists(content, min_size=1, max_size=20))
+    def check(found):
+        expected = ids_of([each.decode("utf-8", "replace") for each in found])
+        assert graph(tf.constant(found)).to_list() == expected
+
+    check()

@@ -1,0 +1,70 @@
+"""The configuration of a run."""
+
+import dataclasses
+import json
+import shutil
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+from helpers.tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus
+from keras_sentiment.config import BertConfig
+from keras_sentiment.models.bert import build_bert
+from keras_sentiment.recipes import Recipe
+from keras_sentiment.runs.config import RunConfig
+from keras_sentiment.runs.run import open_run
+from keras_sentiment.training.run_writer import new_run
+
+BACKEND = keras.backend.backend()
+
+
+def save(path, corpus, model, recipe=RECIPE, precision="float32"):
+    """A bundle of a model as it is."""
+    run = new_run(path, corpus, recipe, BACKEND, precision)
+    run.begin()
+    run.save(model, corpus.tokenizer())
+    return run
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("bundle") / "data", 60)
+
+
+@pytest.fixture(scope="module")
+def transformer(corpus, tmp_path_factory):
+    model = build()
+    return model, save(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
+
+
+@pytest.fixture(scope="module")
+def bert(corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundle")
+    backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=40)
+    backbone.save_to_preset(str(folder / "preset"))
+    config = BertConfig(str(folder / "preset"), trainable_blocks=1, ngram_buckets=64)
+    model = build_bert(config, 16, 2)
+    return model, save(folder / "bert", corpus, model, Recipe(config, INPUTS, TRAINING))
+
+
+@pytest.fixture
+def copy(transformer, tmp_path):
+    """The path of a bundle that a test may damage."""
+    return shutil.copytree(transformer[1].path, tmp_path / "copy")
+
+
+def test_config_comes_back_from_json(transformer, bert):
+    for _, run in (transformer, bert):
+        for changes in ({}, {"temperature": 1.7, "threshold": 0.3}):
+            config = dataclasses.replace(run.config, **changes)
+            assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_decision_is_the_configs(copy):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "temperature": 2.0, "threshold": 0.9}))
+    decision = open_run(copy).decision
+    assert decision.probabilities(np.array([[0.0, 2.0]]))[0, 1] == pytest.approx(1 / (1 + np.exp(-1)))
+    assert decision.results(np.array([[0.0, 2.0]]))[0]["label"] == "negative"

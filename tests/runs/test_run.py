@@ -1,0 +1,181 @@
+"""A run on disk: what is none or damaged is named; its metrics are kept."""
+
+import json
+import shutil
+import zipfile
+
+import keras
+import pytest
+
+from helpers.tiny import RECIPE, build, make_corpus
+from keras_sentiment.errors import InputError
+from keras_sentiment.runs.run import open_run
+from keras_sentiment.storage.checksums import sha256
+from keras_sentiment.training.run_writer import new_run
+
+BACKEND = keras.backend.backend()
+
+
+def save(path, corpus, model, recipe=RECIPE, precision="float32"):
+    """A bundle of a model as it is."""
+    run = new_run(path, corpus, recipe, BACKEND, precision)
+    run.begin()
+    run.save(model, corpus.tokenizer())
+    return run
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("bundle") / "data", 60)
+
+
+@pytest.fixture(scope="module")
+def transformer(corpus, tmp_path_factory):
+    model = build()
+    return model, save(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
+
+
+@pytest.fixture
+def copy(transformer, tmp_path):
+    """The path of a bundle that a test may damage."""
+    return shutil.copytree(transformer[1].path, tmp_path / "copy")
+
+
+def one_line(caught, *expected):
+    message = str(caught.value)
+    assert "\n" not in message
+    for text in expected:
+        assert str(text) in message
+
+
+def rewrite(**changes):
+    def damage(path):
+        values = json.loads((path / "config.json").read_text())
+        for key, value in changes.items():
+            values.pop(key) if value is None else values.update({key: value})
+        (path / "config.json").write_text(json.dumps(values))
+
+    return damage
+
+
+def write(text):
+    return lambda path: (path / "config.json").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda path: (path / "model.keras").unlink(), "did not end"),
+        (rewrite(format_version=3), "written in format 3, and this version reads 2; update keras-sentiment"),
+        (rewrite(format_version=1), "written in format 1, and this version reads 2; train one with"),
+        (rewrite(cleaning_version=99), "train again"),
+        (shutil.rmtree, "not a trained model"),
+        (write('{"model_type": "bert", "hidden_act": "gelu"}'), "not a trained model"),
+        (write('{"format_version": 1, "lab'), "not a trained model"),
+        (write("[1]"), "not a trained model"),
+        (write(""), "not a trained model"),
+        (write("[" * 100_000), "not a trained model"),
+        (write('{"format_version": Infinity}'), "not a trained model"),
+        (write('{"format_version": 1e999}'), "not a trained model"),
+        (rewrite(labels=None), "labels"),
+        (rewrite(labels=["one"]), "labels"),
+        (rewrite(labels="ab"), "labels"),
+        (rewrite(labels=["a", "a"]), "labels"),
+        (rewrite(labels=["a", "b\n"]), "labels"),
+        (rewrite(inputs={"sequence_length": 10**12}), "sequence_length"),
+        (rewrite(inputs={"sequence_length": 40.5}), "sequence_length"),
+        (rewrite(inputs={"pad_to": 10**12}), "pad_to"),
+        (rewrite(temperature=1e-320), "temperature"),
+        (rewrite(data=[]), "mistakes a key"),
+        (rewrite(versions={"keras": 3}), "mistakes a key"),
+        (rewrite(kind="lstm"), "lstm"),
+        (rewrite(temperature=0), "temperature"),
+        (rewrite(threshold=2), "threshold"),
+        (rewrite(model={"num_heads": 3, "hidden_dim": 8}), "num_heads"),
+        (rewrite(novelty=1), "novelty"),
+        (rewrite(**{"two\nlines": 1}), "two"),
+    ],
+)
+def test_what_is_no_bundle_says_so(copy, damage, expected):
+    damage(copy)
+    with pytest.raises(InputError) as caught:
+        open_run(copy)
+    one_line(caught, copy, expected)
+
+
+def truncate(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    for place in range(len(content) // 3, len(content) // 3 + 2000):
+        content[place] ^= 0xFF
+    file.write_bytes(content)
+
+
+def leave_out(name):
+    def damage(file):
+        with zipfile.ZipFile(file) as archive:
+            kept = {n: archive.read(n) for n in archive.namelist() if n != name}
+        with zipfile.ZipFile(file, "w") as archive:
+            for other, content in kept.items():
+                archive.writestr(other, content)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncate,
+        flip,
+        lambda file: file.write_bytes(b""),
+        leave_out("config.json"),
+        leave_out("model.weights.h5"),
+    ],
+    ids=["truncated", "flipped", "empty", "no config", "no weights"],
+)
+@pytest.mark.parametrize("checksums", [True, False])
+def test_damaged_model_says_so(copy, damage, checksums):
+    damage(copy / "model.keras")
+    if not checksums:  # as of somebody who damaged it with care
+        names = json.loads((copy / "checksums.json").read_text())
+        (copy / "checksums.json").write_text(json.dumps({name: sha256(copy / name) for name in names}))
+    with pytest.raises(InputError) as caught:
+        open_run(copy).load_model()
+    one_line(caught, copy / "model.keras", "train again")
+
+
+def test_lost_tokenizer_says_so(copy):
+    shutil.rmtree(copy / "tokenizer")
+    with pytest.raises(InputError) as caught:
+        open_run(copy).tokenizer()
+    one_line(caught, copy / "tokenizer")
+
+
+def start(path, corpus, **options):
+    return new_run(path, corpus, RECIPE, BACKEND, "float32", **options)
+
+
+def test_metrics_are_kept_by_split_and_fingerprint(copy, corpus):
+    run = open_run(copy)
+    split = corpus.splits["test"]
+    assert split.fingerprint == corpus.info["splits"]["test"]["fingerprint"]
+    run.record_metrics("test", split.fingerprint, {"accuracy": 0.5})
+    run.record_metrics("test", "other", {"accuracy": 0.6})
+    run.record_metrics("validation", "other", {"accuracy": 0.7})
+    run.record_metrics("test", "other", {"accuracy": 0.8})
+    assert json.loads((copy / "metrics.json").read_text()) == {
+        "test": {split.fingerprint: {"accuracy": 0.5}, "other": {"accuracy": 0.8}},
+        "validation": {"other": {"accuracy": 0.7}},
+    }
+    # A run that was evaluated is still a run.
+    start(copy, corpus, overwrite=True)
+
+
+def test_damaged_metrics_say_so(copy):
+    (copy / "metrics.json").write_text('{"test": {')
+    with pytest.raises(InputError) as caught:
+        open_run(copy).record_metrics("test", "other", {})
+    one_line(caught, copy / "metrics.json")

@@ -1,0 +1,35 @@
+"""Where a server listens, and settings that make no sense."""
+
+import pytest
+
+from keras_sentiment.errors import InputError
+from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.server import listen
+
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"port": 65536}, "port"),
+        ({"max_body_bytes": 0}, "max_body_bytes"),
+        ({"max_texts": 0}, "max_texts"),
+        ({"timeout_seconds": 0}, "timeout_seconds"),
+        ({"max_texts": 100, "max_waiting": 99}, "max_waiting"),
+        ({"max_texts": 1, "max_waiting": 64}, "max_waiting"),
+    ],
+)
+def test_settings_that_make_no_sense(settings, name):
+    with pytest.raises(InputError, match=f"{name} must be .* Received: {name}="):
+        ServingConfig(**settings)
+
+
+def test_a_taken_port_and_a_foreign_host_are_the_users_mistake():
+    with listen(ServingConfig(port=0)) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"127.0.0.1:{port}: no server can listen there"):
+            listen(ServingConfig(port=port))
+    with pytest.raises(InputError, match=r"192\.0\.2\.1:0"):
+        listen(ServingConfig(host="192.0.2.1", port=0))

@@ -1,0 +1,108 @@
+"""The end of a run: calibrated on validation, and every output uses it."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy.special import log_softmax
+from sklearn.metrics import precision_score
+
+import keras_sentiment
+from helpers.tiny import RECIPE, make_corpus, train
+from keras_sentiment.errors import InputError
+from keras_sentiment.inference.load import run_classifier
+from keras_sentiment.metrics.calibration import choose_threshold, fit_temperature
+from keras_sentiment.runs.run import open_run
+from keras_sentiment.scripts.command_line import commands
+
+AIM = "precision=0.9"
+# Hard enough that some validation review is labelled wrongly: without an error no temperature fits.
+HARD = RECIPE.replace(sequence_length=5, epochs=1, threshold_for=AIM)
+
+
+def loss(logits, labels, temperature):
+    return -log_softmax(logits / temperature, axis=1)[np.arange(len(labels)), labels].mean()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("calibration") / "data", 800)
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory):
+    return train(corpus, tmp_path_factory.mktemp("calibration") / "run", HARD)
+
+
+def test_bundle_is_calibrated_on_validation(trained, corpus):
+    opened = open_run(trained.path)
+    assert opened.config == trained.config
+    split = corpus.splits["validation"]
+    logits = run_classifier(opened, opened.load_model()).logits(split)
+    assert 0 < (logits.argmax(axis=1) != split.labels).mean() < 0.5
+    temperature = opened.config.temperature
+    assert temperature != 1
+    assert temperature == pytest.approx(fit_temperature(logits, split.labels), rel=1e-3)
+    assert loss(logits, split.labels, temperature) < loss(logits, split.labels, 1.0)
+
+    values = json.loads((trained.path / "config.json").read_text())
+    assert values["training"]["threshold_for"] == AIM
+    p = opened.decision.probabilities(logits)
+    assert values["threshold"] == pytest.approx(choose_threshold(p, split.labels, AIM), abs=1e-4)
+    assert precision_score(split.labels, opened.decision.choose(p)) >= 0.9
+
+
+def test_every_output_uses_both(trained, corpus):
+    texts = list(corpus.splits["test"].texts())
+    classifier = keras_sentiment.load(trained.path)
+    logits = classifier.logits(corpus.splits["test"])
+    values = json.loads((trained.path / "config.json").read_text())
+    p = np.exp(log_softmax(logits.astype("float64") / values["temperature"], axis=1))
+    for result, row in zip(classifier.predict(texts), p, strict=True):
+        assert result["probabilities"]["positive"] == pytest.approx(row[1], abs=1e-5)
+        assert result["label"] == ("positive" if row[1] >= values["threshold"] else "negative")
+
+
+def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypatch):
+    """A process that is killed between the two leaves no bundle of another temperature."""
+    seen = []
+
+    def noted(model, policy):
+        (config,) = tmp_path.rglob("config.json")
+        assert not (config.parent / "model.keras").exists()
+        seen.append(json.loads(config.read_text())["temperature"])
+        return model
+
+    monkeypatch.setattr("keras_sentiment.training.run_writer.with_precision", noted)
+    run = train(corpus, tmp_path / "run", HARD)
+    assert seen == [run.config.temperature]
+    assert run.config.temperature != 1
+    assert not list(run.path.glob("*.part"))
+
+
+def test_an_aim_out_of_reach_is_said_and_the_model_kept(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "keras_sentiment.training.finish._validation_logits", lambda fit: np.tile([1.0, 0.0], (80, 1))
+    )
+    with pytest.raises(InputError) as caught:
+        train(corpus, tmp_path / "run", HARD)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "precision=0.9" in message
+    assert open_run(tmp_path / "run").config.threshold is None
+
+
+@pytest.mark.once
+def test_more_than_two_labels_have_no_threshold(trained):
+    with pytest.raises(InputError, match=r"threshold_for.*two labels"):
+        dataclasses.replace(trained.config, labels=("a", "b", "c"), threshold=None)
+
+
+@pytest.mark.once
+def test_the_command_refuses_an_aim_before_it_trains(corpus, tmp_path):
+    arguments = ["train-transformer", str(corpus.path), str(tmp_path / "run"), "--threshold-for", "recall"]
+    result = CliRunner().invoke(commands, arguments)
+    assert isinstance(result.exception, InputError)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,106 @@
+"""A RUN_DIR begins, is resumed or replaced, and nobody else's files are touched."""
+
+import shutil
+
+import keras
+import pytest
+
+from helpers.tiny import RECIPE, build, make_corpus
+from keras_sentiment.errors import InputError
+from keras_sentiment.runs.run import open_run
+from keras_sentiment.training.run_writer import new_run
+
+BACKEND = keras.backend.backend()
+
+
+def save(path, corpus, model, recipe=RECIPE, precision="float32"):
+    """A bundle of a model as it is."""
+    run = new_run(path, corpus, recipe, BACKEND, precision)
+    run.begin()
+    run.save(model, corpus.tokenizer())
+    return run
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("bundle") / "data", 60)
+
+
+@pytest.fixture(scope="module")
+def transformer(corpus, tmp_path_factory):
+    model = build()
+    return model, save(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
+
+
+@pytest.fixture
+def copy(transformer, tmp_path):
+    """The path of a bundle that a test may damage."""
+    return shutil.copytree(transformer[1].path, tmp_path / "copy")
+
+
+def one_line(caught, *expected):
+    message = str(caught.value)
+    assert "\n" not in message
+    for text in expected:
+        assert str(text) in message
+
+
+def start(path, corpus, **options):
+    return new_run(path, corpus, RECIPE, BACKEND, "float32", **options)
+
+
+def contents(path):
+    return {file.relative_to(path): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_a_folder_that_holds_something_is_left_alone(corpus, copy, tmp_path):
+    before = contents(tmp_path)
+    with pytest.raises(InputError) as caught:
+        start(copy, corpus)
+    one_line(caught, copy, "--overwrite")
+    # Somebody else's model has a config.json too, and somebody's notes may lie beside ours.
+    for name, file in (("theirs", "config.json"), ("notes", "notes.txt")):
+        folder = shutil.copytree(copy, tmp_path / name)
+        (folder / file).write_text('{"model_type": "bert"}')
+        kept = contents(folder)
+        with pytest.raises(InputError) as caught:
+            start(folder, corpus, overwrite=True)
+        one_line(caught, folder, "another folder")
+        assert contents(folder) == kept
+        shutil.rmtree(folder)
+    with pytest.raises(InputError) as caught:
+        start(copy / "config.json", corpus, overwrite=True)
+    one_line(caught, copy / "config.json", "is a file")
+    assert contents(tmp_path) == before
+
+
+def test_overwrite_replaces_a_run(corpus, copy):
+    run = start(copy, corpus, overwrite=True)
+    assert (copy / "model.keras").is_file()
+    run.begin()
+    assert {item.name for item in copy.iterdir()} == {"config.json", "checkpoints", "previous"}
+    with pytest.raises(InputError, match="did not end"):
+        open_run(copy)
+
+
+def test_overwrite_keeps_a_link_and_the_working_directory(corpus, copy, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(copy, target_is_directory=True)
+    start(tmp_path / "link", corpus, overwrite=True).begin()
+    assert (tmp_path / "link").is_symlink()
+    assert (copy / "checkpoints").is_dir()
+    monkeypatch.chdir(copy)
+    start(".", corpus, overwrite=True).begin()
+    assert (copy / "config.json").is_file()
+
+
+@pytest.mark.parametrize("path", ["/proc/run", "/dev/null/run"])
+def test_run_that_cannot_be_written(corpus, path):
+    with pytest.raises(InputError) as caught:
+        start(path, corpus).begin()
+    one_line(caught, path, "no run can be written")
+
+
+def test_an_empty_folder_is_taken(corpus, tmp_path):
+    (tmp_path / "run").mkdir()
+    start(tmp_path / "run", corpus).begin()
+    assert (tmp_path / "run" / "config.json").is_file()
