@@ -84,6 +84,7 @@ def test_batches_are_the_others_with_states_for_ids(recipe, tmp_path):
             np.testing.assert_allclose(found["hidden_states"][real], expected[real], atol=2e-3)
 
 
+@pytest.mark.once
 def test_file_is_gone_unless_it_is_to_be_kept(recipe, tmp_path):
     reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 3)
     lower = build(recipe).get_layer(LOWER)
@@ -98,6 +99,7 @@ def test_file_is_gone_unless_it_is_to_be_kept(recipe, tmp_path):
     assert batches.missing_bytes == 0
 
 
+@pytest.mark.once
 def test_kept_file_serves_the_same_reviews_and_weights_only(recipe, tmp_path):
     def computed(model, lengths=LENGTHS, inputs=recipe.inputs):
         batches = HiddenStateBatches(
@@ -117,6 +119,7 @@ def test_kept_file_serves_the_same_reviews_and_weights_only(recipe, tmp_path):
     assert computed(model)
 
 
+@pytest.mark.once
 def test_interrupted_computation_leaves_nothing(recipe, tmp_path, monkeypatch):
     reviews = ReviewBatches(make_split(LENGTHS), TOKENIZER, recipe.inputs, 3)
     batches = HiddenStateBatches(reviews, build(recipe).get_layer(LOWER), tmp_path)
@@ -130,6 +133,7 @@ def test_interrupted_computation_leaves_nothing(recipe, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.once
 def test_disk_without_room_is_refused_before_anything_is_replaced(corpus, recipe, tmp_path, monkeypatch):
     Usage = namedtuple("Usage", "free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100))
@@ -141,11 +145,13 @@ def test_disk_without_room_is_refused_before_anything_is_replaced(corpus, recipe
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.once
 def test_nothing_frozen_is_nothing_to_cache():
     with pytest.raises(InputError, match="trainable_blocks"):
         BertConfig(trainable_blocks="all", cache_frozen=True)
 
 
+@pytest.mark.once
 def test_texts_that_change_are_nothing_to_cache(recipe):
     with pytest.raises(InputError, match="word_dropout must be 0"):
         recipe.replace(cache_frozen=True, word_dropout=0.1)

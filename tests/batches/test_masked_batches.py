@@ -8,8 +8,9 @@ from keras_sentiment.batches.masked_batches import MaskedBatches
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer
 
+pytestmark = pytest.mark.once
 
-@pytest.mark.once
+
 def test_masks_hide_what_is_to_be_found_and_nothing_else():
     split = make_split([30] * 200)
     batches = MaskedBatches(split, TOKENIZER, INPUTS, 100, seed=1, mask_rate=0.2)

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.scripts.command_line import commands
 
+pytestmark = pytest.mark.once
+
 # What the contract promises of `evaluate --json`.
 FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
 FIELDS |= {"intervals", "f1_per_class"}

@@ -16,6 +16,8 @@ from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.scripts import command_line
 from keras_sentiment.scripts.command_line import COMMANDS, commands
 
+pytestmark = pytest.mark.once
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SHARED = ["--overwrite", "--quiet", "--version"]
 PRETRAINING = [
@@ -208,7 +210,6 @@ def python(*arguments, **environment):
     )
 
 
-@pytest.mark.once
 def test_help_lists_every_option_and_imports_nothing_heavy():
     code = (
         "import sys; from keras_sentiment.scripts.command_line import commands\n"
@@ -229,7 +230,6 @@ def test_help_lists_every_option_and_imports_nothing_heavy():
         assert not missing, name
 
 
-@pytest.mark.once
 def test_script_and_command_are_the_same():
     installed = python("-c", ENTRY, "train-transformer", "--help").stdout.splitlines()
     script = python(SCRIPTS / "train_transformer.py", "--help").stdout.splitlines()
@@ -241,7 +241,6 @@ def test_script_and_command_are_the_same():
     assert keras_sentiment.__version__ in python("-c", ENTRY, "--version").stdout
 
 
-@pytest.mark.once
 def test_mistake_as_the_shell_sees_it(tmp_path):
     result = python(SCRIPTS / "train_transformer.py", tmp_path, tmp_path, KERAS_BACKEND="theano")
     mistake((result.returncode, result.stdout, result.stderr), "KERAS_BACKEND=theano")

@@ -14,6 +14,8 @@ from keras_sentiment.evaluation.perturbations import perturb
 from keras_sentiment.scripts.command_line import commands
 from keras_sentiment.text.tokenizer import Tokenizer
 
+pytestmark = pytest.mark.once
+
 # What the contract promises of `evaluate --json`.
 FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
 FIELDS |= {"intervals", "f1_per_class"}

@@ -17,6 +17,8 @@ from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
 from keras_sentiment.scripts.command_line import commands
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 
+pytestmark = pytest.mark.once
+
 # What the contract promises of `evaluate --json`.
 FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
 FIELDS |= {"intervals", "f1_per_class"}
@@ -194,7 +196,6 @@ def artifact(tmp_path_factory):
     return folder, program + ENTRY
 
 
-@pytest.mark.once
 def test_an_artifact_needs_no_keras(artifact, tmp_path):
     folder, program = artifact
     (tmp_path / "texts.txt").write_text("good\nbad\n")
@@ -204,7 +205,6 @@ def test_an_artifact_needs_no_keras(artifact, tmp_path):
         assert [json.loads(line)["probability"] for line in result.stdout.splitlines()] == [0.5, 0.5]
 
 
-@pytest.mark.once
 def test_a_reader_that_has_enough_ends_it_quietly(artifact, tmp_path):
     """As `predict … | head` does."""
     folder, program = artifact
@@ -217,7 +217,6 @@ def test_a_reader_that_has_enough_ends_it_quietly(artifact, tmp_path):
         assert process.wait(timeout=60) == 141
 
 
-@pytest.mark.once
 def test_standard_input_is_answered_while_it_is_open(artifact):
     folder, program = artifact
     arguments = [sys.executable, "-c", program, "predict", folder, "--input", "-"]

@@ -113,6 +113,7 @@ def test_bert_from_a_preset_folder(cli, path, tmp_path):
     assert (tmp_path / "run" / "model.keras").is_file()
 
 
+@pytest.mark.once
 def test_ctrl_c_in_training_is_130_and_no_model(cli, path, tmp_path, monkeypatch):
     import keras
 

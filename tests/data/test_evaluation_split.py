@@ -11,6 +11,8 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.run_writer import new_run
 
+pytestmark = pytest.mark.once
+
 BACKEND = keras.backend.backend()
 COLUMNS = PrepareConfig()
 

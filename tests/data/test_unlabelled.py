@@ -10,6 +10,8 @@ from keras_sentiment.data.readers.sources import read_unlabelled
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer
 
+pytestmark = pytest.mark.once
+
 
 def unlabelled(count, seed=1):
     return [review._replace(label="", part=None) for review in reviews(count, seed)]
@@ -22,7 +24,6 @@ def corpus(tmp_path_factory):
     return open_corpus(path)
 
 
-@pytest.mark.once
 def test_unlabelled_texts_come_from_anywhere(tmp_path):
     folder = tmp_path / "aclImdb"
     for name, text in {
@@ -50,7 +51,6 @@ def test_unlabelled_texts_come_from_anywhere(tmp_path):
             list(read_unlabelled(tmp_path / name))
 
 
-@pytest.mark.once
 def test_held_out_texts_are_not_among_the_unlabelled(tmp_path):
     named = reviews(60)
     more = (
@@ -68,7 +68,6 @@ def test_held_out_texts_are_not_among_the_unlabelled(tmp_path):
     assert f"unlabelled         {len(found)} reviews" in summarize(info)
 
 
-@pytest.mark.once
 def test_a_vocabulary_is_learned_from_what_may_be_seen(tmp_path):
     named = reviews(60)
     # A word of its own for each text: those that are held out must not have reached the vocabulary.

@@ -58,6 +58,7 @@ def test_what_it_learnt_comes_out_under_the_labels_names(model):
         assert list(result["probabilities"]) == ["negative", "positive"]
 
 
+@pytest.mark.once
 def test_order_is_the_callers(model):
     order = [5, 2, 7, 0, 4, 1, 3, 6]
     plain = probabilities(model.predict(TEXTS))
@@ -72,6 +73,7 @@ def test_a_text_alone_is_the_text_in_a_batch(model):
         np.testing.assert_allclose(probabilities(model.predict([TEXTS[i]]))[0], batch[i], atol=1e-5)
 
 
+@pytest.mark.once
 def test_any_text_has_an_answer(model):
     # 5 MB are cut to their beginning and their end, as the same few words are that just fit.
     odd = ["", "   <br />", "good film " * 500_000, "good film " * 15, "a [MASK] film", "a ( qqq ) film"]
@@ -84,10 +86,12 @@ def test_any_text_has_an_answer(model):
     assert TOKENIZER.mask_id not in Split.from_texts(odd[4:], model.tokenizer).ids
 
 
+@pytest.mark.once
 def test_nothing_asked_is_nothing_answered(model):
     assert model.predict([]) == []
 
 
+@pytest.mark.once
 def test_any_iterable_of_texts_will_do(model):
     expected = model.predict(TEXTS[:2])
     assert model.predict(text for text in TEXTS[:2]) == expected
@@ -112,6 +116,7 @@ def test_numbers_of_rows_are_few(model, monkeypatch):
         assert result["probability"] == pytest.approx(alone["probability"], abs=1e-5)
 
 
+@pytest.mark.once
 def test_windows_read_a_long_text_whole(bundle, model):
     """Rows hold 30 of its words here; what stands in the middle of a text is otherwise not seen."""
     long = "good " * 10 + "film " * 40 + "bad " * 20 + "film " * 40 + "good " * 25
@@ -130,12 +135,14 @@ def test_windows_read_a_long_text_whole(bundle, model):
     assert same[0]["probability"] == pytest.approx(same[1]["probability"], abs=1e-6)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("texts", ["a good film", [b"a good film"], ["a film", None], [1]])
 def test_what_is_no_list_of_texts_is_refused(model, texts):
     with pytest.raises(TypeError, match="texts must be a list of strings"):
         model.predict(texts)
 
 
+@pytest.mark.once
 def test_load_says_what_is_missing(tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         keras_sentiment.load(str(tmp_path / "nowhere"))

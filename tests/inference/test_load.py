@@ -103,6 +103,7 @@ def test_bundle_opens_wherever_it_is_moved(copy, tmp_path, monkeypatch, transfor
     assert str(transformer[1].path) not in (moved / "config.json").read_text()
 
 
+@pytest.mark.once
 def test_a_small_transformer_labels_texts_without_tensorflow_and_keras_hub(transformer):
     script = (
         "import sys, keras_sentiment;"

@@ -10,6 +10,8 @@ from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.metrics.calibration import MIN_REVIEWS, TEMPERATURES, choose_threshold, fit_temperature
 
+pytestmark = pytest.mark.once
+
 
 def drawn(temperature, classes=2, reviews=20_000, seed=0):
     """Logits, and labels drawn from the probabilities that they have at a temperature."""
@@ -23,7 +25,6 @@ def loss(logits, labels, temperature):
     return -log_softmax(logits / temperature, axis=1)[np.arange(len(labels)), labels].mean()
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_that_labels_were_drawn_at_is_found(classes, temperature):
@@ -34,7 +35,6 @@ def test_the_temperature_that_labels_were_drawn_at_is_found(classes, temperature
     assert loss(logits, labels, found) <= min(grid) + 1e-9
 
 
-@pytest.mark.once
 def test_too_sure_is_cooled_and_no_label_changes():
     logits, labels = drawn(3.0)
     found = fit_temperature(logits, labels)
@@ -45,7 +45,6 @@ def test_too_sure_is_cooled_and_no_label_changes():
         np.testing.assert_array_equal(decision.choose(decision.probabilities(logits)), logits.argmax(axis=1))
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     "case",
     [
@@ -61,7 +60,6 @@ def test_where_none_can_be_fitted_it_is_one(case):
     assert fit_temperature(*case(*drawn(3.0, reviews=500))) == 1.0
 
 
-@pytest.mark.once
 def test_a_hopeless_model_gets_a_temperature_within_the_range():
     logits, labels = drawn(1.0)
     assert fit_temperature(logits, 1 - labels) == pytest.approx(TEMPERATURES[1], rel=1e-3)
@@ -72,7 +70,6 @@ def every_threshold(p):
     return [float(t) for t in np.concatenate([[1e-9], np.unique(p[:, 1])]) if 0 < t < 1]
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("ties", [False, True])
 def test_no_threshold_is_better_for_f1(ties):
     logits, labels = drawn(2.0, reviews=400)
@@ -83,7 +80,6 @@ def test_no_threshold_is_better_for_f1(ties):
     assert np.abs(p[:, 1] - chosen).min() > 0
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("least", [0.6, 0.9])
 @pytest.mark.parametrize("ties", [False, True])
 def test_no_threshold_of_that_precision_finds_more(least, ties):
@@ -99,7 +95,6 @@ def test_no_threshold_of_that_precision_finds_more(least, ties):
     assert recall_score(labels, predicted) == max(reached)
 
 
-@pytest.mark.once
 def test_precision_that_none_has_is_refused():
     # The review that the model is surest of is wrong, and no sure one follows.
     p = np.array([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])
@@ -111,7 +106,6 @@ def test_precision_that_none_has_is_refused():
         choose_threshold(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1]), "precision=0.9")
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("aim", ["recall", "precision", "precision=", "precision=0", "precision=1.1", "f1=1"])
 def test_other_aims_are_refused(aim):
     with pytest.raises(InputError, match="f1 or precision=P"):

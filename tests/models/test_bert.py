@@ -86,6 +86,7 @@ def test_freezing_outlives_another_precision(preset, pooling):
     assert moved_by_a_step(mixed) == {"head", 2}
 
 
+@pytest.mark.once
 def test_pooler_of_the_backbone_is_frozen(preset):
     model = build(preset, trainable_blocks=3, pooling="cls")
     names = {weight.path.split("/")[0] for weight in model.trainable_weights}
@@ -93,6 +94,7 @@ def test_pooler_of_the_backbone_is_frozen(preset):
     assert not any("embedding" in name for name in names)
 
 
+@pytest.mark.once
 def test_more_blocks_than_there_are_is_refused(preset):
     with pytest.raises(InputError, match=r"at most 3.* Received: trainable_blocks=4") as caught:
         build(preset, trainable_blocks=4)
@@ -161,6 +163,7 @@ def test_frozen_part_is_a_fixed_function_of_the_text(preset, trainable_blocks):
     assert np.abs(drawn[0] - drawn[1]).max() > 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content", [None, {}, {"config.json": "{}"}])
 def test_preset_that_is_not_there_is_one_line(tmp_path, content):
     folder = tmp_path / "nothing"
@@ -226,6 +229,7 @@ def hugging_face_folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.once
 def test_weights_trained_with_the_exact_gelu_keep_it(hugging_face_folder):
     folder = str(hugging_face_folder)
     inputs = rows(padding=3)
@@ -242,6 +246,7 @@ def test_exact_gelu_outlives_saving(hugging_face_folder, tmp_path):
     np.testing.assert_allclose(again.predict_on_batch(rows()), model.predict_on_batch(rows()), atol=1e-6)
 
 
+@pytest.mark.once
 def test_weights_of_another_gelu_are_left_as_they_are(hugging_face_folder, tmp_path):
     for file in hugging_face_folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())

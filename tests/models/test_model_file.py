@@ -151,12 +151,14 @@ HOSTILE = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE.keys())
 def test_what_can_run_code_is_refused_by_its_name(change, members, tmp_path):
     message = refusal(write(tmp_path / "model.keras", changed(members, change)))
     assert "no model of ours does: it might run code" in message
 
 
+@pytest.mark.once
 def test_a_lambda_that_keras_saved_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)])
     model.save(tmp_path / "model.keras")
@@ -171,6 +173,7 @@ class Hostile:
         return os.mkdir, (str(self.path),)
 
 
+@pytest.mark.once
 def test_a_pickle_is_not_opened(members, marker, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(pickle.dumps(Hostile(marker)))
@@ -186,12 +189,14 @@ def test_a_pickle_is_not_opened(members, marker, tmp_path):
     assert not marker.exists()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "assets/layers/x", "config.json/../../x"])
 def test_a_member_with_a_path_is_refused(name, members, tmp_path):
     assert name in refusal(write(tmp_path / "model.keras", {**members, name: b"x"}))
     assert os.listdir(tmp_path) == ["model.keras"]
 
 
+@pytest.mark.once
 def test_bombs_are_not_unpacked(members, tmp_path):
     big = {**members, "metadata.json": bytes(64 << 20)}
     assert "compressed" in refusal(write(tmp_path / "model.keras", big, compression=zipfile.ZIP_DEFLATED))
@@ -202,6 +207,7 @@ def test_bombs_are_not_unpacked(members, tmp_path):
     assert "not JSON" in refusal(write(tmp_path / "model.keras", deep))
 
 
+@pytest.mark.once
 def test_a_config_that_asks_for_more_than_the_file_holds_is_refused(members, tmp_path):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     huge = changed(
@@ -238,12 +244,14 @@ WEIGHTS = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("change", WEIGHTS.values(), ids=WEIGHTS.keys())
 def test_weights_come_from_the_file_alone(change, members, tmp_path):
     message = refusal(write(tmp_path / "model.keras", {**members, "model.weights.h5": weights(change)}))
     assert "linked from elsewhere" in message or "not stored as plain numbers" in message
 
 
+@pytest.mark.once
 def test_one_damaged_byte_is_named(members, tmp_path):
     path = write(tmp_path / "model.keras", members)
     content = bytearray(path.read_bytes())
@@ -254,6 +262,7 @@ def test_one_damaged_byte_is_named(members, tmp_path):
     assert "Bad CRC-32 for file 'model.weights.h5'" in refusal(path)
 
 
+@pytest.mark.once
 def test_a_model_of_another_config_is_refused(corpus, tmp_path):
     run = save(tmp_path / "run", corpus, build())
     larger = Tokenizer([*TOKENIZER.vocabulary, "more"])
@@ -270,6 +279,7 @@ def test_a_model_of_another_config_is_refused(corpus, tmp_path):
             load_model(run)
 
 
+@pytest.mark.once
 def test_what_was_damaged_after_saving_is_named(corpus, tmp_path):
     run = save(tmp_path / "run", corpus, build())
     file = run.path / "tokenizer" / "vocab.txt"
@@ -278,6 +288,7 @@ def test_what_was_damaged_after_saving_is_named(corpus, tmp_path):
         open_run(run.path)
 
 
+@pytest.mark.once
 def test_a_model_that_is_a_link_or_a_folder_is_refused(corpus, tmp_path):
     run = save(tmp_path / "run", corpus, build())
     file = run.path / "model.keras"

@@ -71,6 +71,7 @@ def test_frequent_pairs_do_not_meet():
     assert len(np.unique(found)) > 0.97 * by_chance
 
 
+@pytest.mark.once
 def test_a_model_has_its_ngrams_in_its_parts():
     model = build()
     whole = keras.Model(model.input, model(model.input))
@@ -78,6 +79,7 @@ def test_a_model_has_its_ngrams_in_its_parts():
     assert ngram_layer(build(dataclasses.replace(MODEL, ngrams=0))) is None
 
 
+@pytest.mark.once
 def test_the_layer_comes_back_from_its_config():
     one = NgramEnsemble(9, 2, 16, 0.25, 3.0, dtype="float32")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(one))
@@ -85,5 +87,6 @@ def test_the_layer_comes_back_from_its_config():
     assert copy.get_config() == one.get_config()
 
 
+@pytest.mark.once
 def test_without_ngrams_there_is_no_table():
     assert not [w for w in build(dataclasses.replace(MODEL, ngrams=0)).weights if "ngrams" in w.path]

@@ -57,6 +57,7 @@ def test_frozen_layers_stay_frozen():
     assert [weight.path for weight in back.trainable_weights] == expected
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("gpu", "bfloat16", "expected"),
     [

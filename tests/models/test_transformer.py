@@ -121,10 +121,12 @@ def test_layers_come_back_from_their_config(layer):
     assert copy.get_config() == layer.get_config()
 
 
+@pytest.mark.once
 def test_default_recipe_keeps_the_fused_kernel():
     assert TRANSFORMER_RECIPES["default"].model.attention_dropout == 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("changes", "named"),
     [

@@ -17,6 +17,8 @@ from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.training.run_writer import new_run
 
+pytestmark = pytest.mark.once
+
 BACKEND = keras.backend.backend()
 
 

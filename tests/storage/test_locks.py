@@ -13,6 +13,8 @@ from keras_sentiment.recipes import Recipe
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.training.run_writer import new_run
 
+pytestmark = pytest.mark.once
+
 BACKEND = keras.backend.backend()
 # Whatever is random takes part: it has to go on where it was.
 DROPPED = dataclasses.replace(
@@ -40,7 +42,6 @@ def recipes(tmp_path_factory):
     }
 
 
-@pytest.mark.once
 def test_two_processes_do_not_write_in_one_folder(corpus, recipes, tmp_path):
     run = new_run(tmp_path / "run", corpus, recipes["transformer"], BACKEND, "float32")
     run.begin()

@@ -5,8 +5,9 @@ import pytest
 
 from keras_sentiment.training.checkpoint_file import Checkpoint
 
+pytestmark = pytest.mark.once
 
-@pytest.mark.once
+
 def test_every_damage_is_seen(tmp_path):
     expected = Checkpoint({"a": np.arange(100.0), "b": np.eye(3, dtype="float32")}, {"epoch": 1})
     expected.write(tmp_path / "good.npz")

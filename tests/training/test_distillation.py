@@ -76,6 +76,7 @@ def said(path, texts):
     return np.array([result["label"] for result in keras_sentiment.load(path).predict(texts)])
 
 
+@pytest.mark.once
 def test_what_a_teacher_says_is_learned(corpus, teacher, folder):
     """A few labels and many texts of which the teacher says the contrary: most of what is learned is his."""
     recipe = RECIPE.replace(teachers=[teacher])
@@ -139,6 +140,7 @@ def test_certain_soft_labels_are_labels(corpus):
     assert figures[0] == pytest.approx(figures[1], abs=1e-5)
 
 
+@pytest.mark.once
 def test_an_interrupted_student_goes_on_without_its_teachers(corpus, teacher, tmp_path):
     """To the same weights, with no checkpoint yet; another precision makes layers after teachers are read."""
     moved = shutil.copytree(teacher, tmp_path / "teacher")

@@ -17,6 +17,8 @@ from keras_sentiment.metrics.calibration import choose_threshold, fit_temperatur
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.scripts.command_line import commands
 
+pytestmark = pytest.mark.once
+
 AIM = "precision=0.9"
 # Hard enough that some validation review is labelled wrongly: without an error no temperature fits.
 HARD = RECIPE.replace(sequence_length=5, epochs=1, threshold_for=AIM)
@@ -94,13 +96,11 @@ def test_an_aim_out_of_reach_is_said_and_the_model_kept(corpus, tmp_path, monkey
     assert open_run(tmp_path / "run").config.threshold is None
 
 
-@pytest.mark.once
 def test_more_than_two_labels_have_no_threshold(trained):
     with pytest.raises(InputError, match=r"threshold_for.*two labels"):
         dataclasses.replace(trained.config, labels=("a", "b", "c"), threshold=None)
 
 
-@pytest.mark.once
 def test_the_command_refuses_an_aim_before_it_trains(corpus, tmp_path):
     arguments = ["train-transformer", str(corpus.path), str(tmp_path / "run"), "--threshold-for", "recall"]
     result = CliRunner().invoke(commands, arguments)

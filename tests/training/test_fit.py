@@ -111,6 +111,7 @@ def test_it_learns_what_can_be_learnt(kept_best, corpus):
     assert validate(kept_best, corpus)["accuracy"] >= 0.9
 
 
+@pytest.mark.once
 def test_history_has_a_row_an_epoch(kept_best):
     with kept_best.run.history.open() as file:
         assert file.readline().strip() == ",".join(HISTORY_FIELDS)
@@ -143,6 +144,7 @@ def test_patience_ends_training_and_last_keeps_the_last(stopped, corpus):
     assert validate(stopped, corpus)["loss"] == pytest.approx(losses[1], rel=1e-3)
 
 
+@pytest.mark.once
 def test_run_is_left_with_what_a_bundle_holds(kept_best):
     names = {item.name for item in kept_best.run.path.iterdir()}
     assert names == {"config.json", "history.csv", "tokenizer", "checksums.json", "model.keras"}
@@ -212,6 +214,7 @@ def test_loss_that_is_not_a_number_is_no_model(corpus, tmp_path, best):
     assert not (tmp_path / "run" / "model.keras").exists()
 
 
+@pytest.mark.once
 def test_words_are_dropped_in_training_only(corpus, tmp_path):
     _, fit = prepared(corpus, tmp_path / "run", word_dropout=0.5)
     tokens = {name: int(np.minimum(split.lengths, 30).sum()) for name, split in corpus.splits.items()}
@@ -224,6 +227,7 @@ def test_words_are_dropped_in_training_only(corpus, tmp_path):
     assert found["train"] < 0.8 * tokens["train"]
 
 
+@pytest.mark.once
 def test_summary_counts_what_trains(corpus, tmp_path):
     _, fit = prepared(corpus, tmp_path / "run")
     fit.model.get_layer("token_embedding").trainable = False
@@ -233,6 +237,7 @@ def test_summary_counts_what_trains(corpus, tmp_path):
     assert f"{total:,} parameters, {total - frozen:,} train; 160 reviews" in fit.summary()
 
 
+@pytest.mark.once
 def test_progress_goes_to_standard_error(corpus, tmp_path, capfd):
     run = start_run(tmp_path / "run", corpus, SHORT)
     fit = prepare_fit(build(), corpus, run, limit=60)

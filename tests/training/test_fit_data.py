@@ -44,6 +44,7 @@ def corpus(tmp_path_factory):
     return make_corpus(tmp_path_factory.mktemp("training") / "data")
 
 
+@pytest.mark.once
 def test_limit_draws_in_proportion_and_leaves_validation_whole(corpus, tmp_path):
     _, fit = prepared(corpus, tmp_path / "run", limit=40)
     whole = corpus.splits["train"]
@@ -54,6 +55,7 @@ def test_limit_draws_in_proportion_and_leaves_validation_whole(corpus, tmp_path)
     assert list(fit.train.split.texts()) != list(other.train.split.texts())
 
 
+@pytest.mark.once
 def test_limit_below_the_number_of_labels_is_refused(corpus, tmp_path):
     with pytest.raises(InputError, match="limit of 1"):
         prepared(corpus, tmp_path / "run", limit=1)

@@ -88,6 +88,7 @@ def test_hidden_tokens_are_learned(corpus, tmp_path):
     assert after["accuracy"] > commonest
 
 
+@pytest.mark.once
 def test_an_encoder_is_no_bundle_and_a_bundle_no_encoder(corpus, encoder, tmp_path):
     with pytest.raises(InputError, match="pretrained encoder, which gives no labels; train-transformer"):
         open_run(encoder)

@@ -10,6 +10,8 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.training.run_writer import new_run
 
+pytestmark = pytest.mark.once
+
 BACKEND = keras.backend.backend()
 
 

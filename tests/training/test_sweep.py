@@ -11,6 +11,8 @@ from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.errors import InputError
 from keras_sentiment.training.sweep import read_candidates, run_all, run_dir, table
 
+pytestmark = pytest.mark.once
+
 SMALL = """
 command = "train-transformer"
 num_layers = 1
@@ -31,7 +33,6 @@ def recipes(tmp_path):
     return write
 
 
-@pytest.mark.once
 def test_every_recipe_is_trained_once(recipes, tmp_path):
     corpus, out = make_corpus(tmp_path / "data", 60), tmp_path / "out"
     more = f"epochs = 2\npatience = 0\n[broken]{SMALL}learning_rate = 1e30"
