@@ -28,6 +28,7 @@ SETTINGS = {
     "head_dropout": 0.0,
     "ngram_buckets": 64,
     "learning_rate": 0.01,
+    "pad_to": 40,  # one shape: each costs each process a compilation
 }
 TRANSFORMER = {
     "num_heads": 2,
@@ -54,13 +55,29 @@ def preset(folder):
     return make_bert_preset(folder / "preset", num_layers=5)
 
 
-def command(kind, data, run, preset, *more):
+# Runs commands in one process, which imports and connects once.
+PROGRAM = """
+import json, sys
+from keras_sentiment.scripts.command_line import commands, run_command
+*before, last = json.loads(sys.argv[1])
+for arguments in before:
+    commands.main(arguments, standalone_mode=False)
+sys.argv = ["keras-sentiment", *last]
+run_command(commands)
+"""
+
+
+def training(kind, data, run, preset, *more):
+    """The arguments of a command that trains."""
     settings = SETTINGS | (TRANSFORMER if kind == "transformer" else {})
     words = [word for name, value in settings.items() for word in ("--set", f"{name}={json.dumps(value)}")]
     if kind == "bert":
         words += ["--preset", preset]
-    module = f"keras_sentiment.scripts.train_{kind}"
-    return [sys.executable, "-m", module, str(data), str(run), *words, *more]
+    return [f"train-{kind}", str(data), str(run), *words, *more]
+
+
+def program(*trainings):
+    return [sys.executable, "-c", PROGRAM, json.dumps(trainings)]
 
 
 def launch(words, **environment):
@@ -104,45 +121,60 @@ def weights_of(run):
     return [keras.ops.convert_to_numpy(w) for w in weights if not w.path.endswith("key/bias")]
 
 
-@needs_jax
-@pytest.mark.parametrize("kind", ["transformer", "bert"])
-def test_two_processes_and_two_devices_train_like_one(kind, data, folder, preset):
-    """In float32 without dropout; a row of each batch is padding."""
-    one, two, pair = (folder / f"{kind}-{name}" for name in ("one", "two", "pair"))
-    more = ("--class-weight",) if kind == "transformer" else ()
-    ended([launch(command(kind, data, one, preset, "--epochs", "2", *more))])
-    told = ended(launch_two(command(kind, data, two, preset, "--epochs", "2", *more)))
-    assert "Saved" in told[0]
-    assert "Saved" not in told[1]
-    if kind == "transformer":
-        flags = "--xla_force_host_platform_device_count=2"
-        ended([launch(command(kind, data, pair, preset, "--epochs", "2", *more), XLA_FLAGS=flags)])
-    expected = weights_of(one)
-    for run in (two, pair) if kind == "transformer" else (two,):
-        for found, wanted in zip(weights_of(run), expected, strict=True):
-            np.testing.assert_allclose(found, wanted, atol=1e-4)
-        assert sorted(path.name for path in run.iterdir()) == sorted(path.name for path in one.iterdir())
-        assert open_run(run).config.temperature == pytest.approx(open_run(one).config.temperature, rel=1e-2)
-
-
-@needs_jax
-def test_the_writing_process_killed_both_resume_to_the_same(data, folder, preset):
-    one, two = folder / "transformer-one", folder / "resumed"
-    if not one.exists():
-        ended([launch(command("transformer", data, one, preset, "--epochs", "2", "--class-weight"))])
-    words = command(
-        "transformer", data, two, preset, "--epochs", "2", "--class-weight", "--checkpoint-steps", "5"
+def assert_like(found, expected):
+    for one, two in zip(weights_of(found), weights_of(expected), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-4)
+    assert sorted(path.name for path in found.iterdir()) == sorted(path.name for path in expected.iterdir())
+    assert open_run(found).config.temperature == pytest.approx(
+        open_run(expected).config.temperature, rel=1e-2
     )
-    processes = launch_two(words)
-    while not list(two.glob("checkpoints/step-00000-0000010.npz")):
+
+
+@pytest.fixture(scope="module")
+def trainings(data, folder, preset):
+    """Gives the arguments of both trainings into folders of a name; those of one device have run."""
+
+    def both(name):
+        options = ("--epochs", "2")
+        return [
+            training("bert", data, folder / f"bert-{name}", preset, *options),
+            training("transformer", data, folder / f"transformer-{name}", preset, *options, "--class-weight"),
+        ]
+
+    ended([launch(program(*both("one")))])
+    return both
+
+
+@needs_jax
+def test_two_processes_train_like_one(trainings, folder):
+    """In float32 without dropout; a row of each batch is padding."""
+    told = ended(launch_two(program(*trainings("two"))))
+    assert told[0].count("Saved") == 2
+    assert "Saved" not in told[1]
+    for kind in ("transformer", "bert"):
+        assert_like(folder / f"{kind}-two", folder / f"{kind}-one")
+
+
+@needs_jax
+def test_two_devices_of_a_process_train_like_one(trainings, folder):
+    flags = "--xla_force_host_platform_device_count=2"
+    ended([launch(program(trainings("pair")[1]), XLA_FLAGS=flags)])
+    assert_like(folder / "transformer-pair", folder / "transformer-one")
+
+
+@needs_jax
+def test_the_writing_process_killed_both_resume_to_the_same(trainings, folder):
+    run = folder / "transformer-killed"
+    words = [*trainings("killed")[1], "--checkpoint-steps", "5"]
+    processes = launch_two(program(words))
+    while not list(run.glob("checkpoints/step-00000-0000010.npz")):
         assert processes[0].poll() is None, processes[0].communicate()[0]
     for process in processes:
         process.kill()
         process.communicate()
-    assert not (two / "model.keras").exists()
-    ended(launch_two([*words, "--resume"]))
-    for found, wanted in zip(weights_of(two), weights_of(one), strict=True):
-        np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert not (run / "model.keras").exists()
+    ended(launch_two(program([*words, "--resume"])))
+    assert_like(run, folder / "transformer-one")
 
 
 @needs_jax
@@ -150,7 +182,7 @@ def test_processes_that_find_the_run_taken_all_say_so(data, folder, preset):
     run = folder / "taken"
     run.mkdir()
     (run / "mine.txt").write_text("mine")
-    processes = launch_two(command("transformer", data, run, preset))
+    processes = launch_two(program(training("transformer", data, run, preset)))
     for process in processes:
         assert "name another folder" in process.communicate(timeout=600)[0]
         assert process.returncode == 2
@@ -158,10 +190,9 @@ def test_processes_that_find_the_run_taken_all_say_so(data, folder, preset):
 
 
 @needs_jax
-def test_more_devices_than_there_are(data, folder, preset):
-    process = launch(command("transformer", data, folder / "many", preset, "--devices", "3"))
-    told = process.communicate(timeout=600)[0]
-    assert process.returncode == 2
+def test_more_devices_than_there_are(cli, data, folder, preset):
+    status, _, told = cli(*training("transformer", data, folder / "many", preset, "--devices", "3"))
+    assert status == 2
     assert "--devices must be from 1 to the 1 that are here. Received: --devices=3" in told
     assert not (folder / "many").exists()
 

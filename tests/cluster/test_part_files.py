@@ -1,16 +1,12 @@
 """A folder of parts is filled by one plan at a time."""
 
-import csv
 import subprocess
 import sys
 
 import pytest
 
-from helpers.served import write_artifact
-from keras_sentiment.cluster import partition as parts_module
+from helpers.tables import plan_of, write_csv
 from keras_sentiment.cluster.part_files import output_folder
-from keras_sentiment.cluster.partition import partition
-from keras_sentiment.cluster.plan import Plan
 from keras_sentiment.storage.locks import lock, unlock
 
 pytestmark = [
@@ -18,31 +14,6 @@ pytestmark = [
     # Ray Data sets an option of its own that it has deprecated.
     pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*"),
 ]
-WORDS = ("good", "fine", "bad", "dull", "film", "the")
-
-
-@pytest.fixture(scope="module")
-def artifact(tmp_path_factory):
-    return write_artifact(tmp_path_factory.mktemp("artifact") / "words")
-
-
-@pytest.fixture(autouse=True)
-def short_parts(monkeypatch):
-    monkeypatch.setattr(parts_module, "PART_ROWS", 7)
-
-
-def texts(count):
-    return [" ".join(WORDS[(i * k) % 6] for k in range(i % 90)) + f' {i % 100}\n"q"' for i in range(count)]
-
-
-def write_csv(path, count=40):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("id", "text"), *enumerate(texts(count))])
-    return path
-
-
-def plan_of(artifact, path):
-    return Plan.of(artifact, False, partition([path], path.suffix[1:], "text"))
 
 
 def test_two_do_not_fill_one_folder(artifact, tmp_path):
@@ -53,6 +24,8 @@ def test_two_do_not_fill_one_folder(artifact, tmp_path):
         program = f"""
 from pathlib import Path
 from keras_sentiment.cluster.part_files import output_folder
+
+ROWS = 7  # of a part
 with output_folder(Path({str(tmp_path / "out")!r}), None, True): pass
 """
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)

@@ -7,25 +7,13 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from helpers.parts import in_parts
 from keras_sentiment.cluster import partition as parts_module
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import partition
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
-ROWS = 4
-
-
-@pytest.fixture(autouse=True)
-def short_parts(monkeypatch):
-    monkeypatch.setattr(parts_module, "PART_ROWS", ROWS)
-
-
-def in_parts(path, text_format, column="text", skip=None):
-    """The tables of all parts, each by a reader that has read nothing before."""
-    parts = partition([path], text_format, column, skip)
-    assert [part.rows for part in parts.parts[:-1]] == [ROWS] * (len(parts.parts) - 1)
-    return [PartReader(parts).read(part) for part in parts.parts]
 
 
 def test_a_number_that_its_column_cannot_hold_is_named(tmp_path):

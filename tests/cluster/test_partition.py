@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from helpers.parts import ROWS, in_parts
 from keras_sentiment.cluster import partition as parts_module
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import find_files, partition
@@ -16,19 +17,6 @@ from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
-ROWS = 4
-
-
-@pytest.fixture(autouse=True)
-def short_parts(monkeypatch):
-    monkeypatch.setattr(parts_module, "PART_ROWS", ROWS)
-
-
-def in_parts(path, text_format, column="text", skip=None):
-    """The tables of all parts, each by a reader that has read nothing before."""
-    parts = partition([path], text_format, column, skip)
-    assert [part.rows for part in parts.parts[:-1]] == [ROWS] * (len(parts.parts) - 1)
-    return [PartReader(parts).read(part) for part in parts.parts]
 
 
 def whole(path, text_format, column="text"):

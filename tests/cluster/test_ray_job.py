@@ -1,8 +1,6 @@
 """Scoring on Ray: the labels of one process, whoever dies."""
 
-import csv
 import functools
-import glob
 import json
 import os
 import signal
@@ -13,28 +11,21 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from helpers.served import write_artifact
-from keras_sentiment.cluster import partition as parts_module
+from helpers.tables import names, plan_of, rows_in, same_as_one_process, texts, write_csv
 from keras_sentiment.cluster import ray_job as cluster
 from keras_sentiment.cluster.part_files import output_folder
-from keras_sentiment.cluster.partition import partition
-from keras_sentiment.cluster.plan import Plan
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import Artifact
 from keras_sentiment.inference.engines import threads
+
+ROWS = 7  # of a part
 
 pytestmark = [
     pytest.mark.once,
     # Ray Data sets an option of its own that it has deprecated.
     pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*"),
 ]
-WORDS = ("good", "fine", "bad", "dull", "film", "the")
 HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
-
-
-@pytest.fixture(scope="module")
-def artifact(tmp_path_factory):
-    return write_artifact(tmp_path_factory.mktemp("artifact") / "words")
 
 
 @pytest.fixture(scope="module")
@@ -48,48 +39,6 @@ def workers():
 def run(cli):
     """Runs `keras-sentiment predict`."""
     return functools.partial(cli, "predict")
-
-
-@pytest.fixture(autouse=True)
-def short_parts(monkeypatch):
-    monkeypatch.setattr(parts_module, "PART_ROWS", 7)
-
-
-def texts(count):
-    return [" ".join(WORDS[(i * k) % 6] for k in range(i % 90)) + f' {i % 100}\n"q"' for i in range(count)]
-
-
-def write_csv(path, count=40):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("id", "text"), *enumerate(texts(count))])
-    return path
-
-
-def rows_in(folder):
-    files = sorted(glob.glob(f"{folder}/part-*.parquet"))
-    return [row for file in files for row in parquet.read_table(file).to_pylist()]
-
-
-def names(folder):
-    return sorted(item.name for item in folder.iterdir())
-
-
-def same_as_one_process(run, artifact, source, out, *options):
-    """Checks the rows of a folder against what one process says of the same file."""
-    alone = out.with_name(f"{out.name}.jsonl")
-    assert run(artifact.path, "--input", source, "--output", alone, "--quiet", *options)[0] == 0
-    expected = [json.loads(line) for line in alone.read_text().splitlines()]
-    found = rows_in(out)
-    assert len(found) == len(expected)
-    for ours, theirs in zip(found, expected, strict=True):
-        assert (ours["label"], ours["truncated"]) == (theirs["label"], theirs["truncated"])
-        assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
-        assert ours["probabilities"] == pytest.approx(theirs["probabilities"], abs=1e-5)
-    return found
-
-
-def plan_of(artifact, path):
-    return Plan.of(artifact, False, partition([path], path.suffix[1:], "text"))
 
 
 @pytest.mark.parametrize("text_format", ["csv", "jsonl", "parquet", "txt"])

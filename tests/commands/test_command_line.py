@@ -1,20 +1,15 @@
 """What all commands share: help, mistakes, exit statuses, streams."""
 
-import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import keras_sentiment
-from helpers.tiny import TOKENIZER, reviews
+from helpers.command_line import ENTRY, FIELDS, SMALL, mistake, python
 from keras_sentiment.scripts import command_line
-from keras_sentiment.scripts.command_line import COMMANDS, commands
+from keras_sentiment.scripts.command_line import COMMANDS
 
 pytestmark = pytest.mark.once
 
@@ -64,45 +59,8 @@ OPTIONS = {
     ],
     "demo": SHARED,
 }
-# What the contract promises of `evaluate --json`.
-FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
 FIELDS |= {"intervals", "f1_per_class"}
-SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
 SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_weight=0.2"]
-ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A table of reviews, and the vocabulary that it is made of."""
-    folder = tmp_path_factory.mktemp("commands")
-    TOKENIZER.save(folder / "words")
-    with (folder / "films.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("text", "label"), *((r.text, r.label) for r in reviews(120))])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def path(folder):
-    """The folder after prepare and train-transformer."""
-    runner = CliRunner()
-    for arguments in (
-        ["prepare", "films.csv", "data", "--tokenizer", "words", "--quiet"],
-        ["train-transformer", "data", "run", "--epochs", "3", *SMALL],
-    ):
-        places = [str(folder / a) if a in ("films.csv", "data", "words", "run") else a for a in arguments]
-        result = runner.invoke(commands, places, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-    return folder
-
-
-def mistake(result, *expected):
-    status, out, error = result
-    assert status == 2
-    assert out == ""
-    assert error.count("\n") == 1
-    for text in expected:
-        assert str(text) in error
 
 
 def test_taken_and_missing_folders(cli, path, tmp_path):
@@ -197,17 +155,6 @@ def test_what_was_not_foreseen_keeps_its_traceback(cli, path, tmp_path, monkeypa
     monkeypatch.setattr(keras.Model, "fit", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         cli("train-transformer", path / "data", tmp_path / "run", *SMALL)
-
-
-def python(*arguments, **environment):
-    return subprocess.cli(
-        [sys.executable, *map(str, arguments)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def test_help_lists_every_option_and_imports_nothing_heavy():

@@ -1,9 +1,6 @@
 """`predict --engine ray` on the command line."""
 
-import csv
 import functools
-import glob
-import json
 import os
 import re
 import signal
@@ -15,6 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from helpers.served import write_artifact
+from helpers.tables import names, rows_in, same_as_one_process, write_csv
 from keras_sentiment.cluster import partition as parts_module
 from keras_sentiment.cluster import ray_job as cluster
 from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
@@ -24,7 +22,6 @@ pytestmark = [
     # Ray Data sets an option of its own that it has deprecated.
     pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*"),
 ]
-WORDS = ("good", "fine", "bad", "dull", "film", "the")
 PROGRAM = "from keras_sentiment.scripts.command_line import main; main()"
 
 
@@ -51,25 +48,6 @@ def short_parts(monkeypatch):
     monkeypatch.setattr(parts_module, "PART_ROWS", 7)
 
 
-def texts(count):
-    return [" ".join(WORDS[(i * k) % 6] for k in range(i % 90)) + f' {i % 100}\n"q"' for i in range(count)]
-
-
-def write_csv(path, count=40):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("id", "text"), *enumerate(texts(count))])
-    return path
-
-
-def rows_in(folder):
-    files = sorted(glob.glob(f"{folder}/part-*.parquet"))
-    return [row for file in files for row in parquet.read_table(file).to_pylist()]
-
-
-def names(folder):
-    return sorted(item.name for item in folder.iterdir())
-
-
 def mistake(result, *expected):
     status, out, error = result
     assert status == 2
@@ -77,20 +55,6 @@ def mistake(result, *expected):
     assert error.count("\n") == 1
     for text in expected:
         assert str(text) in error
-
-
-def same_as_one_process(run, artifact, source, out, *options):
-    """Checks the rows of a folder against what one process says of the same file."""
-    alone = out.with_name(f"{out.name}.jsonl")
-    assert run(artifact.path, "--input", source, "--output", alone, "--quiet", *options)[0] == 0
-    expected = [json.loads(line) for line in alone.read_text().splitlines()]
-    found = rows_in(out)
-    assert len(found) == len(expected)
-    for ours, theirs in zip(found, expected, strict=True):
-        assert (ours["label"], ours["truncated"]) == (theirs["label"], theirs["truncated"])
-        assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
-        assert ours["probabilities"] == pytest.approx(theirs["probabilities"], abs=1e-5)
-    return found
 
 
 def test_files_that_match_follow_one_another(run, workers, artifact, tmp_path):

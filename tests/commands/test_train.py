@@ -1,6 +1,5 @@
 """The training commands."""
 
-import csv
 import json
 import signal
 import subprocess
@@ -8,51 +7,13 @@ import sys
 import time
 
 import pytest
-from click.testing import CliRunner
 
-from helpers.tiny import TOKENIZER, reviews
+from helpers.command_line import ENTRY, FIELDS, SMALL, mistake
+from helpers.tiny import TOKENIZER
 from keras_sentiment.data.corpus import open_corpus
-from keras_sentiment.scripts.command_line import commands
 
-# What the contract promises of `evaluate --json`.
-FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
 FIELDS |= {"intervals", "f1_per_class"}
-SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
 SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_weight=0.2"]
-ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A table of reviews, and the vocabulary that it is made of."""
-    folder = tmp_path_factory.mktemp("commands")
-    TOKENIZER.save(folder / "words")
-    with (folder / "films.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("text", "label"), *((r.text, r.label) for r in reviews(120))])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def path(folder):
-    """The folder after prepare and train-transformer."""
-    runner = CliRunner()
-    for arguments in (
-        ["prepare", "films.csv", "data", "--tokenizer", "words", "--quiet"],
-        ["train-transformer", "data", "run", "--epochs", "3", *SMALL],
-    ):
-        places = [str(folder / a) if a in ("films.csv", "data", "words", "run") else a for a in arguments]
-        result = runner.invoke(commands, places, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-    return folder
-
-
-def mistake(result, *expected):
-    status, out, error = result
-    assert status == 2
-    assert out == ""
-    assert error.count("\n") == 1
-    for text in expected:
-        assert str(text) in error
 
 
 def test_training_says_what_trains_and_what_comes_next(cli, path, tmp_path):

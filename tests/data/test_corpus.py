@@ -7,37 +7,12 @@ import pickle
 import numpy as np
 import pytest
 
+from helpers.made_up import contents, make_reviews
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
-from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
-from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
-WORDS = [f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return Tokenizer(VOCABULARY)
-
-
-def make_reviews(count: int = 200, positions: bool = False, seed: int = 0) -> list[Review]:
-    rng = np.random.default_rng(seed)
-    return [
-        Review(
-            " <br />".join(rng.choice(WORDS, rng.integers(1, 30))) + f" {i}",
-            ["neg", "pos"][i % 2],
-            f"made:{i}",
-            position=i if positions else None,
-        )
-        for i in range(count)
-    ]
-
-
-def contents(path) -> dict[str, bytes]:
-    return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
 
 
 def test_only_a_corpus_is_overwritten(tmp_path, tokenizer):
@@ -70,12 +45,6 @@ def test_a_link_to_a_corpus_stays_a_link(tmp_path, tokenizer):
     prepare_corpus(make_reviews(100), tmp_path / "here", tokenizer, overwrite=True, quiet=True)
     assert (tmp_path / "here").is_symlink()
     assert open_corpus(tmp_path / "there").info["splits"]["train"]["reviews"] == 80
-
-
-@pytest.fixture
-def prepared(tmp_path, tokenizer):
-    prepare_corpus(make_reviews(), tmp_path / "data", tokenizer, quiet=True)
-    return tmp_path / "data"
 
 
 def test_folders_that_are_no_corpus(tmp_path, prepared):

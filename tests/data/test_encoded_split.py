@@ -5,35 +5,14 @@ import pickle
 import numpy as np
 import pytest
 
+from helpers.made_up import make_reviews
 from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.encoded_split import Split
-from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
-from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
-WORDS = [f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return Tokenizer(VOCABULARY)
-
-
-def make_reviews(count: int = 200, positions: bool = False, seed: int = 0) -> list[Review]:
-    rng = np.random.default_rng(seed)
-    return [
-        Review(
-            " <br />".join(rng.choice(WORDS, rng.integers(1, 30))) + f" {i}",
-            ["neg", "pos"][i % 2],
-            f"made:{i}",
-            position=i if positions else None,
-        )
-        for i in range(count)
-    ]
 
 
 def test_chunks_are_few_and_short():
@@ -41,12 +20,6 @@ def test_chunks_are_few_and_short():
     chunks = list(in_chunks(iter(texts)))
     assert [text for chunk in chunks for text in chunk] == texts
     assert [len(chunk) for chunk in chunks] == [1024, 1024, 952, 1, 1, 1]
-
-
-@pytest.fixture
-def prepared(tmp_path, tokenizer):
-    prepare_corpus(make_reviews(), tmp_path / "data", tokenizer, quiet=True)
-    return tmp_path / "data"
 
 
 def assert_same_reviews(split: Split, indices, part: Split) -> None:

@@ -1,28 +1,18 @@
 """Any data becomes the split that a trained model is measured on."""
 
-import keras
 import pytest
 
-from helpers.tiny import RECIPE, TOKENIZER, build, make_corpus, reviews
+from helpers.saved_runs import one_line
+from helpers.tiny import TOKENIZER, build, make_corpus, reviews, save_run
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.training.run_writer import new_run
 
 pytestmark = pytest.mark.once
 
-BACKEND = keras.backend.backend()
 COLUMNS = PrepareConfig()
-
-
-def save(path, corpus, model, recipe=RECIPE, precision="float32"):
-    """A bundle of a model as it is."""
-    run = new_run(path, corpus, recipe, BACKEND, precision)
-    run.begin()
-    run.save(model, corpus.tokenizer())
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +23,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def transformer(corpus, tmp_path_factory):
     model = build()
-    return model, save(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
-
-
-def one_line(caught, *expected):
-    message = str(caught.value)
-    assert "\n" not in message
-    for text in expected:
-        assert str(text) in message
+    return model, save_run(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
 
 
 def test_split_of_a_prepared_corpus(transformer, corpus):

@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from helpers.made_up import VOCABULARY, contents, make_reviews
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus, summarize
 from keras_sentiment.data.reviews import Review
@@ -13,30 +14,6 @@ from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
-WORDS = [f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return Tokenizer(VOCABULARY)
-
-
-def make_reviews(count: int = 200, positions: bool = False, seed: int = 0) -> list[Review]:
-    rng = np.random.default_rng(seed)
-    return [
-        Review(
-            " <br />".join(rng.choice(WORDS, rng.integers(1, 30))) + f" {i}",
-            ["neg", "pos"][i % 2],
-            f"made:{i}",
-            position=i if positions else None,
-        )
-        for i in range(count)
-    ]
-
-
-def contents(path) -> dict[str, bytes]:
-    return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
 
 
 def test_what_is_written_is_what_is_read(tmp_path, tokenizer):

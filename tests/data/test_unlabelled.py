@@ -2,6 +2,7 @@
 
 import pytest
 
+from helpers.masked import unlabelled
 from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.corpus import open_corpus
@@ -11,10 +12,6 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
-
-
-def unlabelled(count, seed=1):
-    return [review._replace(label="", part=None) for review in reviews(count, seed)]
 
 
 @pytest.fixture(scope="module")

@@ -4,50 +4,15 @@ import dataclasses
 import json
 import shutil
 
-import numpy as np
 import pytest
 from sklearn import metrics as sklearns
 
-from helpers.tiny import RECIPE, make_corpus, train
+from helpers.pages import bad_logits, measured
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
-from keras_sentiment.metrics.figures import accuracy_by_length, evaluate_logits
 from keras_sentiment.runs.run import open_run
 
 pytestmark = pytest.mark.once
-HOSTILE = '<script>alert("x")</script> & <img src="https://example.com/a.png"> a dull film ' + "very " * 200
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("report") / "data", 300)
-
-
-@pytest.fixture(scope="module")
-def run(corpus, tmp_path_factory):
-    return train(corpus, tmp_path_factory.mktemp("report") / "tiny <run>", RECIPE.replace(sequence_length=8))
-
-
-@pytest.fixture(scope="module")
-def split(corpus):
-    """The test part, with one review that is more than a review."""
-    part = corpus.splits["test"]
-    records = [record._replace(text=HOSTILE) if n == 3 else record for n, record in enumerate(part.records())]
-    return dataclasses.replace(part, records=lambda: iter(records))
-
-
-def measured(split, logits, decision):
-    correct = decision.correct(logits, split.labels)
-    found = evaluate_logits(logits, split.labels, decision)
-    return {"split": "test", **found, "by_length": accuracy_by_length(split.lengths + 2, correct)}
-
-
-def bad_logits(split):
-    """Two in three right, the fourth review surest of all and wrong."""
-    rng = np.random.default_rng(0)
-    right = np.where(np.arange(len(split)) % 3 == 0, -1, 1) * rng.uniform(0.5, 4, len(split))
-    right[3] = -9
-    return np.eye(2)[split.labels] * right[:, None]
 
 
 def test_metrics_of_a_stranger_are_told_or_shown(run, split, tmp_path):

@@ -1,48 +1,15 @@
 """Any arguments of any command are an answer or one line."""
 
-import datetime
-import os
-import re
 import sys
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.strategies import FUZZ, amounts
 from keras_sentiment.scripts import command_line
 
 pytestmark = pytest.mark.once
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
-MAX_MEMORY = 300 << 20
-FUZZ = settings(
-    database=None,
-    derandomize=True,
-    deadline=datetime.timedelta(seconds=60),  # longer is a hang, on however busy a machine
-    suppress_health_check=list(HealthCheck),
-)
-
-
-def amounts(quick, many=EXAMPLES):
-    """A test runs on a few examples, and on many where it is slow."""
-    return pytest.mark.parametrize("examples", [quick, pytest.param(many, marks=pytest.mark.slow)])
-
-
-@pytest.fixture(autouse=True)
-def memory():
-    """A test takes no more memory than it may, beyond what is imported; Linux alone tells a peak anew."""
-    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    if not reset.exists():
-        yield
-        return
-    before = resident(status, "VmRSS")
-    reset.write_text("5")
-    yield
-    assert resident(status, "VmHWM") - before < MAX_MEMORY
-
-
-def resident(status, name):
-    return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text())[1]) << 10
 
 
 ARGUMENTS = [

@@ -1,122 +1,29 @@
 """Any text, table or folder is read, or refused in one line."""
 
 import contextlib
-import datetime
 import io
 import json
 import os
-import re
 import shutil
-import tarfile
-from pathlib import Path
 
 import numpy as np
 import pyarrow
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from helpers.strategies import FUZZ, amounts, archive, edited, edits, refused, told
 from helpers.tiny import WORDS
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.tables import TEXT_FORMATS, read_texts
 from keras_sentiment.data.reviews import Review
-from keras_sentiment.errors import InputError
 from keras_sentiment.exporting.text_graph import text_graph
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
-MAX_MEMORY = 300 << 20
-FUZZ = settings(
-    database=None,
-    derandomize=True,
-    deadline=datetime.timedelta(seconds=60),  # longer is a hang, on however busy a machine
-    suppress_health_check=list(HealthCheck),
-)
-
-
-def amounts(quick, many=EXAMPLES):
-    """A test runs on a few examples, and on many where it is slow."""
-    return pytest.mark.parametrize("examples", [quick, pytest.param(many, marks=pytest.mark.slow)])
-
-
-@pytest.fixture(autouse=True)
-def memory():
-    """A test takes no more memory than it may, beyond what is imported; Linux alone tells a peak anew."""
-    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    if not reset.exists():
-        yield
-        return
-    before = resident(status, "VmRSS")
-    reset.write_text("5")
-    yield
-    assert resident(status, "VmHWM") - before < MAX_MEMORY
-
-
-def resident(status, name):
-    return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text())[1]) << 10
-
-
-def told(error, *names):
-    """What is wrong is said in one line that a terminal shows as it is, and names the file."""
-    message = str(error)
-    assert message.isprintable()
-    assert len(message) < 2100
-    assert not names or any(str(name) in message for name in names), message
-
-
-@contextlib.contextmanager
-def refused(*names):
-    """The block ends well, or with an error for the user."""
-    try:
-        yield
-    except InputError as error:
-        told(error, *names)
-
-
-ODD_BYTES = [
-    b"\0",
-    b"\xff",
-    b"\xed\xa0\x80",
-    b'"',
-    b"\n",
-    b"\r",
-    b",",
-    b"\t",
-    b"\xef\xbb\xbf",
-    b"\x7f" * 8,
-    b"{",
-    b"[",
-]
-edits = st.lists(
-    st.tuples(
-        st.integers(0, 1 << 20),
-        st.sampled_from(["write", "insert", "cut", "end", "repeat"]),
-        st.one_of(st.binary(min_size=1, max_size=8), st.sampled_from(ODD_BYTES)),
-    ),
-    min_size=1,
-    max_size=6,
-)
-
-
-def edited(content, changes):
-    """Bytes after some changes at places that are counted modulo their length."""
-    for place, kind, new in changes:
-        place %= len(content) + 1
-        if kind == "write":
-            content = content[:place] + new + content[place + len(new) :]
-        elif kind == "insert":
-            content = content[:place] + new + content[place:]
-        elif kind == "cut":
-            content = content[:place] + content[place + len(new) :]
-        elif kind == "end":
-            content = content[:place]
-        else:
-            content = content[:place] + content[max(0, place - 40) : place] * 20 + content[place:]
-    return content
 
 
 def table(suffix):
@@ -132,26 +39,6 @@ def table(suffix):
     quoted = f'"a ""quoted"" film\n{separator} twice"{separator}pos\n'
     lines = [f"{row['text']}{separator}{row['label']}\n" for row in rows]
     return f"text{separator}label\n{''.join(lines)}{quoted}".encode()
-
-
-def archive(mode):
-    """A small archive in aclImdb's layout, with what is passed over."""
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode, format=tarfile.PAX_FORMAT) as found:
-        for name in (
-            "train/pos/1_9.txt",
-            "train/neg/2_1.txt",
-            "test/pos/" + "x" * 120 + ".txt",
-            "imdb.vocab",
-        ):
-            member = tarfile.TarInfo(f"aclImdb/{name}")
-            member.size = 11
-            found.addfile(member, io.BytesIO(b"a good film"))
-        for kind in (tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE):
-            member = tarfile.TarInfo("aclImdb/train/pos/7_7.txt")
-            member.type, member.linkname = kind, "/etc/passwd"
-            found.addfile(member)
-    return file.getvalue()
 
 
 SOURCES = {

@@ -7,12 +7,12 @@ import shutil
 import subprocess
 import sys
 
-import keras
 import keras_hub
 import numpy as np
 import pytest
 
-from helpers.tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus
+from helpers.saved_runs import BACKEND
+from helpers.tiny import INPUTS, TOKENIZER, TRAINING, build, make_corpus, save_run
 from keras_sentiment.config import BertConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.inference.load import load_model, run_classifier
@@ -21,9 +21,7 @@ from keras_sentiment.models.precision import with_precision
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.training.optimization import compile_model
-from keras_sentiment.training.run_writer import new_run
 
-BACKEND = keras.backend.backend()
 # Torch is the hub: what two others agree on with it, they agree on with one another.
 OTHER_BACKENDS = {"torch": ("jax", "tensorflow"), "jax": ("torch",), "tensorflow": ("torch",)}[BACKEND]
 TEXTS = ("a good film", "the plot is very dull", "not bad , not fine : " + "good film " * 30, "")
@@ -31,14 +29,6 @@ ROWS = {
     "token_ids": np.random.default_rng(0).integers(5, TOKENIZER.vocabulary_size, (4, 12)).astype("int32"),
     "padding_mask": np.ones((4, 12), "int32"),
 }
-
-
-def save(path, corpus, model, recipe=RECIPE, precision="float32"):
-    """A bundle of a model as it is."""
-    run = new_run(path, corpus, recipe, BACKEND, precision)
-    run.begin()
-    run.save(model, corpus.tokenizer())
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +39,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def transformer(corpus, tmp_path_factory):
     model = build()
-    return model, save(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
+    return model, save_run(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +49,7 @@ def bert(corpus, tmp_path_factory):
     backbone.save_to_preset(str(folder / "preset"))
     config = BertConfig(str(folder / "preset"), trainable_blocks=1, ngram_buckets=64)
     model = build_bert(config, 16, 2)
-    return model, save(folder / "bert", corpus, model, Recipe(config, INPUTS, TRAINING))
+    return model, save_run(folder / "bert", corpus, model, Recipe(config, INPUTS, TRAINING))
 
 
 @pytest.fixture
@@ -82,7 +72,7 @@ def test_trained_in_bfloat16_is_saved_in_float32(corpus, tmp_path):
     model = with_precision(build(), "mixed_bfloat16")
     compile_model(model, dataclasses.replace(TRAINING, decay="constant"), 1, "mixed_bfloat16")
     model.train_on_batch(ROWS, np.array([0, 1, 1, 0], "int32"))
-    save(tmp_path / "run", corpus, model, precision="mixed_bfloat16")
+    save_run(tmp_path / "run", corpus, model, precision="mixed_bfloat16")
     opened = open_run(tmp_path / "run")
     again = opened.load_model()
     assert {layer.dtype_policy.name for layer in again.layers} == {"float32"}

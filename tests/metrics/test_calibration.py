@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax
 from sklearn.metrics import f1_score, precision_score, recall_score
 
+from helpers.calibrated import loss
 from keras_sentiment.config import TrainingConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
@@ -19,10 +19,6 @@ def drawn(temperature, classes=2, reviews=20_000, seed=0):
     logits = rng.normal(size=(reviews, classes)) * 3
     p = Decision([str(c) for c in range(classes)], temperature).probabilities(logits)
     return logits, (p.cumsum(axis=1) < rng.random((reviews, 1))).sum(axis=1)
-
-
-def loss(logits, labels, temperature):
-    return -log_softmax(logits / temperature, axis=1)[np.arange(len(labels)), labels].mean()
 
 
 @pytest.mark.parametrize("classes", [2, 4])

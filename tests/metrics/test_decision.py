@@ -6,22 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from helpers.random_figures import NAMES, case, softmax
 from keras_sentiment.decision import Decision
 
 pytestmark = pytest.mark.once
-NAMES = ("anger", "fear", "joy", "love")
-
-
-def case(classes, reviews=300):
-    """Logits that know something of the labels, and are wrong often enough."""
-    rng = np.random.default_rng(classes)
-    labels = rng.integers(0, classes, reviews)
-    logits = rng.normal(size=(reviews, classes)) * 2 + np.eye(classes)[labels] * 1.5
-    return logits, labels
-
-
-def softmax(logits):
-    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
 def test_temperature_changes_confidence_and_no_label():

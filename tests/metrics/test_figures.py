@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from helpers.random_figures import NAMES, case, ece_by_loop, softmax
 from keras_sentiment.decision import Decision
 from keras_sentiment.metrics.figures import (
     LENGTHS,
@@ -16,19 +17,6 @@ from keras_sentiment.metrics.figures import (
 )
 
 pytestmark = pytest.mark.once
-NAMES = ("anger", "fear", "joy", "love")
-
-
-def case(classes, reviews=300):
-    """Logits that know something of the labels, and are wrong often enough."""
-    rng = np.random.default_rng(classes)
-    labels = rng.integers(0, classes, reviews)
-    logits = rng.normal(size=(reviews, classes)) * 2 + np.eye(classes)[labels] * 1.5
-    return logits, labels
-
-
-def softmax(logits):
-    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize(
@@ -57,16 +45,6 @@ def test_every_figure_is_what_its_formula_gives(classes, temperature, threshold)
     assert found["brier"] == pytest.approx(squares.mean() / (2 if classes == 2 else 1))
     assert found["roc_auc"] == pytest.approx(np.mean(one_vs_rest))
     assert found["ece"] == pytest.approx(ece_by_loop(p, labels))
-
-
-def ece_by_loop(p, labels):
-    confidence, gaps = p.max(axis=1), 0.0
-    for low in np.arange(15) / 15:
-        inside = (confidence >= low) & ((confidence < low + 1 / 15) | (low == 14 / 15))
-        if inside.any():
-            right = (p.argmax(axis=1) == labels)[inside].mean()
-            gaps += inside.mean() * abs(right - confidence[inside].mean())
-    return gaps
 
 
 @pytest.mark.parametrize("classes", [2, 4])

@@ -6,19 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from helpers.tiny import MODEL, TOKENIZER, build
+from helpers.ngram_inputs import BUCKETS, SIZE, layer
+from helpers.tiny import MODEL, build
 from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
-
-SIZE, BUCKETS = TOKENIZER.vocabulary_size, 97
-
-
-def layer(order=3, share=0.75, num_classes=2, size=SIZE, buckets=BUCKETS):
-    """Random weights."""
-    made = NgramEnsemble(size, order, buckets, share, l2=0.1)
-    made.build((None, num_classes))
-    for weight in (made.kernel, made.bias):
-        weight.assign(np.random.default_rng(0).normal(size=weight.shape))
-    return made
 
 
 def row(tokens, padding=0):

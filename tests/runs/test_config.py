@@ -2,43 +2,19 @@
 
 import dataclasses
 import json
-import shutil
 
-import keras
 import keras_hub
 import numpy as np
 import pytest
 
-from helpers.tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus
+from helpers.tiny import INPUTS, TOKENIZER, TRAINING, save_run
 from keras_sentiment.config import BertConfig
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run import open_run
-from keras_sentiment.training.run_writer import new_run
 
 pytestmark = pytest.mark.once
-
-BACKEND = keras.backend.backend()
-
-
-def save(path, corpus, model, recipe=RECIPE, precision="float32"):
-    """A bundle of a model as it is."""
-    run = new_run(path, corpus, recipe, BACKEND, precision)
-    run.begin()
-    run.save(model, corpus.tokenizer())
-    return run
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("bundle") / "data", 60)
-
-
-@pytest.fixture(scope="module")
-def transformer(corpus, tmp_path_factory):
-    model = build()
-    return model, save(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +24,7 @@ def bert(corpus, tmp_path_factory):
     backbone.save_to_preset(str(folder / "preset"))
     config = BertConfig(str(folder / "preset"), trainable_blocks=1, ngram_buckets=64)
     model = build_bert(config, 16, 2)
-    return model, save(folder / "bert", corpus, model, Recipe(config, INPUTS, TRAINING))
-
-
-@pytest.fixture
-def copy(transformer, tmp_path):
-    """The path of a bundle that a test may damage."""
-    return shutil.copytree(transformer[1].path, tmp_path / "copy")
+    return model, save_run(folder / "bert", corpus, model, Recipe(config, INPUTS, TRAINING))
 
 
 def test_config_comes_back_from_json(transformer, bert):

@@ -4,50 +4,14 @@ import json
 import shutil
 import zipfile
 
-import keras
 import pytest
 
-from helpers.tiny import RECIPE, build, make_corpus
+from helpers.saved_runs import one_line, start
 from keras_sentiment.errors import InputError
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.storage.checksums import sha256
-from keras_sentiment.training.run_writer import new_run
 
 pytestmark = pytest.mark.once
-
-BACKEND = keras.backend.backend()
-
-
-def save(path, corpus, model, recipe=RECIPE, precision="float32"):
-    """A bundle of a model as it is."""
-    run = new_run(path, corpus, recipe, BACKEND, precision)
-    run.begin()
-    run.save(model, corpus.tokenizer())
-    return run
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("bundle") / "data", 60)
-
-
-@pytest.fixture(scope="module")
-def transformer(corpus, tmp_path_factory):
-    model = build()
-    return model, save(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
-
-
-@pytest.fixture
-def copy(transformer, tmp_path):
-    """The path of a bundle that a test may damage."""
-    return shutil.copytree(transformer[1].path, tmp_path / "copy")
-
-
-def one_line(caught, *expected):
-    message = str(caught.value)
-    assert "\n" not in message
-    for text in expected:
-        assert str(text) in message
 
 
 def rewrite(**changes):
@@ -154,10 +118,6 @@ def test_lost_tokenizer_says_so(copy):
     with pytest.raises(InputError) as caught:
         open_run(copy).tokenizer()
     one_line(caught, copy / "tokenizer")
-
-
-def start(path, corpus, **options):
-    return new_run(path, corpus, RECIPE, BACKEND, "float32", **options)
 
 
 def test_metrics_are_kept_by_split_and_fingerprint(copy, corpus):

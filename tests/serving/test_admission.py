@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from helpers.requests import INFER
 from helpers.served import answer, ask, connect, error_of, make_classifier, metric, request, serving, wait_for
 
 pytestmark = pytest.mark.once
-INFER = "/v2/models/words/infer"
 DEEP = b"[" * 100_000
 HOSTILE = {
     "nothing": b"",

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from helpers.requests import INFER
 from helpers.served import (
     answer,
     ask,
@@ -21,7 +22,6 @@ from helpers.served import (
 from keras_sentiment.inference.occlusion import explain
 
 pytestmark = pytest.mark.once
-INFER = "/v2/models/words/infer"
 
 
 def distinct(count: int, seed: int = 0) -> list[str]:

@@ -4,23 +4,16 @@ import dataclasses
 import subprocess
 import sys
 
-import keras
 import pytest
 
-from helpers.tiny import MODEL, RECIPE, make_bert_preset, make_corpus
+from helpers.resumption import BACKEND, DROPPED, EPOCHS
+from helpers.tiny import RECIPE, make_bert_preset, make_corpus
 from keras_sentiment.config import BertConfig
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.training.run_writer import new_run
 
 pytestmark = pytest.mark.once
-
-BACKEND = keras.backend.backend()
-# Whatever is random takes part: it has to go on where it was.
-DROPPED = dataclasses.replace(
-    MODEL, embedding_dropout=0.2, dropout=0.2, attention_dropout=0.1, head_dropout=0.3
-)
-EPOCHS, EVERY = 3, 3
 
 
 @pytest.fixture(scope="module")

@@ -5,21 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 
+from helpers.ngram_inputs import layer
 from helpers.tiny import INPUTS, MODEL, TOKENIZER, build, make_split
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.models.ngrams import NgramEnsemble
 from keras_sentiment.training.adaptation import adapt_ngrams
-
-SIZE, BUCKETS = TOKENIZER.vocabulary_size, 97
-
-
-def layer(order=3, share=0.75, num_classes=2, size=SIZE, buckets=BUCKETS):
-    """Random weights."""
-    made = NgramEnsemble(size, order, buckets, share, l2=0.1)
-    made.build((None, num_classes))
-    for weight in (made.kernel, made.bias):
-        weight.assign(np.random.default_rng(0).normal(size=weight.shape))
-    return made
 
 
 def test_ngrams_learn_what_no_single_token_tells():

@@ -10,6 +10,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import precision_score
 
 import keras_sentiment
+from helpers.calibrated import loss
 from helpers.tiny import RECIPE, make_corpus, train
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.load import run_classifier
@@ -22,10 +23,6 @@ pytestmark = pytest.mark.once
 AIM = "precision=0.9"
 # Hard enough that some validation review is labelled wrongly: without an error no temperature fits.
 HARD = RECIPE.replace(sequence_length=5, epochs=1, threshold_for=AIM)
-
-
-def loss(logits, labels, temperature):
-    return -log_softmax(logits / temperature, axis=1)[np.arange(len(labels)), labels].mean()
 
 
 @pytest.fixture(scope="module")

@@ -1,31 +1,24 @@
 """Training: it learns, keeps the best epoch, and repeats itself bit for bit."""
 
-import csv
-import dataclasses
 import threading
-from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
 
-from helpers.tiny import MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, make_corpus
+from helpers.short_training import SHORT, prepared, train
+from helpers.tiny import MODEL, TOKENIZER, TRAINING, build
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.load import run_classifier
 from keras_sentiment.metrics.figures import evaluate_logits
-from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.runs.history import HISTORY_FIELDS
-from keras_sentiment.runs.run import Run, open_run
+from keras_sentiment.runs.run import open_run
 from keras_sentiment.training.callbacks import EpochRecord, Progress
-from keras_sentiment.training.finish import finish
-from keras_sentiment.training.fit import Fit, prepare_fit, start_run
-from keras_sentiment.training.optimization import compile_model
+from keras_sentiment.training.fit import prepare_fit, start_run
 
 BACKEND = keras.backend.backend()
-# One length of rows, so that jax and tensorflow compile few shapes.
-SHORT = RECIPE.replace(sequence_length=32)
 
 
 class Ruin(keras.callbacks.Callback):
@@ -38,28 +31,6 @@ class Ruin(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epoch:
             self.model.get_layer("logits").bias.assign([10.0, -10.0])
-
-
-class Trained(NamedTuple):
-    run: Run
-    fit: Fit
-    history: list[dict[str, float]]
-
-
-def prepared(corpus, path, limit=None, **changes):
-    recipe = SHORT.replace(**changes)
-    run = start_run(path, corpus, recipe)
-    model = build_transformer(MODEL, TOKENIZER.vocabulary_size, recipe.inputs.sequence_length, 2)
-    return run, prepare_fit(model, corpus, run, limit, quiet=True)
-
-
-def train(corpus, path, callbacks=(), limit=None, **changes) -> Trained:
-    run, fit = prepared(corpus, path, limit, **changes)
-    fit_all(fit, callbacks)
-    finish(fit, corpus)
-    with run.history.open(newline="") as file:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    return Trained(run, fit, rows)
 
 
 def validate(trained, corpus):
@@ -84,11 +55,6 @@ def test_training_thread_reads_no_metrics_while_it_trains(corpus, tmp_path, monk
     assert len(threads) == trained.fit.train.num_batches
     # On tensorflow Keras calls all callbacks from one thread.
     assert (threading.main_thread() in threads) == (BACKEND == "tensorflow")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("training") / "data")
 
 
 @pytest.fixture(scope="module")
@@ -195,16 +161,6 @@ def test_same_seed_gives_the_same_batches_and_weights(corpus, tmp_path, monkeypa
 def test_another_seed_gives_other_weights(corpus, tmp_path):
     one, two = (prepared(corpus, tmp_path / str(seed), seed=seed)[1].model for seed in (1, 2))
     assert not np.array_equal(one.get_layer("logits").kernel.numpy(), two.get_layer("logits").kernel.numpy())
-
-
-def rates(**changes):
-    model = build()
-    compile_model(model, dataclasses.replace(TRAINING, **changes), 100, "float32")
-    found = []
-    for step in (0, 2, 5, 10, 20, 50, 90, 100):
-        model.optimizer.iterations.assign(step)
-        found.append(float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)))
-    return found
 
 
 @pytest.mark.parametrize("best", [True, False])

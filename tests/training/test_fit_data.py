@@ -1,47 +1,11 @@
 """What trains: draws of reviews and weights of classes."""
 
-import csv
-from typing import NamedTuple
-
 import pytest
 
-from helpers.tiny import MODEL, RECIPE, TOKENIZER, fit_all, make_corpus, make_split
+from helpers.short_training import prepared
+from helpers.tiny import make_split
 from keras_sentiment.errors import InputError
-from keras_sentiment.models.transformer import build_transformer
-from keras_sentiment.runs.run import Run
-from keras_sentiment.training.finish import finish
-from keras_sentiment.training.fit import Fit, prepare_fit, start_run
 from keras_sentiment.training.fit_data import balanced_weights
-
-# One length of rows, so that jax and tensorflow compile few shapes.
-SHORT = RECIPE.replace(sequence_length=32)
-
-
-class Trained(NamedTuple):
-    run: Run
-    fit: Fit
-    history: list[dict[str, float]]
-
-
-def prepared(corpus, path, limit=None, **changes):
-    recipe = SHORT.replace(**changes)
-    run = start_run(path, corpus, recipe)
-    model = build_transformer(MODEL, TOKENIZER.vocabulary_size, recipe.inputs.sequence_length, 2)
-    return run, prepare_fit(model, corpus, run, limit, quiet=True)
-
-
-def train(corpus, path, callbacks=(), limit=None, **changes) -> Trained:
-    run, fit = prepared(corpus, path, limit, **changes)
-    fit_all(fit, callbacks)
-    finish(fit, corpus)
-    with run.history.open(newline="") as file:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    return Trained(run, fit, rows)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("training") / "data")
 
 
 @pytest.mark.once

@@ -6,18 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from helpers.short_training import rates
 from helpers.tiny import TRAINING, build
 from keras_sentiment.training.optimization import compile_model
-
-
-def rates(**changes):
-    model = build()
-    compile_model(model, dataclasses.replace(TRAINING, **changes), 100, "float32")
-    found = []
-    for step in (0, 2, 5, 10, 20, 50, 90, 100):
-        model.optimizer.iterations.assign(step)
-        found.append(float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)))
-    return found
 
 
 def test_learning_rate_rises_and_falls():

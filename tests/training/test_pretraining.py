@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from helpers.masked import unlabelled
 from helpers.tiny import INPUTS, MODEL, TOKENIZER, TRAINING, fit_all, reviews, train
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import open_corpus
@@ -21,10 +22,6 @@ from keras_sentiment.training.optimization import masked_lm_loss
 
 SMALL = {field.name: getattr(MODEL, field.name) for field in dataclasses.fields(MODEL)}
 RECIPE = Recipe(MaskedLMConfig(**SMALL, mask_rate=0.3), INPUTS, TRAINING)
-
-
-def unlabelled(count, seed=1):
-    return [review._replace(label="", part=None) for review in reviews(count, seed)]
 
 
 @pytest.fixture(scope="module")

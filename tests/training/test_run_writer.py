@@ -2,25 +2,14 @@
 
 import shutil
 
-import keras
 import pytest
 
-from helpers.tiny import RECIPE, build, make_corpus
+from helpers.saved_runs import one_line, start
+from helpers.tiny import build, make_corpus, save_run
 from keras_sentiment.errors import InputError
 from keras_sentiment.runs.run import open_run
-from keras_sentiment.training.run_writer import new_run
 
 pytestmark = pytest.mark.once
-
-BACKEND = keras.backend.backend()
-
-
-def save(path, corpus, model, recipe=RECIPE, precision="float32"):
-    """A bundle of a model as it is."""
-    run = new_run(path, corpus, recipe, BACKEND, precision)
-    run.begin()
-    run.save(model, corpus.tokenizer())
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +20,13 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def transformer(corpus, tmp_path_factory):
     model = build()
-    return model, save(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
+    return model, save_run(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
 
 
 @pytest.fixture
 def copy(transformer, tmp_path):
     """The path of a bundle that a test may damage."""
     return shutil.copytree(transformer[1].path, tmp_path / "copy")
-
-
-def one_line(caught, *expected):
-    message = str(caught.value)
-    assert "\n" not in message
-    for text in expected:
-        assert str(text) in message
-
-
-def start(path, corpus, **options):
-    return new_run(path, corpus, RECIPE, BACKEND, "float32", **options)
 
 
 def contents(path):

@@ -4,35 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from helpers.readers import REVIEWS, error_of, write_tree
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
-REVIEWS = {
-    "train/neg/0_2.txt": "Dreadful.<br /><br />Truly",
-    "train/neg/2_1.txt": "a bore",
-    "train/neg/10_3.txt": "an “awful” cliché",
-    "train/pos/0_9.txt": "lovely",
-    "train/pos/1_7.txt": "moving",
-    "test/neg/0_4.txt": "flat",
-    "test/pos/0_10.txt": "superb",
-}
-
-
-def write_tree(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    return folder
-
-
-def error_of(source, config=None) -> str:
-    with pytest.raises(InputError) as caught:
-        list(read(source, config, quiet=True))
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_whole_aclimdb(tmp_path):

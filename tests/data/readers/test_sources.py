@@ -2,19 +2,11 @@
 
 import pytest
 
+from helpers.readers import error_of
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.readers.sources import read
-from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
-
-
-def error_of(source, config=None) -> str:
-    with pytest.raises(InputError) as caught:
-        list(read(source, config, quiet=True))
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_sources_that_are_none(tmp_path):

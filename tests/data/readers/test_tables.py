@@ -7,28 +7,12 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from helpers.readers import error_of, write_tree
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
-from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
-
-
-def write_tree(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    return folder
-
-
-def error_of(source, config=None) -> str:
-    with pytest.raises(InputError) as caught:
-        list(read(source, config, quiet=True))
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_a_parquet_column_whose_name_is_no_text(tmp_path):

@@ -1,0 +1,30 @@
+"""Commands as tests run them."""
+
+import os
+import subprocess
+import sys
+
+# What the contract promises of `evaluate --json`.
+FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
+SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
+ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
+
+
+def mistake(result, *expected):
+    status, out, error = result
+    assert status == 2
+    assert out == ""
+    assert error.count("\n") == 1
+    for text in expected:
+        assert str(text) in error
+
+
+def python(*arguments, **environment):
+    return subprocess.cli(
+        [sys.executable, *map(str, arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )

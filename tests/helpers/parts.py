@@ -1,0 +1,13 @@
+"""Tables in parts."""
+
+from keras_sentiment.cluster.part_reader import PartReader
+from keras_sentiment.cluster.partition import partition
+
+ROWS = 4
+
+
+def in_parts(path, text_format, column="text", skip=None):
+    """The tables of all parts, each by a reader that has read nothing before."""
+    parts = partition([path], text_format, column, skip)
+    assert [part.rows for part in parts.parts[:-1]] == [ROWS] * (len(parts.parts) - 1)
+    return [PartReader(parts).read(part) for part in parts.parts]

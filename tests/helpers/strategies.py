@@ -1,0 +1,197 @@
+"""What may come in: texts, files and damage of every kind, for hypothesis; and how an answer is judged."""
+
+import contextlib
+import datetime
+import io
+import json
+import os
+import re
+import tarfile
+from copy import deepcopy
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from keras_sentiment.errors import InputError
+from keras_sentiment.inference.load import load
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
+MAX_MEMORY = 300 << 20
+FUZZ = settings(
+    database=None,
+    derandomize=True,
+    deadline=datetime.timedelta(seconds=60),  # longer is a hang, on however busy a machine
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def amounts(quick, many=EXAMPLES):
+    """A test runs on a few examples, and on many where it is slow."""
+    return pytest.mark.parametrize("examples", [quick, pytest.param(many, marks=pytest.mark.slow)])
+
+
+def resident(status, name):
+    return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text())[1]) << 10
+
+
+# What opens a model takes a tenth of a second or more.
+MODELS = int(os.environ.get("FUZZ_MODELS", "500"))
+
+
+def told(error, *names):
+    """What is wrong is said in one line that a terminal shows as it is, and names the file."""
+    message = str(error)
+    assert message.isprintable()
+    assert len(message) < 2100
+    assert not names or any(str(name) in message for name in names), message
+
+
+@contextlib.contextmanager
+def refused(*names):
+    """The block ends well, or with an error for the user."""
+    try:
+        yield
+    except InputError as error:
+        told(error, *names)
+
+
+ODD_BYTES = [
+    b"\0",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b'"',
+    b"\n",
+    b"\r",
+    b",",
+    b"\t",
+    b"\xef\xbb\xbf",
+    b"\x7f" * 8,
+    b"{",
+    b"[",
+]
+edits = st.lists(
+    st.tuples(
+        st.integers(0, 1 << 20),
+        st.sampled_from(["write", "insert", "cut", "end", "repeat"]),
+        st.one_of(st.binary(min_size=1, max_size=8), st.sampled_from(ODD_BYTES)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def edited(content, changes):
+    """Bytes after some changes at places that are counted modulo their length."""
+    for place, kind, new in changes:
+        place %= len(content) + 1
+        if kind == "write":
+            content = content[:place] + new + content[place + len(new) :]
+        elif kind == "insert":
+            content = content[:place] + new + content[place:]
+        elif kind == "cut":
+            content = content[:place] + content[place + len(new) :]
+        elif kind == "end":
+            content = content[:place]
+        else:
+            content = content[:place] + content[max(0, place - 40) : place] * 20 + content[place:]
+    return content
+
+
+ODD_VALUES = st.sampled_from(
+    [
+        *[
+            None,
+            True,
+            False,
+            -1,
+            0,
+            1,
+            3,
+            0.5,
+            -0.0,
+            1e308,
+            10**12,
+            10**30,
+            "",
+            "x",
+            "a\nb",
+            "\x1b[2J",
+            "\ud800",
+        ],
+        *[
+            "../x",
+            "/x",
+            "keras_hub>TransformerEncoder",
+            "Lambda",
+            "é" * 3000,
+            [],
+            {},
+            [[]],
+            [0],
+            [None],
+            {"a": 1},
+        ],
+        {"class_name": "Lambda"},
+    ]
+)
+json_edits = st.lists(
+    st.tuples(st.integers(0, 1 << 20), st.sampled_from(["replace", "remove", "add"]), ODD_VALUES),
+    min_size=1,
+    max_size=3,
+)
+
+
+def places(value):
+    """Every container within a JSON value with each key or position in it."""
+    for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        yield value, key
+        if isinstance(each, (dict, list)):
+            yield from places(each)
+
+
+def edited_json(content, changes):
+    """A JSON text after changes at places that are counted modulo their number."""
+    value = json.loads(content)
+    for place, kind, new in changes:
+        found = list(places(value))
+        if not found:
+            break
+        holder, key = found[place % len(found)]
+        new = deepcopy(new)  # a later change may be made within it
+        if kind == "replace":
+            holder[key] = new
+        elif kind == "remove":
+            del holder[key]
+        elif isinstance(holder, dict):
+            holder["a\nnew key"] = new
+        else:
+            holder.insert(key, new)
+    return json.dumps(value).encode()
+
+
+def answers(path):
+    """A model that can be opened labels a text."""
+    with refused(path):
+        (result,) = load(path).predict(["a good film " * 30])
+        assert 0 <= result["probability"] <= 1
+
+
+def archive(mode):
+    """A small archive in aclImdb's layout, with what is passed over."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode, format=tarfile.PAX_FORMAT) as found:
+        for name in (
+            "train/pos/1_9.txt",
+            "train/neg/2_1.txt",
+            "test/pos/" + "x" * 120 + ".txt",
+            "imdb.vocab",
+        ):
+            member = tarfile.TarInfo(f"aclImdb/{name}")
+            member.size = 11
+            found.addfile(member, io.BytesIO(b"a good film"))
+        for kind in (tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE):
+            member = tarfile.TarInfo("aclImdb/train/pos/7_7.txt")
+            member.type, member.linkname = kind, "/etc/passwd"
+            found.addfile(member)
+    return file.getvalue()
