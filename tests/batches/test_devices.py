@@ -157,7 +157,7 @@ def test_two_processes_train_like_one(trainings, folder):
 
 @needs_jax
 def test_two_devices_of_a_process_train_like_one(trainings, folder):
-    flags = "--xla_force_host_platform_device_count=2"
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
     ended([launch(program(trainings("pair")[1]), XLA_FLAGS=flags)])
     assert_like(folder / "transformer-pair", folder / "transformer-one")
 
