@@ -115,7 +115,7 @@ def test_bert_and_rows_of_one_length(corpus, tmp_path):
         build_bert(config, INPUTS.sequence_length, 2),
         Recipe(config, INPUTS, TRAINING),
     )
-    export_run(bert, tmp_path / "out", ["onnx", "openvino", "torch", "tf_saved_model"])
+    export_run(bert, tmp_path / "out", ["onnx", "openvino", "tf_saved_model"])
     config = dataclasses.replace(MODEL, pooling="mean_padded", position_embedding=False)
     recipe = Recipe(config, dataclasses.replace(INPUTS, pad_to=48, truncation="head"), TRAINING)
     padded = save(tmp_path / "padded", corpus, build(config), recipe)
