@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands there, on a tiny corpus and a tiny bundle."""
+"""The README's Python runs as it stands there, on a tiny corpus and a tiny run."""
 
 import re
 from pathlib import Path

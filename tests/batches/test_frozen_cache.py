@@ -1,4 +1,4 @@
-"""The frozen part computed once: the same training, the same bundle, and a disk left as it was."""
+"""The frozen part computed once: the same training, the same run, and a disk left as it was."""
 
 import shutil
 from collections import namedtuple

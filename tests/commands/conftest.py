@@ -1,4 +1,4 @@
-"""What the tests of commands share, made once a module or a session."""
+"""What the tests of commands share, made once a module."""
 
 import csv
 

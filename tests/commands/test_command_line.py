@@ -81,7 +81,7 @@ def test_taken_and_missing_folders(cli, path, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_bundle_of_a_later_version(cli, path, tmp_path):
+def test_run_of_a_later_version(cli, path, tmp_path):
     copy = shutil.copytree(path / "run", tmp_path / "run")
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "format_version": 99}))

@@ -17,13 +17,13 @@ COLUMNS = PrepareConfig()
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("bundle") / "data", 60)
+    return make_corpus(tmp_path_factory.mktemp("run") / "data", 60)
 
 
 @pytest.fixture(scope="module")
 def transformer(corpus, tmp_path_factory):
     model = build()
-    return model, save_run(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
+    return model, save_run(tmp_path_factory.mktemp("run") / "transformer", corpus, model)
 
 
 def test_split_of_a_prepared_corpus(transformer, corpus):

@@ -15,7 +15,7 @@ from keras_sentiment.runs.run import open_run
 pytestmark = pytest.mark.once
 
 
-def test_metrics_of_a_stranger_are_told_or_shown(run, split, tmp_path):
+def test_untrusted_metrics_are_reported_or_shown(run, split, tmp_path):
     """No value in `metrics.json` ends in a traceback: it is refused, or the card can be written."""
     copy = shutil.copytree(run.path, tmp_path / "run")
     opened = open_run(copy)

@@ -165,7 +165,7 @@ def test_the_curves_of_training_are_the_deep_models(page, run):
     assert f"after epoch 2 it is {told}" in page[0]
 
 
-def test_without_its_history_a_bundle_has_no_learning_curves(run, split, tmp_path):
+def test_without_its_history_a_run_has_no_learning_curves(run, split, tmp_path):
     copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
     copy.history.unlink()
     logits = bad_logits(split)

@@ -37,7 +37,7 @@ def corpus(tmp_path_factory):
 
 
 def save(path, corpus, model, recipe=RECIPE, seed=0):
-    """A bundle with a temperature and a threshold, of a model whose logits are far apart.
+    """A run with a temperature and a threshold, of a model whose logits are far apart.
 
     Args:
         seed: of its weights; for the small Transformer one that puts GATE where it says.
@@ -53,16 +53,16 @@ def save(path, corpus, model, recipe=RECIPE, seed=0):
 
 
 @pytest.fixture(scope="module")
-def bundle(corpus, tmp_path_factory):
+def run(corpus, tmp_path_factory):
     return save(tmp_path_factory.mktemp("export") / "small", corpus, build(), seed=100)
 
 
 @pytest.fixture(scope="module")
-def artifacts(bundle, corpus, tmp_path_factory):
+def artifacts(run, corpus, tmp_path_factory):
     """All formats of the small Transformer, by name."""
     out = tmp_path_factory.mktemp("export") / "out"
     said = []
-    made = export_run(bundle, out, list(GRAPH_FILES), data=corpus.path, force=True, say=said.append)
+    made = export_run(run, out, list(GRAPH_FILES), data=corpus.path, force=True, say=said.append)
     assert [artifact.path for artifact in made] == [out / name for name in GRAPH_FILES]
     assert {item.name for item in out.iterdir()} == set(GRAPH_FILES)
     return dict(zip(GRAPH_FILES, made, strict=True))
@@ -77,7 +77,7 @@ def differences(results, expected):
 
 
 @pytest.mark.once
-def test_every_format_passes_and_says_how_equal_it_is(artifacts, bundle):
+def test_every_format_passes_and_says_how_equal_it_is(artifacts, run):
     for name, artifact in artifacts.items():
         found = open_artifact(artifact.path)
         assert found == artifact
@@ -90,14 +90,14 @@ def test_every_format_passes_and_says_how_equal_it_is(artifacts, bundle):
         assert name in card
     assert (
         artifacts["onnx_int8"].parity["accuracy_reviews"]
-        == bundle.config.data["splits"]["validation"]["reviews"]
+        == run.config.data["splits"]["validation"]["reviews"]
     )
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("name", SERVED)
-def test_an_artifact_answers_as_its_bundle_does(artifacts, bundle, name):
-    expected = keras_sentiment.load(bundle.path).predict(TEXTS)
+def test_an_artifact_answers_as_its_run_does(artifacts, run, name):
+    expected = keras_sentiment.load(run.path).predict(TEXTS)
     found = keras_sentiment.load(artifacts[name].path).predict(TEXTS)
     assert np.ptp([result["probabilities"]["positive"] for result in expected]) > 0.1
     assert max(differences(found, expected)) < (0.2 if name == "onnx_int8" else 1e-4)
@@ -122,11 +122,11 @@ def test_bert_and_rows_of_one_length(corpus, tmp_path):
     export_run(padded, tmp_path / "padded_out", ["onnx", "tf_saved_model"])
 
 
-def test_bundle_of_any_backend(corpus, bundle, tmp_path):
-    """The command exports on torch, whatever the bundle was made on and KERAS_BACKEND says."""
+def test_run_of_any_backend(corpus, run, tmp_path):
+    """The command exports on torch, whatever the run was made on and KERAS_BACKEND says."""
     program = "from keras_sentiment.scripts.command_line import main; main()"
     process = subprocess.run(
-        [sys.executable, "-c", program, "export", str(bundle.path), str(tmp_path / "out")],
+        [sys.executable, "-c", program, "export", str(run.path), str(tmp_path / "out")],
         capture_output=True,
         text=True,
         env={**os.environ, "KERAS_BACKEND": BACKEND},
@@ -134,7 +134,7 @@ def test_bundle_of_any_backend(corpus, bundle, tmp_path):
     assert process.returncode == 0, process.stderr
     assert process.stdout == f"{tmp_path / 'out' / 'onnx'}\n"
     found = keras_sentiment.load(tmp_path / "out" / "onnx").predict(TEXTS)
-    assert max(differences(found, keras_sentiment.load(bundle.path).predict(TEXTS))) < 1e-4
+    assert max(differences(found, keras_sentiment.load(run.path).predict(TEXTS))) < 1e-4
 
 
 def ignore_the_mask(self, token_ids, padding_mask):
@@ -142,10 +142,10 @@ def ignore_the_mask(self, token_ids, padding_mask):
 
 
 @pytest.mark.once
-def test_graph_that_ignores_the_mask_is_not_kept(bundle, tmp_path, monkeypatch):
+def test_graph_that_ignores_the_mask_is_not_kept(run, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graph.Graph, "forward", ignore_the_mask)
     with pytest.raises(ParityError, match="onnx: the graph is not the model"):
-        export_run(bundle, tmp_path / "out", ["onnx"])
+        export_run(run, tmp_path / "out", ["onnx"])
     assert not (tmp_path / "out").exists()
 
 
@@ -169,9 +169,9 @@ def keep_accents(artifact):
     ],
     ids=["labels reversed", "temperature dropped", "threshold dropped", "cut otherwise", "accents kept"],
 )
-def test_gate_sees_what_is_broken(artifacts, bundle, tmp_path, break_it, expected):
+def test_gate_sees_what_is_broken(artifacts, run, tmp_path, break_it, expected):
     copy = open_artifact(shutil.copytree(artifacts["onnx"].path, tmp_path / "onnx"))
-    results = keras_sentiment.load(bundle.path).predict(GATE)
+    results = keras_sentiment.load(run.path).predict(GATE)
     positive = np.array([result["probabilities"]["positive"] for result in results])
     assert ((positive > 0.25) & (positive < 0.5)).any()
     check(copy, results, GATE)
@@ -180,14 +180,14 @@ def test_gate_sees_what_is_broken(artifacts, bundle, tmp_path, break_it, expecte
 
 
 @pytest.mark.once
-def test_int8_is_measured_and_refused_when_it_loses(bundle, corpus, artifacts, tmp_path, monkeypatch):
+def test_int8_is_measured_and_refused_when_it_loses(run, corpus, artifacts, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--data"):
-        export_run(bundle, tmp_path / "out", ["onnx_int8"])
+        export_run(run, tmp_path / "out", ["onnx_int8"])
     monkeypatch.setattr(export, "MAX_LOST_ACCURACY", -1)
     monkeypatch.setattr(export, "check", lambda *_: artifacts["onnx_int8"].parity)
     with pytest.raises(ParityError, match="accuracy on validation falls"):
-        export_run(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path)
+        export_run(run, tmp_path / "out", ["onnx_int8"], data=corpus.path)
     assert not (tmp_path / "out").exists()
-    assert export_run(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
+    assert export_run(run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
     with pytest.raises(InputError, match="--overwrite"):
-        export_run(bundle, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
+        export_run(run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)

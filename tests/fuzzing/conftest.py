@@ -1,4 +1,4 @@
-"""What the tests of fuzzing share, made once a module or a session."""
+"""What the tests of fuzzing share, made once a module."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")
-def bundle(corpus, tmp_path_factory):
+def run(corpus, tmp_path_factory):
     run = new_run(tmp_path_factory.mktemp("fuzzing") / "run", corpus, RECIPE, "torch", "float32")
     run.begin()
     run.save(build(), corpus.tokenizer())
@@ -25,8 +25,8 @@ def bundle(corpus, tmp_path_factory):
 
 @amounts(25, MODELS)
 @pytest.mark.parametrize("checksums", ["checksums", "no checksums"])
-def test_bundles(examples, checksums, bundle, tmp_path):
-    files = sorted(file.relative_to(bundle) for file in bundle.rglob("*") if file.is_file())
+def test_damaged_runs(examples, checksums, run, tmp_path):
+    files = sorted(file.relative_to(run) for file in run.rglob("*") if file.is_file())
     insides = ["config.json", "model.weights.h5"]
 
     @settings(FUZZ, max_examples=examples)
@@ -34,9 +34,9 @@ def test_bundles(examples, checksums, bundle, tmp_path):
     def check(name, raw, values):
         copy = tmp_path / "copy"
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(bundle, copy)
+        shutil.copytree(run, copy)
         if isinstance(name, str):
-            with zipfile.ZipFile(bundle / "model.keras") as archive:
+            with zipfile.ZipFile(run / "model.keras") as archive:
                 members = {member: archive.read(member) for member in archive.namelist()}
             json_too = name == "config.json" and raw[0][0] % 4
             members[name] = edited_json(members[name], values) if json_too else edited(members[name], raw)

@@ -93,7 +93,7 @@ def save_run(
 
 
 def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -> Run:
-    """Trains a tiny Transformer into a bundle, as the command does."""
+    """Trains a tiny Transformer into a run, as the command does."""
     run = start_run(path, corpus, recipe)
     model = build_transformer(
         recipe.model, corpus.tokenizer().vocabulary_size, recipe.inputs.sequence_length, len(corpus.labels)

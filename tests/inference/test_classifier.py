@@ -33,15 +33,15 @@ def corpus(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bundle(corpus, tmp_path_factory):
+def run(corpus, tmp_path_factory):
     path = tmp_path_factory.mktemp("classifier") / "run"
     train(corpus, path, RECIPE.replace(epochs=4, sequence_length=32))
     return path
 
 
 @pytest.fixture(scope="module")
-def model(bundle):
-    return keras_sentiment.load(str(bundle))
+def model(run):
+    return keras_sentiment.load(str(run))
 
 
 def probabilities(results):
@@ -117,10 +117,10 @@ def test_numbers_of_rows_are_few(model, monkeypatch):
 
 
 @pytest.mark.once
-def test_windows_read_a_long_text_whole(bundle, model):
+def test_windows_read_a_long_text_whole(run, model):
     """Rows hold 30 of its words here; what stands in the middle of a text is otherwise not seen."""
     long = "good " * 10 + "film " * 40 + "bad " * 20 + "film " * 40 + "good " * 25
-    whole = keras_sentiment.load(bundle, windows=True)
+    whole = keras_sentiment.load(run, windows=True)
     texts = [*TEXTS, long, "film"]
     found, cut = whole.predict(texts), model.predict(texts)
     assert [result["truncated"] for result in cut] == [len(text.split()) > 30 for text in texts]
@@ -148,8 +148,8 @@ def test_load_says_what_is_missing(tmp_path):
         keras_sentiment.load(str(tmp_path / "nowhere"))
 
 
-def test_load_takes_a_precision(bundle, model):
-    mixed = keras_sentiment.load(bundle, "mixed_bfloat16")
+def test_load_takes_a_precision(run, model):
+    mixed = keras_sentiment.load(run, "mixed_bfloat16")
     assert mixed.engine.model.get_layer("block_0").compute_dtype == "bfloat16"
     inputs = {"token_ids": np.full((1, 8), 5, "int32"), "padding_mask": np.ones((1, 8), "int32")}
     difference = mixed.engine.model.predict_on_batch(inputs) - model.engine.model.predict_on_batch(inputs)

@@ -33,18 +33,18 @@ ROWS = {
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("bundle") / "data", 60)
+    return make_corpus(tmp_path_factory.mktemp("run") / "data", 60)
 
 
 @pytest.fixture(scope="module")
 def transformer(corpus, tmp_path_factory):
     model = build()
-    return model, save_run(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
+    return model, save_run(tmp_path_factory.mktemp("run") / "transformer", corpus, model)
 
 
 @pytest.fixture(scope="module")
 def bert(corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bundle")
+    folder = tmp_path_factory.mktemp("run")
     backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=40)
     backbone.save_to_preset(str(folder / "preset"))
     config = BertConfig(str(folder / "preset"), trainable_blocks=1, ngram_buckets=64)
@@ -54,7 +54,7 @@ def bert(corpus, tmp_path_factory):
 
 @pytest.fixture
 def copy(transformer, tmp_path):
-    """The path of a bundle that a test may damage."""
+    """The path of a run that a test may damage."""
     return shutil.copytree(transformer[1].path, tmp_path / "copy")
 
 
@@ -84,7 +84,7 @@ def test_trained_in_bfloat16_is_saved_in_float32(corpus, tmp_path):
     np.testing.assert_array_equal(mixed.predict_on_batch(ROWS), model.predict_on_batch(ROWS))
 
 
-def test_bundle_opens_wherever_it_is_moved(copy, tmp_path, monkeypatch, transformer):
+def test_run_opens_wherever_it_is_moved(copy, tmp_path, monkeypatch, transformer):
     (tmp_path / "other place").mkdir()
     moved = shutil.move(copy, tmp_path / "other place" / "mein Modell ü")
     monkeypatch.chdir(tmp_path / "other place")

@@ -1,4 +1,4 @@
-"""A model of a stranger's: what could run code, read other files or take all memory is refused, and named."""
+"""An untrusted model: what could run code, read other files or take all memory is refused, and named."""
 
 import io
 import json
@@ -30,7 +30,7 @@ BACKEND = keras.backend.backend()
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("strangers") / "data", 60)
+    return make_corpus(tmp_path_factory.mktemp("untrusted") / "data", 60)
 
 
 def save(path, corpus, model, recipe=RECIPE):
@@ -43,7 +43,7 @@ def save(path, corpus, model, recipe=RECIPE):
 @pytest.fixture(scope="module")
 def members(corpus, tmp_path_factory):
     """The parts of a file of ours."""
-    run = save(tmp_path_factory.mktemp("strangers") / "run", corpus, build())
+    run = save(tmp_path_factory.mktemp("untrusted") / "run", corpus, build())
     with zipfile.ZipFile(run.path / "model.keras") as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.once
 
 @pytest.fixture(scope="module")
 def bert(corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bundle")
+    folder = tmp_path_factory.mktemp("run")
     backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=40)
     backbone.save_to_preset(str(folder / "preset"))
     config = BertConfig(str(folder / "preset"), trainable_blocks=1, ngram_buckets=64)

@@ -62,7 +62,7 @@ def write(text):
         (rewrite(**{"two\nlines": 1}), "two"),
     ],
 )
-def test_what_is_no_bundle_says_so(copy, damage, expected):
+def test_what_is_no_run_is_named(copy, damage, expected):
     damage(copy)
     with pytest.raises(InputError) as caught:
         open_run(copy)

@@ -1,4 +1,4 @@
-"""Teachers: what a trained model says of texts without labels is what another one learns."""
+"""Teachers: another model learns the soft labels of a trained one."""
 
 import dataclasses
 import json
@@ -66,7 +66,7 @@ def corpus(folder):
 
 @pytest.fixture(scope="module")
 def teacher(folder):
-    """A bundle, of another vocabulary than the corpus's, that says the contrary of its labels."""
+    """A run, of another vocabulary than the corpus's, that says the contrary of its labels."""
     words = Tokenizer([*TOKENIZER.vocabulary[:5], *reversed(TOKENIZER.vocabulary[5:])])
     taught = prepare(folder / "contrary", contrary(200, seed=2), tokenizer=words)
     return str(train(taught, folder / "teacher").path)
@@ -77,7 +77,7 @@ def said(path, texts):
 
 
 @pytest.mark.once
-def test_what_a_teacher_says_is_learned(corpus, teacher, folder):
+def test_soft_labels_of_a_teacher_are_learned(corpus, teacher, folder):
     """A few labels and many texts of which the teacher says the contrary: most of what is learned is his."""
     recipe = RECIPE.replace(teachers=[teacher])
     student = train(corpus, folder / "student", recipe, limit=FEW)
@@ -169,7 +169,7 @@ def test_an_interrupted_student_goes_on_without_its_teachers(corpus, teacher, tm
 
 @pytest.mark.once
 def test_ngrams_are_fitted_to_what_is_learned(corpus, teacher, tmp_path, monkeypatch):
-    """The texts without labels and what teachers say of them, weights of labels."""
+    """The unlabelled texts with their soft labels, weights of labels."""
     asked = []
     monkeypatch.setattr(
         "keras_sentiment.training.adaptation.adapt_ngrams", lambda *arguments: asked.append(arguments)

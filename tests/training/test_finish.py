@@ -35,7 +35,7 @@ def trained(corpus, tmp_path_factory):
     return train(corpus, tmp_path_factory.mktemp("calibration") / "run", HARD)
 
 
-def test_bundle_is_calibrated_on_validation(trained, corpus):
+def test_run_is_calibrated_on_validation(trained, corpus):
     opened = open_run(trained.path)
     assert opened.config == trained.config
     split = corpus.splits["validation"]
@@ -65,7 +65,7 @@ def test_every_output_uses_both(trained, corpus):
 
 
 def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypatch):
-    """A process that is killed between the two leaves no bundle of another temperature."""
+    """A process that is killed between the two leaves no run of another temperature."""
     seen = []
 
     def noted(model, policy):

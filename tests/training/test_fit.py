@@ -111,7 +111,7 @@ def test_patience_ends_training_and_last_keeps_the_last(stopped, corpus):
 
 
 @pytest.mark.once
-def test_run_is_left_with_what_a_bundle_holds(kept_best):
+def test_a_complete_run_holds_nothing_else(kept_best):
     names = {item.name for item in kept_best.run.path.iterdir()}
     assert names == {"config.json", "history.csv", "tokenizer", "checksums.json", "model.keras"}
 

@@ -47,7 +47,7 @@ def encoder(corpus, tmp_path_factory):
     return path
 
 
-def test_loss_of_hidden_tokens_is_cross_entropy():
+def test_loss_of_masked_tokens_is_cross_entropy():
     rng = np.random.default_rng(0)
     logits, tokens = rng.normal(size=(3, 4, 9)).astype("float32"), rng.integers(0, 9, (3, 4))
     expected = keras.ops.sparse_categorical_crossentropy(tokens, logits, from_logits=True)
@@ -70,7 +70,7 @@ def test_a_classifier_starts_from_the_encoder(corpus, encoder):
         load_encoder_weights(other, start)
 
 
-def test_hidden_tokens_are_learned(corpus, tmp_path):
+def test_masked_tokens_are_learned(corpus, tmp_path):
     """Reviews are mostly `good` or `bad`: an encoder that reads them finds more than the commonest token."""
     recipe = RECIPE.replace(epochs=60, learning_rate=0.02, decay="constant")
     run = start_run(tmp_path / "run", corpus, recipe)
@@ -86,11 +86,11 @@ def test_hidden_tokens_are_learned(corpus, tmp_path):
 
 
 @pytest.mark.once
-def test_an_encoder_is_no_bundle_and_a_bundle_no_encoder(corpus, encoder, tmp_path):
+def test_an_encoder_is_no_classifier_and_a_classifier_no_encoder(corpus, encoder, tmp_path):
     with pytest.raises(InputError, match="pretrained encoder, which gives no labels; train-transformer"):
         open_run(encoder)
     with pytest.raises(InputError, match="another vocabulary"):
         open_encoder(encoder, Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"]))
-    bundle = train(corpus, tmp_path / "run")
+    run = train(corpus, tmp_path / "run")
     with pytest.raises(InputError, match="no pretrained encoder"):
-        open_encoder(bundle.path, corpus.tokenizer())
+        open_encoder(run.path, corpus.tokenizer())

@@ -14,18 +14,18 @@ pytestmark = pytest.mark.once
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("bundle") / "data", 60)
+    return make_corpus(tmp_path_factory.mktemp("run") / "data", 60)
 
 
 @pytest.fixture(scope="module")
 def transformer(corpus, tmp_path_factory):
     model = build()
-    return model, save_run(tmp_path_factory.mktemp("bundle") / "transformer", corpus, model)
+    return model, save_run(tmp_path_factory.mktemp("run") / "transformer", corpus, model)
 
 
 @pytest.fixture
 def copy(transformer, tmp_path):
-    """The path of a bundle that a test may damage."""
+    """The path of a run that a test may damage."""
     return shutil.copytree(transformer[1].path, tmp_path / "copy")
 
 
