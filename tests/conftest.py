@@ -18,6 +18,7 @@ os.environ.setdefault(
 )
 
 import random
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    import keras
+
     from keras_sentiment.data.corpus import Corpus
     from keras_sentiment.inference.artifact import Artifact
     from keras_sentiment.runs.run import Run
@@ -65,14 +68,48 @@ def bert_preset(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session")
-def artifacts(trained_run, corpus, tmp_path_factory) -> dict[str, Artifact]:
-    """The trained run in each format; on torch alone, which exports. Not to be written to."""
-    from keras_sentiment.exporting.exporter import export_run
+def transformer(corpus, tmp_path_factory) -> tuple[keras.Model, Run]:
+    """A tiny Transformer, not trained, and the run that it was saved in; not to be written to."""
+    from helpers.tiny import build, save_run
 
-    formats = ("onnx", "onnx_int8", "openvino", "tf_saved_model", "torch")
-    out = tmp_path_factory.mktemp("artifacts")
-    made = export_run(trained_run, out, formats, data=corpus.path, force=True, say=lambda _: None)
-    return {artifact.format: artifact for artifact in made}
+    model = build()
+    return model, save_run(tmp_path_factory.mktemp("runs") / "transformer", corpus, model)
+
+
+@pytest.fixture(scope="session")
+def bert(corpus, bert_preset, tmp_path_factory) -> tuple[keras.Model, Run]:
+    """A tiny BERT, not trained, and the run that it was saved in; not to be written to."""
+    from helpers.tiny import make_bert
+
+    return make_bert(bert_preset, corpus, tmp_path_factory.mktemp("runs") / "bert")
+
+
+@pytest.fixture
+def copy(transformer, tmp_path) -> Path:
+    """The path of a complete run that a test may damage."""
+    return Path(shutil.copytree(transformer[1].path, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="session")
+def exported_run(corpus, tmp_path_factory) -> Run:
+    """A run with a temperature and a threshold, that many texts lie on both sides of."""
+    from helpers.exported import save_scattered
+    from helpers.tiny import build
+
+    return save_scattered(tmp_path_factory.mktemp("exported") / "small", corpus, build(), seed=100)
+
+
+@pytest.fixture(scope="session")
+def artifacts(exported_run, corpus, tmp_path_factory) -> dict[str, Artifact]:
+    """That run in each format, by name; on torch alone, which exports. Not to be written to."""
+    from keras_sentiment.exporting.exporter import export_run
+    from keras_sentiment.inference.artifact import GRAPH_FILES
+
+    out = tmp_path_factory.mktemp("artifacts") / "out"
+    made = export_run(exported_run, out, list(GRAPH_FILES), data=corpus.path, force=True, say=lambda _: None)
+    assert [artifact.path for artifact in made] == [out / name for name in GRAPH_FILES]
+    assert {item.name for item in out.iterdir()} == set(GRAPH_FILES)
+    return dict(zip(GRAPH_FILES, made, strict=True))
 
 
 @pytest.fixture

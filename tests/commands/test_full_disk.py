@@ -10,23 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from helpers.tiny import RECIPE, TOKENIZER, make_corpus, train
+from helpers.tiny import TOKENIZER
 
 pytestmark = pytest.mark.once
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(corpus, trained_run, artifacts, tmp_path_factory):
     """A corpus, a run and its export, each made before the disk was full."""
     path = tmp_path_factory.mktemp("disk")
-    run = train(make_corpus(path / "data"), path / "run", RECIPE.replace(epochs=1))
+    for source, name in ((corpus, "data"), (trained_run, "run"), (artifacts["onnx"], "export/onnx")):
+        shutil.copytree(source.path, path / name)
     TOKENIZER.save(path / "vocabulary")
     rows = [{"text": f"good film {n}", "label": "pos" if n % 2 else "neg"} for n in range(4000)]
     (path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    from keras_sentiment.exporting.exporter import export_run
-
-    export_run(run, path / "export", ["onnx"])
     (path / "labels.jsonl").write_text("before")
     return path
 

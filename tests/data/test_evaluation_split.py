@@ -3,7 +3,7 @@
 import pytest
 
 from helpers.saved_runs import one_line
-from helpers.tiny import TOKENIZER, build, make_corpus, reviews, save_run
+from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.preparation import prepare_corpus
@@ -13,17 +13,6 @@ from keras_sentiment.text.tokenizer import Tokenizer
 pytestmark = pytest.mark.once
 
 COLUMNS = PrepareConfig()
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("run") / "data", 60)
-
-
-@pytest.fixture(scope="module")
-def transformer(corpus, tmp_path_factory):
-    model = build()
-    return model, save_run(tmp_path_factory.mktemp("run") / "transformer", corpus, model)
 
 
 def test_split_of_a_prepared_corpus(transformer, corpus):

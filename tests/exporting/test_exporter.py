@@ -12,60 +12,22 @@ import numpy as np
 import pytest
 
 import keras_sentiment
-from helpers.tiny import INPUTS, MODEL, RECIPE, TRAINING, build, make_bert_preset, make_corpus, reviews
+from helpers.exported import save_scattered
+from helpers.tiny import INPUTS, MODEL, TRAINING, build, make_bert_preset, reviews
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.exporting import exporter as export
 from keras_sentiment.exporting import onnx_graph
 from keras_sentiment.exporting.exporter import export_run
 from keras_sentiment.exporting.parity import TEXTS, ParityError, check
-from keras_sentiment.inference.artifact import GRAPH_FILES, open_artifact
+from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.runs.run import open_run
-from keras_sentiment.training.run_writer import new_run
 
 BACKEND = keras.backend.backend()
 # Their probabilities of the positive label lie on both sides of the threshold, and between it and 1/2.
 GATE = ["the fílm is gööd", *(review.text for review in reviews(60))]
 SERVED = ("onnx", "onnx_int8", "openvino")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("export") / "data", 60)
-
-
-def save(path, corpus, model, recipe=RECIPE, seed=0):
-    """A run with a temperature and a threshold, of a model whose logits are far apart.
-
-    Args:
-        seed: of its weights; for the small Transformer one that puts GATE where it says.
-    """
-    run = new_run(path, corpus, recipe, BACKEND, "float32")
-    config = dataclasses.replace(run.config, temperature=2.0, threshold=0.25)
-    run = dataclasses.replace(run, config=config)
-    run.begin()
-    weights = [np.random.default_rng(seed + i).normal(0, 1, w.shape) for i, w in enumerate(model.weights)]
-    model.set_weights(weights)
-    run.save(model, corpus.tokenizer())
-    return open_run(path)
-
-
-@pytest.fixture(scope="module")
-def run(corpus, tmp_path_factory):
-    return save(tmp_path_factory.mktemp("export") / "small", corpus, build(), seed=100)
-
-
-@pytest.fixture(scope="module")
-def artifacts(run, corpus, tmp_path_factory):
-    """All formats of the small Transformer, by name."""
-    out = tmp_path_factory.mktemp("export") / "out"
-    said = []
-    made = export_run(run, out, list(GRAPH_FILES), data=corpus.path, force=True, say=said.append)
-    assert [artifact.path for artifact in made] == [out / name for name in GRAPH_FILES]
-    assert {item.name for item in out.iterdir()} == set(GRAPH_FILES)
-    return dict(zip(GRAPH_FILES, made, strict=True))
 
 
 def differences(results, expected):
@@ -77,7 +39,7 @@ def differences(results, expected):
 
 
 @pytest.mark.once
-def test_every_format_passes_and_says_how_equal_it_is(artifacts, run):
+def test_every_format_passes_and_says_how_equal_it_is(artifacts, exported_run):
     for name, artifact in artifacts.items():
         found = open_artifact(artifact.path)
         assert found == artifact
@@ -90,14 +52,14 @@ def test_every_format_passes_and_says_how_equal_it_is(artifacts, run):
         assert name in card
     assert (
         artifacts["onnx_int8"].parity["accuracy_reviews"]
-        == run.config.data["splits"]["validation"]["reviews"]
+        == exported_run.config.data["splits"]["validation"]["reviews"]
     )
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("name", SERVED)
-def test_an_artifact_answers_as_its_run_does(artifacts, run, name):
-    expected = keras_sentiment.load(run.path).predict(TEXTS)
+def test_an_artifact_answers_as_its_run_does(artifacts, exported_run, name):
+    expected = keras_sentiment.load(exported_run.path).predict(TEXTS)
     found = keras_sentiment.load(artifacts[name].path).predict(TEXTS)
     assert np.ptp([result["probabilities"]["positive"] for result in expected]) > 0.1
     assert max(differences(found, expected)) < (0.2 if name == "onnx_int8" else 1e-4)
@@ -109,7 +71,7 @@ def test_an_artifact_answers_as_its_run_does(artifacts, run, name):
 def test_bert_and_rows_of_one_length(corpus, tmp_path):
     """A BERT in the formats that make their graphs in different ways; padding to a number, which is seen."""
     config = BertConfig(make_bert_preset(tmp_path / "preset"), trainable_blocks=1, ngram_buckets=64)
-    bert = save(
+    bert = save_scattered(
         tmp_path / "bert",
         corpus,
         build_bert(config, INPUTS.sequence_length, 2),
@@ -118,15 +80,15 @@ def test_bert_and_rows_of_one_length(corpus, tmp_path):
     export_run(bert, tmp_path / "out", ["onnx", "openvino", "tf_saved_model"])
     config = dataclasses.replace(MODEL, pooling="mean_padded", position_embedding=False)
     recipe = Recipe(config, dataclasses.replace(INPUTS, pad_to=48, truncation="head"), TRAINING)
-    padded = save(tmp_path / "padded", corpus, build(config), recipe)
+    padded = save_scattered(tmp_path / "padded", corpus, build(config), recipe)
     export_run(padded, tmp_path / "padded_out", ["onnx", "tf_saved_model"])
 
 
-def test_run_of_any_backend(corpus, run, tmp_path):
-    """The command exports on torch, whatever the run was made on and KERAS_BACKEND says."""
+def test_run_of_any_backend(corpus, exported_run, tmp_path):
+    """The command exports on torch, whatever the exported_run was made on and KERAS_BACKEND says."""
     program = "from keras_sentiment.scripts.command_line import main; main()"
     process = subprocess.run(
-        [sys.executable, "-c", program, "export", str(run.path), str(tmp_path / "out")],
+        [sys.executable, "-c", program, "export", str(exported_run.path), str(tmp_path / "out")],
         capture_output=True,
         text=True,
         env={**os.environ, "KERAS_BACKEND": BACKEND},
@@ -134,7 +96,7 @@ def test_run_of_any_backend(corpus, run, tmp_path):
     assert process.returncode == 0, process.stderr
     assert process.stdout == f"{tmp_path / 'out' / 'onnx'}\n"
     found = keras_sentiment.load(tmp_path / "out" / "onnx").predict(TEXTS)
-    assert max(differences(found, keras_sentiment.load(run.path).predict(TEXTS))) < 1e-4
+    assert max(differences(found, keras_sentiment.load(exported_run.path).predict(TEXTS))) < 1e-4
 
 
 def ignore_the_mask(self, token_ids, padding_mask):
@@ -142,10 +104,10 @@ def ignore_the_mask(self, token_ids, padding_mask):
 
 
 @pytest.mark.once
-def test_graph_that_ignores_the_mask_is_not_kept(run, tmp_path, monkeypatch):
+def test_graph_that_ignores_the_mask_is_not_kept(exported_run, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graph.Graph, "forward", ignore_the_mask)
     with pytest.raises(ParityError, match="onnx: the graph is not the model"):
-        export_run(run, tmp_path / "out", ["onnx"])
+        export_run(exported_run, tmp_path / "out", ["onnx"])
     assert not (tmp_path / "out").exists()
 
 
@@ -169,9 +131,9 @@ def keep_accents(artifact):
     ],
     ids=["labels reversed", "temperature dropped", "threshold dropped", "cut otherwise", "accents kept"],
 )
-def test_gate_sees_what_is_broken(artifacts, run, tmp_path, break_it, expected):
+def test_gate_sees_what_is_broken(artifacts, exported_run, tmp_path, break_it, expected):
     copy = open_artifact(shutil.copytree(artifacts["onnx"].path, tmp_path / "onnx"))
-    results = keras_sentiment.load(run.path).predict(GATE)
+    results = keras_sentiment.load(exported_run.path).predict(GATE)
     positive = np.array([result["probabilities"]["positive"] for result in results])
     assert ((positive > 0.25) & (positive < 0.5)).any()
     check(copy, results, GATE)
@@ -180,14 +142,14 @@ def test_gate_sees_what_is_broken(artifacts, run, tmp_path, break_it, expected):
 
 
 @pytest.mark.once
-def test_int8_is_measured_and_refused_when_it_loses(run, corpus, artifacts, tmp_path, monkeypatch):
+def test_int8_is_measured_and_refused_when_it_loses(exported_run, corpus, artifacts, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--data"):
-        export_run(run, tmp_path / "out", ["onnx_int8"])
+        export_run(exported_run, tmp_path / "out", ["onnx_int8"])
     monkeypatch.setattr(export, "MAX_LOST_ACCURACY", -1)
     monkeypatch.setattr(export, "check", lambda *_: artifacts["onnx_int8"].parity)
     with pytest.raises(ParityError, match="accuracy on validation falls"):
-        export_run(run, tmp_path / "out", ["onnx_int8"], data=corpus.path)
+        export_run(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path)
     assert not (tmp_path / "out").exists()
-    assert export_run(run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
+    assert export_run(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
     with pytest.raises(InputError, match="--overwrite"):
-        export_run(run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
+        export_run(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)

@@ -9,24 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.strategies import FUZZ, MODELS, amounts, answers, edited, edited_json, edits, json_edits
-from helpers.tiny import RECIPE, build
-from keras_sentiment.training.run_writer import new_run
 
 pytestmark = pytest.mark.once
 
 
-@pytest.fixture(scope="module")
-def run(corpus, tmp_path_factory):
-    run = new_run(tmp_path_factory.mktemp("fuzzing") / "run", corpus, RECIPE, "torch", "float32")
-    run.begin()
-    run.save(build(), corpus.tokenizer())
-    return run.path
+@pytest.fixture
+def saved(transformer):
+    return transformer[1].path
 
 
 @amounts(25, MODELS)
 @pytest.mark.parametrize("checksums", ["checksums", "no checksums"])
-def test_damaged_runs(examples, checksums, run, tmp_path):
-    files = sorted(file.relative_to(run) for file in run.rglob("*") if file.is_file())
+def test_damaged_runs(examples, checksums, saved, tmp_path):
+    files = sorted(file.relative_to(saved) for file in saved.rglob("*") if file.is_file())
     insides = ["config.json", "model.weights.h5"]
 
     @settings(FUZZ, max_examples=examples)
@@ -34,9 +29,9 @@ def test_damaged_runs(examples, checksums, run, tmp_path):
     def check(name, raw, values):
         copy = tmp_path / "copy"
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(run, copy)
+        shutil.copytree(saved, copy)
         if isinstance(name, str):
-            with zipfile.ZipFile(run / "model.keras") as archive:
+            with zipfile.ZipFile(saved / "model.keras") as archive:
                 members = {member: archive.read(member) for member in archive.namelist()}
             json_too = name == "config.json" and raw[0][0] % 4
             members[name] = edited_json(members[name], values) if json_too else edited(members[name], raw)

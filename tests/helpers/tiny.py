@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_sentiment.config import InputConfig, TrainingConfig, TransformerConfig
+from keras_sentiment.config import BertConfig, InputConfig, TrainingConfig, TransformerConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.preparation import prepare_corpus
@@ -90,6 +90,15 @@ def save_run(
     run.begin()
     run.save(model, corpus.tokenizer())
     return run
+
+
+def make_bert(preset: str, corpus: Corpus, path: Path) -> tuple[keras.Model, Run]:
+    """A tiny BERT of which one block trains, and the run that it is saved in."""
+    from keras_sentiment.models.bert import build_bert
+
+    config = BertConfig(preset, trainable_blocks=1, ngram_buckets=64)
+    model = build_bert(config, 16, 2)
+    return model, save_run(path, corpus, model, Recipe(config, INPUTS, TRAINING))
 
 
 def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -> Run:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_sentiment
-from helpers.tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, make_corpus, train
+from helpers.tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, train
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.load import run_classifier
@@ -25,11 +25,6 @@ TEXTS = [
     "bad " * 25,
 ]
 LABELS = ["positive", "negative", "negative", "positive", "positive", "negative", "positive", "negative"]
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("classifier") / "data")
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,14 @@ import shutil
 import subprocess
 import sys
 
-import keras_hub
 import numpy as np
 import pytest
 
 from helpers.saved_runs import BACKEND
-from helpers.tiny import INPUTS, TOKENIZER, TRAINING, build, make_corpus, save_run
-from keras_sentiment.config import BertConfig
+from helpers.tiny import TOKENIZER, TRAINING, build, save_run
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.inference.load import load_model, run_classifier
-from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.precision import with_precision
-from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.training.optimization import compile_model
 
@@ -29,33 +25,6 @@ ROWS = {
     "token_ids": np.random.default_rng(0).integers(5, TOKENIZER.vocabulary_size, (4, 12)).astype("int32"),
     "padding_mask": np.ones((4, 12), "int32"),
 }
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("run") / "data", 60)
-
-
-@pytest.fixture(scope="module")
-def transformer(corpus, tmp_path_factory):
-    model = build()
-    return model, save_run(tmp_path_factory.mktemp("run") / "transformer", corpus, model)
-
-
-@pytest.fixture(scope="module")
-def bert(corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=40)
-    backbone.save_to_preset(str(folder / "preset"))
-    config = BertConfig(str(folder / "preset"), trainable_blocks=1, ngram_buckets=64)
-    model = build_bert(config, 16, 2)
-    return model, save_run(folder / "bert", corpus, model, Recipe(config, INPUTS, TRAINING))
-
-
-@pytest.fixture
-def copy(transformer, tmp_path):
-    """The path of a run that a test may damage."""
-    return shutil.copytree(transformer[1].path, tmp_path / "copy")
 
 
 @pytest.mark.parametrize("kind", ["transformer", "bert"])

@@ -14,7 +14,7 @@ import keras_hub
 import numpy as np
 import pytest
 
-from helpers.tiny import INPUTS, RECIPE, TOKENIZER, TRAINING, build, make_corpus
+from helpers.tiny import INPUTS, TOKENIZER, TRAINING, build, save_run
 from keras_sentiment.config import BertConfig, TransformerConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.load import load_model
@@ -23,28 +23,14 @@ from keras_sentiment.models.model_file import read_model
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.text.tokenizer import Tokenizer
-from keras_sentiment.training.run_writer import new_run
 
 BACKEND = keras.backend.backend()
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("untrusted") / "data", 60)
-
-
-def save(path, corpus, model, recipe=RECIPE):
-    run = new_run(path, corpus, recipe, BACKEND, "float32")
-    run.begin()
-    run.save(model, corpus.tokenizer())
-    return run
-
-
-@pytest.fixture(scope="module")
-def members(corpus, tmp_path_factory):
+def members(transformer):
     """The parts of a file of ours."""
-    run = save(tmp_path_factory.mktemp("untrusted") / "run", corpus, build())
-    with zipfile.ZipFile(run.path / "model.keras") as archive:
+    with zipfile.ZipFile(transformer[1].path / "model.keras") as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
@@ -100,7 +86,7 @@ def layer(config, name):
     ],
 )
 def test_every_small_transformer_of_ours_is_read(config, corpus, tmp_path):
-    run = save(tmp_path / "run", corpus, build(config), Recipe(config, INPUTS, TRAINING))
+    run = save_run(tmp_path / "run", corpus, build(config), Recipe(config, INPUTS, TRAINING))
     assert open_run(run.path).load_model().count_params() == build(config).count_params()
 
 
@@ -113,7 +99,7 @@ def test_every_bert_of_ours_is_read(activation, head, corpus, tmp_path):
         config = json.loads((tmp_path / "preset" / "config.json").read_text())
         (tmp_path / "preset" / "config.json").write_text(json.dumps({**config, "hidden_act": "gelu"}))
     config = BertConfig(str(tmp_path / "preset"), **{"trainable_blocks": 1, "ngram_buckets": 64, **head})
-    run = save(tmp_path / "run", corpus, build_bert(config, 16, 2), Recipe(config, INPUTS, TRAINING))
+    run = save_run(tmp_path / "run", corpus, build_bert(config, 16, 2), Recipe(config, INPUTS, TRAINING))
     open_run(run.path).load_model()
 
 
@@ -264,7 +250,7 @@ def test_one_damaged_byte_is_named(members, tmp_path):
 
 @pytest.mark.once
 def test_a_model_of_another_config_is_refused(corpus, tmp_path):
-    run = save(tmp_path / "run", corpus, build())
+    run = save_run(tmp_path / "run", corpus, build())
     larger = Tokenizer([*TOKENIZER.vocabulary, "more"])
     file = tmp_path / "run" / "config.json"
     values = json.loads(file.read_text())
@@ -281,7 +267,7 @@ def test_a_model_of_another_config_is_refused(corpus, tmp_path):
 
 @pytest.mark.once
 def test_what_was_damaged_after_saving_is_named(corpus, tmp_path):
-    run = save(tmp_path / "run", corpus, build())
+    run = save_run(tmp_path / "run", corpus, build())
     file = run.path / "tokenizer" / "vocab.txt"
     file.write_text(file.read_text().replace("good", "goad"))
     with pytest.raises(InputError, match=r"vocab\.txt is not what was written"):
@@ -290,7 +276,7 @@ def test_what_was_damaged_after_saving_is_named(corpus, tmp_path):
 
 @pytest.mark.once
 def test_a_model_that_is_a_link_or_a_folder_is_refused(corpus, tmp_path):
-    run = save(tmp_path / "run", corpus, build())
+    run = save_run(tmp_path / "run", corpus, build())
     file = run.path / "model.keras"
     file.rename(tmp_path / "model.keras")
     file.symlink_to(tmp_path / "model.keras")

@@ -3,28 +3,13 @@
 import dataclasses
 import json
 
-import keras_hub
 import numpy as np
 import pytest
 
-from helpers.tiny import INPUTS, TOKENIZER, TRAINING, save_run
-from keras_sentiment.config import BertConfig
-from keras_sentiment.models.bert import build_bert
-from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run import open_run
 
 pytestmark = pytest.mark.once
-
-
-@pytest.fixture(scope="module")
-def bert(corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=40)
-    backbone.save_to_preset(str(folder / "preset"))
-    config = BertConfig(str(folder / "preset"), trainable_blocks=1, ngram_buckets=64)
-    model = build_bert(config, 16, 2)
-    return model, save_run(folder / "bert", corpus, model, Recipe(config, INPUTS, TRAINING))
 
 
 def test_config_comes_back_from_json(transformer, bert):

@@ -1,10 +1,9 @@
-"""The history of a run."""
+"""The history of a trained_run."""
 
 import shutil
 
 import pytest
 
-from helpers.tiny import RECIPE, make_corpus, train
 from keras_sentiment.errors import InputError
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import open_run
@@ -12,19 +11,9 @@ from keras_sentiment.runs.run import open_run
 pytestmark = pytest.mark.once
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("report") / "data", 300)
-
-
-@pytest.fixture(scope="module")
-def run(corpus, tmp_path_factory):
-    return train(corpus, tmp_path_factory.mktemp("report") / "tiny <run>", RECIPE.replace(sequence_length=8))
-
-
 @pytest.mark.parametrize("content", [b"\xff", b"epoch\n1\n", b"x", b"a,b\n1,2\n", b"epoch,loss\n1,\n"])
-def test_a_damaged_history_is_told(run, tmp_path, content):
-    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+def test_a_damaged_history_is_told(trained_run, tmp_path, content):
+    copy = open_run(shutil.copytree(trained_run.path, tmp_path / "copy"))
     header = copy.history.read_bytes().splitlines()[0]
     for damaged in (content + b"\n1", header + b"\n1,2\n", header + b"\n" + content * 8 + b"\n"):
         copy.history.write_bytes(damaged)

@@ -5,28 +5,10 @@ import shutil
 import pytest
 
 from helpers.saved_runs import one_line, start
-from helpers.tiny import build, make_corpus, save_run
 from keras_sentiment.errors import InputError
 from keras_sentiment.runs.run import open_run
 
 pytestmark = pytest.mark.once
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("run") / "data", 60)
-
-
-@pytest.fixture(scope="module")
-def transformer(corpus, tmp_path_factory):
-    model = build()
-    return model, save_run(tmp_path_factory.mktemp("run") / "transformer", corpus, model)
-
-
-@pytest.fixture
-def copy(transformer, tmp_path):
-    """The path of a run that a test may damage."""
-    return shutil.copytree(transformer[1].path, tmp_path / "copy")
 
 
 def contents(path):

@@ -1,0 +1,26 @@
+"""Runs whose exports are compared with them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from helpers.tiny import RECIPE
+from keras_sentiment.runs.run import open_run
+from keras_sentiment.training.run_writer import new_run
+
+
+def save_scattered(path, corpus, model, recipe=RECIPE, seed=0):
+    """A run with a temperature and a threshold, of a model whose logits are far apart.
+
+    Args:
+        seed: of its weights; for the small Transformer one that puts GATE where it says.
+    """
+    run = new_run(path, corpus, recipe, keras.backend.backend(), "float32")
+    config = dataclasses.replace(run.config, temperature=2.0, threshold=0.25)
+    run = dataclasses.replace(run, config=config)
+    run.begin()
+    weights = [np.random.default_rng(seed + i).normal(0, 1, w.shape) for i, w in enumerate(model.weights)]
+    model.set_weights(weights)
+    run.save(model, corpus.tokenizer())
+    return open_run(path)
