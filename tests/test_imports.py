@@ -120,3 +120,24 @@ def test_distribution_holds_every_package_and_page():
         ".".join(("keras_sentiment", *path.parent.relative_to(LIBRARY).parts)): [path.name] for path in files
     }
     assert settings["package-data"] == found
+
+
+def modules_after(statement: str) -> set[str]:
+    """Returns what is imported once a statement has run in a new process."""
+    program = f"{statement}\nimport sys\nprint(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.split())
+
+
+def test_importing_the_package_imports_next_to_nothing():
+    found = modules_after("import keras_sentiment")
+    assert "keras_sentiment.errors" in found
+    assert not found & {*HEAVY, "numpy", "click", "keras_sentiment.config"}
+
+
+def test_the_server_imports_few_modules_and_reads_no_archives():
+    found = modules_after("import keras_sentiment.serving.server")
+    ours = {name for name in found if name.removeprefix("keras_sentiment.") in MODULES}
+    assert "keras_sentiment.inference.classifier" in ours
+    assert len(ours) <= 22, sorted(ours)
+    assert not {name for name in ours if ".readers" in name or ".runs" in name}
+    assert not found & {*HEAVY, "scipy", "sklearn", "pyarrow", "matplotlib", "tarfile"}

@@ -1,12 +1,21 @@
 """A file or a folder appears whole or not at all, whoever is killed."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.storage.atomic import staged_file, staged_folder
+from keras_sentiment.storage.atomic import (
+    staged_file,
+    staged_folder,
+    staged_for,
+    staged_name,
+    staged_path,
+    write_text,
+)
 
 pytestmark = pytest.mark.once
 # Fills something beside its target, says so, and waits to be killed.
@@ -65,3 +74,77 @@ def test_a_folder_that_was_taken_away_is_put_back(tmp_path):
         staged_folder(tmp_path / "out", overwrite=False, is_ours=lambda _: True).__enter__()
     assert [item.name for item in (tmp_path / "out").iterdir()] == ["kept"]
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A file of somebody else's, and the folder of ours beside it."""
+    file, folder = tmp_path / "theirs.txt", tmp_path / "ours"
+    file.write_text("theirs")
+    folder.mkdir()
+    return file, folder
+
+
+def test_a_link_is_replaced_and_not_followed(secret):
+    file, folder = secret
+    (folder / "README.md").symlink_to(file)
+    write_text(folder / "README.md", "ours")
+    assert (folder / "README.md").read_text() == "ours"
+    assert not (folder / "README.md").is_symlink()
+    assert file.read_text() == "theirs"
+
+
+def test_a_link_under_the_name_of_what_is_written_is_not_followed(secret, monkeypatch):
+    """Nobody can guess the name; whoever did would gain nothing."""
+    file, folder = secret
+    monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)
+    (folder / ".00000000.part.README.md").symlink_to(file)
+    with (
+        pytest.raises(InputError, match=r"README\.md: it can't be written"),
+        staged_path(folder / "README.md"),
+    ):
+        raise AssertionError("it was opened")
+    assert file.read_text() == "theirs"
+
+
+def test_names_of_what_is_written_are_never_the_same(tmp_path):
+    names = set()
+    for _ in range(20):
+        with staged_path(tmp_path / "model.keras") as staging:
+            names.add(staging.name)
+            assert staging.suffix == ".keras"  # some writers ask for it
+            assert staged_name(staging.name) == "model.keras"
+            assert staged_for(tmp_path / "model.keras") == [staging]
+    assert len(names) == 20
+    assert [item.name for item in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_an_error_leaves_what_was_there(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text("before")
+
+    def write_half():
+        with staged_path(path) as staging:
+            staging.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: done.append("fsync") or sync(number))
+    monkeypatch.setattr(Path, "replace", lambda *paths: done.append("rename") or replace(*paths))
+    write_text(tmp_path / "config.json", "text")
+    assert done == ["fsync", "rename"]
+
+
+def test_a_folder_that_takes_no_file_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="it can't be written") as caught:
+        write_text(tmp_path / "file" / "README.md", "text")
+    assert "\n" not in str(caught.value)
