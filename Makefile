@@ -38,9 +38,9 @@ logged-%:
 test-torch: $(STAMP)
 	KERAS_BACKEND=torch $(BIN)/coverage run -m pytest -q -m "not slow" $(PYTEST_FLAGS)
 
-# What does not depend on the backend, and the packaged weights, ran on torch.
+# What does not depend on the backend, and the packaged weights, ran on torch: that takes longest, and goes first.
 test-jax test-tensorflow: test-%: $(STAMP)
-	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m "not slow and not real and not once" $(PYTEST_FLAGS)
+	KERAS_BACKEND=$* nice $(BIN)/python -m pytest -q -m "not slow and not real and not once" $(PYTEST_FLAGS)
 
 test-slow: $(STAMP)
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m slow $(PYTEST_FLAGS)

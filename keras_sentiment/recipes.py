@@ -1,4 +1,4 @@
-"""A recipe: a model's hyperparameters with those of its input and its training; and what a run keeps of it.
+"""A recipe: a model's hyperparameters with those of its input and its training.
 
 Standard library only, like `config`.
 """

@@ -55,17 +55,17 @@ def benchmark(
             raise InputError(f'{name} is not installed: pip install "keras-sentiment[benchmark]"')
     for name in backend:
         check_backend(name)
-    from keras_sentiment.benchmark import tasks as speed
+    from keras_sentiment.benchmark import tasks as timed
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.machine import machine
     from keras_sentiment.text.tokenizer import find_tokenizer
 
     if open_corpus(data_dir).tokenizer().sha256 != find_tokenizer("minilm").sha256:
         raise InputError(f"{data_dir}: it has another vocabulary; prepare it with --tokenizer minilm")
-    results: dict[str, Any] = {"command": " ".join(sys.argv), **machine(speed.PACKAGES), "tasks": []}
+    results: dict[str, Any] = {"command": " ".join(sys.argv), **machine(timed.PACKAGES), "tasks": []}
     backends = backend or tuple(filter(installed, BACKENDS))
     for name in tasks:
-        result = speed.compare(name, data_dir, reviews, rounds, backends, (lambda _: None) if quiet else say)
+        result = timed.compare(name, data_dir, reviews, rounds, backends, (lambda _: None) if quiet else say)
         results["tasks"].append(result)
         if not as_json:
             click.echo(table(result) + "\n")

@@ -36,10 +36,10 @@ def serve(artifact: str, quiet: bool, **settings: Any) -> None:
     logging.basicConfig(level="WARNING" if quiet else "INFO", format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel("WARNING")
     try:
-        from keras_sentiment.serving import server as serving
+        from keras_sentiment.serving import server
     except ImportError as error:
         raise InputError(f'{error.name} is not installed: pip install "keras-sentiment[serve]"') from None
-    serving.serve(artifact, config, (lambda message: None) if quiet else say)
+    server.serve(artifact, config, (lambda message: None) if quiet else say)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.benchmark import ours as contenders
-from keras_sentiment.benchmark import peers
+from keras_sentiment.benchmark import ours, peers
 from keras_sentiment.benchmark.ours import DEEP_BLOCKS, MINILM, SEQUENCE_LENGTH, reviews_of
 from keras_sentiment.benchmark.turns import Contender, Timing, take_turns
 from keras_sentiment.models.precision import cpu_multiplies_bfloat16
@@ -66,7 +65,7 @@ def compare(
     _, split = reviews_of(data_dir, reviews)
     entries = _Field(data_dir, reviews, rounds, backends, bfloat16, split.lengths).entries(task)
     peaks = [
-        _contender(f"matrix product, {dtype}", contenders.matrix_product, dtype, _PEAK_STEPS)
+        _contender(f"matrix product, {dtype}", ours.matrix_product, dtype, _PEAK_STEPS)
         for dtype in ("float32", *(["bfloat16"] if bfloat16 else []))
     ]
     timings = take_turns([*peaks, *(entry.contender for entry in entries)], rounds, say)
@@ -118,7 +117,7 @@ class _Field:
             contender = _contender(name, peers.train_seed, self.data_dir, few, kind, autocast)
             found.append(Entry(contender, operations, peer=True))
         if kind == "transformer":
-            found += self._ours(contenders.train_ours, operations, _ENCODER)
+            found += self._ours(ours.train_ours, operations, _ENCODER)
             return [
                 *found,
                 self._trained("keras_sentiment, torch, its own parts too", _TRANSFORMER, operations),
@@ -128,14 +127,14 @@ class _Field:
             name = f"Hugging Face Trainer, {precision}, {label}"
             arguments = self.data_dir, self.reviews, dropout, self.bfloat16
             found.append(Entry(_contender(name, peers.train_hugging_face, *arguments), operations, peer=True))
-        return [*found, *self._ours(contenders.train_ours, operations, _BERT)]
+        return [*found, *self._ours(ours.train_ours, operations, _BERT)]
 
     def _scoring(self) -> list[Entry]:
         operations = _operations(self._read(), MINILM[0], 0, *MINILM[2:])
         name = "Hugging Face pipeline, batch 32"
         arguments = self.data_dir, self.reviews, self.rounds
         peer = Entry(_contender(name, peers.score_hugging_face, *arguments), operations, peer=True)
-        return [peer, *self._ours(contenders.score_ours, operations, self.rounds)]
+        return [peer, *self._ours(ours.score_ours, operations, self.rounds)]
 
     def _artifacts(self) -> list[Entry]:
         """The Keras model and what `export` makes of it."""
@@ -143,7 +142,7 @@ class _Field:
         arguments = self.data_dir, self.reviews, self.rounds
         return [
             Entry(
-                _contender(name, contenders.score_ours, *arguments, name),
+                _contender(name, ours.score_ours, *arguments, name),
                 operations,
                 peer=name in ("keras", "onnx"),
             )
@@ -182,7 +181,7 @@ class _Field:
     def _cached(self) -> list[Entry]:
         def entry(name: str, cached: bool) -> Entry:
             operations = self._bert_work(frozen=0 if cached else DEEP_BLOCKS - MINILM[1])
-            work = contenders.train_deep_bert
+            work = ours.train_deep_bert
             return Entry(_contender(name, work, self.data_dir, self.reviews, cached), operations, not cached)
 
         return [
@@ -191,7 +190,7 @@ class _Field:
         ]
 
     def _trained(self, name: str, recipe: Any, operations: float) -> Entry:
-        contender = _contender(name, contenders.train_ours, self.data_dir, self.reviews, recipe)
+        contender = _contender(name, ours.train_ours, self.data_dir, self.reviews, recipe)
         return Entry(contender, operations)
 
     def _ours(self, work: Callable[..., None], operations: float, last: Any) -> list[Entry]:

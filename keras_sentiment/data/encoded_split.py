@@ -74,8 +74,6 @@ class Split:
         """Return the ids of a review, int[tokens], whole and without specials."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
-    ids_of = __getitem__
-
     def targets(self, num_classes: int) -> npt.NDArray[np.float32]:
         """Return float32[reviews, num_classes]: the soft labels, or 1 for each review's label."""
         if self.soft_labels is not None:

@@ -26,7 +26,7 @@ def open_evaluation_split(
 
     Args:
         data: a DATA_DIR, or a source that `sources.read` takes.
-        name: `train`, `validation` or `test`; by default the test part, or all of a source without.
+        name: `train`, `validation` or `test`; by default the test split, or all of a source without.
         tokenizer: the model's.
         labels: the model's.
         config: names of a table's columns.
@@ -47,12 +47,12 @@ def open_evaluation_split(
             )
         name = name or "test"
         return name, corpus.splits[name]
-    parts: dict[str | None, list[Review]] = {}
+    splits: dict[str | None, list[Review]] = {}
     for review in read(data, config, quiet=quiet):
-        parts.setdefault(review.part, []).append(review)
+        splits.setdefault(review.split, []).append(review)
     if name is None:
-        name = "test" if "test" in parts else "all"
-    reviews = parts.get(name) if name != "all" else [r for part in parts.values() for r in part]
+        name = "test" if "test" in splits else "all"
+    reviews = splits.get(name) if name != "all" else [r for split in splits.values() for r in split]
     if not reviews:
-        raise InputError(f"{data}: it has no {name} part; leave out --split to take all of it")
+        raise InputError(f"{data}: it has no {name} split; leave out --split to take all of it")
     return name, Split.from_reviews(reviews, tokenizer, labels)

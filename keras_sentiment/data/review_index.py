@@ -60,7 +60,7 @@ class ReviewIndex:
         position = _NONE if review.position is None else review.position
         group = _NONE if review.group is None else self._group_codes[review.group]
         label = self._label_codes[review.label]
-        self._file.write(_pack(hash_text(text), label, review.part == "test", position, group))
+        self._file.write(_pack(hash_text(text), label, review.split == "test", position, group))
         self._count += 1
 
     def _column(self, name: str) -> npt.NDArray[Any]:

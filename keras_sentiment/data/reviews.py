@@ -23,7 +23,7 @@ class Review(NamedTuple):
         text: as it stands in the source, not cleaned.
         label: the source's own name for it: `neg`, `0`, `joy`.
         source: what a message or a report calls it: `neg/0_3.txt`, `reviews.csv:17`.
-        part: `"train"` or `"test"` where the source is itself divided, else None.
+        split: `"train"` or `"test"` where the source is itself divided, else None.
         position: place among its neighbours where reviews of one film stand side by side, else None.
         group: name of what must not straddle two splits (an author, a product), else None.
     """
@@ -31,7 +31,7 @@ class Review(NamedTuple):
     text: str
     label: str
     source: str
-    part: str | None = None
+    split: str | None = None
     position: int | None = None
     group: str | None = None
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
-from keras_sentiment.evaluation import plots as pictures
+from keras_sentiment.evaluation import plots
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.occlusion import explain
 from keras_sentiment.machine import machine
@@ -128,14 +128,14 @@ def _pictures(
     names, rows = metrics["labels"], metrics["by_length"]
     probabilities, before = decision.probabilities(logits), Decision(names).probabilities(logits)
     found = {
-        "reliability": pictures.reliability(
+        "reliability": plots.reliability(
             labels,
             before,
             probabilities,
             "Reliability diagram: the calibration error is "
             f"{metrics['before_calibration']['ece']:.4f} before and {metrics['ece']:.4f} after calibration.",
         ),
-        "lengths": pictures.lengths(
+        "lengths": plots.lengths(
             rows,
             [bucket_name(row) for row in rows],
             "Accuracy by length in tokens: "
@@ -144,7 +144,7 @@ def _pictures(
     }
     if metrics["roc_auc"] is not None:
         alt = f"ROC curve: the area under it is {metrics['roc_auc']:.4f}."
-        found["roc"] = pictures.roc(labels, probabilities, names, alt)
+        found["roc"] = plots.roc(labels, probabilities, names, alt)
     history = read_history(run)
     # The n-grams are fitted before: what is measured in training is the deep model.
     train = "train (without n-grams)" if run.config.recipe.model.ngrams else "train"
@@ -154,5 +154,5 @@ def _pictures(
             f"Learning curve of the {name}: after epoch {last['epoch']:.0f} it is "
             f"{last[name]:.4f} on {train} and {last[f'val_{name}']:.4f} on validation."
         )
-        found[name] = pictures.learning(history, name, train, alt)
+        found[name] = plots.learning(history, name, train, alt)
     return found

@@ -36,7 +36,7 @@ def test_rows_hold_specials_ids_and_padding():
     dataset = batches([3, 5], seed=None)
     inputs, labels = dataset[0]
     for line, row in enumerate(rows_of(dataset)[0]):
-        ids = dataset.split.ids_of(row)
+        ids = dataset.split[row]
         expected = [TOKENIZER.cls_id, *ids, TOKENIZER.sep_id]
         padding = inputs["token_ids"].shape[1] - len(expected)
         assert inputs["token_ids"][line].tolist() == expected + [TOKENIZER.pad_id] * padding
@@ -48,7 +48,7 @@ def test_rows_hold_specials_ids_and_padding():
 @pytest.mark.parametrize(("truncation", "head", "tail"), [("head", 510, 0), ("head_tail", 128, 382)])
 def test_long_review_is_cut(truncation, head, tail):
     dataset = batches([900], InputConfig(sequence_length=512, truncation=truncation))
-    ids = dataset.split.ids_of(0).tolist()
+    ids = dataset.split[0].tolist()
     row = dataset[0][0]["token_ids"][0].tolist()
     assert row == [TOKENIZER.cls_id, *ids[:head], *ids[900 - tail :], TOKENIZER.sep_id]
 
@@ -56,7 +56,7 @@ def test_long_review_is_cut(truncation, head, tail):
 def test_review_that_just_fits_is_whole():
     for truncation in ("head", "head_tail"):
         dataset = batches([10], InputConfig(sequence_length=12, truncation=truncation))
-        assert dataset[0][0]["token_ids"][0, 1:11].tolist() == dataset.split.ids_of(0).tolist()
+        assert dataset[0][0]["token_ids"][0, 1:11].tolist() == dataset.split[0].tolist()
 
 
 def test_word_dropout_leaves_out_a_share_in_order_and_others_each_epoch():
@@ -72,7 +72,7 @@ def test_word_dropout_leaves_out_a_share_in_order_and_others_each_epoch():
                 found[row] = ids[mask == 1][1:-1].tolist()
         assert sorted(found) == list(range(len(LENGTHS)))
         for row, ids in found.items():
-            whole = dataset.split.ids_of(row).tolist()
+            whole = dataset.split[row].tolist()
             assert len(ids) == min(len(whole) - int(0.4 * len(whole)), 126)
             remaining = iter(whole)
             assert all(token in remaining for token in ids)  # a subsequence

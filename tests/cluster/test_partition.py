@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from helpers.parts import ROWS, in_parts
-from keras_sentiment.cluster import partition as parts_module
+from keras_sentiment.cluster import partition as partition_module
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import find_files, partition
 from keras_sentiment.data.readers.tables import read_texts
@@ -185,7 +185,7 @@ def test_files_of_other_columns_are_refused(tmp_path):
 
 
 def test_long_texts_make_small_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts_module, "PART_SIZE", 100)
+    monkeypatch.setattr(partition_module, "PART_SIZE", 100)
     path = tmp_path / "it.txt"
     path.write_text(("x" * 49 + "\n") * 5)
     assert [part.rows for part in partition([path], "txt", "text").parts] == [2, 2, 1]

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from helpers.tables import names, plan_of, rows_in, same_as_one_process, texts, write_csv
-from keras_sentiment.cluster import ray_job as cluster
+from keras_sentiment.cluster import ray_job
 from keras_sentiment.cluster.part_files import output_folder
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import Artifact
@@ -31,7 +31,7 @@ HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
 @pytest.fixture(scope="module")
 def workers():
     """A cluster of two cores, which takes seconds to start: what joins one uses it, and leaves it."""
-    with cluster._cluster(2) as cpus:
+    with ray_job._cluster(2) as cpus:
         yield cpus
 
 
@@ -78,7 +78,7 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
     plan, died = plan_of(artifact, write_csv(tmp_path / "it.csv", 100)), tmp_path / "died"
     died.mkdir()
 
-    class Mortal(cluster.Worker):
+    class Mortal(ray_job.Worker):
         def score(self, number):
             if number % 6 == 2 and not (died / str(number)).exists():
                 (died / str(number)).touch()
@@ -86,9 +86,9 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
                 self.classifier.predict = lambda texts: os.kill(os.getpid(), signal.SIGKILL)
             return super().score(number)
 
-    monkeypatch.setattr(cluster, "Worker", Mortal)
+    monkeypatch.setattr(ray_job, "Worker", Mortal)
     with output_folder(tmp_path / "out", plan, False) as folder:
-        cluster.score(artifact, folder, 2)
+        ray_job.score(artifact, folder, 2)
         left = [name for name in names(tmp_path / "out") if name.startswith(".")]
     assert names(died) == ["14", "2", "8"]
     assert len(left) == 3
@@ -97,20 +97,20 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
 
 
 def test_rows_at_which_every_worker_dies_are_named(workers, artifact, tmp_path, monkeypatch):
-    class Doomed(cluster.Worker):
+    class Doomed(ray_job.Worker):
         most_deaths = 2
 
         def score(self, number):
             self.classifier.predict = lambda texts: os.kill(os.getpid(), signal.SIGKILL)
             return super().score(number)
 
-    monkeypatch.setattr(cluster, "Worker", Doomed)
+    monkeypatch.setattr(ray_job, "Worker", Doomed)
     plan = plan_of(artifact, write_csv(tmp_path / "it.csv", 7))
     with (
         output_folder(tmp_path / "out", plan, False) as folder,
         pytest.raises(InputError, match=r"it\.csv:2: 2 workers died at the 7 rows from here on"),
     ):
-        cluster.score(artifact, folder, 1)
+        ray_job.score(artifact, folder, 1)
     assert names(tmp_path / "out") == ["plan.json"]
 
 
@@ -119,11 +119,11 @@ def test_what_a_worker_cannot_do_is_one_line(workers, artifact, tmp_path, monkey
     plan = plan_of(artifact, source)
     write_csv(source, 11)
     with output_folder(out, plan, False) as folder, pytest.raises(InputError, match="has changed since"):
-        cluster.score(artifact, folder, 1)
+        ray_job.score(artifact, folder, 1)
     plan = plan_of(artifact, source)
     elsewhere = Artifact(tmp_path / "none", "onnx", "none", ("a", "b"), artifact.inputs, 1, 1.0, None)
     with output_folder(out, plan, True) as folder, pytest.raises(InputError, match="not an exported model"):
-        cluster.score(elsewhere, folder, 1)
+        ray_job.score(elsewhere, folder, 1)
 
 
 def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monkeypatch):
@@ -131,7 +131,7 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
     notes.mkdir()
     heavy = HEAVY
 
-    class Watched(cluster.Worker):
+    class Watched(ray_job.Worker):
         def score(self, number):
             rows = super().score(number)
             found = [name for name in heavy if name in sys.modules]
@@ -140,9 +140,9 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
             time.sleep(0.2)  # as long as the other one needs to come
             return rows
 
-    monkeypatch.setattr(cluster, "Worker", Watched)
+    monkeypatch.setattr(ray_job, "Worker", Watched)
     with output_folder(tmp_path / "out", plan, False) as folder:
-        cluster.score(artifact, folder, 3)  # as many as there is room for
+        ray_job.score(artifact, folder, 3)  # as many as there is room for
     found = [json.loads(note.read_text()) for note in notes.iterdir()]
     assert len({pid for pid, *_ in found}) == 2
     assert os.getpid() not in {pid for pid, *_ in found}

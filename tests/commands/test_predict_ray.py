@@ -13,8 +13,8 @@ from pyarrow import parquet
 
 from helpers.served import write_artifact
 from helpers.tables import names, rows_in, same_as_one_process, write_csv
-from keras_sentiment.cluster import partition as parts_module
-from keras_sentiment.cluster import ray_job as cluster
+from keras_sentiment.cluster import partition as partition_module
+from keras_sentiment.cluster import ray_job
 from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
 
 pytestmark = [
@@ -33,7 +33,7 @@ def artifact(tmp_path_factory):
 @pytest.fixture(scope="module")
 def workers():
     """A cluster of two cores, which takes seconds to start: what joins one uses it, and leaves it."""
-    with cluster._cluster(2) as cpus:
+    with ray_job._cluster(2) as cpus:
         yield cpus
 
 
@@ -45,7 +45,7 @@ def run(cli):
 
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch):
-    monkeypatch.setattr(parts_module, "PART_ROWS", 7)
+    monkeypatch.setattr(partition_module, "PART_ROWS", 7)
 
 
 def mistake(result, *expected):
@@ -154,9 +154,9 @@ def test_refusals(run, artifact, tmp_path, monkeypatch):
     mistake(run(*arguments, "--explain"), "--explain is for TEXT")
     mistake(run(*arguments[:-2], "--workers", "2"), "--workers is for --engine ray")
     mistake(run(*arguments, "--text-column", "no"), "no column 'no'")
-    find = cluster.importlib.util.find_spec
+    find = ray_job.importlib.util.find_spec
     monkeypatch.setattr(
-        cluster.importlib.util, "find_spec", lambda name: None if name == "ray" else find(name)
+        ray_job.importlib.util, "find_spec", lambda name: None if name == "ray" else find(name)
     )
     mistake(run(*arguments), 'pip install "keras-sentiment[ray]"')
     assert not out.exists()

@@ -63,7 +63,7 @@ def command(*arguments, **options) -> subprocess.CompletedProcess:
 def ids_by_text(path: Path) -> dict[str, tuple]:
     corpus = open_corpus(path)
     return {
-        record.text: (record.label, tuple(split.ids_of(i)))
+        record.text: (record.label, tuple(split[i]))
         for split in corpus.splits.values()
         for i, record in enumerate(split.records())
     }

@@ -27,7 +27,7 @@ def assert_same_reviews(split: Split, indices, part: Split) -> None:
     assert list(part.records()) == [records[i] for i in indices]
     assert len(part) == len(indices)
     for place, index in enumerate(indices):
-        np.testing.assert_array_equal(part.ids_of(place), split.ids_of(index))
+        np.testing.assert_array_equal(part[place], split[index])
         assert part.labels[place] == split.labels[index]
 
 

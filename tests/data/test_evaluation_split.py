@@ -48,12 +48,12 @@ def test_source_is_read_for_the_model(transformer, tmp_path):
     assert name == "all"
     assert list(split.texts()) == ["a GOOD film", "very dull"]
     assert split.labels.tolist() == [1, 0]
-    assert split.ids_of(0).tolist() == TOKENIZER.encode(["a good film"])[0].tolist()
+    assert split[0].tolist() == TOKENIZER.encode(["a good film"])[0].tolist()
     with pytest.raises(InputError) as caught:
         open_evaluation_split(
             file, "test", run.tokenizer(), run.config.labels, PrepareConfig("review", "stars")
         )
-    one_line(caught, file, "no test part")
+    one_line(caught, file, "no test split")
     file.write_text("text,label\na good film,pos\nvery dull,joy\n")
     with pytest.raises(InputError) as caught:
         open_evaluation_split(file, None, run.tokenizer(), run.config.labels, COLUMNS)
@@ -72,5 +72,5 @@ def test_test_part_of_a_source_comes_first(transformer, tmp_path):
             tmp_path / "aclImdb", asked, run.tokenizer(), run.config.labels, COLUMNS
         )
         assert (name, list(split.texts())) == (found, [f"{word} film"] * 2)
-    with pytest.raises(InputError, match="no validation part"):
+    with pytest.raises(InputError, match="no validation split"):
         open_evaluation_split(tmp_path / "aclImdb", "validation", run.tokenizer(), run.config.labels, COLUMNS)

@@ -41,7 +41,7 @@ def test_what_is_written_is_what_is_read(tmp_path, tokenizer):
                 == corpus.labels[split.labels[index]]
                 == {"neg": "negative", "pos": "positive"}[review.label]
             )
-            np.testing.assert_array_equal(split.ids_of(index), tokenizer.encode([record.text])[0])
+            np.testing.assert_array_equal(split[index], tokenizer.encode([record.text])[0])
             seen.append(record.source)
     assert sorted(seen) == sorted(by_source)
 
@@ -52,7 +52,7 @@ def test_a_large_vocabulary_gets_wide_ids(tmp_path):
     prepare_corpus(reviews, tmp_path / "data", tokenizer, quiet=True)
     split = open_corpus(tmp_path / "data").splits["train"]
     assert split.ids.dtype == np.int32
-    assert all(split.ids_of(i)[-1] == tokenizer.vocabulary_size - 1 for i in range(len(split)))
+    assert all(split[i][-1] == tokenizer.vocabulary_size - 1 for i in range(len(split)))
 
 
 def test_same_reviews_same_bytes_and_order_does_not_reach_the_fingerprint(tmp_path, tokenizer):

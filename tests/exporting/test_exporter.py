@@ -16,8 +16,7 @@ from helpers.exported import save_scattered
 from helpers.tiny import INPUTS, MODEL, TRAINING, build, make_bert_preset, reviews
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.exporting import exporter as export
-from keras_sentiment.exporting import onnx_graph
+from keras_sentiment.exporting import exporter, onnx_graph
 from keras_sentiment.exporting.exporter import export_run
 from keras_sentiment.exporting.parity import TEXTS, ParityError, check
 from keras_sentiment.inference.artifact import open_artifact
@@ -145,8 +144,8 @@ def test_gate_sees_what_is_broken(artifacts, exported_run, tmp_path, break_it, e
 def test_int8_is_measured_and_refused_when_it_loses(exported_run, corpus, artifacts, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--data"):
         export_run(exported_run, tmp_path / "out", ["onnx_int8"])
-    monkeypatch.setattr(export, "MAX_LOST_ACCURACY", -1)
-    monkeypatch.setattr(export, "check", lambda *_: artifacts["onnx_int8"].parity)
+    monkeypatch.setattr(exporter, "MAX_LOST_ACCURACY", -1)
+    monkeypatch.setattr(exporter, "check", lambda *_: artifacts["onnx_int8"].parity)
     with pytest.raises(ParityError, match="accuracy on validation falls"):
         export_run(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path)
     assert not (tmp_path / "out").exists()

@@ -28,7 +28,7 @@ def test_corpora(examples, corpus, tmp_path):
         (copy / name).write_bytes(edited_json(content, values) if json_too else edited(content, raw))
         with refused(copy):
             for split in open_corpus(copy).splits.values():
-                assert all(len(split.ids_of(index)) == length for index, length in enumerate(split.lengths))
+                assert all(len(split[index]) == length for index, length in enumerate(split.lengths))
                 assert sum(1 for _ in split.records()) == len(split)
                 assert len(split.fingerprint) == 64
         assert os.listdir(tmp_path) == ["copy"]

@@ -4,4 +4,4 @@ from helpers.tiny import reviews
 
 
 def unlabelled(count, seed=1):
-    return [review._replace(label="", part=None) for review in reviews(count, seed)]
+    return [review._replace(label="", split=None) for review in reviews(count, seed)]

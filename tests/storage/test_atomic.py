@@ -22,12 +22,12 @@ pytestmark = pytest.mark.once
 KILLED = """
 import sys, time
 from pathlib import Path
-from keras_sentiment.storage import atomic as staging
+from keras_sentiment.storage import atomic
 kind, path = sys.argv[1], Path(sys.argv[2])
 if kind == "file":
-    context = staging.staged_file(path, overwrite=True)
+    context = atomic.staged_file(path, overwrite=True)
 else:
-    context = staging.staged_folder(path, overwrite=True, is_ours=lambda _: True)
+    context = atomic.staged_folder(path, overwrite=True, is_ours=lambda _: True)
 with context as place:
     place.write("half") if kind == "file" else (place / "half").touch()
     print("ready", flush=True)

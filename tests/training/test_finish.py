@@ -78,7 +78,7 @@ def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypa
     run = train(corpus, tmp_path / "run", HARD)
     assert seen == [run.config.temperature]
     assert run.config.temperature != 1
-    assert not list(run.path.glob("*.part"))
+    assert not list(run.path.glob(".*"))
 
 
 def test_an_aim_out_of_reach_is_said_and_the_model_kept(corpus, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 CACHE = Path("~/.cache/keras_sentiment")
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-MEMBER = re.compile(r"(?:.*/)??(?:(?P<part>train|test)/)?(?P<label>pos|neg|unsup)/(?P<name>[^/]+\.txt)")
+MEMBER = re.compile(r"(?:.*/)??(?:(?P<split>train|test)/)?(?P<label>pos|neg|unsup)/(?P<name>[^/]+\.txt)")
 # Bytes that an archive unpacks to, with 512 for the header of each member; aclImdb takes 500 million.
 MAX_ARCHIVE_BYTES = 64 << 30
 # Bytes of what stands before a member and only tells of it, such as a long name.
@@ -122,12 +122,12 @@ def _review(
     file = archive.extractfile(member)
     if file is None:
         return None
-    part = match["part"]
-    source = f"{part}/{match['label']}/{match['name']}" if part else f"{match['label']}/{match['name']}"
+    split = match["split"]
+    source = f"{split}/{match['label']}/{match['name']}" if split else f"{match['label']}/{match['name']}"
     text = decode(file.read(), f"{archive_name}: {member.name}")
     if unlabelled:
         return Review(text, "", source)
-    return Review(text, match["label"], source, part=part, position=position_of(match["name"]))
+    return Review(text, match["label"], source, split=split, position=position_of(match["name"]))
 
 
 def download(

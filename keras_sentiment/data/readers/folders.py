@@ -9,7 +9,7 @@ from pathlib import Path
 from keras_sentiment.data.reviews import Review, decode, require_size
 from keras_sentiment.errors import InputError
 
-PARTS = ("train", "test")
+SPLIT_FOLDERS = ("train", "test")
 UNLABELLED = "unsup"
 # aclImdb names a review by its number, which follows the film, and its rating: 127_9.txt.
 NUMBERED = re.compile(r"(\d+)_\d+\.txt")
@@ -34,7 +34,7 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _read_part(folder: Path, part: str | None) -> Iterator[Review]:
+def _read_split(folder: Path, split: str | None) -> Iterator[Review]:
     labels = [item for item in _subfolders(folder) if item.name != UNLABELLED]
     if not labels:
         raise InputError(f"{folder}: no subfolders; put the reviews of each label into a folder of its name")
@@ -45,19 +45,19 @@ def _read_part(folder: Path, part: str | None) -> Iterator[Review]:
     is_imdb = {label.name for label in labels} == {"neg", "pos"} and all(
         NUMBERED.fullmatch(file.name) for files in listing.values() for file in files
     )
-    prefix = "" if part is None else f"{part}/"
+    prefix = "" if split is None else f"{split}/"
     for label, files in listing.items():
         for file in files:
             source = f"{prefix}{label.name}/{file.name}"
             require_size(file.stat().st_size, source)
             text = decode(file.read_bytes(), source)
             position = position_of(file.name) if is_imdb else None
-            yield Review(text, label.name, source, part=part, position=position)
+            yield Review(text, label.name, source, split=split, position=position)
 
 
 def unlabelled_folders(folder: Path) -> list[Path]:
     """Return the folders of aclImdb's unlabelled reviews inside."""
-    places = [folder / part / UNLABELLED for part in ("", *PARTS)]
+    places = [folder / split / UNLABELLED for split in ("", *SPLIT_FOLDERS)]
     return [place for place in places if place.is_dir()]
 
 
@@ -83,18 +83,18 @@ def read_folder(folder: Path) -> Iterator[Review]:
 
     Args:
         folder: aclImdb (`train/` and `test/`, or one of them, with `pos/` and `neg/` inside), one
-            of its parts, or any folder with one subfolder of `.txt` files a label.
+            of its splits, or any folder with one subfolder of `.txt` files a label.
 
     Raises:
         InputError: if a label has no reviews, or a file is not UTF-8.
     """
-    parts = [part for part in PARTS if (folder / part).is_dir() and _subfolders(folder / part)]
-    if not parts:
-        yield from _read_part(folder, None)
-    for other in _subfolders(folder) if parts else ():
-        if other.name not in PARTS and _subfolders(other):
+    splits = [split for split in SPLIT_FOLDERS if (folder / split).is_dir() and _subfolders(folder / split)]
+    if not splits:
+        yield from _read_split(folder, None)
+    for other in _subfolders(folder) if splits else ():
+        if other.name not in SPLIT_FOLDERS and _subfolders(other):
             raise InputError(
-                f"{other}: only {' and '.join(PARTS)} are read; move its reviews into one of them"
+                f"{other}: only {' and '.join(SPLIT_FOLDERS)} are read; move its reviews into one of them"
             )
-    for part in parts:
-        yield from _read_part(folder / part, part)
+    for split in splits:
+        yield from _read_split(folder / split, split)

@@ -29,7 +29,7 @@ def make_archive(path: Path, files: dict[str, str], prefix: str = "aclImdb/") ->
 
 
 def facts(reviews) -> set:
-    return {(r.text, r.label, r.source, r.part, r.position) for r in reviews}
+    return {(r.text, r.label, r.source, r.split, r.position) for r in reviews}
 
 
 def test_archive_gives_what_its_folder_gives(tmp_path):

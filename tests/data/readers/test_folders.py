@@ -15,8 +15,8 @@ def test_whole_aclimdb(tmp_path):
     write_tree(tmp_path, REVIEWS)
     reviews = list(read(tmp_path))
     assert {r.source: r.text for r in reviews} == REVIEWS
-    assert [r.position for r in reviews if r.part == "train" and r.label == "neg"] == [0, 2, 10]
-    assert {r.part for r in reviews} == {"train", "test"}
+    assert [r.position for r in reviews if r.split == "train" and r.label == "neg"] == [0, 2, 10]
+    assert {r.split for r in reviews} == {"train", "test"}
 
 
 def test_one_part_of_aclimdb_and_its_unlabelled_reviews(tmp_path, capsys):
@@ -25,7 +25,7 @@ def test_one_part_of_aclimdb_and_its_unlabelled_reviews(tmp_path, capsys):
     )
     write_tree(tmp_path, {"unsup/0_0.txt": "nobody knows", "urls_pos.txt": "http://…"})
     reviews = list(read(tmp_path))
-    assert {(r.label, r.part) for r in reviews} == {("neg", None), ("pos", None)}
+    assert {(r.label, r.split) for r in reviews} == {("neg", None), ("pos", None)}
     assert len(reviews) == 5
     assert "unsup" in capsys.readouterr().err
     list(read(tmp_path, quiet=True))
@@ -41,7 +41,7 @@ def test_a_folder_a_label(tmp_path):
         ("ho", "joy", "joy/a.TXT"),
         ("ha", "joy", "joy/b.txt"),
     ]
-    assert all(r.position is None and r.part is None for r in reviews)
+    assert all(r.position is None and r.split is None for r in reviews)
 
 
 def test_listing_order_of_the_system_does_not_matter(tmp_path, monkeypatch):
