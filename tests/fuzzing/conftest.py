@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from helpers.strategies import MAX_MEMORY, resident
-from helpers.tiny import make_corpus
 
 
 @pytest.fixture(autouse=True)
@@ -19,8 +18,3 @@ def memory():
     reset.write_text("5")
     yield
     assert resident(status, "VmHWM") - before < MAX_MEMORY
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("fuzzing") / "data", 60)
