@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers.tiny import INPUTS, TOKENIZER, build, make_bert_preset, make_corpus, make_split
+from helpers.tiny import INPUTS, TOKENIZER, build, make_corpus, make_split
 from keras_sentiment.batches.devices import Devices, find_devices
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.errors import InputError
@@ -51,11 +51,6 @@ def data(folder):
     return folder / "data"
 
 
-@pytest.fixture(scope="module")
-def preset(folder):
-    return make_bert_preset(folder / "preset", num_layers=5)
-
-
 # Runs commands in one process, which imports and connects once; a mistake is printed.
 PROGRAM = """
 import json, sys
@@ -74,7 +69,7 @@ def training(kind, data, run, preset, *more):
     settings = SETTINGS | (TRANSFORMER if kind == "transformer" else {})
     words = [word for name, value in settings.items() for word in ("--set", f"{name}={json.dumps(value)}")]
     if kind == "bert":
-        words += ["--preset", preset]
+        words += ["--preset", preset, "--trainable-blocks", "1"]
     return [f"train-{kind}", str(data), str(run), *words, *more]
 
 
@@ -133,14 +128,16 @@ def assert_like(found, expected):
 
 
 @pytest.fixture(scope="module")
-def trainings(data, folder, preset):
+def trainings(data, folder, bert_preset):
     """Gives the arguments of both trainings into folders of a name; those of one device have run."""
 
     def both(name):
         options = ("--epochs", "2", "--checkpoint-steps", "5")
         return [
-            training("bert", data, folder / f"bert-{name}", preset, *options),
-            training("transformer", data, folder / f"transformer-{name}", preset, *options, "--class-weight"),
+            training("bert", data, folder / f"bert-{name}", bert_preset, *options),
+            training(
+                "transformer", data, folder / f"transformer-{name}", bert_preset, *options, "--class-weight"
+            ),
         ]
 
     for arguments in both("one"):
@@ -149,7 +146,7 @@ def trainings(data, folder, preset):
 
 
 @needs_jax
-def test_two_processes_train_like_one_even_when_both_are_killed(trainings, data, folder, preset):
+def test_two_processes_train_like_one_even_when_both_are_killed(trainings, data, folder, bert_preset):
     """In float32 without dropout; a row of each batch is padding."""
     bert, transformer = trainings("two")
     run = folder / "transformer-two"
@@ -165,7 +162,7 @@ def test_two_processes_train_like_one_even_when_both_are_killed(trainings, data,
     taken = folder / "taken"
     taken.mkdir()
     (taken / "mine.txt").write_text("mine")
-    refused = training("transformer", data, taken, preset)
+    refused = training("transformer", data, taken, bert_preset)
     told = ended(launch_two(program(refused, [*transformer, "--resume"])))
     assert all("name another folder" in text for text in told)
     assert [path.name for path in taken.iterdir()] == ["mine.txt"]
@@ -182,8 +179,8 @@ def test_two_devices_of_a_process_train_like_one(trainings, folder):
 
 
 @needs_jax
-def test_more_devices_than_there_are(cli, data, folder, preset):
-    status, _, told = cli(*training("transformer", data, folder / "many", preset, "--devices", "3"))
+def test_more_devices_than_there_are(cli, data, folder, bert_preset):
+    status, _, told = cli(*training("transformer", data, folder / "many", bert_preset, "--devices", "3"))
     assert status == 2
     assert "--devices must be from 1 to the 1 that are here. Received: --devices=3" in told
     assert not (folder / "many").exists()
