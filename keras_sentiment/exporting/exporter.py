@@ -68,7 +68,7 @@ def export_run(
         say: takes a line of progress.
 
     Raises:
-        InputError: the backend is not torch, a package is missing, or the data does not fit the exporter.
+        InputError: the backend is not torch, a package is missing, or the data does not fit the run.
         ParityError: a graph is not equal; of it nothing is kept. Formats before it are.
     """
     if keras.backend.backend() != "torch":

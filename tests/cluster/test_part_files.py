@@ -9,6 +9,8 @@ from helpers.tables import plan_of, write_csv
 from keras_sentiment.cluster.part_files import output_folder
 from keras_sentiment.storage.locks import lock, unlock
 
+ROWS = 7  # of a part
+
 pytestmark = [
     pytest.mark.once,
     # Ray Data sets an option of its own that it has deprecated.
@@ -24,8 +26,6 @@ def test_two_do_not_fill_one_folder(artifact, tmp_path):
         program = f"""
 from pathlib import Path
 from keras_sentiment.cluster.part_files import output_folder
-
-ROWS = 7  # of a part
 with output_folder(Path({str(tmp_path / "out")!r}), None, True): pass
 """
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
