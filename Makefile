@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=
 # Nothing is compiled at installation: what is imported is compiled then, once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test test-torch test-jax test-tensorflow test-slow check lint coverage format clean
+.PHONY: install demo test test-torch test-torch-commands test-torch-library test-jax test-tensorflow test-slow check lint coverage format clean
 
 install: $(STAMP)
 
@@ -27,19 +27,25 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/keras-sentiment demo --overwrite
 
-# The three backends side by side, a line for each; all of them run, even after one has failed. What failed
-# is printed; build/test-BACKEND.log has the rest.
+# The three backends side by side, a line for each, torch in two halves; all of them run, even after one has
+# failed. What failed is printed; build/test-BACKEND.log has the rest.
 test: $(STAMP)
 	@mkdir -p $(LOGS)
-	@$(MAKE) --no-print-directory --keep-going --jobs 3 $(addprefix logged-,torch jax tensorflow)
+	@$(BIN)/coverage erase
+	@$(MAKE) --no-print-directory --keep-going --jobs 4 $(addprefix logged-,torch-commands torch-library jax tensorflow)
 
 logged-%:
 	@$(ONE_THREAD) $(MAKE) --no-print-directory test-$* >$(LOGS)/test-$*.log 2>&1 \
 		|| { cat $(LOGS)/test-$*.log; echo "$*: failed"; exit 1; }
 	@echo "$*: $$(grep -E '[0-9]+ passed' $(LOGS)/test-$*.log)"
 
-test-torch: $(STAMP)
-	KERAS_BACKEND=torch $(BIN)/coverage run -m pytest -q -m "not slow" $(PYTEST_FLAGS)
+# Commands, Ray and exports: what starts processes of its own takes as long as all the rest.
+PROCESSES := tests/commands tests/cluster tests/exporting
+test-torch: FILES := tests
+test-torch-commands: FILES := $(PROCESSES)
+test-torch-library: FILES := tests $(addprefix --ignore=,$(PROCESSES))
+test-torch test-torch-commands test-torch-library: $(STAMP)
+	KERAS_BACKEND=torch $(BIN)/coverage run -m pytest -q -m "not slow" $(FILES) $(PYTEST_FLAGS)
 
 # What does not depend on the backend, and the packaged weights, ran on torch: that takes longest, and goes first.
 test-jax test-tensorflow: test-%: $(STAMP)
@@ -48,8 +54,9 @@ test-jax test-tensorflow: test-%: $(STAMP)
 test-slow: $(STAMP)
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m slow $(PYTEST_FLAGS)
 
-# Of the last test-torch: lines and branches.
+# Lines and branches that the last `make test` reached on torch.
 coverage: $(STAMP)
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 lint: $(STAMP)
@@ -65,5 +72,5 @@ format: $(STAMP)
 	$(BIN)/ruff format $(SOURCES)
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

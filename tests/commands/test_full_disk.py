@@ -42,7 +42,7 @@ def tree(path: Path) -> dict[str, bytes]:
         (0, "prepare texts.jsonl new --tokenizer vocabulary"),
         (1, "evaluate run data"),
         (16, "predict export/onnx --input texts.jsonl --output labels.jsonl --overwrite"),
-        (4, "export run export --format onnx --overwrite"),
+        pytest.param(4, "export run export --format onnx --overwrite", marks=pytest.mark.slow),
         (30, "export run export --format openvino"),
     ],
     ids=lambda value: value.split()[0] if isinstance(value, str) else None,

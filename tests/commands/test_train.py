@@ -100,7 +100,7 @@ def test_ctrl_c_in_training_is_130_and_no_model(cli, path, tmp_path, monkeypatch
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_signal_in_the_middle_of_training(path, tmp_path, number):
     arguments = ["train-transformer", path / "data", tmp_path / "run", "--epochs", "100000", *SMALL]
     process = subprocess.Popen(
