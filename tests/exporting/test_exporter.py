@@ -13,7 +13,7 @@ import pytest
 
 import keras_sentiment
 from helpers.exported import save_scattered
-from helpers.tiny import INPUTS, MODEL, TRAINING, build, make_bert_preset, reviews
+from helpers.tiny import INPUTS, MODEL, TRAINING, build, reviews
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.exporting import exporter, onnx_graph
@@ -66,21 +66,32 @@ def test_an_artifact_answers_as_its_run_does(artifacts, exported_run, name):
     assert any(result["truncated"] for result in found)
 
 
+@pytest.fixture(scope="module")
+def scattered_bert(corpus, bert_preset, tmp_path_factory):
+    config = BertConfig(bert_preset, trainable_blocks=1, ngram_buckets=64)
+    model = build_bert(config, INPUTS.sequence_length, 2)
+    path = tmp_path_factory.mktemp("bert") / "run"
+    return save_scattered(path, corpus, model, Recipe(config, INPUTS, TRAINING))
+
+
 @pytest.mark.once
-def test_bert_and_rows_of_one_length(corpus, tmp_path):
-    """A BERT in the formats that make their graphs in different ways; padding to a number, which is seen."""
-    config = BertConfig(make_bert_preset(tmp_path / "preset"), trainable_blocks=1, ngram_buckets=64)
-    bert = save_scattered(
-        tmp_path / "bert",
-        corpus,
-        build_bert(config, INPUTS.sequence_length, 2),
-        Recipe(config, INPUTS, TRAINING),
-    )
-    export_run(bert, tmp_path / "out", ["onnx", "tf_saved_model"])
+@pytest.mark.parametrize(
+    "formats",
+    [["onnx", "tf_saved_model"], pytest.param(["openvino", "torch"], marks=pytest.mark.slow)],
+    ids="-".join,
+)
+def test_a_bert_is_exported(scattered_bert, tmp_path, formats):
+    """In the fast tests as the two graphs that are made in different ways."""
+    assert len(export_run(scattered_bert, tmp_path / "out", formats)) == 2
+
+
+@pytest.mark.once
+def test_rows_of_one_length_are_exported(corpus, tmp_path):
+    """Padding to a number, which this model sees."""
     config = dataclasses.replace(MODEL, pooling="mean_padded", position_embedding=False)
     recipe = Recipe(config, dataclasses.replace(INPUTS, pad_to=48, truncation="head"), TRAINING)
     padded = save_scattered(tmp_path / "padded", corpus, build(config), recipe)
-    export_run(padded, tmp_path / "padded_out", ["onnx", "tf_saved_model"])
+    assert len(export_run(padded, tmp_path / "out", ["onnx", "tf_saved_model"])) == 2
 
 
 @pytest.mark.once
