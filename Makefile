@@ -47,12 +47,13 @@ test-torch-library: FILES := tests $(addprefix --ignore=,$(PROCESSES))
 test-torch test-torch-commands test-torch-library: $(STAMP)
 	KERAS_BACKEND=torch $(BIN)/coverage run -m pytest -q -m "not slow" $(FILES) $(PYTEST_FLAGS)
 
-# What does not depend on the backend, and the packaged weights, ran on torch: that takes longest, and goes first.
+# What does not depend on the backend, and the packaged weights, ran on torch.
 test-jax test-tensorflow: test-%: $(STAMP)
-	KERAS_BACKEND=$* nice $(BIN)/python -m pytest -q -m "not slow and not real and not once" $(PYTEST_FLAGS)
+	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m "not slow and not real and not once" $(PYTEST_FLAGS)
 
 test-slow: $(STAMP)
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m slow $(PYTEST_FLAGS)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m slow tests/batches $(PYTEST_FLAGS)
 
 # Lines and branches that the last `make test` reached on torch.
 coverage: $(STAMP)

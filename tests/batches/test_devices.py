@@ -1,6 +1,7 @@
 """A batch that several devices share, of one process and of two: the same training as on one device."""
 
 import dataclasses
+import functools
 import json
 import os
 import socket
@@ -129,52 +130,52 @@ def assert_like(found, expected):
 
 @pytest.fixture(scope="module")
 def trainings(data, folder, bert_preset):
-    """Gives the arguments of both trainings into folders of a name; those of one device have run."""
+    """Gives the arguments of a training into a folder of a name; that of one device has run."""
 
-    def both(name):
-        options = ("--epochs", "2", "--checkpoint-steps", "5")
-        return [
-            training("bert", data, folder / f"bert-{name}", bert_preset, *options),
-            training(
-                "transformer", data, folder / f"transformer-{name}", bert_preset, *options, "--class-weight"
-            ),
-        ]
+    @functools.cache
+    def one(kind):
+        commands.main(of(kind, "one"), standalone_mode=False)
 
-    for arguments in both("one"):
-        commands.main(arguments, standalone_mode=False)
+    def of(kind, name):
+        more = ("--class-weight",) if kind == "transformer" else ()
+        options = ("--epochs", "2", "--checkpoint-steps", "5", *more)
+        return training(kind, data, folder / f"{kind}-{name}", bert_preset, *options)
+
+    def both(kind, name):
+        one(kind)
+        return of(kind, name)
+
     return both
 
 
 @needs_jax
-def test_two_processes_train_like_one_even_when_both_are_killed(trainings, data, folder, bert_preset):
+@pytest.mark.parametrize("kind", ["transformer", pytest.param("bert", marks=pytest.mark.slow)])
+def test_two_processes_train_like_one_even_when_both_are_killed(trainings, data, folder, bert_preset, kind):
     """In float32 without dropout; a row of each batch is padding."""
-    bert, transformer = trainings("two")
-    run = folder / "transformer-two"
-    processes = launch_two(program(bert, transformer))
+    arguments, run = trainings(kind, "two"), folder / f"{kind}-two"
+    processes = launch_two(program(arguments))
     while not list(run.glob("checkpoints/step-00000-0000010.npz")):
         assert processes[0].poll() is None, processes[0].communicate()[0]
     for process in processes:
         process.kill()
-    told = [process.communicate()[0] for process in processes]
-    assert [text.count("Saved") for text in told] == [1, 0]  # the BERT's, by the process that writes
+        process.communicate()
     assert not (run / "model.keras").exists()
 
-    taken = folder / "taken"
+    taken = folder / f"{kind}-taken"
     taken.mkdir()
     (taken / "mine.txt").write_text("mine")
-    refused = training("transformer", data, taken, bert_preset)
-    told = ended(launch_two(program(refused, [*transformer, "--resume"])))
+    refused = training(kind, data, taken, bert_preset)
+    told = ended(launch_two(program(refused, [*arguments, "--resume"])))
     assert all("name another folder" in text for text in told)
     assert [path.name for path in taken.iterdir()] == ["mine.txt"]
-    assert [text.count("Saved") for text in told] == [1, 0]
-    for kind in ("transformer", "bert"):
-        assert_like(folder / f"{kind}-two", folder / f"{kind}-one")
+    assert [text.count("Saved") for text in told] == [1, 0]  # by the process that writes
+    assert_like(run, folder / f"{kind}-one")
 
 
 @needs_jax
 def test_two_devices_of_a_process_train_like_one(trainings, folder):
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
-    ended([launch(program(trainings("pair")[1]), XLA_FLAGS=flags)])
+    ended([launch(program(trainings("transformer", "pair")), XLA_FLAGS=flags)])
     assert_like(folder / "transformer-pair", folder / "transformer-one")
 
 

@@ -31,6 +31,7 @@ def test_training_says_what_trains_and_what_comes_next(cli, path, tmp_path):
     assert config["data"]["fingerprint"] == open_corpus(path / "data").info["fingerprint"]
 
 
+@pytest.mark.once
 def test_bert_from_a_preset_folder(cli, path, tmp_path):
     import keras_hub
 

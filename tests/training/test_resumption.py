@@ -42,7 +42,9 @@ def test_what_a_run_took_from_its_texts_is_not_fitted_again(
     assert len(fitted) == 4
 
 
-@pytest.mark.parametrize("name", ["transformer", "bert", pytest.param("cached", marks=pytest.mark.once)])
+@pytest.mark.parametrize(
+    "name", ["transformer", *(pytest.param(name, marks=pytest.mark.once) for name in ("bert", "cached"))]
+)
 def test_killed_and_resumed_it_ends_the_same(small_corpus, recipes, whole, tmp_path, name):
     """Within an epoch, in validation, between epochs, at an epoch's last step; one after another."""
     recipe, path = recipes[name], tmp_path / "run"
