@@ -52,16 +52,15 @@ def data(folder):
     return folder / "data"
 
 
-# Runs commands in one process, which imports and connects once; a mistake is printed.
+# Runs commands in one process, which imports and connects once; it ends as the last of them does.
 PROGRAM = """
 import json, sys
-from keras_sentiment.errors import InputError
-from keras_sentiment.scripts.command_line import commands
-for arguments in json.loads(sys.argv[1]):
-    try:
-        commands.main(arguments, standalone_mode=False)
-    except InputError as error:
-        print(error)
+from keras_sentiment.scripts.command_line import commands, run_command
+*before, last = json.loads(sys.argv[1])
+for arguments in before:
+    commands.main(arguments, standalone_mode=False)
+sys.argv = ["keras-sentiment", *last]
+run_command(commands)
 """
 
 
@@ -107,9 +106,9 @@ def launch_two(words):
     ]
 
 
-def ended(processes):
+def ended(processes, status=0):
     found = [process.communicate(timeout=600)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(found)
+    assert [process.returncode for process in processes] == [status] * len(processes), "\n".join(found)
     return found
 
 
@@ -165,7 +164,7 @@ def test_two_processes_train_like_one_even_when_both_are_killed(trainings, data,
     taken.mkdir()
     (taken / "mine.txt").write_text("mine")
     refused = training(kind, data, taken, bert_preset)
-    told = ended(launch_two(program(refused, [*arguments, "--resume"])))
+    told = ended(launch_two(program([*arguments, "--resume"], refused)), status=2)
     assert all("name another folder" in text for text in told)
     assert [path.name for path in taken.iterdir()] == ["mine.txt"]
     assert [text.count("Saved") for text in told] == [1, 0]  # by the process that writes

@@ -15,6 +15,7 @@ from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run import open_run
+from keras_sentiment.storage.disk_space import require_disk_space
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import prepare_fit, start_run
 
@@ -143,6 +144,7 @@ def test_disk_without_room_is_refused_before_anything_is_replaced(corpus, recipe
         prepare_fit(build(recipe), corpus, run, quiet=True)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+    require_disk_space(tmp_path / "not" / "there", 100, "all of it", "")
 
 
 @pytest.mark.once

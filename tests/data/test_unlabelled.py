@@ -14,13 +14,6 @@ from keras_sentiment.text.tokenizer import Tokenizer
 pytestmark = pytest.mark.once
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pretraining") / "data"
-    prepare_corpus(reviews(60), path, TOKENIZER, unlabelled=unlabelled(40), source="made up", quiet=True)
-    return open_corpus(path)
-
-
 def test_unlabelled_texts_come_from_anywhere(tmp_path):
     folder = tmp_path / "aclImdb"
     for name, text in {

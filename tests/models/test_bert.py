@@ -229,7 +229,6 @@ def hugging_face_folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.once
 def test_weights_trained_with_the_exact_gelu_keep_it(hugging_face_folder):
     folder = str(hugging_face_folder)
     inputs = rows(padding=3)
@@ -246,7 +245,6 @@ def test_exact_gelu_outlives_saving(hugging_face_folder, tmp_path):
     np.testing.assert_allclose(again.predict_on_batch(rows()), model.predict_on_batch(rows()), atol=1e-6)
 
 
-@pytest.mark.once
 def test_weights_of_another_gelu_are_left_as_they_are(hugging_face_folder, tmp_path):
     for file in hugging_face_folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
