@@ -11,11 +11,7 @@ from keras_sentiment.storage.locks import lock, unlock
 
 ROWS = 7  # of a part
 
-pytestmark = [
-    pytest.mark.once,
-    # Ray Data sets an option of its own that it has deprecated.
-    pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*"),
-]
+pytestmark = pytest.mark.once
 
 
 def test_two_do_not_fill_one_folder(artifact, tmp_path):

@@ -1,6 +1,5 @@
 """Parts are read as the table was cut, or what changed is named."""
 
-import io
 import json
 
 import pyarrow
@@ -8,7 +7,6 @@ import pytest
 from pyarrow import parquet
 
 from helpers.parts import in_parts
-from keras_sentiment.cluster import partition as partition_module
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import partition
 from keras_sentiment.errors import InputError
@@ -46,10 +44,3 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path, text_format):
     path.unlink()
     with pytest.raises(InputError, match="can't read it"):
         PartReader(parts).read(parts.parts[1])
-
-
-def test_a_file_of_lines_is_read_from_memory_as_from_disk():
-    # The counter of lines is no reader of its own.
-    file = partition_module._Lines(io.BytesIO(b"a\nb"))
-    assert [file.readline(), file.place, file.lines] == [b"a\n", 2, 1]
-    assert [file.readline(), file.place] == [b"b", 3]

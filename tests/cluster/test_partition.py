@@ -1,6 +1,7 @@
 """Parts of tables: read one by one they are the table."""
 
 import csv
+import io
 import json
 
 import pyarrow
@@ -191,3 +192,10 @@ def test_long_texts_make_small_parts(tmp_path, monkeypatch):
     assert [part.rows for part in partition([path], "txt", "text").parts] == [2, 2, 1]
     parquet.write_table(pyarrow.table({"text": ["x" * 50] * 5}), tmp_path / "it.parquet")
     assert [part.rows for part in partition([tmp_path / "it.parquet"], "parquet", "text").parts] == [2, 2, 1]
+
+
+def test_a_file_of_lines_is_read_from_memory_as_from_disk():
+    # The counter of lines is no reader of its own.
+    file = partition_module._Lines(io.BytesIO(b"a\nb"))
+    assert [file.readline(), file.place, file.lines] == [b"a\n", 2, 1]
+    assert [file.readline(), file.place] == [b"b", 3]

@@ -1,4 +1,4 @@
-"""What the tests of commands share, made once a module."""
+"""What the tests of commands share, made once a session."""
 
 import csv
 
@@ -10,7 +10,7 @@ from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.scripts.command_line import commands
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """A table of reviews, and the vocabulary that it is made of."""
     folder = tmp_path_factory.mktemp("commands")
@@ -20,9 +20,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def path(folder):
-    """The folder after prepare and train-transformer."""
+    """The folder after prepare and train-transformer; not to be written to."""
     runner = CliRunner()
     for arguments in (
         ["prepare", "films.csv", "data", "--tokenizer", "words", "--quiet"],

@@ -4,12 +4,9 @@ import importlib.util
 
 import pytest
 
-from helpers.command_line import FIELDS, SMALL, mistake
+from helpers.command_line import mistake
 
 pytestmark = pytest.mark.once
-
-FIELDS |= {"intervals", "f1_per_class"}
-SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_weight=0.2"]
 
 
 def test_benchmark_wants_the_vocabulary_of_its_weights(cli, path, tmp_path):

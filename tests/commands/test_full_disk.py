@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers.command_line import ENTRY
 from helpers.tiny import TOKENIZER
 
 pytestmark = pytest.mark.once
 # Python would write halves of what it compiles, and find them next time.
 LIMITED = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import keras_sentiment
-from helpers.command_line import ENTRY, FIELDS, SMALL, mistake, python
+from helpers.command_line import ENTRY, mistake, python
 from helpers.tiny import TOKENIZER
 from keras_sentiment.config import InputConfig
 from keras_sentiment.data.chunks import CHUNK_REVIEWS
@@ -16,9 +16,6 @@ from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 
 pytestmark = pytest.mark.once
-
-FIELDS |= {"intervals", "f1_per_class"}
-SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_weight=0.2"]
 
 
 def test_predict_prints_a_line_a_text_in_order(cli, path):

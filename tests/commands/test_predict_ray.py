@@ -11,6 +11,7 @@ import time
 import pytest
 from pyarrow import parquet
 
+from helpers.command_line import ENTRY, mistake
 from helpers.served import write_artifact
 from helpers.tables import names, rows_in, same_as_one_process, write_csv
 from keras_sentiment.cluster import partition as partition_module
@@ -22,7 +23,8 @@ pytestmark = [
     # Ray Data sets an option of its own that it has deprecated.
     pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*"),
 ]
-PROGRAM = "from keras_sentiment.scripts.command_line import main; main()"
+# Where the number of workers is not the point: each is a process that starts.
+ALONE = ["--engine", "ray", "--workers", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +50,6 @@ def short_parts(monkeypatch):
     monkeypatch.setattr(partition_module, "PART_ROWS", 7)
 
 
-def mistake(result, *expected):
-    status, out, error = result
-    assert status == 2
-    assert out == ""
-    assert error.count("\n") == 1
-    for text in expected:
-        assert str(text) in error
-
-
 def test_files_that_match_follow_one_another(run, workers, artifact, tmp_path):
     for part in (2, 0, 1):
         write_csv(tmp_path / f"it-{part}.csv", 10 * part)
@@ -78,7 +71,7 @@ def test_a_bad_row_stops_before_anything_is_scored_or_is_left_out(run, workers, 
     lines = source.read_bytes().split(b"\n")
     lines[21:21] = [b"bad"]
     source.write_bytes(b"\n".join(lines))
-    arguments = [artifact.path, "--input", source, "--output", out, "--engine", "ray"]
+    arguments = [artifact.path, "--input", source, "--output", out, *ALONE]
     mistake(run(*arguments), "it.csv:22: 1 fields where the header has 2")
     assert not out.exists()
     status, stdout, error = run(*arguments, "--on-error", "skip")
@@ -91,7 +84,7 @@ def test_a_bad_row_stops_before_anything_is_scored_or_is_left_out(run, workers, 
 
 def test_another_run_goes_on_where_the_first_one_ended(run, workers, artifact, tmp_path):
     source, out = write_csv(tmp_path / "it.csv"), tmp_path / "out"
-    arguments = [artifact.path, "--input", source, "--output", out, "--engine", "ray"]
+    arguments = [artifact.path, "--input", source, "--output", out, *ALONE]
     assert run(*arguments) == (0, "", "")
     before = {item.name: item.stat().st_mtime_ns for item in out.iterdir()}
     expected = rows_in(out)
@@ -115,7 +108,7 @@ def test_another_run_goes_on_where_the_first_one_ended(run, workers, artifact, t
 
 def test_another_plan_wants_another_folder(run, workers, artifact, tmp_path):
     source, out = write_csv(tmp_path / "it.csv", 10), tmp_path / "out"
-    arguments = [artifact.path, "--input", source, "--output", out, "--engine", "ray"]
+    arguments = [artifact.path, "--input", source, "--output", out, *ALONE]
     assert run(*arguments) == (0, "", "")
     mistake(run(*arguments, "--windows"), out, "name another folder or add --overwrite")
     write_csv(source, 12)
@@ -175,7 +168,7 @@ def test_a_graph_that_is_code_is_refused(run, tmp_path):
 def command(*arguments, **environment):
     keep = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     return {
-        "args": [sys.executable, "-c", PROGRAM, "predict", *map(str, arguments), "--engine", "ray"],
+        "args": [sys.executable, "-c", ENTRY, "predict", *map(str, arguments), "--engine", "ray"],
         "env": {**keep, **environment},
     }
 

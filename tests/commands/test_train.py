@@ -8,12 +8,9 @@ import time
 
 import pytest
 
-from helpers.command_line import ENTRY, FIELDS, SMALL, mistake
+from helpers.command_line import ENTRY, SMALL, mistake
 from helpers.tiny import TOKENIZER
 from keras_sentiment.data.corpus import open_corpus
-
-FIELDS |= {"intervals", "f1_per_class"}
-SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_weight=0.2"]
 
 
 def test_training_says_what_trains_and_what_comes_next(cli, path, tmp_path):
@@ -73,6 +70,24 @@ def test_bert_from_a_preset_folder(cli, path, tmp_path):
         f"keras-sentiment prepare {path / 'films.csv'} NEW_DATA_DIR --tokenizer {preset}",
     )
     assert (tmp_path / "run" / "model.keras").is_file()
+
+
+@pytest.mark.once
+def test_threshold_is_chosen_for_what_the_option_says(cli, path, tmp_path):
+    arguments = ["train-transformer", path / "data", tmp_path / "run", "--epochs", "1", *SMALL, "--quiet"]
+    mistake(cli(*arguments, "--threshold-for", "recall"), "f1 or precision=P", "recall")
+    assert not (tmp_path / "run").exists()
+    assert cli(*arguments, "--threshold-for", "f1")[0] == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert 0 < config["threshold"] < 1
+    status, out, _ = cli("evaluate", tmp_path / "run", path / "data", "--quiet")
+    assert status == 0
+    assert f"positive from {config['threshold']:.4f} on" in out
+    for text in ("good " * 9, "bad " * 9, "a film"):
+        _, out, _ = cli("predict", tmp_path / "run", text)
+        result = json.loads(out)
+        above = result["probabilities"]["positive"] >= config["threshold"]
+        assert (result["label"] == "positive") is above
 
 
 @pytest.mark.once

@@ -1,4 +1,4 @@
-"""What the tests of evaluation share, made once a module."""
+"""What the tests of evaluation share, made once a session; not to be written to."""
 
 import dataclasses
 
@@ -8,17 +8,17 @@ from helpers.pages import HOSTILE
 from helpers.tiny import RECIPE, make_corpus, train
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def corpus(tmp_path_factory):
     return make_corpus(tmp_path_factory.mktemp("report") / "data", 300)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def run(corpus, tmp_path_factory):
     return train(corpus, tmp_path_factory.mktemp("report") / "tiny <run>", RECIPE.replace(sequence_length=8))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def split(corpus):
     """The test part, with one review that is more than a review."""
     part = corpus.splits["test"]

@@ -1,0 +1,85 @@
+"""A run is measured, and what was measured is written where it is asked for."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.tiny import reviews
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.errors import InputError
+from keras_sentiment.evaluation.evaluate import evaluate_run
+from keras_sentiment.evaluation.perturbations import PERTURBATIONS
+from keras_sentiment.metrics.figures import compare
+from keras_sentiment.runs.run import open_run
+
+pytestmark = pytest.mark.once
+
+COLUMNS = PrepareConfig()
+
+
+def tree(folder):
+    return {item.relative_to(folder): item.read_bytes() for item in folder.rglob("*") if item.is_file()}
+
+
+def test_nothing_is_written_before_it_is_saved(run, corpus, tmp_path):
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+    before = tree(copy.path)
+    evaluation = evaluate_run(copy, str(corpus.path), config=COLUMNS)
+    assert tree(copy.path) == before
+    page = evaluation.save()
+    assert page == copy.path / "report.html"
+    after = tree(copy.path)
+    assert {*after} - {*before} == {Path(name) for name in ("metrics.json", "report.html", "README.md")}
+    assert all(after[name] == content for name, content in before.items())
+    split = corpus.splits["test"]
+    recorded = json.loads((copy.path / "metrics.json").read_text())
+    assert recorded == {"test": {split.fingerprint: evaluation.metrics}}
+
+
+def test_figures_are_those_of_the_logits(run, corpus):
+    evaluation = evaluate_run(run, str(corpus.path), "validation", config=COLUMNS)
+    metrics, split = evaluation.metrics, corpus.splits["validation"]
+    assert metrics["split"] == "validation"
+    assert list(evaluation.reviews.texts()) == list(split.texts())
+    right = evaluation.logits.argmax(axis=1) == split.labels
+    assert metrics["accuracy"] == pytest.approx(right.mean())
+    assert sum(row["reviews"] for row in metrics["by_length"]) == metrics["examples"] == len(split)
+    # What is not asked for is not computed.
+    assert not {"against", "perturbed"} & set(metrics)
+
+
+def test_windows_read_long_texts_whole(run, corpus):
+    """The model reads eight tokens, the two at the ends among them."""
+    short, long = (
+        evaluate_run(run, str(corpus.path), config=COLUMNS, windows=windows) for windows in (False, True)
+    )
+    assert (short.metrics["windows"], long.metrics["windows"]) == (False, True)
+    fits = corpus.splits["test"].lengths <= 6
+    assert 0 < fits.sum() < len(fits)
+    differs = ~np.isclose(short.logits, long.logits, atol=1e-4).all(axis=1)
+    assert not differs[fits].any()
+    assert differs[~fits].any()
+
+
+def test_another_run_is_compared_on_the_same_reviews(run, transformer, corpus):
+    other = transformer[1]
+    evaluation = evaluate_run(run, str(corpus.path), config=COLUMNS, against=other, perturb=True)
+    theirs = evaluate_run(other, str(corpus.path), config=COLUMNS)
+    labels = corpus.splits["test"].labels
+    right = run.decision.correct(evaluation.logits, labels), other.decision.correct(theirs.logits, labels)
+    assert evaluation.metrics["against"] == {"run_dir": str(other.path), **compare(*right)}
+    assert set(evaluation.metrics["perturbed"]) == set(PERTURBATIONS)
+
+
+def test_columns_are_those_that_are_named(run, tmp_path):
+    rows = reviews(6)
+    table = tmp_path / "it.csv"
+    table.write_text("said,stars\n" + "".join(f"{review.text},{review.label}\n" for review in rows))
+    evaluation = evaluate_run(run, str(table), config=PrepareConfig("said", "stars"))
+    assert evaluation.metrics["split"] == "all"
+    assert list(evaluation.reviews.texts()) == [review.text for review in rows]
+    with pytest.raises(InputError, match="no"):
+        evaluate_run(run, str(table), config=PrepareConfig("no", "stars"))
