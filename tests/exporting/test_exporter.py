@@ -17,7 +17,7 @@ from helpers.tiny import INPUTS, MODEL, TRAINING, build, make_bert_preset, revie
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.exporting import exporter, onnx_graph
-from keras_sentiment.exporting.exporter import export_run
+from keras_sentiment.exporting.exporter import export
 from keras_sentiment.exporting.parity import TEXTS, ParityError, check
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.models.bert import build_bert
@@ -76,11 +76,11 @@ def test_bert_and_rows_of_one_length(corpus, tmp_path):
         build_bert(config, INPUTS.sequence_length, 2),
         Recipe(config, INPUTS, TRAINING),
     )
-    export_run(bert, tmp_path / "out", ["onnx", "openvino", "tf_saved_model"])
+    export(bert, tmp_path / "out", ["onnx", "openvino", "tf_saved_model"])
     config = dataclasses.replace(MODEL, pooling="mean_padded", position_embedding=False)
     recipe = Recipe(config, dataclasses.replace(INPUTS, pad_to=48, truncation="head"), TRAINING)
     padded = save_scattered(tmp_path / "padded", corpus, build(config), recipe)
-    export_run(padded, tmp_path / "padded_out", ["onnx", "tf_saved_model"])
+    export(padded, tmp_path / "padded_out", ["onnx", "tf_saved_model"])
 
 
 def test_run_of_any_backend(corpus, exported_run, tmp_path):
@@ -106,7 +106,7 @@ def ignore_the_mask(self, token_ids, padding_mask):
 def test_graph_that_ignores_the_mask_is_not_kept(exported_run, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graph.Graph, "forward", ignore_the_mask)
     with pytest.raises(ParityError, match="onnx: the graph is not the model"):
-        export_run(exported_run, tmp_path / "out", ["onnx"])
+        export(exported_run, tmp_path / "out", ["onnx"])
     assert not (tmp_path / "out").exists()
 
 
@@ -143,12 +143,12 @@ def test_gate_sees_what_is_broken(artifacts, exported_run, tmp_path, break_it, e
 @pytest.mark.once
 def test_int8_is_measured_and_refused_when_it_loses(exported_run, corpus, artifacts, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--data"):
-        export_run(exported_run, tmp_path / "out", ["onnx_int8"])
+        export(exported_run, tmp_path / "out", ["onnx_int8"])
     monkeypatch.setattr(exporter, "MAX_LOST_ACCURACY", -1)
     monkeypatch.setattr(exporter, "check", lambda *_: artifacts["onnx_int8"].parity)
     with pytest.raises(ParityError, match="accuracy on validation falls"):
-        export_run(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path)
+        export(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path)
     assert not (tmp_path / "out").exists()
-    assert export_run(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
+    assert export(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
     with pytest.raises(InputError, match="--overwrite"):
-        export_run(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
+        export(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path, force=True)
