@@ -158,10 +158,10 @@ class Classifier:
         """Says which words of a text carry its label, by leaving each out.
 
         Returns:
-            What `predict` says of the text, with `words`: `{"text", "start", "end", "contribution"}` of each in
-            reading order, `start` and `end` counted in characters. A contribution is by how much the log-odds
-            of the label fall when the words are left out: above 0 they speak for it, below 0 against it. Not
-            the probability's fall, which is next to nothing wherever the model is sure.
+            What `predict` says of the text, with `words`: `{"text", "start", "end", "contribution"}` of each
+            in reading order, `start` and `end` counted in characters. A contribution is by how much the
+            log-odds of the label fall when the words are left out: above 0 they speak for it, below 0 against
+            it. Not the probability's fall, which is next to nothing wherever the model is sure.
 
         Example:
             >>> [word["text"] for word in classifier.explain("good film")["words"]]
