@@ -9,6 +9,9 @@ LOGS := build
 # Where backends share the cores, threads of one wait for those of another.
 ONE_THREAD := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 RAYON_NUM_THREADS=1
 
+# Nothing is compiled at installation: what is imported is compiled then, once.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: install demo test test-torch test-jax test-tensorflow test-slow check lint coverage format clean
 
 install: $(STAMP)

@@ -20,7 +20,7 @@ def mistake(result, *expected):
 
 
 def python(*arguments, **environment):
-    return subprocess.cli(
+    return subprocess.run(
         [sys.executable, *map(str, arguments)],
         env={**os.environ, **environment},
         capture_output=True,
