@@ -1,13 +1,30 @@
-"""What a figure depends on besides the data: the processor, its cores, the versions."""
+"""What a figure depends on besides the data: the processor, its cores, the versions, Keras's backend."""
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
+import sys
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+DEFAULT_BACKEND = "torch"
+_log = logging.getLogger("keras_sentiment")
+
+
+def choose_backend() -> None:
+    """Takes torch as Keras's backend, unless KERAS_BACKEND names one or Keras is imported already.
+
+    The packages of this library that import Keras call it first, and say once in the log what was taken.
+    What Keras keeps in keras.json does not count: it writes tensorflow there by itself.
+    """
+    if "keras" in sys.modules:
+        return
+    backend = os.environ.setdefault("KERAS_BACKEND", DEFAULT_BACKEND)
+    _log.info("Keras computes on %s; set KERAS_BACKEND before the first use to change it", backend)
 
 
 def machine(packages: Iterable[str]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from keras_sentiment.config import PrepareConfig
-from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
@@ -50,17 +49,17 @@ def evaluate(
     Besides printing the figures it writes metrics.json, report.html and README.md, a model card, in RUN_DIR.
     """
     check_backend()
-    from keras_sentiment.runs.run import open_run
+    from keras_sentiment.evaluation import evaluate as measuring
 
-    run = open_run(run_dir)
-    other = open_run(against) if against else None
-    if other and other.config.labels != run.config.labels:
-        raise InputError(f"{against}: its labels are not those of {run_dir}; they can't be compared")
-    from keras_sentiment.evaluation.evaluate import evaluate_run
-
-    columns = PrepareConfig(text_column, label_column)
-    evaluation = evaluate_run(
-        run, data, split, config=columns, against=other, windows=windows, perturb=perturb, quiet=quiet
+    evaluation = measuring.evaluate(
+        run_dir,
+        data,
+        split,
+        config=PrepareConfig(text_column, label_column),
+        against=against,
+        windows=windows,
+        perturb=perturb,
+        quiet=quiet,
     )
     click.echo(json.dumps(evaluation.metrics) if as_json else figures(evaluation.metrics))
     report = evaluation.save()

@@ -61,14 +61,11 @@ def export(
     # A run opens on any backend, and torch's exporters are the ones that take it.
     os.environ["KERAS_BACKEND"] = "torch"
     check_backend()
-    from keras_sentiment.runs.run import open_run
-
-    run = open_run(run_dir)
-    from keras_sentiment.exporting.exporter import export_run
+    from keras_sentiment.exporting import exporter
 
     progress = (lambda _: None) if quiet else say
-    for artifact in export_run(
-        run, out_dir, wanted, data=data, overwrite=overwrite, force=force, say=progress
+    for artifact in exporter.export(
+        run_dir, out_dir, wanted, data=data, overwrite=overwrite, force=force, say=progress
     ):
         click.echo(artifact.path)
 

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -111,7 +111,8 @@ def predict(
                 if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                     raise click.UsageError(f"--{name.replace('_', '-')} is for --input FILE.")
             classifier = _load(run_dir, windows)
-            for result in _explained(classifier, texts) if explain else classifier.predict(texts, quiet):
+            explained = map(classifier.explain, texts)
+            for result in explained if explain else classifier.predict(texts, quiet):
                 click.echo(json.dumps(result, ensure_ascii=False))
             return
         if explain:
@@ -233,12 +234,6 @@ def _require_another(file: IO[bytes], output: str) -> None:
     """Refuses to write over the file that is read, under whatever name."""
     if os.path.exists(output) and os.path.samestat(os.fstat(file.fileno()), os.stat(output)):
         raise InputError(f"{output}: is the file that is read; name another for --output")
-
-
-def _explained(classifier: Classifier, texts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    from keras_sentiment.inference.occlusion import explain
-
-    return (explain(classifier, text) for text in texts)
 
 
 def _load(path: str, windows: bool) -> Classifier:

@@ -55,28 +55,23 @@ def prepare(
     (downloads aclImdb) or the word `sample` (25,000 of its reviews, no network). With --tokenizer learn
     a vocabulary is learned from the train and unlabelled texts.
     """
-    from keras_sentiment.data.preparation import prepare_corpus, summarize
-    from keras_sentiment.data.readers.sources import read, read_unlabelled
+    from keras_sentiment.data import preparation
     from keras_sentiment.machine import cores
-    from keras_sentiment.text.tokenizer import default_tokenizer_name, find_tokenizer
 
-    config = PrepareConfig(text_column, label_column, group_column, seed)
-    name = tokenizer or default_tokenizer_name()
-    info = prepare_corpus(
-        read(source, config, quiet=quiet or unlabelled is not None),
+    corpus = preparation.prepare(
+        source,
         data_dir,
-        vocabulary_size if name == "learn" else find_tokenizer(name),
-        unlabelled=read_unlabelled(unlabelled, config, quiet=quiet) if unlabelled is not None else (),
-        source=source,
-        tokenizer_name=name,
-        config=config,
+        tokenizer=tokenizer,
+        vocabulary_size=vocabulary_size,
+        unlabelled=unlabelled,
+        config=PrepareConfig(text_column, label_column, group_column, seed),
         overwrite=overwrite,
         quiet=quiet,
         processes=processes or cores(),
     )
-    for warning in info["warnings"]:
+    for warning in corpus.info["warnings"]:
         say(f"Warning: {warning}")
-    click.echo(summarize(info))
+    click.echo(preparation.summarize(corpus.info))
 
 
 if __name__ == "__main__":

@@ -36,24 +36,20 @@ def pretrain(
     chosen = PRETRAINING_RECIPE.replace(**{**changes, **others})
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
-    from keras_sentiment.models.transformer import build_masked_lm
     from keras_sentiment.training.finish import finish_encoder
-    from keras_sentiment.training.fit import prepare_fit, start_run
+    from keras_sentiment.training.train import begin_training
 
     corpus = open_corpus(data_dir)
-    run = start_run(run_dir, corpus, chosen, overwrite, resume, devices)
-    quiet = quiet or not run.devices.writes
-    if run.resumed and run.complete:
-        run.end()
+    fit = begin_training(corpus, run_dir, chosen, overwrite, resume, limit, devices, None, checkpoints, quiet)
+    if fit is None:
         return say(f"{run_dir} is complete.")
-    model = build_masked_lm(chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length)
-    fit = prepare_fit(model, corpus, run, limit, quiet, checkpoints=checkpoints)
-    if not quiet:
+    report = fit.run.devices.writes and not quiet
+    if report:
         say(fit.summary())
     for arguments in fit.calls():
         fit.model.fit(**arguments)
     finish_encoder(fit, corpus)
-    if not quiet:
+    if report:
         following = f"keras-sentiment train-transformer {data_dir} NEW_DIR --pretrained {run_dir}"
         say(f"Saved {run_dir}. Next: {following}")
 

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from keras_sentiment.config import CheckpointConfig
-from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import BERT_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run_command, say, training_options
 
@@ -56,32 +55,22 @@ def train_bert(
         raise click.UsageError("--cache-dir is for --cache-frozen.")
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
-    from keras_sentiment.text.tokenizer import find_tokenizer
+    from keras_sentiment.training.finish import finish
+    from keras_sentiment.training.train import begin_training
 
     corpus = open_corpus(data_dir)
-    preset = chosen.model.preset
-    if find_tokenizer(preset).sha256 != corpus.tokenizer().sha256:
-        raise InputError(
-            f"{data_dir}: it was prepared with another vocabulary than {preset} has. "
-            f"Run: keras-sentiment prepare {corpus.info['source']} NEW_DATA_DIR --tokenizer {preset}"
-        )
-    from keras_sentiment.models.bert import build_bert
-    from keras_sentiment.training.finish import finish
-    from keras_sentiment.training.fit import prepare_fit, start_run
-
-    run = start_run(run_dir, corpus, chosen, overwrite, resume, devices)
-    quiet = quiet or not run.devices.writes
-    if run.resumed and run.complete:
-        run.end()
+    fit = begin_training(
+        corpus, run_dir, chosen, overwrite, resume, limit, devices, cache_dir, checkpoints, quiet
+    )
+    if fit is None:
         return say(f"{run_dir} is complete.")
-    model = build_bert(chosen.model, chosen.inputs.sequence_length, len(corpus.labels))
-    fit = prepare_fit(model, corpus, run, limit, quiet, cache_dir, checkpoints)
-    if not quiet:
+    report = fit.run.devices.writes and not quiet
+    if report:
         say(fit.summary())
     for arguments in fit.calls():
         fit.model.fit(**arguments)
     finish(fit, corpus)
-    if not quiet:
+    if report:
         say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
 
 

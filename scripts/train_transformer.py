@@ -35,29 +35,20 @@ def train_transformer(
     chosen = TRANSFORMER_RECIPES[recipe].replace(**{**changes, **others})
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
-    from keras_sentiment.models.transformer import build_transformer, load_encoder_weights
-    from keras_sentiment.runs.run import open_encoder
     from keras_sentiment.training.finish import finish
-    from keras_sentiment.training.fit import prepare_fit, start_run
+    from keras_sentiment.training.train import begin_training
 
     corpus = open_corpus(data_dir)
-    run = start_run(run_dir, corpus, chosen, overwrite, resume, devices)
-    quiet = quiet or not run.devices.writes
-    if run.resumed and run.complete:
-        run.end()
+    fit = begin_training(corpus, run_dir, chosen, overwrite, resume, limit, devices, None, checkpoints, quiet)
+    if fit is None:
         return say(f"{run_dir} is complete.")
-    model = build_transformer(
-        chosen.model, corpus.tokenizer().vocabulary_size, chosen.inputs.sequence_length, len(corpus.labels)
-    )
-    if chosen.model.pretrained is not None:
-        load_encoder_weights(model, open_encoder(chosen.model.pretrained, corpus.tokenizer()).load_encoder())
-    fit = prepare_fit(model, corpus, run, limit, quiet, checkpoints=checkpoints)
-    if not quiet:
+    report = fit.run.devices.writes and not quiet
+    if report:
         say(fit.summary())
     for arguments in fit.calls():
         fit.model.fit(**arguments)
     finish(fit, corpus)
-    if not quiet:
+    if report:
         say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
 
 

@@ -104,11 +104,11 @@ def exported_run(corpus, tmp_path_factory) -> Run:
 @pytest.fixture(scope="session")
 def artifacts(exported_run, corpus, tmp_path_factory) -> dict[str, Artifact]:
     """That run in each format, by name; on torch alone, which exports. Not to be written to."""
-    from keras_sentiment.exporting.exporter import export_run
+    from keras_sentiment.exporting.exporter import export
     from keras_sentiment.inference.artifact import GRAPH_FILES
 
     out = tmp_path_factory.mktemp("artifacts") / "out"
-    made = export_run(exported_run, out, list(GRAPH_FILES), data=corpus.path, force=True, say=lambda _: None)
+    made = export(exported_run, out, list(GRAPH_FILES), data=corpus.path, force=True, say=lambda _: None)
     assert [artifact.path for artifact in made] == [out / name for name in GRAPH_FILES]
     assert {item.name for item in out.iterdir()} == set(GRAPH_FILES)
     return dict(zip(GRAPH_FILES, made, strict=True))

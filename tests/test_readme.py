@@ -1,11 +1,12 @@
 """The README's Python runs as it stands there, on a tiny corpus and a tiny run."""
 
+import csv
 import re
 from pathlib import Path
 
 import pytest
 
-from helpers.tiny import make_corpus, train
+from helpers.tiny import TOKENIZER, make_corpus, reviews, train
 
 pytestmark = pytest.mark.once
 
@@ -16,12 +17,19 @@ BLOCKS = re.findall(
 
 def test_python_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    corpus = make_corpus(tmp_path / "demo_output" / "data", 60)
-    train(corpus, tmp_path / "runs" / "small")
-    predicting, training = BLOCKS
+    TOKENIZER.save("words")
+    monkeypatch.setattr("keras_sentiment.data.preparation.default_tokenizer_name", lambda: "words")
+    with open("reviews.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *((r.text, r.label) for r in reviews(60))])
+    train(make_corpus(tmp_path / "data" / "tiny", 60), tmp_path / "runs" / "small")
+    predicting, whole, by_hand = BLOCKS
     names = {}
     exec(predicting, names)
     results = names["classifier"].predict(["good", "bad"])
     assert [set(result["probabilities"]) for result in results] == [{"negative", "positive"}] * 2
-    exec(training, names)
+    exec(whole, names)
+    assert names["run"].complete
+    assert (tmp_path / "runs" / "films" / "report.html").is_file()
+    assert len(whole.strip().splitlines()) <= 15
+    exec(by_hand, names)
     assert len(names["model"].history.history["val_accuracy"]) == 2

@@ -14,28 +14,92 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.config import LEARNED_VOCABULARY, PrepareConfig
 from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.corpus import (
     FORMAT_VERSION,
     INFO_FILE,
     TOKENIZER_FOLDER,
     UNLABELLED,
+    Corpus,
     SplitWriter,
     is_corpus,
+    open_corpus,
 )
 from keras_sentiment.data.encoded_split import ids_dtype
 from keras_sentiment.data.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.data.prefetch import ordered_prefetch, parallel_map
+from keras_sentiment.data.readers.sources import read, read_unlabelled
 from keras_sentiment.data.review_index import ReviewIndex, short_hashes
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.data.splitting import DROPPED, SPLITS, TRAIN, Assignment
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.atomic import staged_folder
 from keras_sentiment.text.cleaning import CLEANING_VERSION, clean
-from keras_sentiment.text.tokenizer import Tokenizer, learn_tokenizer
+from keras_sentiment.text.tokenizer import (
+    Tokenizer,
+    default_tokenizer_name,
+    find_tokenizer,
+    learn_tokenizer,
+)
 
 SPOOL_FILE, UNLABELLED_SPOOL_FILE, INDEX_FILE = "spool.jsonl", "unlabelled.jsonl", "index.bin"
+
+
+def prepare(
+    source: Any,
+    data_dir: str | Path,
+    *,
+    tokenizer: str | None = None,
+    vocabulary_size: int = LEARNED_VOCABULARY,
+    unlabelled: str | Path | None = None,
+    config: PrepareConfig | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+    processes: int = 1,
+) -> Corpus:
+    """Cleans, splits and encodes labelled texts into a DATA_DIR, which appears whole or not at all.
+
+    Args:
+        source: an aclImdb folder or its .tar.gz, a .csv, .tsv, .jsonl or .parquet file, a folder with one
+            subfolder a label, `"imdb"` or `"sample"`; a data frame; an iterable of `(text, label)`.
+        data_dir: the folder to make.
+        tokenizer: `"minilm"`, a KerasHub preset, a folder, or `"learn"`; by default minilm where installed.
+        vocabulary_size: int, of a learned one.
+        unlabelled: a folder, a table or a .txt file with texts for pretraining and teachers.
+        config: names of the columns, seed and size of the held-out splits.
+        overwrite: replace an earlier DATA_DIR.
+        quiet: no progress and no remarks on standard error.
+        processes: int >= 1, that clean.
+
+    Returns:
+        The corpus; its `info` has the counts, what was dropped, and warnings.
+
+    Raises:
+        InputError: the source can't be used, and the message names the file, the row and the fix; or
+            `data_dir` is taken.
+
+    Example:
+        >>> pairs = [(f"{word} film {n}", label) for n in range(9) for word, label in WORDS.items()]
+        >>> prepare(pairs, data_dir, tokenizer="learn", vocabulary_size=40, quiet=True).labels
+        ['negative', 'positive']
+    """
+    config = config or PrepareConfig()
+    name = tokenizer or default_tokenizer_name()
+    texts = () if unlabelled is None else read_unlabelled(unlabelled, config, quiet=quiet)
+    prepare_corpus(
+        read(source, config, quiet=quiet or unlabelled is not None),
+        data_dir,
+        vocabulary_size if name == "learn" else find_tokenizer(name),
+        unlabelled=texts,
+        source=str(source) if isinstance(source, (str, Path)) else f"a {type(source).__name__} in memory",
+        tokenizer_name=name,
+        config=config,
+        overwrite=overwrite,
+        quiet=quiet,
+        processes=processes,
+    )
+    return open_corpus(data_dir)
 
 
 def prepare_corpus(

@@ -1,1 +1,5 @@
 """Trained model -> figures, report, model card."""
+
+from keras_sentiment.machine import choose_backend
+
+choose_backend()

@@ -12,16 +12,17 @@ from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.reviews import Review
+from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
 from keras_sentiment.evaluation.perturbations import perturbed
 from keras_sentiment.evaluation.report import report
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
-from keras_sentiment.runs.run import Run
+from keras_sentiment.runs.run import Run, open_run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """A model measured on reviews.
 
@@ -40,6 +41,13 @@ class Evaluation:
     logits: np.ndarray
     metrics: dict[str, Any]
 
+    def __repr__(self) -> str:
+        low, high = self.metrics["accuracy_ci95"]
+        return (
+            f"<Evaluation of {self.run.path}: accuracy {self.metrics['accuracy']:.4f} "
+            f"({low:.4f} to {high:.4f}) on {self.metrics['examples']:,} reviews ({self.metrics['split']})>"
+        )
+
     def save(self) -> Path:
         """Writes `metrics.json`, `report.html` and `README.md` into the run; returns the report's path."""
         run = self.run
@@ -50,31 +58,41 @@ class Evaluation:
         return run.path / "report.html"
 
 
-def evaluate_run(
-    run: Run,
-    data: str,
+def evaluate(
+    run: Run | str | Path,
+    data: str | Path,
     split: str | None = None,
     *,
-    config: PrepareConfig,
-    against: Run | None = None,
+    config: PrepareConfig | None = None,
+    against: Run | str | Path | None = None,
     windows: bool = False,
     perturb: bool = False,
     quiet: bool = True,
 ) -> Evaluation:
-    """Measures the model of a run on data, and writes nothing.
+    """Measures the model of a run on data; `save` of the result writes metrics, report and card into the run.
 
     Args:
+        run: a complete run, or its path.
         data: a DATA_DIR, or a source that `prepare` takes.
         split: as `open_evaluation_split` takes it.
         config: names of a table's columns.
-        against: another run with the same labels, to compare with.
+        against: another run with the same labels, or its path, to compare with.
         windows: whether long texts are read whole.
         perturb: whether to count the labels that typos, HTML and a neutral sentence flip.
 
     Raises:
         InputError: the data or a model can't be read, or doesn't fit.
+
+    Example:
+        >>> evaluation = evaluate(run, corpus.path)
+        >>> sorted(evaluation.metrics["f1_per_class"])
+        ['negative', 'positive']
     """
-    name, reviews = open_evaluation_split(data, split, run.tokenizer(), run.config.labels, config, quiet)
+    run, other = _opened(run), None if against is None else _opened(against)
+    if other and other.config.labels != run.config.labels:
+        raise InputError(f"{other.path}: its labels are not those of {run.path}; they can't be compared")
+    labels, config = run.config.labels, config or PrepareConfig()
+    name, reviews = open_evaluation_split(data, split, run.tokenizer(), labels, config, quiet)
     classifier = run_classifier(run, load_model(run), windows)
     logits = classifier.logits(reviews, quiet)
     correct = run.decision.correct(logits, reviews.labels)
@@ -84,13 +102,17 @@ def evaluate_run(
         **evaluate_logits(logits, reviews.labels, run.decision),
         "by_length": accuracy_by_length(reviews.lengths + 2, correct),
     }
-    if against:
-        rival = run_classifier(against, load_model(against), windows)
+    if other:
+        rival = run_classifier(other, load_model(other), windows)
         # Its vocabulary may be another one.
         texts = (Review(*record) for record in reviews.records())
         theirs = rival.logits(Split.from_reviews(texts, rival.tokenizer, rival.labels), quiet)
-        found = compare(correct, against.decision.correct(theirs, reviews.labels))
-        metrics["against"] = {"run_dir": str(against.path), **found}
+        found = compare(correct, other.decision.correct(theirs, reviews.labels))
+        metrics["against"] = {"run_dir": str(other.path), **found}
     if perturb:
         metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)
-    return Evaluation(run, data, reviews, classifier, logits, metrics)
+    return Evaluation(run, str(data), reviews, classifier, logits, metrics)
+
+
+def _opened(run: Run | str | Path) -> Run:
+    return run if isinstance(run, Run) else open_run(run)

@@ -13,7 +13,6 @@ from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
 from keras_sentiment.evaluation import plots
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.inference.occlusion import explain
 from keras_sentiment.machine import machine
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
@@ -55,7 +54,7 @@ def report(
     environment.filters["span"] = lambda pair: "–" if pair is None else f"{pair[0]:.4f} to {pair[1]:.4f}"
     errors = find_errors(split, probabilities, decision)
     for error in errors[:EXPLAINED_ERRORS]:
-        explanation = explain(classifier, error["text"])
+        explanation = classifier.explain(error["text"])
         error["parts"], error["words"] = marked(error["text"], explanation["words"])
     return environment.from_string(source).render(
         run=run,

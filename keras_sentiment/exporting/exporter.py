@@ -32,7 +32,7 @@ from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.machine import package_versions
-from keras_sentiment.runs.run import MODEL_FILE, Run
+from keras_sentiment.runs.run import MODEL_FILE, Run, open_run
 from keras_sentiment.storage.atomic import staged_folder
 from keras_sentiment.storage.disk_space import require_disk_space
 
@@ -47,20 +47,22 @@ ROOM_BESIDE = 4 << 20
 _PACKAGES = ("keras-sentiment", "keras", "torch", "tensorflow", "onnx", "onnxruntime", "openvino")
 
 
-def export_run(
-    run: Run,
+def export(
+    run: Run | str | Path,
     out: str | Path,
-    formats: Sequence[str],
+    formats: Sequence[str] = ("onnx",),
     *,
     data: str | Path | None = None,
     overwrite: bool = False,
     force: bool = False,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[Artifact]:
     """Exports a run into `out/<format>` for each format, and checks each against the Keras model.
 
+    It runs on the torch backend, whose exporters take the model; the run may have been trained on any.
+
     Args:
-        run: a complete one; its backend when it was trained does not matter.
+        run: a complete run, or its path.
         formats: keys of `artifact.GRAPH_FILES`. `onnx_int8` needs `data`.
         data: a DATA_DIR, whose validation reviews join the check.
         overwrite: replace artifacts that are there.
@@ -70,12 +72,16 @@ def export_run(
     Raises:
         InputError: the backend is not torch, a package is missing, or the data does not fit the run.
         ParityError: a graph is not equal; of it nothing is kept. Formats before it are.
+
+    Example:
+        >>> [artifact.format for artifact in export(run, out_dir)]
+        ['onnx']
     """
     if keras.backend.backend() != "torch":
         raise InputError(f"export runs on KERAS_BACKEND=torch. Received: {keras.backend.backend()}")
     if "onnx_int8" in formats and data is None:
         raise InputError("an int8 graph is measured on validation reviews: name a DATA_DIR with --data")
-    out = Path(out)
+    run, out = run if isinstance(run, Run) else open_run(run), Path(out)
     validation = None if data is None else _validation(run, data)
     # Graphs are for servers without a GPU too.
     with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:

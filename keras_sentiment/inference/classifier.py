@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from keras_sentiment.config import InputConfig
@@ -23,7 +24,8 @@ from keras_sentiment.data.padding import (
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, first_line
 from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
-from keras_sentiment.inference.engines import Engine, open_engine
+from keras_sentiment.inference.engines import Engine, KerasEngine, open_engine
+from keras_sentiment.inference.occlusion import spans, without, word_contributions
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 
@@ -92,48 +94,119 @@ class Classifier:
         Args:
             encoded: a `Split`, or what `encode` returns.
         """
-        parts = [(text, part) for text in range(len(encoded)) for part in self._slices(len(encoded[text]))]
-        texts = np.array([text for text, _ in parts], np.int64)
-        lengths = np.array([part.stop - part.start for _, part in parts], np.int64)
-        buckets = bucket_lengths(self.inputs, few=self.engine.compiles)
-        plan = bucket_batches(row_lengths(lengths, self.inputs), buckets, scoring_rows)
-        logits = np.zeros((len(encoded), len(self.labels)), "float32")
-        with tqdm(total=len(parts), desc="scoring", unit=" rows", disable=quiet or None) as bar:
-            for batch, length in plan:
-                ids = [encoded[text][part] for text, part in map(parts.__getitem__, batch)]
-                rows = padded_rows(ids, length, self.tokenizer, self.inputs)
-                if self.engine.compiles:
-                    rows = _filled(rows)
-                np.add.at(logits, texts[batch], self.engine(rows)[: len(batch)])
-                bar.update(len(batch))
-        return logits / np.bincount(texts, minlength=len(encoded))[:, None].astype("float32")
-
-    def _slices(self, tokens: int) -> list[slice]:
-        return window_slices(tokens, self.inputs) if self.windows else [slice(0, tokens)]
+        return self._mean_rows(encoded, self.engine, len(self.labels), quiet)
 
     def predict(self, texts: Iterable[str], quiet: bool = True) -> list[dict[str, Any]]:
         """Labels each text, in order.
+
+        Args:
+            texts: strings, in any iterable but a dict, a set or a table.
 
         Returns:
             `{"label", "probability", "probabilities": {label: probability}, "truncated"}` for each text;
             `truncated` says whether it was too long to be read whole.
 
         Raises:
-            TypeError: `texts` is one string, or holds something else than strings.
+            TypeError: `texts` is one string, a dict, a set or a table, or holds something else than strings.
+
+        Example:
+            >>> [result["label"] for result in classifier.predict(["good film", "bad film"])]
+            ['positive', 'negative']
         """
-        if isinstance(texts, str):
-            raise TypeError(f"texts must be a list of strings. Received: texts={texts!r:.100}")
-        texts = list(texts)
-        if wrong := [text for text in texts if not isinstance(text, str)]:
-            raise TypeError(f"texts must be a list of strings. Received: {wrong[0]!r:.100} in it")
-        if not texts:
+        encoded = self.encode(_as_list(texts))
+        if not encoded:
             return []
-        encoded = self.encode(texts)
         most = np.inf if self.windows else self.inputs.sequence_length - 2
         results = self.decision.results(self.logits(encoded, quiet))
         return [
             {**result, "truncated": len(ids) > most} for result, ids in zip(results, encoded, strict=True)
         ]
+
+    def probabilities(self, texts: Iterable[str], quiet: bool = True) -> npt.NDArray[np.float64]:
+        """Returns float64[texts, num_classes], the probability of each of `labels`; each row sums to 1.
+
+        Args and Raises: as `predict`.
+
+        Example:
+            >>> classifier.probabilities(["good film", "bad film"]).shape
+            (2, 2)
+        """
+        return self.decision.probabilities(self.logits(self.encode(_as_list(texts)), quiet))
+
+    def embed(self, texts: Iterable[str], quiet: bool = True) -> npt.NDArray[np.float32]:
+        """Returns float32[texts, dim], the vector that the model makes of each text before its logits.
+
+        The linear model of n-grams has no part in it. Of a text that is read in windows it is their mean.
+
+        Raises:
+            InputError: the model is an artifact, whose graph gives logits alone.
+            TypeError: as `predict`.
+
+        Example:
+            >>> classifier.embed(["good film", "bad film"]).dtype
+            dtype('float32')
+        """
+        if not isinstance(self.engine, KerasEngine):
+            raise InputError("an artifact gives no vectors; load the run that it was exported from")
+        from keras_sentiment.models.pooled import pooled_model
+
+        model = pooled_model(self.engine.model)
+        encoded, width = self.encode(_as_list(texts)), model.output.shape[-1]
+        return self._mean_rows(encoded, KerasEngine(model), width, quiet)
+
+    def explain(self, text: str) -> dict[str, Any]:
+        """Says which words of a text carry its label, by leaving each out.
+
+        Returns:
+            What `predict` says of the text, with `words`: `{"text", "start", "end", "contribution"}` of each
+            in reading order, `start` and `end` counted in characters. A contribution is by how much the
+            log-odds of the label fall when the words are left out: above 0 they speak for it, below 0 against
+            it. Not the probability's fall, which is next to nothing wherever the model is sure.
+
+        Example:
+            >>> [word["text"] for word in classifier.explain("good film")["words"]]
+            ['good', 'film']
+        """
+        parts = spans(text)
+        return word_contributions(text, parts, self.predict([text, *without(text, parts)]))
+
+    def _slices(self, tokens: int) -> list[slice]:
+        return window_slices(tokens, self.inputs) if self.windows else [slice(0, tokens)]
+
+    def _mean_rows(self, encoded: EncodedTexts, engine: Engine, width: int, quiet: bool) -> np.ndarray:
+        """Returns float32[texts, width], the mean of what an engine gives for the rows of each text."""
+        parts = [(text, part) for text in range(len(encoded)) for part in self._slices(len(encoded[text]))]
+        texts = np.array([text for text, _ in parts], np.int64)
+        lengths = np.array([part.stop - part.start for _, part in parts], np.int64)
+        buckets = bucket_lengths(self.inputs, few=engine.compiles)
+        found = np.zeros((len(encoded), width), "float32")
+        with tqdm(total=len(parts), desc="scoring", unit=" rows", disable=quiet or None) as bar:
+            for batch, length in bucket_batches(row_lengths(lengths, self.inputs), buckets, scoring_rows):
+                ids = [encoded[text][part] for text, part in map(parts.__getitem__, batch)]
+                rows = padded_rows(ids, length, self.tokenizer, self.inputs)
+                if engine.compiles:
+                    rows = _filled(rows)
+                np.add.at(found, texts[batch], engine(rows)[: len(batch)])
+                bar.update(len(batch))
+        return found / np.bincount(texts, minlength=len(encoded))[:, None].astype("float32")
+
+
+def _as_list(texts: Iterable[str]) -> list[str]:
+    """Returns the texts of a list, a series, an array or a generator; refuses what would mix them up."""
+    kind = type(texts).__name__
+    if isinstance(texts, str):
+        raise TypeError(f"texts must be a list of strings: give [text]. Received: {texts!r:.100}")
+    if isinstance(texts, Mapping):
+        raise TypeError(f"texts must be a list of strings: give list(texts.values()). Received: a {kind}")
+    if isinstance(texts, Set):
+        raise TypeError(f"texts must have an order: give a list of strings. Received: a {kind}")
+    if hasattr(texts, "columns"):  # iterating over a table gives the names of its columns
+        names = ", ".join(map(str, texts.columns))
+        raise TypeError(f"texts must be one column, as in texts['text']. Received: a {kind} of {names}")
+    found = list(texts)
+    if wrong := [text for text in found if not isinstance(text, str)]:
+        raise TypeError(f"texts must be a list of strings. Received: {wrong[0]!r:.100} in it")
+    return found
 
 
 def _filled(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from keras_sentiment.config import EXPLAINED_SPANS
-from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.text.cleaning import TAG_PATTERN
 
 # What white space parts; Chinese characters, which BERT takes for words, one by one.
@@ -47,7 +46,7 @@ def without(text: str, parts: Sequence[Span]) -> list[str]:
 
 
 def word_contributions(text: str, parts: Sequence[Span], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the explanation of a text, as `explain` does.
+    """Returns the explanation of a text, as `Classifier.explain` does.
 
     Args:
         parts: its spans.
@@ -60,19 +59,6 @@ def word_contributions(text: str, parts: Sequence[Span], results: Sequence[dict[
         for part, left in zip(parts, odds[1:], strict=True)
     ]
     return {**results[0], "words": words}
-
-
-def explain(classifier: Classifier, text: str) -> dict[str, Any]:
-    """Says which words of a text carry its label.
-
-    Returns:
-        What `Classifier.predict` says of the text, with `words`: `{"text", "start", "end", "contribution"}`
-        of each in reading order, `start` and `end` counted in characters. A contribution is by how much
-        the log-odds of the label fall when the words are left out: above 0 they speak for it, below 0
-        against it. Not the probability's fall, which is next to nothing wherever the model is sure.
-    """
-    parts = spans(text)
-    return word_contributions(text, parts, classifier.predict([text, *without(text, parts)]))
 
 
 def _log_odds(probabilities: dict[str, float], label: str) -> float:

@@ -1,1 +1,5 @@
 """The two Keras models, their layers, their precision, and the file that holds one."""
+
+from keras_sentiment.machine import choose_backend
+
+choose_backend()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import keras
@@ -10,6 +11,18 @@ from keras import ops
 from keras_sentiment.models.dropout import Dropout
 
 _PACKAGE = "keras_sentiment"
+
+
+def register_layers() -> None:
+    """Registers the layers of this library, so that `keras.saving.load_model` finds them.
+
+    Example:
+        >>> register_layers()
+        >>> keras.saving.load_model(run.path / "model.keras").name
+        'transformer'
+    """
+    # Importing a module registers what it defines.
+    importlib.import_module("keras_sentiment.models.ngrams")
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)

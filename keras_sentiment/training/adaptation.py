@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.config import TransformerConfig
+from keras_sentiment.config import DEFAULT_SEED, TransformerConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
@@ -69,6 +69,32 @@ def adapt(
     if kept is None:
         raise InputError(f"{path}: it can't be read; processes that train together share the run's folder")
     restore(variables, _KIND, kept.arrays)
+
+
+def adapt_model(
+    model: keras.Model,
+    train: ReviewBatches,
+    class_weight: Mapping[int, float] | None = None,
+    seed: int = DEFAULT_SEED,
+) -> None:
+    """Fits to the train reviews what a new model fits before `model.fit`; the library's `train` does so too.
+
+    The linear model of n-grams is fitted; without it an average with zeros halves every logit. The token
+    embeddings of a model that is trained from scratch start from what stands near each token.
+
+    Args:
+        model: from `build_transformer` or `build_bert`, not trained yet.
+        train: the batches that will train it.
+        class_weight: of the loss of each label.
+
+    Example:
+        >>> adapt_model(model, train_batches)
+    """
+    ngrams = ngram_layer(model)
+    if ngrams is not None:
+        adapt_ngrams(ngrams, train, class_weight)
+    if any(layer.name == "token_embedding" for layer in model.layers):
+        adapt_embeddings(model, [train.split], seed)
 
 
 def adapt_embeddings(model: keras.Model, splits: Sequence[Split], seed: int) -> None:

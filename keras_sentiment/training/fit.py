@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,15 +56,19 @@ class Fit:
             f"{keras.backend.backend()}, {self.run.config.precision}"
         )
 
-    def calls(self) -> Iterator[dict[str, Any]]:
-        """Yields the arguments of each call of `model.fit`: of one; of two where an epoch was interrupted."""
+    def calls(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Iterator[dict[str, Any]]:
+        """Yields the arguments of each call of `model.fit`: of one; of two where an epoch was interrupted.
+
+        Args:
+            callbacks: more of them, called before those of the run.
+        """
         for epochs in self.checkpoints.epoch_ranges(self.run.config.recipe.training.epochs):
             yield {
                 "x": self.train,
                 "validation_data": self.validation,
                 "initial_epoch": epochs.start,
                 "epochs": epochs.stop,
-                "callbacks": self.callbacks,
+                "callbacks": [*callbacks, *self.callbacks],
                 "class_weight": self.class_weight,
                 "shuffle": False,  # the batches have an order of their own, from the seed
                 "verbose": 0,

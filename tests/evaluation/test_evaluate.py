@@ -10,7 +10,7 @@ import pytest
 from helpers.tiny import reviews
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.evaluation.evaluate import evaluate_run
+from keras_sentiment.evaluation.evaluate import evaluate
 from keras_sentiment.evaluation.perturbations import PERTURBATIONS
 from keras_sentiment.metrics.figures import compare
 from keras_sentiment.runs.run import open_run
@@ -27,7 +27,7 @@ def tree(folder):
 def test_nothing_is_written_before_it_is_saved(run, corpus, tmp_path):
     copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
     before = tree(copy.path)
-    evaluation = evaluate_run(copy, str(corpus.path), config=COLUMNS)
+    evaluation = evaluate(copy, str(corpus.path), config=COLUMNS)
     assert tree(copy.path) == before
     page = evaluation.save()
     assert page == copy.path / "report.html"
@@ -40,7 +40,7 @@ def test_nothing_is_written_before_it_is_saved(run, corpus, tmp_path):
 
 
 def test_figures_are_those_of_the_logits(run, corpus):
-    evaluation = evaluate_run(run, str(corpus.path), "validation", config=COLUMNS)
+    evaluation = evaluate(run, str(corpus.path), "validation", config=COLUMNS)
     metrics, split = evaluation.metrics, corpus.splits["validation"]
     assert metrics["split"] == "validation"
     assert list(evaluation.reviews.texts()) == list(split.texts())
@@ -54,7 +54,7 @@ def test_figures_are_those_of_the_logits(run, corpus):
 def test_windows_read_long_texts_whole(run, corpus):
     """The model reads eight tokens, the two at the ends among them."""
     short, long = (
-        evaluate_run(run, str(corpus.path), config=COLUMNS, windows=windows) for windows in (False, True)
+        evaluate(run, str(corpus.path), config=COLUMNS, windows=windows) for windows in (False, True)
     )
     assert (short.metrics["windows"], long.metrics["windows"]) == (False, True)
     fits = corpus.splits["test"].lengths <= 6
@@ -66,8 +66,8 @@ def test_windows_read_long_texts_whole(run, corpus):
 
 def test_another_run_is_compared_on_the_same_reviews(run, transformer, corpus):
     other = transformer[1]
-    evaluation = evaluate_run(run, str(corpus.path), config=COLUMNS, against=other, perturb=True)
-    theirs = evaluate_run(other, str(corpus.path), config=COLUMNS)
+    evaluation = evaluate(run, str(corpus.path), config=COLUMNS, against=other, perturb=True)
+    theirs = evaluate(other, str(corpus.path), config=COLUMNS)
     labels = corpus.splits["test"].labels
     right = run.decision.correct(evaluation.logits, labels), other.decision.correct(theirs.logits, labels)
     assert evaluation.metrics["against"] == {"run_dir": str(other.path), **compare(*right)}
@@ -78,8 +78,8 @@ def test_columns_are_those_that_are_named(run, tmp_path):
     rows = reviews(6)
     table = tmp_path / "it.csv"
     table.write_text("said,stars\n" + "".join(f"{review.text},{review.label}\n" for review in rows))
-    evaluation = evaluate_run(run, str(table), config=PrepareConfig("said", "stars"))
+    evaluation = evaluate(run, str(table), config=PrepareConfig("said", "stars"))
     assert evaluation.metrics["split"] == "all"
     assert list(evaluation.reviews.texts()) == [review.text for review in rows]
     with pytest.raises(InputError, match="no"):
-        evaluate_run(run, str(table), config=PrepareConfig("no", "stars"))
+        evaluate(run, str(table), config=PrepareConfig("no", "stars"))

@@ -17,7 +17,7 @@ from helpers.tiny import INPUTS, MODEL, TRAINING, build, reviews
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.exporting import exporter, onnx_graph
-from keras_sentiment.exporting.exporter import export_run
+from keras_sentiment.exporting.exporter import export
 from keras_sentiment.exporting.parity import TEXTS, ParityError, check
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.models.bert import build_bert
@@ -82,7 +82,7 @@ def scattered_bert(corpus, bert_preset, tmp_path_factory):
 )
 def test_a_bert_is_exported(scattered_bert, tmp_path, formats):
     """In the fast tests as the two graphs that are made in different ways."""
-    assert len(export_run(scattered_bert, tmp_path / "out", formats)) == 2
+    assert len(export(scattered_bert, tmp_path / "out", formats)) == 2
 
 
 @pytest.mark.once
@@ -91,7 +91,7 @@ def test_rows_of_one_length_are_exported(corpus, tmp_path):
     config = dataclasses.replace(MODEL, pooling="mean_padded", position_embedding=False)
     recipe = Recipe(config, dataclasses.replace(INPUTS, pad_to=48, truncation="head"), TRAINING)
     padded = save_scattered(tmp_path / "padded", corpus, build(config), recipe)
-    assert len(export_run(padded, tmp_path / "out", ["tf_saved_model"])) == 1
+    assert len(export(padded, tmp_path / "out", ["tf_saved_model"])) == 1
 
 
 @pytest.mark.once
@@ -117,7 +117,7 @@ def ignore_the_mask(self, token_ids, padding_mask):
 def test_graph_that_ignores_the_mask_is_not_kept(exported_run, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graph.Graph, "forward", ignore_the_mask)
     with pytest.raises(ParityError, match="onnx: the graph is not the model"):
-        export_run(exported_run, tmp_path / "out", ["onnx"])
+        export(exported_run, tmp_path / "out", ["onnx"])
     assert not (tmp_path / "out").exists()
 
 
@@ -154,15 +154,15 @@ def test_gate_sees_what_is_broken(artifacts, exported_run, tmp_path, break_it, e
 @pytest.mark.once
 def test_int8_is_measured_and_refused_when_it_loses(exported_run, corpus, artifacts, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--data"):
-        export_run(exported_run, tmp_path / "out", ["onnx_int8"])
+        export(exported_run, tmp_path / "out", ["onnx_int8"])
     monkeypatch.setattr(exporter, "MAX_LOST_ACCURACY", -1)
     monkeypatch.setattr(exporter, "check", lambda *_: artifacts["onnx_int8"].parity)
     with pytest.raises(ParityError, match="accuracy on validation falls"):
-        export_run(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path)
+        export(exported_run, tmp_path / "out", ["onnx_int8"], data=corpus.path)
     assert not (tmp_path / "out").exists()
     # As `--force` keeps it; what is there is not replaced unasked.
     assert exporter.Exporter(exported_run, tmp_path).accuracy(
         artifacts["onnx_int8"], corpus.splits["validation"], force=True
     )
     with pytest.raises(InputError, match="--overwrite"):
-        export_run(exported_run, artifacts["onnx_int8"].path.parent, ["onnx_int8"], data=corpus.path)
+        export(exported_run, artifacts["onnx_int8"].path.parent, ["onnx_int8"], data=corpus.path)

@@ -5,7 +5,7 @@ import pytest
 
 from helpers.served import FILLING, INPUTS, WEIGHTS, WordEngine, make_classifier
 from keras_sentiment.config import EXPLAINED_SPANS
-from keras_sentiment.inference.occlusion import explain, spans, without
+from keras_sentiment.inference.occlusion import spans, without
 
 pytestmark = pytest.mark.once
 
@@ -18,7 +18,7 @@ def made_up(seed: int, count: int) -> str:
 @pytest.mark.parametrize("seed", range(5))
 def test_contributions_are_the_weights_of_a_model_that_adds_them(seed):
     text = made_up(seed, 30)
-    found = explain(make_classifier(), text)
+    found = make_classifier().explain(text)
     sign = 1 if found["label"] == "positive" else -1
     assert [word["text"] for word in found["words"]] == text.split()
     for word in found["words"]:
@@ -28,7 +28,7 @@ def test_contributions_are_the_weights_of_a_model_that_adds_them(seed):
 def test_the_word_that_decides_comes_first():
     classifier = make_classifier()
     text = "The plot, <b>not</b> very good, is a film"
-    found = explain(classifier, text)
+    found = classifier.explain(text)
     assert max(found["words"], key=lambda word: word["contribution"])["text"] == "good,"
     assert {key: found[key] for key in ("label", "probability")} == {
         key: classifier.predict([text])[0][key] for key in ("label", "probability")
@@ -40,7 +40,7 @@ def test_leaving_out_named_words_moves_more_than_leaving_out_random_ones():
     classifier, rng = make_classifier(), np.random.default_rng(0)
     for seed in range(20):
         text = made_up(seed, 40)
-        found = explain(classifier, text)
+        found = classifier.explain(text)
         named = sorted(found["words"], key=lambda word: -word["contribution"])[:4]
         drawn = rng.choice(found["words"], 4, replace=False)
 
@@ -66,7 +66,7 @@ def test_spans_are_few_in_order_and_leave_out_no_word(count):
 def test_all_is_scored_in_one_call():
     """Batched by length, so as few batches as the tokens need."""
     engine = WordEngine()
-    explain(make_classifier(engine), made_up(0, 60))
+    make_classifier(engine).explain(made_up(0, 60))
     assert sum(texts for texts, _ in engine.shapes) == 61
     assert len(engine.shapes) <= 2
     assert max(length for _, length in engine.shapes) <= INPUTS.sequence_length
@@ -74,13 +74,13 @@ def test_all_is_scored_in_one_call():
 
 def test_contributions_of_a_sure_model_still_tell_words_apart():
     """Where the probability is 1 in float64, and its fall 0."""
-    words = explain(make_classifier(), "good fine " * 16)["words"]
+    words = make_classifier().explain("good fine " * 16)["words"]
     assert words[0]["contribution"] == pytest.approx(2, abs=1e-4)
     assert words[1]["contribution"] == pytest.approx(0.75, abs=1e-4)
 
 
 def test_it_explains_the_label_that_a_threshold_chose():
-    found = explain(make_classifier(threshold=0.999), "good film")
+    found = make_classifier(threshold=0.999).explain("good film")
     assert found["label"] == "negative"
     assert found["words"][0]["contribution"] == pytest.approx(-2, abs=1e-5)
 
@@ -90,7 +90,7 @@ def test_it_explains_the_label_that_a_threshold_chose():
     ["", " \n", "<br />", "\ud800", "\U0001f600 good", "good\x00bad", "电影 good 很好", "&amp;lt;b&gt;"],
 )
 def test_any_text_has_an_explanation(text):
-    found = explain(make_classifier(), text)
+    found = make_classifier().explain(text)
     assert all(np.isfinite(word["contribution"]) for word in found["words"])
     assert all(text[word["start"] : word["end"]] == word["text"] for word in found["words"])
     assert len(without(text, spans(text))) == len(found["words"])

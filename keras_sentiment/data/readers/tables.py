@@ -47,7 +47,12 @@ def _text(row: dict[str, Any], column: str, source: str) -> str:
     return text
 
 
-def _review(row: dict[str, Any], source: str, config: PrepareConfig) -> Review:
+def review_of(row: dict[str, Any], source: str, config: PrepareConfig) -> Review:
+    """Returns the review in a row.
+
+    Raises:
+        InputError: a cell is no text, or no label.
+    """
     group = config.group_column
     return Review(
         _text(row, config.text_column, source),
@@ -82,7 +87,7 @@ def _read_reviews(path: Path, config: PrepareConfig, read_rows: RowReader) -> It
         for number, row in read_rows(file, path.name, _columns(config)):
             if isinstance(row, InputError):
                 raise row
-            yield _review(row, f"{path.name}:{number}", config)
+            yield review_of(row, f"{path.name}:{number}", config)
 
 
 READERS: dict[str, Callable[[Path, PrepareConfig], Iterator[Review]]] = {

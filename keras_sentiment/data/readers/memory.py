@@ -1,0 +1,55 @@
+"""Readers of what a program holds already: pairs of text and label, a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.readers.tables import review_of
+from keras_sentiment.data.reviews import Review
+from keras_sentiment.errors import InputError
+
+
+def is_frame(source: Any) -> bool:
+    """Returns whether something is a data frame, as of pandas or polars, by what it offers."""
+    return hasattr(source, "columns") and hasattr(source, "__getitem__")
+
+
+def read_frame(frame: Any, config: PrepareConfig) -> Iterator[Review]:
+    """Yields the reviews of a data frame; a message counts its rows from 1.
+
+    Raises:
+        InputError: a column is not there, or a cell is no text or no label.
+    """
+    wanted = [config.text_column, config.label_column]
+    if config.group_column is not None:
+        wanted.append(config.group_column)
+    names = list(frame.columns)
+    for name in wanted:
+        if names.count(name) != 1:
+            found = ", ".join(map(str, names))
+            raise InputError(f"the data frame must have one column {name!r}, and has {found}; name another")
+    columns = [frame[name] for name in wanted]
+    for number, cells in enumerate(zip(*columns, strict=True), 1):
+        yield review_of(dict(zip(wanted, map(_plain, cells), strict=True)), f"row {number}", config)
+
+
+def read_pairs(pairs: Iterable[Any], config: PrepareConfig) -> Iterator[Review]:
+    """Yields the reviews of `(text, label)` pairs; a message counts them from 1.
+
+    Raises:
+        InputError: one is no pair, or not of a text and a label.
+    """
+    if config.group_column is not None:
+        raise InputError("group_column needs a table; pairs have none")
+    for number, pair in enumerate(pairs, 1):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise InputError(f"pair {number}: it must be (text, label). Received: {pair!r:.100}")
+        row = {config.text_column: pair[0], config.label_column: _plain(pair[1])}
+        yield review_of(row, f"pair {number}", config)
+
+
+def _plain(cell: Any) -> Any:
+    """Returns a number of numpy's as one of Python's."""
+    return cell.item() if hasattr(cell, "item") and hasattr(cell, "dtype") else cell

@@ -1,0 +1,23 @@
+"""The vector that a model makes of a text: what its last layer, `logits`, is given."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_sentiment.models.layer_names import LOWER, UPPER
+
+
+def pooled_model(model: keras.Model) -> keras.Model:
+    """Returns the part of a classifier below its logits; it shares the classifier's weights.
+
+    It takes what the classifier takes and returns float32[batch, dim]. The n-grams are not in it.
+    """
+    names = [layer.name for layer in model.layers]
+    if UPPER not in names:
+        return keras.Model(model.input, model.get_layer("logits").input, name="pooled_model")
+    upper = model.get_layer(UPPER)
+    pooled = keras.Model(upper.input, upper.get_layer("logits").input)
+    lower, inputs = model.get_layer(LOWER), model.input
+    segment_ids = keras.ops.zeros_like(inputs["token_ids"])
+    hidden_states = lower({**inputs, "segment_ids": segment_ids})
+    return keras.Model(inputs, pooled({**inputs, "hidden_states": hidden_states}), name="pooled_model")

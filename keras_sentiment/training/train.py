@@ -1,0 +1,124 @@
+"""A corpus and a recipe -> a trained run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
+from keras_sentiment.data.corpus import Corpus
+from keras_sentiment.errors import InputError
+from keras_sentiment.models.transformer import build_masked_lm, build_transformer, load_encoder_weights
+from keras_sentiment.recipes import Recipe
+from keras_sentiment.runs.run import Run, open_encoder, open_run
+from keras_sentiment.text.tokenizer import find_tokenizer
+from keras_sentiment.training.finish import finish
+from keras_sentiment.training.fit import Fit, prepare_fit, start_run
+
+
+def train(
+    corpus: Corpus,
+    run_dir: str | Path,
+    recipe: Recipe[Any],
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    overwrite: bool = False,
+    resume: bool = False,
+    limit: int | None = None,
+    devices: int | None = None,
+    cache_dir: str | Path | None = None,
+    checkpoints: CheckpointConfig | None = None,
+    quiet: bool = False,
+) -> Run:
+    """Trains the model of a recipe on a corpus with `model.fit`, calibrates it on validation and saves it.
+
+    Args:
+        run_dir: the folder to make.
+        recipe: one of `TRANSFORMER_RECIPES` or `BERT_RECIPES`, with `replace` for other hyperparameters.
+        callbacks: your own, called before those of the run.
+        overwrite: replace the run in that folder.
+        resume: go on with the run in that folder, if it was interrupted.
+        limit: int, how many of the train reviews to use, a stratified draw; all by default.
+        devices: int, on jax: how many of this machine share a batch; all by default.
+        cache_dir: keeps the hidden states of a recipe with `cache_frozen`, for other runs too.
+        checkpoints: how often they are written, and how many stay.
+        quiet: whether to show no progress.
+
+    Returns:
+        The complete run: evaluate, export or load it.
+
+    Raises:
+        InputError: the folder is taken, the recipe doesn't fit the corpus, the loss became NaN; or no
+            threshold reaches its aim, and the run is saved without one.
+
+    Example:
+        >>> from keras_sentiment.recipes import TRANSFORMER_RECIPES
+        >>> run = train(corpus, run_dir, TRANSFORMER_RECIPES["default"].replace(epochs=1))  # doctest: +SKIP
+    """
+    fit = begin_training(
+        corpus, run_dir, recipe, overwrite, resume, limit, devices, cache_dir, checkpoints, quiet
+    )
+    if fit is None:
+        return open_run(run_dir)
+    for arguments in fit.calls(callbacks):
+        fit.model.fit(**arguments)
+    return finish(fit, corpus)
+
+
+def begin_training(
+    corpus: Corpus,
+    run_dir: str | Path,
+    recipe: Recipe[Any],
+    overwrite: bool = False,
+    resume: bool = False,
+    limit: int | None = None,
+    devices: int | None = None,
+    cache_dir: str | Path | None = None,
+    checkpoints: CheckpointConfig | None = None,
+    quiet: bool = False,
+) -> Fit | None:
+    """Returns what `model.fit` takes to train the model of a recipe; `None` of a run that is complete.
+
+    Args and Raises: as `train`.
+    """
+    if isinstance(recipe.model, BertConfig):
+        _require_vocabulary(corpus, recipe.model.preset)
+    run = start_run(run_dir, corpus, recipe, overwrite, resume, devices)
+    if run.resumed and run.complete:
+        run.end()
+        return None
+    model = build_model(recipe, corpus)
+    quiet = quiet or not run.devices.writes
+    folder = None if cache_dir is None else Path(cache_dir)
+    return prepare_fit(model, corpus, run, limit, quiet, folder, checkpoints)
+
+
+def build_model(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
+    """Returns the untrained model of a recipe, for the vocabulary and the labels of a corpus.
+
+    Raises:
+        InputError: its pretrained weights can't be had, or don't fit.
+    """
+    config, sequence_length = recipe.model, recipe.inputs.sequence_length
+    vocabulary_size, num_classes = corpus.tokenizer().vocabulary_size, len(corpus.labels)
+    if isinstance(config, BertConfig):
+        from keras_sentiment.models.bert import build_bert  # imports KerasHub, and so TensorFlow
+
+        return build_bert(config, sequence_length, num_classes)
+    if isinstance(config, MaskedLMConfig):
+        return build_masked_lm(config, vocabulary_size, sequence_length)
+    model = build_transformer(config, vocabulary_size, sequence_length, num_classes)
+    if config.pretrained is not None:
+        load_encoder_weights(model, open_encoder(config.pretrained, corpus.tokenizer()).load_encoder())
+    return model
+
+
+def _require_vocabulary(corpus: Corpus, preset: str) -> None:
+    if find_tokenizer(preset).sha256 != corpus.tokenizer().sha256:
+        raise InputError(
+            f"{corpus.path}: it was prepared with another vocabulary than {preset} has. "
+            f"Run: keras-sentiment prepare {corpus.info['source']} NEW_DATA_DIR --tokenizer {preset}"
+        )

@@ -1,0 +1,199 @@
+"""The whole job with one import: prepare, train, evaluate, export, load."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import keras_sentiment
+from helpers.tiny import RECIPE, TOKENIZER, reviews
+from keras_sentiment.errors import InputError
+
+TEXTS = ["good fine film", "bad dull plot", "the very long film " * 30]
+PAIRS = [(review.text, review.label) for review in reviews(60)]
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    """The folder of a small vocabulary."""
+    TOKENIZER.save(folder := tmp_path_factory.mktemp("words"))
+    return str(folder)
+
+
+def in_new_process(program, **environment):
+    settings = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env={**settings, **environment}
+    )
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+@pytest.mark.once
+def test_every_public_name_is_there_and_says_what_it_is():
+    assert sorted(keras_sentiment.__all__) == dir(keras_sentiment)
+    for name in keras_sentiment.__all__:
+        value = getattr(keras_sentiment, name)
+        assert isinstance(value, dict) or value.__doc__.strip(), name
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = keras_sentiment.trian
+
+
+@pytest.mark.once
+def test_what_a_program_holds_is_prepared_like_a_file(words, tmp_path):
+    frame = pd.DataFrame(PAIRS, columns=["text", "label"])
+    frame.to_csv(tmp_path / "films.csv", index=False)
+    sources = {
+        "file": str(tmp_path / "films.csv"),
+        "path": tmp_path / "films.csv",
+        "pairs": PAIRS,
+        "frame": frame,
+    }
+    sources["generator"] = (pair for pair in PAIRS)
+    sources["numbers"] = frame.assign(label=(frame["label"] == "pos").astype("int64"))
+    found = {
+        name: keras_sentiment.prepare(source, tmp_path / name, tokenizer=words, quiet=True).info[
+            "fingerprint"
+        ]
+        for name, source in sources.items()
+    }
+    assert len(set(found.values())) == 1, found
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (pd.DataFrame({"review": ["good"], "stars": ["5"]}), "one column 'text', and has review, stars"),
+        (pd.DataFrame({"text": ["good", None], "label": ["a", "b"]}), "row 2: column 'text' holds nothing"),
+        (pd.DataFrame({"text": ["good"], "label": [1.5]}), "row 1: column 'label' holds a float"),
+        ([("good", "a"), "bad"], r"pair 2: it must be \(text, label\)"),
+        ([("good", "a", "b")], r"pair 1: it must be \(text, label\)"),
+        ([("good", None)], "pair 1: column 'label' holds nothing"),
+        ([], "the pairs: holds no reviews"),
+        (7, r"a source is a path, a data frame or pairs"),
+    ],
+)
+def test_what_is_no_source_is_named(source, message, words, tmp_path):
+    with pytest.raises(InputError, match=message):
+        keras_sentiment.prepare(source, tmp_path / "data", tokenizer=words, quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Seen(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append((epoch, sorted(logs)))
+
+
+def test_training_takes_callbacks_of_ones_own(corpus, tmp_path):
+    seen, board = Seen(), keras.callbacks.TensorBoard(tmp_path / "logs")
+    run = keras_sentiment.train(corpus, tmp_path / "run", RECIPE, callbacks=[seen, board], quiet=True)
+    assert [epoch for epoch, _ in seen.epochs] == [0, 1]
+    assert {"loss", "val_loss", "accuracy"} <= set(seen.epochs[0][1])
+    assert [path.name for path in (tmp_path / "logs").iterdir()] != []
+    evaluation = keras_sentiment.evaluate(run, corpus.path)
+    assert f"accuracy {evaluation.metrics['accuracy']:.4f}" in repr(evaluation)
+    assert json.loads((evaluation.save().parent / "metrics.json").read_text())["test"]
+    # A complete run is given back as it is.
+    again = keras_sentiment.train(corpus, str(tmp_path / "run"), RECIPE, resume=True, quiet=True)
+    assert (again.path, again.config) == (run.path, run.config)
+
+
+def test_probabilities_are_those_of_predict(trained_run):
+    classifier = keras_sentiment.load(trained_run.path)
+    found = classifier.probabilities(TEXTS)
+    assert (found.shape, found.dtype) == ((3, 2), np.float64)
+    expected = [list(result["probabilities"].values()) for result in classifier.predict(TEXTS)]
+    np.testing.assert_array_equal(found, expected)
+    assert classifier.probabilities([]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "bert"])
+def test_the_vector_of_a_text_is_what_its_logits_come_from(kind, request):
+    model, run = request.getfixturevalue(kind)
+    classifier = keras_sentiment.load(run.path)
+    found = classifier.embed(TEXTS[:2])
+    assert found.dtype == np.float32
+    last = model.get_layer("upper").get_layer("logits") if kind == "bert" else model.get_layer("logits")
+    assert found.shape == (2, last.kernel.shape[0])
+    logits = found @ keras.ops.convert_to_numpy(last.kernel) + keras.ops.convert_to_numpy(last.bias)
+    # The n-grams of a model that is not trained are zeros, and half of the mean.
+    np.testing.assert_allclose(logits / 2, classifier.logits(classifier.encode(TEXTS[:2])), atol=1e-5)
+
+
+@pytest.mark.once
+def test_an_artifact_has_no_vectors(artifacts):
+    with pytest.raises(InputError, match="load the run that it was exported from"):
+        keras_sentiment.load(artifacts["onnx"].path).embed(TEXTS)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("good", r"give \[text\]"),
+        ({"a": "good"}, r"give list\(texts.values\(\)\)"),
+        ({"good", "bad"}, "must have an order"),
+        (
+            pd.DataFrame({"text": ["good"], "label": ["a"]}),
+            r"one column, as in texts\['text'\].* of text, label",
+        ),
+        (["good", 7], "Received: 7 in it"),
+    ],
+)
+def test_what_would_be_mixed_up_is_refused(trained_run, texts, message):
+    with pytest.raises(TypeError, match=message):
+        keras_sentiment.load(trained_run.path).predict(texts)
+
+
+@pytest.mark.once
+def test_series_arrays_and_generators_are_texts(trained_run):
+    classifier = keras_sentiment.load(trained_run.path)
+    expected = classifier.predict(TEXTS)
+    for texts in (pd.Series(TEXTS), np.array(TEXTS), tuple(TEXTS), (text for text in TEXTS)):
+        assert classifier.predict(texts) == expected
+
+
+def test_keras_reads_a_saved_model_once_the_layers_are_registered(trained_run):
+    program = (
+        "import sys, keras_sentiment\n"
+        "keras_sentiment.register_layers()\n"
+        "import keras\n"
+        "print(keras.saving.load_model(sys.argv[1]).name)"
+    )
+    command = [sys.executable, "-c", program, str(trained_run.path / "model.keras")]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.stdout == "transformer\n", result.stderr
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("before", "environment", "expected"),
+    [
+        ("", {}, "torch"),
+        ("", {"KERAS_BACKEND": "jax"}, "jax"),
+        ("import keras", {}, "tensorflow"),
+    ],
+    ids=["by default", "that is named", "that Keras has taken already"],
+)
+def test_the_first_use_chooses_the_backend(before, environment, expected, tmp_path):
+    """Keras writes tensorflow into keras.json by itself: that says nothing of a user's wish."""
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
+    program = (
+        f"{before}\nimport logging, os, keras_sentiment\n"
+        f"assert os.environ.get('KERAS_BACKEND') == {environment.get('KERAS_BACKEND')!r}\n"
+        "logging.basicConfig(level='INFO')\n"
+        "keras_sentiment.build_transformer\nimport keras\nprint(keras.backend.backend())"
+    )
+    result = in_new_process(program, KERAS_HOME=str(tmp_path), **environment)
+    assert result.stdout == f"{expected}\n"
+    assert result.stderr.count("Keras computes on") == (0 if before else 1)
