@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
     from keras_sentiment.runs.run import Run, open_run
     from keras_sentiment.training.adaptation import adapt_model
-    from keras_sentiment.training.train import train
+    from keras_sentiment.training.train import save_run, train
 
 __version__ = version("keras-sentiment")
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "open_run",
     "prepare",
     "register_layers",
+    "save_run",
     "train",
 ]
 
@@ -92,7 +93,7 @@ _MODULES = {
     "recipes": ["BERT_RECIPES", "TRANSFORMER_RECIPES", "Recipe"],
     "runs.run": ["Run", "open_run"],
     "training.adaptation": ["adapt_model"],
-    "training.train": ["train"],
+    "training.train": ["save_run", "train"],
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

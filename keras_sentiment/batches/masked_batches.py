@@ -39,6 +39,7 @@ class MaskedBatches(ReviewBatches):
 
     def __getitem__(self, index: int) -> Any:
         rows, length = self._plan[self.first + index]
+        self._taken.add(index)
         own = self.devices.share(rows)
         rng = np.random.default_rng([self.seed or 0, self.epoch, int(rows[0]), self.devices.process])
         return self._filled(len(rows), *self._hide(self.inputs_of(own, length), rng))

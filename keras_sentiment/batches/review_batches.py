@@ -24,7 +24,7 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 
 class ReviewBatches(keras.utils.PyDataset):
-    """Batches of reviews of like length.
+    """Batches of reviews of like length, for `model.fit`, `evaluate` and `predict`.
 
     Item: `({"token_ids": int32[batch, length], "padding_mask": int32[batch, length]},
     int32[batch])`, the labels last: float32[batch, num_classes] where the split has soft ones.
@@ -36,8 +36,8 @@ class ReviewBatches(keras.utils.PyDataset):
         batch_size: int, reviews a batch. As many in each, so that every review weighs the same in training:
             of batches with as many tokens in each, whose losses are means, the one of short reviews would
             count no more than the one of few long ones. `None` takes as many as are scored at once.
-        seed: int, composes the batches anew, as a function of (seed, epoch), each time `start_epoch`
-            is called; `None` keeps the order of length, for evaluation and prediction.
+        seed: int, composes the batches anew in each epoch, as a function of (seed, epoch); `None` keeps the
+            order of length, for evaluation and prediction.
         word_dropout: float in [0, 1), share of the tokens of each review that is left out, drawn with
             the batches (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for
             Text Classification", section 3.1). It comes before cutting, and so shows more of a long
@@ -46,6 +46,16 @@ class ReviewBatches(keras.utils.PyDataset):
             last: the weight of each row, 0 of those that fill a batch up to as many for each device. They
             hold [CLS] alone.
         class_weight: of each label, only where there are several devices: `fit` can't have both.
+
+    Raises:
+        ValueError: the split is empty, or `word_dropout` has no seed.
+
+    Example:
+        >>> split, inputs = corpus.splits["train"], InputConfig(sequence_length=64)
+        >>> train = ReviewBatches(split, corpus.tokenizer(), inputs, batch_size=8, seed=1)
+        >>> inputs, labels = train[0]
+        >>> sorted(inputs), len(labels)
+        (['padding_mask', 'token_ids'], 8)
     """
 
     def __init__(
@@ -74,21 +84,36 @@ class ReviewBatches(keras.utils.PyDataset):
         self.lengths = row_lengths(self._kept, inputs)
         # torch compiles nothing on a CPU or with CUDA.
         self._buckets = bucket_lengths(inputs, few=keras.backend.backend() != "torch")
-        self.start_epoch(0)
+        self._counts_epochs = True
+        self._compose(0)
+
+    def on_epoch_begin(self) -> None:
+        """Composes the next epoch's batches once all of the last one's have been taken; `fit` calls it.
+
+        Keras calls it, and `on_epoch_end`, also where it looks at the first batches alone.
+        """
+        if self._counts_epochs and len(self._taken) == self.num_batches:
+            self._compose(self.epoch + 1)
 
     def start_epoch(self, epoch: int, first: int = 0) -> None:
-        """Composes the batches of an epoch: Keras calls `on_epoch_end` too early to count epochs by.
+        """Composes the batches of an epoch; from now on the caller counts the epochs.
 
         Args:
             first: int, how many of them to leave out, since an interrupted training has done them.
         """
-        self.epoch, self.first = epoch, first
-        self._plan = self._composed(epoch)
+        self._counts_epochs = False
+        self._compose(epoch, first)
 
     def begin_epoch(self, epoch: int) -> None:
         """Composes the batches of an epoch, unless they are its own already: it may begin in its middle."""
+        self._counts_epochs = False
         if self.epoch != epoch:
-            self.start_epoch(epoch)
+            self._compose(epoch)
+
+    def _compose(self, epoch: int, first: int = 0) -> None:
+        self.epoch, self.first = epoch, first
+        self._plan = self._composed(epoch)
+        self._taken: set[int] = set()
 
     def can_begin_at(self, first: int) -> bool:
         """Whether an epoch may begin there: tensorflow takes its spec of all from the first two batches."""
@@ -123,6 +148,7 @@ class ReviewBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         rows, length = self._plan[self.first + index]
+        self._taken.add(index)
         soft = self.split.soft_labels
         targets = np.asarray(self.split.labels) if soft is None else soft
         if self.devices.count == 1:

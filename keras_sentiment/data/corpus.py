@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO
@@ -42,15 +43,22 @@ UNLABELLED = "unlabelled"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Corpus:
-    """A prepared corpus, its arrays mapped from disk.
+    """A prepared corpus (DATA_DIR), its arrays mapped from disk; `prepare` makes one.
 
     Args:
         path: the DATA_DIR.
         info: what `data.json` holds.
         splits: `train`, `validation` and `test`.
         unlabelled: texts for pretraining, if there are some.
+
+    Example:
+        >>> sorted(corpus.splits)
+        ['test', 'train', 'validation']
+        >>> first = next(corpus.splits["test"].records())
+        >>> first.label in corpus.labels
+        True
     """
 
     path: Path
@@ -58,10 +66,29 @@ class Corpus:
     splits: dict[str, Split]
     unlabelled: Split | None = None
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        return f"<Corpus {self.path}: {counts}; {', '.join(self.labels)}>"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name in self.splits:
+            found = self.info["splits"][name]
+            counts = "".join(f"<td>{found['labels'].get(label, 0):,}</td>" for label in self.labels)
+            rows.append(f"<tr><th>{name}</th><td>{found['reviews']:,}</td>{counts}</tr>")
+        labels = "".join(f"<th>{escape(label)}</th>" for label in self.labels)
+        caption = f"<caption>{escape(str(self.path))}</caption>"
+        return f"<table>{caption}<tr><th></th><th>reviews</th>{labels}</tr>{''.join(rows)}</table>"
+
     @property
     def labels(self) -> list[str]:
         """The names of the labels; a label's id is its position."""
         return list(self.info["labels"])
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what a run notes of the data that it was trained on."""
+        noted = {key: self.info[key] for key in ("source", "fingerprint", "splits", "tokenizer")}
+        return {"data_dir": str(self.path.resolve()), **noted}
 
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer that made the ids."""
@@ -102,6 +129,11 @@ def open_corpus(path: str | Path) -> Corpus:
 
     Raises:
         InputError: if it is none, comes from a later version, or is damaged.
+
+    Example:
+        >>> corpus = open_corpus("data/films")
+        >>> corpus.labels
+        ['negative', 'positive']
     """
     path = Path(path)
     info = read_versioned(path / INFO_FILE, FORMAT_VERSION, "a prepared corpus", "make one with `prepare`")

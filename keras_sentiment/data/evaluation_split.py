@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from keras_sentiment.config import PrepareConfig
-from keras_sentiment.data.corpus import INFO_FILE, open_corpus
+from keras_sentiment.data.corpus import INFO_FILE, Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
-from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.sources import read, source_name
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer
 
 
 def open_evaluation_split(
-    data: str | Path,
+    data: Any,
     name: str | None,
     tokenizer: Tokenizer,
     labels: Sequence[str],
@@ -25,7 +26,7 @@ def open_evaluation_split(
     """Returns the name and the reviews of a split, encoded for a model.
 
     Args:
-        data: a DATA_DIR, or a source that `sources.read` takes.
+        data: a corpus, its DATA_DIR, or a source that `sources.read` takes.
         name: `train`, `validation` or `test`; by default the test split, or all of a source without.
         tokenizer: the model's.
         labels: the model's.
@@ -34,8 +35,9 @@ def open_evaluation_split(
     Raises:
         InputError: the data can't be read, has another vocabulary or labels that the model lacks.
     """
-    if (Path(data) / INFO_FILE).is_file():
-        corpus = open_corpus(data)
+    corpus = _corpus(data)
+    if corpus is not None:
+        data = corpus.path
         if corpus.tokenizer().sha256 != tokenizer.sha256:
             raise InputError(
                 f"{data}: it was prepared with another vocabulary than the model has; "
@@ -54,5 +56,12 @@ def open_evaluation_split(
         name = "test" if "test" in splits else "all"
     reviews = splits.get(name) if name != "all" else [r for split in splits.values() for r in split]
     if not reviews:
-        raise InputError(f"{data}: it has no {name} split; leave out --split to take all of it")
+        raise InputError(f"{source_name(data)}: it has no {name} split; leave out --split to take all of it")
     return name, Split.from_reviews(reviews, tokenizer, labels)
+
+
+def _corpus(data: Any) -> Corpus | None:
+    if isinstance(data, Corpus):
+        return data
+    prepared = isinstance(data, (str, Path)) and (Path(data) / INFO_FILE).is_file()
+    return open_corpus(data) if prepared else None

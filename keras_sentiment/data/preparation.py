@@ -29,7 +29,7 @@ from keras_sentiment.data.corpus import (
 from keras_sentiment.data.encoded_split import ids_dtype
 from keras_sentiment.data.fingerprint import fingerprint, hash_text, unpack_hashes
 from keras_sentiment.data.prefetch import ordered_prefetch, parallel_map
-from keras_sentiment.data.readers.sources import read, read_unlabelled
+from keras_sentiment.data.readers.sources import read, read_unlabelled, source_name
 from keras_sentiment.data.review_index import ReviewIndex, short_hashes
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.data.splitting import DROPPED, SPLITS, TRAIN, Assignment
@@ -80,8 +80,10 @@ def prepare(
             `data_dir` is taken.
 
     Example:
-        >>> pairs = [(f"{word} film {n}", label) for n in range(9) for word, label in WORDS.items()]
-        >>> prepare(pairs, data_dir, tokenizer="learn", vocabulary_size=40, quiet=True).labels
+        >>> pairs = [(f"a good film, number {n}", "positive") for n in range(40)]
+        >>> pairs += [(f"a bad film, number {n}", "negative") for n in range(40)]
+        >>> corpus = prepare(pairs, "data/films", tokenizer="learn", vocabulary_size=100, quiet=True)
+        >>> corpus.labels
         ['negative', 'positive']
     """
     config = config or PrepareConfig()
@@ -92,7 +94,7 @@ def prepare(
         data_dir,
         vocabulary_size if name == "learn" else find_tokenizer(name),
         unlabelled=texts,
-        source=str(source) if isinstance(source, (str, Path)) else f"a {type(source).__name__} in memory",
+        source=source_name(source),
         tokenizer_name=name,
         config=config,
         overwrite=overwrite,

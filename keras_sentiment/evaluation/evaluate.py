@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split
+from keras_sentiment.data.readers.sources import source_name
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
 from keras_sentiment.evaluation.perturbations import perturbed
-from keras_sentiment.evaluation.report import report
+from keras_sentiment.evaluation.report import FIGURES, figure, report, span
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
@@ -42,11 +44,22 @@ class Evaluation:
     metrics: dict[str, Any]
 
     def __repr__(self) -> str:
-        low, high = self.metrics["accuracy_ci95"]
+        metrics, (low, high) = self.metrics, self.metrics["accuracy_ci95"]
         return (
-            f"<Evaluation of {self.run.path}: accuracy {self.metrics['accuracy']:.4f} "
-            f"({low:.4f} to {high:.4f}) on {self.metrics['examples']:,} reviews ({self.metrics['split']})>"
+            f"<Evaluation of {self.run.path}: accuracy {metrics['accuracy']:.4f} ({low:.4f} to {high:.4f}) "
+            f"on {metrics['examples']:,} reviews ({metrics['split']})>"
         )
+
+    def _repr_html_(self) -> str:
+        metrics, intervals = self.metrics, self.metrics["intervals"]
+        rows = [
+            f"<tr title='{escape(meaning)}'><th>{name}</th><td>{figure(metrics[key])}</td>"
+            f"<td>{span(intervals[key])}</td></tr>"
+            for key, name, meaning in FIGURES
+        ]
+        title = f"{metrics['examples']:,} reviews ({metrics['split']}) of {escape(self.data)}"
+        head = "<tr><th></th><th></th><th>95% interval</th></tr>"
+        return f"<table><caption>{title}</caption>{head}{''.join(rows)}</table>"
 
     def save(self) -> Path:
         """Writes `metrics.json`, `report.html` and `README.md` into the run; returns the report's path."""
@@ -60,7 +73,7 @@ class Evaluation:
 
 def evaluate(
     run: Run | str | Path,
-    data: str | Path,
+    data: Any,
     split: str | None = None,
     *,
     config: PrepareConfig | None = None,
@@ -73,8 +86,8 @@ def evaluate(
 
     Args:
         run: a complete run, or its path.
-        data: a DATA_DIR, or a source that `prepare` takes.
-        split: as `open_evaluation_split` takes it.
+        data: a corpus, its DATA_DIR, or any source that `prepare` takes.
+        split: `"train"`, `"validation"` or `"test"`; by default test, or all of a source without it.
         config: names of a table's columns.
         against: another run with the same labels, or its path, to compare with.
         windows: whether long texts are read whole.
@@ -84,11 +97,12 @@ def evaluate(
         InputError: the data or a model can't be read, or doesn't fit.
 
     Example:
-        >>> evaluation = evaluate(run, corpus.path)
+        >>> evaluation = evaluate(run, corpus)
         >>> sorted(evaluation.metrics["f1_per_class"])
         ['negative', 'positive']
+        >>> page = evaluation.save()  # metrics.json, report.html and a model card, in the run
     """
-    run, other = _opened(run), None if against is None else _opened(against)
+    run, other = open_run(run), None if against is None else open_run(against)
     if other and other.config.labels != run.config.labels:
         raise InputError(f"{other.path}: its labels are not those of {run.path}; they can't be compared")
     labels, config = run.config.labels, config or PrepareConfig()
@@ -111,8 +125,4 @@ def evaluate(
         metrics["against"] = {"run_dir": str(other.path), **found}
     if perturb:
         metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)
-    return Evaluation(run, str(data), reviews, classifier, logits, metrics)
-
-
-def _opened(run: Run | str | Path) -> Run:
-    return run if isinstance(run, Run) else open_run(run)
+    return Evaluation(run, source_name(data), reviews, classifier, logits, metrics)

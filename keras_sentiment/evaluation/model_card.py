@@ -80,9 +80,10 @@ def _chosen(run: Run) -> str:
         chosen.append("the threshold")
     teachers = ["/".join(Path(teacher).parts[-2:]) for teacher in run.config.recipe.training.teachers]
     taught = f" and from soft labels of unlabelled texts by {', '.join(teachers)}" if teachers else ""
+    further = " A program of the user's trained them further." if run.config.trained_by_hand else ""
     return (
-        f"The weights come from {run.config.trained_reviews:,} of the train reviews{taught}. Validation "
-        f"chose {', '.join(chosen[:-1])}{' and ' if chosen[1:] else ''}{chosen[-1]}."
+        f"The weights come from {run.config.trained_reviews:,} of the train reviews{taught}.{further} "
+        f"Validation chose {', '.join(chosen[:-1])}{' and ' if chosen[1:] else ''}{chosen[-1]}."
     )
 
 

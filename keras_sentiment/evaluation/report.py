@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -48,10 +49,11 @@ def report(
     labels, decision = np.asarray(split.labels), classifier.decision
     probabilities = decision.probabilities(logits)
     source = resources.files("keras_sentiment.evaluation").joinpath("report.html").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     environment.globals["zip"] = zip
-    environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.4f}"
-    environment.filters["span"] = lambda pair: "–" if pair is None else f"{pair[0]:.4f} to {pair[1]:.4f}"
+    environment.filters |= {"figure": figure, "span": span}
     errors = find_errors(split, probabilities, decision)
     for error in errors[:EXPLAINED_ERRORS]:
         explanation = classifier.explain(error["text"])
@@ -71,6 +73,16 @@ def report(
         sure=MIN_LABEL_ERROR_PROBABILITY,
         wrong=int((decision.choose(probabilities) != labels).sum()),
     )
+
+
+def figure(value: float | None) -> str:
+    """Returns a figure as it is shown."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def span(interval: Sequence[float] | None) -> str:
+    """Returns an interval as it is shown."""
+    return "–" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
 
 
 def find_errors(split: Split, probabilities: np.ndarray, decision: Decision) -> list[dict[str, Any]]:

@@ -32,7 +32,8 @@ from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.machine import package_versions
-from keras_sentiment.runs.run import MODEL_FILE, Run, open_run
+from keras_sentiment.runs.run import Run, open_run
+from keras_sentiment.runs.run_files import MODEL_FILE
 from keras_sentiment.storage.atomic import staged_folder
 from keras_sentiment.storage.disk_space import require_disk_space
 
@@ -74,14 +75,14 @@ def export(
         ParityError: a graph is not equal; of it nothing is kept. Formats before it are.
 
     Example:
-        >>> [artifact.format for artifact in export(run, out_dir)]
+        >>> [artifact.format for artifact in export(run, "models/films")]
         ['onnx']
     """
     if keras.backend.backend() != "torch":
         raise InputError(f"export runs on KERAS_BACKEND=torch. Received: {keras.backend.backend()}")
     if "onnx_int8" in formats and data is None:
         raise InputError("an int8 graph is measured on validation reviews: name a DATA_DIR with --data")
-    run, out = run if isinstance(run, Run) else open_run(run), Path(out)
+    run, out = open_run(run), Path(out)
     validation = None if data is None else _validation(run, data)
     # Graphs are for servers without a GPU too.
     with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:

@@ -25,7 +25,7 @@ from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, first_line
 from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
 from keras_sentiment.inference.engines import Engine, KerasEngine, open_engine
-from keras_sentiment.inference.occlusion import spans, without, word_contributions
+from keras_sentiment.inference.occlusion import Explanation, spans, without, word_contributions
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 
@@ -39,7 +39,7 @@ class EncodedTexts(Protocol):
 
 
 class Classifier:
-    """Labels texts: cleaning, tokenizer, cutting, model, temperature, threshold.
+    """Labels texts: cleaning, tokenizer, cutting, model, temperature, threshold; `load` opens one.
 
     Args:
         tokenizer: the model's.
@@ -48,6 +48,11 @@ class Classifier:
         engine: from rows to logits, a Keras model or a graph in a runtime of its own.
         windows: whether a text that is too long for a row is read whole, in rows that overlap by half, and
             its logits averaged, instead of cut.
+
+    Example:
+        >>> classifier = load("runs/films")
+        >>> classifier.labels
+        ('negative', 'positive')
     """
 
     def __init__(
@@ -77,6 +82,11 @@ class Classifier:
                 f"{artifact.graph}: it is not the graph of {MANIFEST_FILE} ({error}); export it again"
             ) from error
         return cls(tokenizer, artifact.inputs, artifact.decision, engine, windows)
+
+    def __repr__(self) -> str:
+        windows = ", longer ones in windows" if self.windows else ""
+        length = self.inputs.sequence_length
+        return f"<Classifier of {', '.join(self.labels)}: texts of up to {length} tokens{windows}>"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -154,7 +164,24 @@ class Classifier:
         encoded, width = self.encode(_as_list(texts)), model.output.shape[-1]
         return self._mean_rows(encoded, KerasEngine(model), width, quiet)
 
-    def explain(self, text: str) -> dict[str, Any]:
+    def as_estimator(self) -> Any:
+        """Returns a scikit-learn classifier that is fitted already: `fit` leaves it as it is.
+
+        Its `predict` gives str[texts]; `predict_proba` float64[texts, num_classes], in the order of
+        `classes_`.
+
+        Example:
+            >>> estimator = classifier.as_estimator()
+            >>> estimator.predict(["good film", "bad film"]).tolist()
+            ['positive', 'negative']
+            >>> estimator.score(["good film", "bad film"], ["positive", "negative"])
+            1.0
+        """
+        from keras_sentiment.inference.estimator import as_estimator
+
+        return as_estimator(self.predict, self.probabilities, self.labels)
+
+    def explain(self, text: str) -> Explanation:
         """Says which words of a text carry its label, by leaving each out.
 
         Returns:

@@ -7,23 +7,31 @@ from typing import Any
 
 from keras_sentiment.data.padding import Rows
 from keras_sentiment.errors import InputError
-from keras_sentiment.inference.artifact import is_artifact, open_artifact
+from keras_sentiment.inference.artifact import Artifact, is_artifact, open_artifact
 from keras_sentiment.inference.classifier import Classifier, check_logits
 from keras_sentiment.inference.engines import KerasEngine
-from keras_sentiment.runs.run import CONFIG_FILE, MODEL_FILE, Run, open_run
+from keras_sentiment.runs.run import Run, open_run
+from keras_sentiment.runs.run_files import CONFIG_FILE, MODEL_FILE
 
 
-def load(path: str | Path, precision: str = "float32", windows: bool = False) -> Classifier:
+def load(path: str | Path | Run | Artifact, precision: str = "float32", windows: bool = False) -> Classifier:
     """Opens a run whose training has ended on the current Keras backend, or an artifact.
 
     Args:
+        path: the folder of a run or an artifact, or what `train` and `export` return.
         precision: of a run's Keras model: `"float32"`, `"mixed_float16"`, `"mixed_bfloat16"`, or
             `"auto"` for what is fast here. An artifact has the precision that it was exported with.
         windows: whether texts that are too long for a row are read whole, in overlapping windows.
 
     Raises:
         InputError: there is neither at `path`, or one that can't be read, or its runtime is missing.
+
+    Example:
+        >>> classifier = load("runs/films")
+        >>> [result["label"] for result in classifier.predict(["good film", "bad film"])]
+        ['positive', 'negative']
     """
+    path = path.path if isinstance(path, (Run, Artifact)) else path
     if is_artifact(path):
         if precision != "float32":
             raise InputError(f"{path}: an artifact has its own precision. Received: precision={precision!r}")

@@ -12,6 +12,7 @@ import math
 import re
 import sys
 from collections.abc import Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 from keras_sentiment.config import EXPLAINED_SPANS
@@ -20,6 +21,31 @@ from keras_sentiment.text.cleaning import TAG_PATTERN
 # What white space parts; Chinese characters, which BERT takes for words, one by one.
 _WORD = re.compile("[\u4e00-\u9fff]|[^\\s\u4e00-\u9fff]+")
 _TAG = re.compile(TAG_PATTERN)
+_FOR, _AGAINST = "33, 102, 172", "230, 97, 1"  # red, green, blue: told apart by the colour-blind too
+
+
+class Explanation(dict[str, Any]):
+    """What `predict` says of a text, and the words behind it; a notebook shows the text with them marked."""
+
+    def __init__(self, values: dict[str, Any], text: str) -> None:
+        super().__init__(values)
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        most = max((abs(word["contribution"]) for word in self["words"]), default=0.0) or 1.0
+        pieces, end = [], 0
+        for word in self["words"]:
+            share = word["contribution"] / most
+            colour = _FOR if share > 0 else _AGAINST
+            style = f"background: rgba({colour}, {abs(share) / 2:.2f})"
+            pieces += [
+                escape(self.text[end : word["start"]]),
+                f'<span style="{style}" title="{word["contribution"]:+.2f}">{escape(word["text"])}</span>',
+            ]
+            end = word["end"]
+        text = "".join([*pieces, escape(self.text[end:])])
+        label = f"{escape(self['label'])} ({self['probability']:.3f})"
+        return f"<p><b>{label}</b> blue speaks for it, orange against it</p><p>{text}</p>"
 
 
 class Span(NamedTuple):
@@ -45,7 +71,7 @@ def without(text: str, parts: Sequence[Span]) -> list[str]:
     return [f"{text[: part.start]} {text[part.end :]}" for part in parts]
 
 
-def word_contributions(text: str, parts: Sequence[Span], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def word_contributions(text: str, parts: Sequence[Span], results: Sequence[dict[str, Any]]) -> Explanation:
     """Returns the explanation of a text, as `Classifier.explain` does.
 
     Args:
@@ -58,7 +84,7 @@ def word_contributions(text: str, parts: Sequence[Span], results: Sequence[dict[
         {"text": text[part.start : part.end], **part._asdict(), "contribution": odds[0] - left}
         for part, left in zip(parts, odds[1:], strict=True)
     ]
-    return {**results[0], "words": words}
+    return Explanation({**results[0], "words": words}, text)
 
 
 def _log_odds(probabilities: dict[str, float], label: str) -> float:

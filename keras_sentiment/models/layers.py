@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 import keras
@@ -23,6 +24,38 @@ def register_layers() -> None:
     """
     # Importing a module registers what it defines.
     importlib.import_module("keras_sentiment.models.ngrams")
+
+
+def warn_unless_adapted(layer: Any, consequence: str) -> None:
+    """Warns where a layer trains that should have been fitted to the train reviews before."""
+    if not layer.adapted:
+        warnings.warn(
+            f"{layer.name} was not adapted to the train reviews, so {consequence}. "
+            "Call keras_sentiment.adapt_model(model, train) before model.fit.",
+            stacklevel=2,
+        )
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class TokenEmbedding(keras.layers.ReversibleEmbedding):
+    """Token embeddings that start from the train reviews; `training.adaptation` fits them.
+
+    Args:
+        adapted: whether they have been, or start from elsewhere.
+    """
+
+    def __init__(self, *args: Any, adapted: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.adapted = adapted
+
+    def call(self, inputs: Any, reverse: bool = False, training: bool | None = None) -> Any:
+        """Maps int32[batch, length] to float[batch, length, hidden_dim]; `reverse` maps back, to logits."""
+        if training:
+            warn_unless_adapted(self, "the token embeddings start from chance")
+        return super().call(inputs, reverse=reverse)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "adapted": self.adapted}
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)

@@ -49,6 +49,7 @@ _REGISTERED = {
     "keras_sentiment>LocalBlock",
     "keras_sentiment>NgramEnsemble",
     "keras_sentiment>PositionEmbedding",
+    "keras_sentiment>TokenEmbedding",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_sentiment.config import NgramConfig
+from keras_sentiment.models.layers import TokenEmbedding, warn_unless_adapted
 
 _PACKAGE = "keras_sentiment"
 
@@ -30,10 +32,18 @@ class NgramEnsemble(keras.layers.Layer):
         buckets: int, at most 2^21, that n-grams of two tokens and more share.
         share: float in (0, 1), of the linear model in the average.
         l2: float > 0, penalty on the linear model's weights.
+        adapted: whether the linear model has been fitted.
     """
 
     def __init__(
-        self, vocabulary_size: int, order: int, buckets: int, share: float, l2: float, **kwargs: Any
+        self,
+        vocabulary_size: int,
+        order: int,
+        buckets: int,
+        share: float,
+        l2: float,
+        adapted: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
@@ -41,6 +51,7 @@ class NgramEnsemble(keras.layers.Layer):
         self.buckets = buckets
         self.share = share
         self.l2 = l2
+        self.adapted = adapted
 
     def build(self, logits_shape: tuple[Any, ...], *_: Any) -> None:
         # Where an n-gram goes is a sum of random numbers, one for each token and place in it (tabulation
@@ -65,6 +76,7 @@ class NgramEnsemble(keras.layers.Layer):
     def call(self, logits: Any, token_ids: Any, padding_mask: Any, training: bool | None = None) -> Any:
         """Maps logits float[batch, num_classes] and two int32[batch, length] to such logits."""
         if training:
+            warn_unless_adapted(self, "its zeros shrink the logits of the deep model")
             return logits
         found, counted = self.ngrams_of(token_ids, padding_mask)
         weights = ops.take(self.kernel, found, axis=0)  # [batch, order * length, num_classes]
@@ -105,6 +117,7 @@ class NgramEnsemble(keras.layers.Layer):
             "buckets": self.buckets,
             "share": self.share,
             "l2": self.l2,
+            "adapted": self.adapted,
         }
 
 
@@ -114,13 +127,18 @@ def _shifted(tokens: Any) -> Any:
     return ops.pad(tokens, [[0, 0], [0, 1]])[:, 1:]
 
 
+def adapted_layers(model: keras.Model) -> Iterator[NgramEnsemble | TokenEmbedding]:
+    """Yields the layers of a model and its parts that are fitted to the train reviews before it trains."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from adapted_layers(layer)
+        elif isinstance(layer, (NgramEnsemble, TokenEmbedding)):
+            yield layer
+
+
 def ngram_layer(model: keras.Model) -> NgramEnsemble | None:
     """Returns the layer of n-grams that a model or one of its parts has, if it has one."""
-    for layer in model.layers:
-        found = ngram_layer(layer) if isinstance(layer, keras.Model) else layer
-        if isinstance(found, NgramEnsemble):
-            return found
-    return None
+    return next((layer for layer in adapted_layers(model) if isinstance(layer, NgramEnsemble)), None)
 
 
 def with_ngrams(

@@ -10,7 +10,13 @@ from keras import ops
 from keras_sentiment.config import MaskedLMConfig, TransformerConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.dropout import Dropout
-from keras_sentiment.models.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
+from keras_sentiment.models.layers import (
+    DistinctVotes,
+    EncoderBlock,
+    LocalBlock,
+    PositionEmbedding,
+    TokenEmbedding,
+)
 from keras_sentiment.models.ngrams import with_ngrams
 
 
@@ -93,10 +99,11 @@ def _encoded(
 ) -> tuple[Any, Any, keras.layers.Layer]:
     """Returns the encoder's output and the token embeddings, [batch, length, hidden_dim], and their layer."""
     weights = _initializers(config)
-    embedding = keras.layers.ReversibleEmbedding(
+    embedding = TokenEmbedding(
         vocabulary_size,
         config.hidden_dim,
         embeddings_initializer=weights["embedding"],
+        adapted=not config.uses_cooccurrence,
         name="token_embedding",
     )
     embedded = embedding(token_ids)  # [batch, length, hidden_dim]

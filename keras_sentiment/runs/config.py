@@ -30,7 +30,8 @@ class RunConfig:
         threshold: float in (0, 1) on the probability of `labels[1]`, two classes only; `None` takes
             the most probable label.
         versions: package name to version, of what trained it.
-        data: what identifies the DATA_DIR: its source, fingerprint and counts; and how many reviews train.
+        data: what identifies the DATA_DIR: path, source, fingerprint, counts; and how many reviews train.
+        trained_by_hand: whether the model was trained further by a program of the user's, and saved back.
     """
 
     labels: tuple[str, ...]
@@ -42,15 +43,23 @@ class RunConfig:
     data: dict[str, Any]
     temperature: float = 1.0
     threshold: float | None = None
+    trained_by_hand: bool = False
 
     def __post_init__(self) -> None:
         require_labels(self.labels)
         require_temperature(self.temperature)
+        by_hand = self.trained_by_hand
+        require(isinstance(by_hand, bool), "trained_by_hand", by_hand, "true or false")
         aim = self.recipe.training.threshold_for
         require(aim is None or len(self.labels) == 2, "threshold_for", aim, "left out: it's for two labels")
         if self.threshold is not None:
             require(len(self.labels) == 2, "threshold", self.threshold, "null unless there are two labels")
             require(0 < self.threshold < 1, "threshold", self.threshold, "a number in (0, 1)")
+
+    @property
+    def kind(self) -> str:
+        """`transformer`, `bert`, or `masked_lm` of a pretrained encoder."""
+        return next(kind for kind, config in _KINDS.items() if type(self.recipe.model) is config)
 
     @property
     def trained_reviews(self) -> int:
@@ -61,8 +70,7 @@ class RunConfig:
         """Returns the configuration as JSON's types; the model's kind is told by its own key."""
         values = dataclasses.asdict(self)
         recipe = values.pop("recipe")
-        kind = next(kind for kind, config in _KINDS.items() if type(self.recipe.model) is config)
-        return {**values, "labels": list(self.labels), "kind": kind, **recipe}
+        return {**values, "labels": list(self.labels), "kind": self.kind, **recipe}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:

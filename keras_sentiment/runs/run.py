@@ -17,15 +17,33 @@ from __future__ import annotations
 
 import importlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.config import BertConfig, MaskedLMConfig
+import numpy as np
+
+from keras_sentiment.config import MaskedLMConfig
+from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.models.model_file import read_model
+from keras_sentiment.runs.calibration import calibrated, logits_of
 from keras_sentiment.runs.config import RunConfig
+from keras_sentiment.runs.run_files import (
+    CHECKPOINTS,
+    CHECKSUMS_FILE,
+    CONFIG_FILE,
+    FORMAT_VERSION,
+    HISTORY_FILE,
+    METRICS_FILE,
+    MODEL_FILE,
+    PREVIOUS,
+    TOKENIZER_FOLDER,
+    set_aside,
+    write_config,
+    write_model,
+)
 from keras_sentiment.storage.atomic import write_text
 from keras_sentiment.storage.checksums import verify
 from keras_sentiment.storage.json_files import read_object, read_versioned
@@ -33,25 +51,51 @@ from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 
-FORMAT_VERSION = 2
-CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"
-PREVIOUS = "previous"
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
-    """A RUN_DIR, complete or not."""
+    """A RUN_DIR: a trained model with its tokenizer, its labels, and how it was trained.
+
+    Args:
+        path: the folder.
+        config: what `config.json` held when it was opened: labels, recipe, temperature, threshold, data.
+
+    Example:
+        >>> run = open_run(run.path)
+        >>> run.config.labels
+        ('negative', 'positive')
+        >>> model = run.load_model()
+        >>> model.output.shape
+        (None, 2)
+    """
 
     path: Path
     config: RunConfig
 
+    def __repr__(self) -> str:
+        kind, labels = self.config.kind, ", ".join(self.config.labels)
+        return f"<Run {self.path}: {kind} for {labels}{'' if self.complete else ', not complete'}>"
+
+    def _repr_html_(self) -> str:
+        config = self.config
+        rows = {
+            "run": self.path,
+            "model": config.kind,
+            "labels": ", ".join(config.labels),
+            "trained on": f"{config.trained_reviews:,} reviews of {config.data['source']}",
+            "temperature": f"{config.temperature:.3f}",
+            "threshold": "the most probable label" if config.threshold is None else f"{config.threshold:.3f}",
+        }
+        cells = (f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items())
+        return f"<table>{''.join(cells)}</table>"
+
     @property
     def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     @property
     def history(self) -> Path:
-        return self.path / "history.csv"
+        return self.path / HISTORY_FILE
 
     @property
     def decision(self) -> Decision:
@@ -73,7 +117,7 @@ class Run:
 
     def tokenizer(self) -> Tokenizer:
         """Returns the tokenizer of the model."""
-        return Tokenizer.load(self.path / "tokenizer")
+        return Tokenizer.load(self.path / TOKENIZER_FOLDER)
 
     def record_metrics(self, split: str, fingerprint: str, metrics: dict[str, Any]) -> dict[str, Any]:
         """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data.
@@ -88,13 +132,13 @@ class Run:
         try:
             recorded = self._recorded()
             recorded.setdefault(split, {})[fingerprint] = metrics
-            self.write("metrics.json", json.dumps(recorded, indent=1) + "\n")
+            self.write(METRICS_FILE, json.dumps(recorded, indent=1) + "\n")
         finally:
             unlock(held)
         return recorded
 
     def _recorded(self) -> dict[str, dict[str, Any]]:
-        path = self.path / "metrics.json"
+        path = self.path / METRICS_FILE
         try:
             recorded = read_object(path) if path.is_file() else {}
             if any(not isinstance(part, dict) for part in recorded.values()):
@@ -109,24 +153,102 @@ class Run:
         Raises:
             InputError: as `load_model` does.
         """
-        importlib.import_module("keras_sentiment.models.layers")
-        return read_model(self.path / MODEL_FILE)
+        return self.load_model()
 
     def load_model(self) -> Any:
-        """Returns the Keras model, in float32, on the current backend; `inference.load` checks it too.
+        """Returns the Keras model, in float32, on the current backend; not compiled.
+
+        It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` and returns
+        logits float32[batch, num_classes].
 
         Raises:
             InputError: `model.keras` is damaged, of a version of Keras that cannot be read, or holds what no
                 model of ours does.
         """
         # Importing them registers their layers, by whose names the file speaks of them.
-        bert = isinstance(self.config.recipe.model, BertConfig)
-        for module in (
-            "keras_hub" if bert else "keras_sentiment.models.layers",
-            "keras_sentiment.models.ngrams",
-        ):
+        for module in ["keras_hub"] * (self.config.kind == "bert") + ["keras_sentiment.models.ngrams"]:
             importlib.import_module(module)
+        from keras_sentiment.models.model_file import read_model
+
         return read_model(self.path / MODEL_FILE)
+
+    def save(self, model: Any, corpus: Corpus | None = None) -> Run:
+        """Saves a model that was trained further by hand in the place of this run's own.
+
+        Its weights are taken, and the layers stay this run's. Temperature and threshold are chosen anew on
+        validation, and what `evaluate` found of the model before is removed.
+
+        Args:
+            model: a Keras model of this run's architecture, in any precision, however compiled.
+            corpus: whose validation split calibrates it; by default the one that the run was trained on.
+
+        Returns:
+            The run as it is now.
+
+        Raises:
+            InputError: the architecture is another one; the corpus isn't there any more, or has other labels
+                or another vocabulary; the logits are not numbers; the run is not complete, or another process
+                writes there. Nothing is changed then. Or no threshold reaches its aim, and the model is
+                saved without one.
+
+        Example:
+            >>> model = run.load_model()
+            >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+            >>> inputs = run.config.recipe.inputs
+            >>> train = ReviewBatches(corpus.splits["train"], run.tokenizer(), inputs, batch_size=8, seed=1)
+            >>> history = model.fit(train, epochs=1, verbose=0)
+            >>> run = run.save(model)
+        """
+        from keras_sentiment.batches.review_batches import ReviewBatches
+        from keras_sentiment.models.architecture import take_weights
+
+        run = open_run(self.path)  # as it is now
+        corpus = run._corpus() if corpus is None else corpus
+        run._require_fitting(corpus)
+        split, tokenizer = corpus.splits["validation"], run.tokenizer()
+        batches = ReviewBatches(split, tokenizer, run.config.recipe.inputs)
+        saved = take_weights(run.load_model(), model, next(batches.for_scoring())[1])
+        config = replace(run.config, trained_by_hand=True, data={**run.config.data, **corpus.identity()})
+        config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
+        held = lock(self.path)
+        try:
+            history = run.history.read_text("utf-8") if run.history.is_file() else None
+            set_aside(self.path)
+            write_config(self.path, config)
+            if history is not None:
+                self.write(HISTORY_FILE, history)
+            write_model(self.path, saved, tokenizer)
+        finally:
+            unlock(held)
+        if missed:
+            raise InputError(f"{self.path}: {missed}")
+        return Run(self.path, config)
+
+    def _corpus(self) -> Corpus:
+        """Returns the corpus that the run was trained on."""
+        folder = self.config.data.get("data_dir")
+        try:
+            corpus = open_corpus(str(folder))
+        except InputError as error:
+            raise InputError(f"{error}; give the corpus: run.save(model, corpus)") from None
+        if corpus.info["fingerprint"] != self.config.data["fingerprint"]:
+            raise InputError(
+                f"{folder}: it is not what {self.path} was trained on; "
+                "give the corpus: run.save(model, corpus)"
+            )
+        return corpus
+
+    def _require_fitting(self, corpus: Corpus) -> None:
+        if tuple(corpus.labels) != self.config.labels:
+            raise InputError(
+                f"{corpus.path}: its labels are {', '.join(corpus.labels)}; {self.path} has "
+                f"{', '.join(self.config.labels)}"
+            )
+        if corpus.tokenizer().sha256 != self.tokenizer().sha256:
+            raise InputError(
+                f"{corpus.path}: it was prepared with another vocabulary than {self.path} has; "
+                f"prepare it with --tokenizer {self.path / TOKENIZER_FOLDER}"
+            )
 
 
 def read_config(path: Path) -> RunConfig:
@@ -144,13 +266,21 @@ def read_config(path: Path) -> RunConfig:
         raise InputError(f"{file}: {error}") from error
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path | Run) -> Run:
     """Opens a complete RUN_DIR; the model is read by `load_model`.
+
+    Args:
+        path: the folder, or a run, which is opened as it lies on disk now.
 
     Raises:
         InputError: it is none, is incomplete or damaged, or comes from a later version; or is of `pretrain`.
+
+    Example:
+        >>> open_run("runs/films").config.labels
+        ('negative', 'positive')
     """
-    run = _open(Path(path))
+    path = path.path if isinstance(path, Run) else Path(path)
+    run = _open(path)
     if isinstance(run.config.recipe.model, MaskedLMConfig):
         raise InputError(
             f"{path}: a pretrained encoder, which gives no labels; train-transformer --pretrained {path} "
@@ -174,7 +304,7 @@ def open_encoder(path: str | Path, tokenizer: Tokenizer) -> Run:
     if run.tokenizer().sha256 != tokenizer.sha256:
         raise InputError(
             f"{path}: it was pretrained with another vocabulary than the corpus has; "
-            f"prepare the corpus with --tokenizer {run.path / 'tokenizer'}"
+            f"prepare the corpus with --tokenizer {run.path / TOKENIZER_FOLDER}"
         )
     return run
 

@@ -13,6 +13,7 @@ from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import DEFAULT_SEED, TransformerConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
+from keras_sentiment.models.layers import TokenEmbedding
 from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
 from keras_sentiment.storage.disk_space import require_disk_space
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -48,8 +49,10 @@ def adapt(
     recipe, ngrams = run.config.recipe, ngram_layer(model)
     counts = isinstance(recipe.model, TransformerConfig) and recipe.model.uses_cooccurrence
     variables: list[Any] = [] if ngrams is None else [ngrams.kernel, ngrams.bias]
+    fitted: list[Any] = [] if ngrams is None else [ngrams]
     if counts:
-        variables += model.get_layer("token_embedding").weights
+        fitted.append(model.get_layer("token_embedding"))
+        variables += fitted[-1].weights
     if not variables:
         return
     path = run.checkpoints / _FILE
@@ -69,32 +72,44 @@ def adapt(
     if kept is None:
         raise InputError(f"{path}: it can't be read; processes that train together share the run's folder")
     restore(variables, _KIND, kept.arrays)
+    for layer in fitted:
+        layer.adapted = True
 
 
 def adapt_model(
     model: keras.Model,
     train: ReviewBatches,
+    unlabelled: Split | None = None,
     class_weight: Mapping[int, float] | None = None,
     seed: int = DEFAULT_SEED,
 ) -> None:
-    """Fits to the train reviews what a new model fits before `model.fit`; the library's `train` does so too.
+    """Fits to the train reviews what a new model fits before `model.fit`; `train` does it too.
 
-    The linear model of n-grams is fitted; without it an average with zeros halves every logit. The token
-    embeddings of a model that is trained from scratch start from what stands near each token.
+    The linear model of n-grams is fitted (Wang & Manning 2012, NB-SVM), and the token embeddings of a model
+    that trains from scratch start from counts of which tokens stand near one another. A layer that was
+    adapted before, as in a saved model, stays as it is.
 
     Args:
-        model: from `build_transformer` or `build_bert`, not trained yet.
+        model: from `build_transformer` or `build_bert`.
         train: the batches that will train it.
-        class_weight: of the loss of each label.
+        unlabelled: more texts to count in, such as `corpus.unlabelled`.
+        class_weight: weight of each label's loss, by its position.
+        seed: int, of the token embeddings.
 
     Example:
-        >>> adapt_model(model, train_batches)
+        >>> vocabulary_size = corpus.tokenizer().vocabulary_size
+        >>> model = build_transformer(TransformerConfig(num_layers=1), vocabulary_size, 64, num_classes=2)
+        >>> inputs = InputConfig(sequence_length=64)
+        >>> train = ReviewBatches(corpus.splits["train"], corpus.tokenizer(), inputs, batch_size=8, seed=1)
+        >>> adapt_model(model, train)
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> history = model.fit(train, epochs=2, verbose=0)
     """
     ngrams = ngram_layer(model)
-    if ngrams is not None:
+    if ngrams is not None and not ngrams.adapted:
         adapt_ngrams(ngrams, train, class_weight)
-    if any(layer.name == "token_embedding" for layer in model.layers):
-        adapt_embeddings(model, [train.split], seed)
+    if any(isinstance(layer, TokenEmbedding) and not layer.adapted for layer in model.layers):
+        adapt_embeddings(model, [train.split] + ([] if unlabelled is None else [unlabelled]), seed)
 
 
 def adapt_embeddings(model: keras.Model, splits: Sequence[Split], seed: int) -> None:
@@ -102,6 +117,7 @@ def adapt_embeddings(model: keras.Model, splits: Sequence[Split], seed: int) -> 
     layer = model.get_layer("token_embedding")
     vocabulary_size, hidden_dim = layer.embeddings.shape
     layer.set_weights([token_vectors(splits, vocabulary_size, hidden_dim, seed)])
+    layer.adapted = True
 
 
 def adapt_ngrams(
@@ -126,6 +142,7 @@ def adapt_ngrams(
     kernel, bias = fit_nbsvm(_ngram_batches(layer, whole), size, layer.l2, class_weight, folder)
     layer.kernel.assign(kernel)
     layer.bias.assign(bias)
+    layer.adapted = True
 
 
 def _ngram_batches(layer: NgramEnsemble, batches: ReviewBatches) -> Iterator[Batch]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 
 from keras_sentiment.data.corpus import Corpus
-from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.metrics.calibration import choose_threshold, fit_temperature
 from keras_sentiment.models.layer_names import UPPER
 from keras_sentiment.models.transformer import encoder_of
+from keras_sentiment.runs.calibration import calibrated, logits_of
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
 from keras_sentiment.training.fit import Fit
@@ -29,22 +27,14 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
         InputError: the loss became NaN or infinite, so there is nothing worth saving; or no threshold
             reaches its aim, and the run is saved without one.
     """
-    run, config = fit.run, fit.run.config.recipe.training
     fit = _kept(fit)
-    logits, labels = _validation_logits(fit), np.asarray(fit.validation.split.labels)
-    changes: dict[str, Any] = {"temperature": fit_temperature(logits, labels)}
-    missed = ""
-    if config.threshold_for is not None:
-        probabilities = Decision(run.config.labels, changes["temperature"]).probabilities(logits)
-        try:
-            changes["threshold"] = choose_threshold(probabilities, labels, config.threshold_for)
-        except InputError as error:
-            missed = f"{run.path}: {error}; the model is saved and takes the more probable label"
-    run = dataclasses.replace(run, config=dataclasses.replace(run.config, **changes))
-    run.save(fit.full_model, corpus.tokenizer())
+    logits, labels = logits_of(fit.model, fit.validation), np.asarray(fit.validation.split.labels)
+    config, missed = calibrated(fit.run.config, logits, labels)
+    run = dataclasses.replace(fit.run, config=config)
+    run.finish(fit.full_model, corpus.tokenizer())
     if missed:
-        raise InputError(missed)
-    return run
+        raise InputError(f"{run.path}: {missed}")
+    return Run(run.path, config)
 
 
 def finish_encoder(fit: Fit, corpus: Corpus) -> None:
@@ -54,7 +44,7 @@ def finish_encoder(fit: Fit, corpus: Corpus) -> None:
         InputError: the loss became NaN or infinite.
     """
     fit = _kept(fit)
-    fit.run.save(encoder_of(fit.full_model), corpus.tokenizer())
+    fit.run.finish(encoder_of(fit.full_model), corpus.tokenizer())
 
 
 def _kept(fit: Fit) -> Fit:
@@ -73,11 +63,3 @@ def _kept(fit: Fit) -> Fit:
     fit.checkpoints.restore_weights(fit.model, best=best)
     devices.wait("kept the weights")
     return fit
-
-
-def _validation_logits(fit: Fit) -> np.ndarray:
-    """Returns float32[reviews, num_classes] from the model as it was trained, hidden states cached or not."""
-    batches = list(fit.validation.for_scoring())
-    order = np.concatenate([rows for rows, _ in batches])
-    found = np.concatenate([np.asarray(fit.model.predict_on_batch(inputs)) for _, inputs in batches])
-    return found[np.argsort(order)].astype("float32")

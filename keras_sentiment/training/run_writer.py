@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,36 +10,22 @@ from keras_sentiment.batches.devices import ONE_DEVICE, Devices
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
-from keras_sentiment.models.precision import with_precision
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.config import RunConfig
-from keras_sentiment.runs.run import (
-    CHECKSUMS_FILE,
+from keras_sentiment.runs.run import Run, read_config
+from keras_sentiment.runs.run_files import (
     CONFIG_FILE,
-    FORMAT_VERSION,
-    MODEL_FILE,
-    PREVIOUS,
-    Run,
-    read_config,
+    is_run,
+    remove_leftovers,
+    set_aside,
+    write_config,
+    write_model,
 )
-from keras_sentiment.storage.atomic import remove_abandoned, staged_name, staged_path
-from keras_sentiment.storage.checksums import sha256
+from keras_sentiment.storage.atomic import remove_abandoned, staged_name
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.tokenizer import Tokenizer
 
 _RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
-_RUN_FILES = {
-    CONFIG_FILE,
-    "checkpoints",
-    PREVIOUS,
-    "history.csv",
-    "tokenizer",
-    CHECKSUMS_FILE,
-    MODEL_FILE,
-    "metrics.json",
-    "report.html",
-    "README.md",
-}
 
 
 @dataclass(frozen=True)
@@ -72,7 +55,7 @@ class TrainingRun(Run):
             self.path.mkdir(parents=True, exist_ok=True)
             lock(self.path)
             if not self.resumed:
-                self._clear()
+                set_aside(self.path)
             self.checkpoints.mkdir(exist_ok=True)
             for folder in (self.path, self.checkpoints):
                 for name in {staged_name(item.name) for item in folder.iterdir()} - {None}:
@@ -80,22 +63,7 @@ class TrainingRun(Run):
         except OSError as error:
             raise InputError(f"{self.path}: no run can be written there ({error.strerror})") from error
         if not self.resumed:
-            self._write_config()
-
-    def _clear(self) -> None:
-        # The folder itself stays: it may be a link, a mount or the working directory.
-        previous = self.path / PREVIOUS
-        names = [item.name for item in self.path.iterdir() if item.name != PREVIOUS]
-        if self.complete:
-            _remove(previous)
-            previous.mkdir()
-        if self.complete or ((previous / MODEL_FILE).exists() and not (previous / CONFIG_FILE).exists()):
-            # The config goes last: a move that was broken off is told by its absence, and ended here.
-            for name in sorted(names, key=lambda name: (name == CONFIG_FILE, name == MODEL_FILE)):
-                os.replace(self.path / name, previous / name)
-        else:
-            for name in names:
-                _remove(self.path / name)
+            write_config(self.path, self.config)
 
     def with_data(self, **facts: Any) -> TrainingRun:
         """Returns this run, with more in its config about the data that it is trained on."""
@@ -107,30 +75,18 @@ class TrainingRun(Run):
         if self.devices.writes:
             super().write(name, text)
 
-    def save(self, model: Any, tokenizer: Tokenizer) -> None:
+    def finish(self, model: Any, tokenizer: Tokenizer) -> None:
         """Completes the run: the config again, the tokenizer, then the model under the float32 policy."""
-        if not self.devices.writes:
-            return
-        self._write_config()
-        tokenizer.save(self.path / "tokenizer")
-        with staged_path(self.path / MODEL_FILE) as staging:
-            with_precision(model, "float32").save(staging)
-            files = {f"tokenizer/{file.name}": file for file in (self.path / "tokenizer").iterdir()}
-            checksums = {name: sha256(file) for name, file in {**files, MODEL_FILE: staging}.items()}
-            self.write(CHECKSUMS_FILE, json.dumps(checksums, indent=1) + "\n")
-        self.end()
+        if self.devices.writes:
+            write_config(self.path, self.config)
+            write_model(self.path, model, tokenizer)
+            unlock(lock(self.path))
 
     def end(self) -> None:
         """Removes what a complete run doesn't need, and lets other processes write there."""
-        if not self.devices.writes:
-            return
-        _remove(self.checkpoints)
-        _remove(self.path / PREVIOUS)
-        unlock(lock(self.path))
-
-    def _write_config(self) -> None:
-        values = {"format_version": FORMAT_VERSION, **self.config.to_dict()}
-        self.write(CONFIG_FILE, json.dumps(values, indent=1) + "\n")
+        if self.devices.writes:
+            remove_leftovers(self.path)
+            unlock(lock(self.path))
 
 
 def new_run(
@@ -160,9 +116,9 @@ def new_run(
         if not (overwrite or resume):
             raise InputError(
                 f"{path}: it holds something already; name another folder, or add --overwrite"
-                + (", or --resume to go on with it" if _is_run(path) else "")
+                + (", or --resume to go on with it" if is_run(path) else "")
             )
-        if not _is_run(path):
+        if not is_run(path):
             raise InputError(f"{path}: it holds something other than a run; name another folder")
     info = corpus.info
     config = RunConfig(
@@ -173,7 +129,7 @@ def new_run(
         precision=precision,
         versions=package_versions(_RECORDED_PACKAGES),
         data={
-            **{key: info[key] for key in ("source", "fingerprint", "splits", "tokenizer")},
+            **corpus.identity(),
             "trained_reviews": info["splits"]["train"]["reviews"],
         },
     )
@@ -186,7 +142,7 @@ def new_run(
 
 def _require_same(path: Path, begun: RunConfig, now: RunConfig) -> None:
     """Refuses to resume a run with settings that it was not begun with."""
-    told = {"source", "splits", "trained_reviews"}  # of the data the fingerprint tells
+    told = {"source", "splits", "trained_reviews", "data_dir"}  # of the data the fingerprint tells
     for part in ("labels", "cleaning_version", "backend", "precision", "data", "model", "inputs", "training"):
         one, two = (config.to_dict()[part] for config in (begun, now))
         if not isinstance(one, dict):
@@ -197,21 +153,3 @@ def _require_same(path: Path, begun: RunConfig, now: RunConfig) -> None:
                     f"{path}: it was begun with {name} {one.get(name)}, not {two.get(name)}; resume it with "
                     "the command that began it, or begin anew with --overwrite"
                 )
-
-
-def _is_run(path: Path) -> bool:
-    """Whether a folder holds a run and nothing else: other people's models have a config.json too."""
-    try:
-        values = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    ours = isinstance(values, dict) and "format_version" in values
-    return ours and {staged_name(item.name) or item.name for item in path.iterdir()} <= _RUN_FILES
-
-
-def _remove(path: Path) -> None:
-    """Removes a file, a link or a folder with all that is in it, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

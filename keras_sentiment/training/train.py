@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
+from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
-from keras_sentiment.data.corpus import Corpus
+from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.errors import InputError
+from keras_sentiment.models.architecture import take_weights
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, load_encoder_weights
-from keras_sentiment.recipes import Recipe
+from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
+from keras_sentiment.runs.calibration import calibrated, logits_of
 from keras_sentiment.runs.run import Run, open_encoder, open_run
 from keras_sentiment.text.tokenizer import find_tokenizer
 from keras_sentiment.training.finish import finish
@@ -20,9 +25,9 @@ from keras_sentiment.training.fit import Fit, prepare_fit, start_run
 
 
 def train(
-    corpus: Corpus,
+    corpus: Corpus | str | Path,
     run_dir: str | Path,
-    recipe: Recipe[Any],
+    recipe: Recipe[Any] = TRANSFORMER_RECIPES["default"],
     *,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     overwrite: bool = False,
@@ -36,6 +41,7 @@ def train(
     """Trains the model of a recipe on a corpus with `model.fit`, calibrates it on validation and saves it.
 
     Args:
+        corpus: what `prepare` made, or its folder.
         run_dir: the folder to make.
         recipe: one of `TRANSFORMER_RECIPES` or `BERT_RECIPES`, with `replace` for other hyperparameters.
         callbacks: your own, called before those of the run.
@@ -55,9 +61,12 @@ def train(
             threshold reaches its aim, and the run is saved without one.
 
     Example:
-        >>> from keras_sentiment.recipes import TRANSFORMER_RECIPES
-        >>> run = train(corpus, run_dir, TRANSFORMER_RECIPES["default"].replace(epochs=1))  # doctest: +SKIP
+        >>> recipe = TRANSFORMER_RECIPES["default"].replace(sequence_length=64, num_layers=1)
+        >>> board = keras.callbacks.TensorBoard("logs")
+        >>> run = train(corpus, "runs/small", recipe, callbacks=[board], quiet=True)
+        >>> evaluation = evaluate(run, corpus)
     """
+    corpus = corpus if isinstance(corpus, Corpus) else open_corpus(corpus)
     fit = begin_training(
         corpus, run_dir, recipe, overwrite, resume, limit, devices, cache_dir, checkpoints, quiet
     )
@@ -94,6 +103,51 @@ def begin_training(
     quiet = quiet or not run.devices.writes
     folder = None if cache_dir is None else Path(cache_dir)
     return prepare_fit(model, corpus, run, limit, quiet, folder, checkpoints)
+
+
+def save_run(
+    model: keras.Model, corpus: Corpus, run_dir: str | Path, recipe: Recipe[Any], *, overwrite: bool = False
+) -> Run:
+    """Makes a run of a model that was trained by hand, calibrated on validation.
+
+    The hyperparameters of the recipe's `training` are recorded as they are: make them those that you used.
+
+    Args:
+        model: of the architecture that the recipe describes, in any precision, however compiled.
+        corpus: that it was trained on.
+        run_dir: the folder to make.
+        recipe: of the model and its inputs.
+        overwrite: replace the run in that folder.
+
+    Returns:
+        The complete run: evaluate, export or load it.
+
+    Raises:
+        InputError: the folder is taken, the model is of another architecture, or its logits are not numbers;
+            or no threshold reaches its aim, and the run is saved without one.
+
+    Example:
+        >>> recipe = TRANSFORMER_RECIPES["default"].replace(num_layers=1, sequence_length=64)
+        >>> tokenizer, splits = corpus.tokenizer(), corpus.splits
+        >>> model = build_transformer(recipe.model, tokenizer.vocabulary_size, 64, num_classes=2)
+        >>> train_batches = ReviewBatches(splits["train"], tokenizer, recipe.inputs, batch_size=16, seed=1)
+        >>> adapt_model(model, train_batches)
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> history = model.fit(train_batches, epochs=1, verbose=0)
+        >>> run = save_run(model, corpus, "runs/by_hand", recipe)
+    """
+    run = start_run(run_dir, corpus, recipe, overwrite)
+    split = corpus.splits["validation"]
+    batches = ReviewBatches(split, corpus.tokenizer(), recipe.inputs)
+    saved = take_weights(build_model(recipe, corpus), model, next(batches.for_scoring())[1])
+    config = dataclasses.replace(run.config, trained_by_hand=True)
+    config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
+    run = dataclasses.replace(run, config=config)
+    run.begin()
+    run.finish(saved, corpus.tokenizer())
+    if missed:
+        raise InputError(f"{run.path}: {missed}")
+    return Run(run.path, config)
 
 
 def build_model(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:

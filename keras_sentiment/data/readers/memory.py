@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -51,5 +52,7 @@ def read_pairs(pairs: Iterable[Any], config: PrepareConfig) -> Iterator[Review]:
 
 
 def _plain(cell: Any) -> Any:
-    """Returns a number of numpy's as one of Python's."""
-    return cell.item() if hasattr(cell, "item") and hasattr(cell, "dtype") else cell
+    """Returns a number of numpy's as one of Python's, and `None` of what pandas calls missing."""
+    cell = cell.item() if hasattr(cell, "item") and hasattr(cell, "dtype") else cell
+    missing = type(cell).__name__ in ("NAType", "NaTType") or (isinstance(cell, float) and math.isnan(cell))
+    return None if missing else cell

@@ -41,10 +41,19 @@ def read(source: Any, config: PrepareConfig | None = None, *, quiet: bool = Fals
     if isinstance(source, (str, Path)):
         return _some(_reader(source, config, quiet), str(source))
     if is_frame(source):
-        return _some(read_frame(source, config), "the data frame")
+        return _some(read_frame(source, config), source_name(source))
     if isinstance(source, Iterable):
-        return _some(read_pairs(source, config), "the pairs")
+        return _some(read_pairs(source, config), source_name(source))
     raise InputError(f"a source is a path, a data frame or pairs of (text, label). Received: {source!r:.100}")
+
+
+def source_name(source: Any) -> str:
+    """Returns what to call a source, or a corpus."""
+    if isinstance(source, (str, Path)):
+        return str(source)
+    if hasattr(source, "path"):
+        return str(source.path)
+    return "the data frame" if is_frame(source) else "the pairs"
 
 
 def _some(reviews: Iterator[Review], source: str) -> Iterator[Review]:

@@ -1,0 +1,97 @@
+"""The files of a RUN_DIR: their names, and the order in which they are written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from keras_sentiment.runs.config import RunConfig
+from keras_sentiment.storage.atomic import staged_name, staged_path, write_text
+from keras_sentiment.storage.checksums import sha256
+from keras_sentiment.text.tokenizer import Tokenizer
+
+FORMAT_VERSION = 2
+CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"
+HISTORY_FILE, METRICS_FILE = "history.csv", "metrics.json"
+TOKENIZER_FOLDER, CHECKPOINTS, PREVIOUS = "tokenizer", "checkpoints", "previous"
+_NAMES = {
+    CONFIG_FILE,
+    CHECKPOINTS,
+    PREVIOUS,
+    HISTORY_FILE,
+    TOKENIZER_FOLDER,
+    CHECKSUMS_FILE,
+    MODEL_FILE,
+    METRICS_FILE,
+    "report.html",
+    "README.md",
+}
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder holds a run and nothing else: other people's models have a config.json too."""
+    try:
+        values = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    ours = isinstance(values, dict) and "format_version" in values
+    return ours and {staged_name(item.name) or item.name for item in path.iterdir()} <= _NAMES
+
+
+def set_aside(path: Path) -> None:
+    """Moves a complete run to `previous`; removes the files of one that is not.
+
+    The folder itself stays: it may be a link, a mount or the working directory.
+    """
+    previous, complete = path / PREVIOUS, (path / MODEL_FILE).is_file()
+    names = [item.name for item in path.iterdir() if item.name != PREVIOUS]
+    if complete:
+        _remove(previous)
+        previous.mkdir()
+    if complete or ((previous / MODEL_FILE).exists() and not (previous / CONFIG_FILE).exists()):
+        # The config goes last: a move that was broken off is told by its absence, and ended here.
+        for name in sorted(names, key=lambda name: (name == CONFIG_FILE, name == MODEL_FILE)):
+            os.replace(path / name, previous / name)
+    else:
+        for name in names:
+            _remove(path / name)
+
+
+def write_config(path: Path, config: RunConfig) -> None:
+    """Writes `config.json`."""
+    values = {"format_version": FORMAT_VERSION, **config.to_dict()}
+    write_text(path / CONFIG_FILE, json.dumps(values, indent=1) + "\n")
+
+
+def write_model(path: Path, model: Any, tokenizer: Tokenizer) -> None:
+    """Writes the tokenizer, the checksums and, last, the model, under the float32 policy.
+
+    What a complete run doesn't need goes then: its checkpoints, and the run before it.
+    """
+    from keras_sentiment.models.precision import with_precision
+
+    tokenizer.save(path / TOKENIZER_FOLDER)
+    with staged_path(path / MODEL_FILE) as staging:
+        with_precision(model, "float32").save(staging)
+        folder = path / TOKENIZER_FOLDER
+        files = {f"{TOKENIZER_FOLDER}/{file.name}": file for file in folder.iterdir()}
+        checksums = {name: sha256(file) for name, file in {**files, MODEL_FILE: staging}.items()}
+        write_text(path / CHECKSUMS_FILE, json.dumps(checksums, indent=1) + "\n")
+    remove_leftovers(path)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes what a complete run doesn't need."""
+    _remove(path / CHECKPOINTS)
+    _remove(path / PREVIOUS)
+
+
+def _remove(path: Path) -> None:
+    """Removes a file, a link or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
