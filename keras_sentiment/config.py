@@ -50,6 +50,13 @@ class InputConfig:
             its beginning and the rest from its end: 128 and 382 of 510, as in Sun et al. 2019, "How
             to Fine-Tune BERT for Text Classification?", section 5.3.1.
         pad_to: `"longest"` pads to the batch's own bucket of lengths, a number pads every row to it.
+
+    Raises:
+        InputError: a value is not valid.
+
+    Example:
+        >>> InputConfig(sequence_length=128, truncation="head")
+        InputConfig(sequence_length=128, truncation='head', pad_to='longest')
     """
 
     sequence_length: int = 512
@@ -101,8 +108,11 @@ class TransformerConfig(NgramConfig):
     """The small Transformer encoder that is trained from scratch.
 
     Args:
+        num_layers: int, encoder blocks.
+        num_heads: int, attention heads of a block.
         hidden_dim: int, width of the token embeddings and of every block; `num_heads` divides it.
         intermediate_dim: int, width of the feed-forward layer within a block.
+        activation: of the feed-forward layer, a name that Keras knows.
         norm_first: whether blocks normalize their inputs (pre-norm) or their sums (post-norm).
         position_embedding: whether tokens carry a learned embedding of their position.
         conv_kernel_size: int, odd, tokens that meet in a convolution before the blocks; 0 for none.
@@ -112,10 +122,20 @@ class TransformerConfig(NgramConfig):
         dropout: float in [0, 1), on the two outputs of a block and within its feed-forward layer.
         attention_dropout: float in [0, 1), on attention scores. Anything but 0 leaves the fused kernel.
         head_dropout: float in [0, 1), on the encoder's output after pooling.
+        layer_norm_epsilon: float, added to variances in layer normalization.
         cooccurrence: whether the token embeddings start from what stands near each token in the texts that
             train, those without labels included, instead of from chance.
         initializer: `"keras"` or `"torch"`, whose default initializers the weights start from.
         pretrained: folder that `pretrain` made, of whose weights the embeddings and blocks start, or `None`.
+        ngrams, ngram_buckets, ngram_weight, ngram_l2: of the linear model of n-grams: int >= 0, tokens of the
+            longest, 0 for none; int, hashed places of those of two tokens and more; float in (0, 1), its
+            weight in the average of logits; float > 0, L2 penalty.
+
+    Raises:
+        InputError: a value is not valid.
+
+    Example:
+        >>> config = TransformerConfig(num_layers=1, hidden_dim=64, ngrams=0)
     """
 
     num_layers: int = 2
@@ -185,6 +205,15 @@ class BertConfig(NgramConfig):
         head_dropout: float in [0, 1), before the logits.
         cache_frozen: whether what the frozen part makes of each text is computed once and kept, float16,
             on disk while the rest trains.
+        ngrams, ngram_buckets, ngram_weight, ngram_l2: of the linear model of n-grams: int >= 0, tokens of the
+            longest, 0 for none; int, hashed places of those of two tokens and more; float in (0, 1), its
+            weight in the average of logits; float > 0, L2 penalty.
+
+    Raises:
+        InputError: a value is not valid.
+
+    Example:
+        >>> config = BertConfig(preset="minilm", trainable_blocks=2)
     """
 
     preset: str = "bert_base_en_uncased"
@@ -212,6 +241,13 @@ class CheckpointConfig:
     Args:
         steps: int, steps from one checkpoint to the next.
         max_to_keep: int, how many of them stay on disk.
+
+    Raises:
+        InputError: a value is not valid.
+
+    Example:
+        >>> checkpoints = CheckpointConfig(steps=50)
+        >>> run = train(corpus, "runs/small", checkpoints=checkpoints, quiet=True)  # doctest: +SKIP
     """
 
     steps: int = 200
@@ -226,11 +262,13 @@ class TrainingConfig:
     """How `model.fit` is run.
 
     Args:
+        epochs: int, most passes over the train reviews.
         batch_size: int, reviews a batch; in pretraining, their mean, as there batches have as many tokens.
         learning_rate: float > 0, its peak.
         warmup: float in [0, 1), share of the steps over which the rate rises from 0.
         decay: `"cosine"` lets it fall to 0 over the remaining steps, `"constant"` keeps it.
         weight_decay: float >= 0, AdamW's; not on biases and normalization unless `decay_bias_and_norm`.
+        epsilon: float > 0, AdamW's.
         patience: int, epochs without a better validation loss before training stops; 0 never stops.
         restore_best_weights: whether training ends with the weights of the epoch of least validation loss.
         class_weight: whether rare classes weigh more, in inverse proportion to their count.
@@ -240,6 +278,14 @@ class TrainingConfig:
         word_dropout: float in [0, 1), share of the tokens of a train review that is left out, others in
             each epoch.
         teachers: runs or artifacts, whose soft labels of the unlabelled texts are learned with the labels.
+        precision: `"auto"`, `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
+        seed: int >= 0, of all that is random.
+
+    Raises:
+        InputError: a value is not valid.
+
+    Example:
+        >>> config = TrainingConfig(epochs=2, learning_rate=5e-4, class_weight=True)
     """
 
     epochs: int = 3
@@ -285,6 +331,12 @@ class PrepareConfig:
         unknown_warning: float in [0, 1], share of tokens outside the vocabulary that is worth a warning.
         pieces_warning: float >= 1, tokens a word that are worth one: English reviews have 1.3, and a
             language that the vocabulary can only spell, letter by letter, 5.
+
+    Raises:
+        InputError: a value is not valid.
+
+    Example:
+        >>> config = PrepareConfig(text_column="review", label_column="stars", held_out=0.2)
     """
 
     text_column: str = "text"

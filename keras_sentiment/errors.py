@@ -11,8 +11,15 @@ MAX_MESSAGE_LENGTH = 2000
 class InputError(ValueError):
     """A user's mistake, told in one line that names the file, the row and the fix.
 
-    Commands print it without a traceback and exit with 2. What a message quotes may come from a
+    Commands print it without a traceback and exit with 2. What a message quotes may come from an
     untrusted file: line ends and what else a terminal would obey stand escaped in it.
+
+    Example:
+        >>> try:
+        ...     corpus = open_corpus("nowhere")
+        ... except InputError as error:
+        ...     print(error)
+        nowhere: not a prepared corpus (no readable data.json); make one with `prepare`
     """
 
     def __init__(self, message: str) -> None:

@@ -24,7 +24,26 @@ Model = TypeVar("Model", TransformerConfig, MaskedLMConfig, BertConfig)
 
 @dataclass(frozen=True)
 class Recipe(Generic[Model]):
-    """A model's hyperparameters with those of its input and its training."""
+    """A model's hyperparameters with those of its input and its training.
+
+    `TRANSFORMER_RECIPES` and `BERT_RECIPES` hold those that the commands start from: `default`, and
+    `reference`, which imitates the published project.
+
+    Args:
+        model: `TransformerConfig` or `BertConfig`.
+        inputs: how ids become rows.
+        training: how `model.fit` is run.
+
+    Raises:
+        InputError: values don't go together.
+
+    Example:
+        >>> recipe = TRANSFORMER_RECIPES["default"].replace(num_layers=1, epochs=2)
+        >>> recipe.training.epochs
+        2
+        >>> BERT_RECIPES["default"].replace(preset="minilm").model.trainable_blocks
+        4
+    """
 
     model: Model
     inputs: InputConfig

@@ -127,6 +127,9 @@ def is_corpus(path: Path) -> bool:
 def open_corpus(path: str | Path) -> Corpus:
     """Open a DATA_DIR without reading it into memory.
 
+    Args:
+        path: the folder that `prepare` made.
+
     Raises:
         InputError: if it is none, comes from a later version, or is damaged.
 

@@ -32,8 +32,14 @@ class Evaluation:
         run: the model's.
         data: what the user calls the data.
         reviews: that were measured.
-        logits: float[reviews, num_classes], of them.
+        classifier: of the model.
+        logits: float[reviews, num_classes], of the reviews.
         metrics: the figures, as JSON's types; `split` is the part of the data.
+
+    Example:
+        >>> evaluation = evaluate("runs/films", corpus, "validation")
+        >>> evaluation.metrics["examples"]
+        20
     """
 
     run: Run
@@ -92,6 +98,7 @@ def evaluate(
         against: another run with the same labels, or its path, to compare with.
         windows: whether long texts are read whole.
         perturb: whether to count the labels that typos, HTML and a neutral sentence flip.
+        quiet: whether to show no progress.
 
     Raises:
         InputError: the data or a model can't be read, or doesn't fit.

@@ -56,6 +56,12 @@ class Artifact:
         parity: what the check against the Keras model found.
         origin: of what run it was made, and by what versions.
         files: SHA-256 of every file beside the manifest, by its path within the folder.
+
+    Example:
+        >>> artifact = export("runs/films", "models/films")[0]
+        >>> artifact.format, artifact.labels
+        ('onnx', ('negative', 'positive'))
+        >>> classifier = load(artifact)
     """
 
     path: Path

@@ -21,12 +21,23 @@ def build_bert(config: BertConfig, sequence_length: int, num_classes: int) -> ke
     """Returns a classifier with pretrained weights and a new head; frozen parts don't train.
 
     It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` and returns
-    logits float32[batch, num_classes]. Its two parts are models of their own: `LOWER` holds the embeddings
-    and the frozen blocks and gives hidden states, `UPPER` the blocks that train, and the head.
+    logits float32[batch, num_classes]. Its two parts are models of their own: `lower` holds the embeddings
+    and the frozen blocks and gives hidden states, `upper` the blocks that train, and the head.
+    `adapt_model` comes next, unless `config.ngrams` is 0.
+
+    Args:
+        config: its hyperparameters; the corpus must have the vocabulary of its preset.
+        sequence_length: int, most tokens of a row, as in `InputConfig`.
+        num_classes: int, labels of the corpus.
 
     Raises:
         InputError: the preset cannot be had, has fewer blocks than are to train, or fewer positions than
             `sequence_length`.
+
+    Example:
+        >>> model = build_bert(BertConfig(preset="minilm"), 128, num_classes=2)
+        >>> model.get_layer("lower").trainable
+        False
     """
     backbone = load_backbone(config.preset)
     positions = backbone.get_layer("position_embedding").sequence_length

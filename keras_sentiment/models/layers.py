@@ -15,15 +15,20 @@ _PACKAGE = "keras_sentiment"
 
 
 def register_layers() -> None:
-    """Registers the layers of this library, so that `keras.saving.load_model` finds them.
+    """Registers the layers of this library and KerasHub's, so that `keras.saving.load_model` finds them.
+
+    It imports Keras, KerasHub and so TensorFlow. A file that is not yours is better opened with `load`,
+    which refuses what none of our models holds.
 
     Example:
         >>> register_layers()
-        >>> keras.saving.load_model(run.path / "model.keras").name
+        >>> model = keras.saving.load_model("runs/films/model.keras")
+        >>> model.name
         'transformer'
     """
     # Importing a module registers what it defines.
-    importlib.import_module("keras_sentiment.models.ngrams")
+    for module in ("keras_sentiment.models.ngrams", "keras_hub"):
+        importlib.import_module(module)
 
 
 def warn_unless_adapted(layer: Any, consequence: str) -> None:

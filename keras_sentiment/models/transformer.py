@@ -23,10 +23,22 @@ from keras_sentiment.models.ngrams import with_ngrams
 def build_transformer(
     config: TransformerConfig, vocabulary_size: int, sequence_length: int, num_classes: int
 ) -> keras.Model:
-    """Returns an untrained classifier.
+    """Returns the small Transformer encoder as an untrained classifier, a plain Keras model.
 
     It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` with a length
-    of at most `sequence_length`, and returns logits float32[batch, num_classes].
+    of at most `sequence_length`, and returns logits float32[batch, num_classes]. `adapt_model` comes next.
+
+    Args:
+        config: its hyperparameters.
+        vocabulary_size: int, of the corpus's tokenizer.
+        sequence_length: int, most tokens of a row, as in `InputConfig`.
+        num_classes: int, labels of the corpus.
+
+    Example:
+        >>> vocabulary_size = corpus.tokenizer().vocabulary_size
+        >>> model = build_transformer(TransformerConfig(), vocabulary_size, 128, num_classes=2)
+        >>> model.output.shape
+        (None, 2)
     """
     weights = _initializers(config)
     inputs = _inputs()

@@ -19,6 +19,8 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.scripts.command_line import commands
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # models of a test train as they are
+
 BACKEND = keras.backend.backend()
 needs_jax = pytest.mark.skipif(BACKEND != "jax", reason="Keras distributes on jax alone")
 # 160 train reviews: steps of 9, which two devices pad to 10, the last one of 7.

@@ -48,7 +48,12 @@ class Page(HTMLParser):
 def measured(split, logits, decision):
     correct = decision.correct(logits, split.labels)
     found = evaluate_logits(logits, split.labels, decision)
-    return {"split": "test", **found, "by_length": accuracy_by_length(split.lengths + 2, correct)}
+    return {
+        "split": "test",
+        "windows": False,
+        **found,
+        "by_length": accuracy_by_length(split.lengths + 2, correct),
+    }
 
 
 def bad_logits(split):

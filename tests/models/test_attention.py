@@ -8,7 +8,10 @@ from keras_sentiment.config import BertConfig
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.training.optimization import compile_model
 
-pytestmark = pytest.mark.once  # only torch tells which kernel it took
+pytestmark = [
+    pytest.mark.once,  # only torch tells which kernel it took
+    pytest.mark.filterwarnings("ignore:.*was not adapted"),
+]
 
 BLOCKS = 2
 

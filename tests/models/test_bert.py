@@ -16,6 +16,8 @@ from keras_sentiment.models.precision import with_precision
 from keras_sentiment.text.tokenizer import packaged_minilm
 from keras_sentiment.training.optimization import compile_model
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # models of a test train as they are
+
 BLOCKS = 3
 ARCHITECTURE = {
     "vocabulary_size": TOKENIZER.vocabulary_size,

@@ -242,7 +242,7 @@ def test_one_damaged_byte_is_named(members, tmp_path):
     path = write(tmp_path / "model.keras", members)
     content = bytearray(path.read_bytes())
     with h5py.File(io.BytesIO(members["model.weights.h5"])) as found:
-        place = found["layers/reversible_embedding/vars/0"].id.get_offset()
+        place = found["layers/token_embedding/vars/0"].id.get_offset()
     content[content.index(members["model.weights.h5"]) + place] ^= 0xFF
     path.write_bytes(content)
     assert "Bad CRC-32 for file 'model.weights.h5'" in refusal(path)

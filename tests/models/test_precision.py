@@ -9,6 +9,8 @@ from keras_sentiment.models import precision
 from keras_sentiment.models.precision import resolve_precision, with_precision
 from keras_sentiment.training.optimization import compile_model
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # models of a test train as they are
+
 BACKEND = keras.backend.backend()
 ROWS = {
     "token_ids": np.random.default_rng(0).integers(5, TOKENIZER.vocabulary_size, (4, 12)).astype("int32"),

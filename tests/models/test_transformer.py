@@ -14,6 +14,8 @@ from keras_sentiment.models.layers import DistinctVotes, EncoderBlock, LocalBloc
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.training.optimization import compile_model
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # models of a test train as they are
+
 SEED_MODEL = dataclasses.replace(
     TRANSFORMER_RECIPES["reference"].model, hidden_dim=8, num_heads=2, intermediate_dim=16
 )

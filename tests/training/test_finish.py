@@ -74,7 +74,7 @@ def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypa
         seen.append(json.loads(config.read_text())["temperature"])
         return model
 
-    monkeypatch.setattr("keras_sentiment.training.run_writer.with_precision", noted)
+    monkeypatch.setattr("keras_sentiment.models.precision.with_precision", noted)
     run = train(corpus, tmp_path / "run", HARD)
     assert seen == [run.config.temperature]
     assert run.config.temperature != 1
@@ -83,7 +83,7 @@ def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypa
 
 def test_an_aim_out_of_reach_is_said_and_the_model_kept(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "keras_sentiment.training.finish._validation_logits", lambda fit: np.tile([1.0, 0.0], (80, 1))
+        "keras_sentiment.training.finish.logits_of", lambda model, batches: np.tile([1.0, 0.0], (80, 1))
     )
     with pytest.raises(InputError) as caught:
         train(corpus, tmp_path / "run", HARD)
