@@ -64,6 +64,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/mypy --strict --follow-imports=silent tests/typing/user_script.py
 
 check: lint
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -q -m "not slow and not real" $(PYTEST_FLAGS)

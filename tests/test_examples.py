@@ -1,5 +1,6 @@
 """The examples in the docstrings of the public names, as they stand there."""
 
+import ast
 import doctest
 import re
 import shutil
@@ -73,3 +74,10 @@ def test_constants_are_shown():
 def test_the_reference_page_has_every_name():
     described = re.findall(r"^### `(\w+)", REFERENCE.read_text("utf-8"), re.MULTILINE)
     assert sorted(described) == sorted(keras_sentiment.__all__)
+
+
+def test_the_users_script_has_every_name():
+    """`make lint` reads it with mypy, strictly."""
+    tree = ast.parse((Path(__file__).parent / "typing" / "user_script.py").read_text("utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert set(keras_sentiment.__all__) <= used

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import cross_val_score
 
 import keras_sentiment
 from helpers.tiny import RECIPE, TOKENIZER, reviews
@@ -161,6 +164,62 @@ def test_series_arrays_and_generators_are_texts(trained_run):
     expected = classifier.predict(TEXTS)
     for texts in (pd.Series(TEXTS), np.array(TEXTS), tuple(TEXTS), (text for text in TEXTS)):
         assert classifier.predict(texts) == expected
+
+
+@pytest.mark.once
+def test_results_show_themselves(corpus, trained_run, tmp_path):
+    """Short in a console, a table in a notebook; names and texts of a stranger are no markup."""
+    classifier = keras_sentiment.load(trained_run)
+    evaluation = keras_sentiment.evaluate(trained_run, corpus)
+    for result in (corpus, trained_run, classifier, evaluation):
+        assert len(repr(result)) < 400
+        assert "negative" in repr(result) or "accuracy" in repr(result)
+    named = [(text, f"<b>{label}</b>") for text, label in PAIRS]
+    TOKENIZER.save(tmp_path / "words")
+    hostile = keras_sentiment.prepare(named, tmp_path / "<i>", tokenizer=str(tmp_path / "words"), quiet=True)
+    run = keras_sentiment.train(hostile, tmp_path / "<u>", RECIPE.replace(epochs=1), quiet=True)
+    evaluation = keras_sentiment.evaluate(run, hostile, against=run)
+    explained = keras_sentiment.load(run).explain("<script>alert(1)</script> good & bad")
+    for result in (hostile, run, evaluation, explained):
+        page = result._repr_html_()
+        assert not re.search("<b>(neg|pos)|<i>|<u>|<script", page)
+        assert page.count("<table>") == page.count("</table>")
+    figures = evaluation._repr_html_()
+    low, high = evaluation.metrics["intervals"]["f1"]
+    assert f"{evaluation.metrics['f1']:.4f}" in figures
+    assert f"{low:.4f} to {high:.4f}" in figures
+    assert "+0.0000" in figures
+    assert json.loads(json.dumps(explained)) == explained
+    assert "good" in explained._repr_html_()
+
+
+@pytest.mark.once
+def test_any_data_is_evaluated(corpus, trained_run):
+    pairs = [(record.text, record.label) for record in corpus.splits["test"].records()]
+    frame = pd.DataFrame(pairs, columns=["text", "label"])
+    found = [
+        keras_sentiment.evaluate(trained_run, data).metrics["accuracy"]
+        for data in (corpus, corpus.path, str(corpus.path), frame, pairs, iter(pairs))
+    ]
+    assert len(set(found)) == 1
+    assert keras_sentiment.evaluate(trained_run, frame).data == "the data frame"
+    with pytest.raises(InputError, match="the pairs: it has no test split"):
+        keras_sentiment.evaluate(trained_run, pairs, "test")
+
+
+@pytest.mark.once
+def test_scikit_learn_takes_it(trained_run, corpus):
+    estimator = keras_sentiment.load(trained_run).as_estimator()
+    texts = list(corpus.splits["test"].texts())
+    labels = [record.label for record in corpus.splits["test"].records()]
+    assert list(estimator.classes_) == ["negative", "positive"]
+    found = estimator.predict(texts)
+    assert estimator.predict_proba(texts).shape == (len(texts), 2)
+    scores = cross_val_score(estimator, texts, labels, cv=2)
+    assert scores.mean() == pytest.approx((found == labels).mean())
+    assert is_classifier(estimator)
+    assert is_classifier(clone(estimator))
+    assert estimator.fit(texts, labels[::-1]).predict(texts).tolist() == found.tolist()
 
 
 def test_keras_reads_a_saved_model_once_the_layers_are_registered(trained_run):

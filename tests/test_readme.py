@@ -32,4 +32,5 @@ def test_python_examples_run(tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "films" / "report.html").is_file()
     assert len(whole.strip().splitlines()) <= 15
     exec(by_hand, names)
-    assert len(names["model"].history.history["val_accuracy"]) == 2
+    assert len(names["model"].history.history["accuracy"]) == 2
+    assert names["run"].config.trained_by_hand

@@ -63,6 +63,9 @@ class Evaluation:
             f"<td>{span(intervals[key])}</td></tr>"
             for key, name, meaning in FIGURES
         ]
+        if against := metrics.get("against"):
+            found = f"<td>{against['difference']:+.4f}</td><td>{span(against['difference_ci95'])}</td>"
+            rows.append(f"<tr><th>Accuracy less that of {escape(against['run_dir'])}</th>{found}</tr>")
         title = f"{metrics['examples']:,} reviews ({metrics['split']}) of {escape(self.data)}"
         head = "<tr><th></th><th></th><th>95% interval</th></tr>"
         return f"<table><caption>{title}</caption>{head}{''.join(rows)}</table>"

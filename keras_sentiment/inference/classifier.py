@@ -177,9 +177,9 @@ class Classifier:
             >>> estimator.score(["good film", "bad film"], ["positive", "negative"])
             1.0
         """
-        from keras_sentiment.inference.estimator import as_estimator
+        from keras_sentiment.inference.estimator import TextClassifier
 
-        return as_estimator(self.predict, self.probabilities, self.labels)
+        return TextClassifier(self.predict, self.probabilities, self.labels)
 
     def explain(self, text: str) -> Explanation:
         """Says which words of a text carry its label, by leaving each out.
