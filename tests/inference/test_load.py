@@ -37,6 +37,7 @@ def test_saved_and_loaded_is_the_same(request, kind):
     np.testing.assert_allclose(again.predict_on_batch(ROWS), model.predict_on_batch(ROWS), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*was not adapted")
 def test_trained_in_bfloat16_is_saved_in_float32(corpus, tmp_path):
     model = with_precision(build(), "mixed_bfloat16")
     compile_model(model, dataclasses.replace(TRAINING, decay="constant"), 1, "mixed_bfloat16")

@@ -28,6 +28,7 @@ def test_ngrams_learn_what_no_single_token_tells():
     assert correct == len(split)
 
 
+@pytest.mark.filterwarnings("ignore:.*was not adapted")
 def test_a_deep_model_learns_as_if_it_were_alone():
     """To the same weights, whatever the n-grams say; and they stay as they were fitted."""
     split = make_split([9, 20, 5, 12])

@@ -123,6 +123,7 @@ def test_soft_labels_are_the_mean_of_tempered_logits_and_labels_stay(corpus, tea
     assert sum(weights[label] for label in likely.tolist()) == pytest.approx(len(joined))
 
 
+@pytest.mark.filterwarnings("ignore:.*was not adapted")
 def test_certain_soft_labels_are_labels(corpus):
     """The same n-grams, and the same loss and accuracy, before and after steps, as the labels have."""
     split = corpus.splits["train"]
