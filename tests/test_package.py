@@ -14,6 +14,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import cross_val_score
 
 import keras_sentiment
+from helpers.served import make_classifier
 from helpers.tiny import RECIPE, TOKENIZER, reviews
 from keras_sentiment.errors import InputError
 
@@ -80,6 +81,7 @@ def test_what_a_program_holds_is_prepared_like_a_file(words, tmp_path):
         ([("good", None)], "pair 1: column 'label' holds nothing"),
         ([], "the pairs: holds no reviews"),
         (7, r"a source is a path, a data frame or pairs"),
+        (pd.DataFrame({"path": ["a"], "text": ["b"]}), "one column 'label', and has path, text"),
     ],
 )
 def test_what_is_no_source_is_named(source, message, words, tmp_path):
@@ -111,6 +113,24 @@ def test_training_takes_callbacks_of_ones_own(corpus, tmp_path):
     assert (again.path, again.config) == (run.path, run.config)
 
 
+class Interrupted(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.once
+def test_a_program_may_go_on_after_ctrl_c(corpus, tmp_path):
+    """And leave the run to another process meanwhile."""
+    with pytest.raises(KeyboardInterrupt):
+        keras_sentiment.train(corpus, tmp_path / "run", RECIPE, callbacks=[Interrupted()], quiet=True)
+    program = (
+        "import sys, pathlib, keras_sentiment.storage.locks as locks; locks.lock(pathlib.Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")], check=True)
+    assert keras_sentiment.train(corpus, tmp_path / "run", RECIPE, resume=True, quiet=True).complete
+
+
 def test_probabilities_are_those_of_predict(trained_run):
     classifier = keras_sentiment.load(trained_run.path)
     found = classifier.probabilities(TEXTS)
@@ -134,9 +154,9 @@ def test_the_vector_of_a_text_is_what_its_logits_come_from(kind, request):
 
 
 @pytest.mark.once
-def test_an_artifact_has_no_vectors(artifacts):
+def test_an_artifact_has_no_vectors(engine):
     with pytest.raises(InputError, match="load the run that it was exported from"):
-        keras_sentiment.load(artifacts["onnx"].path).embed(TEXTS)
+        make_classifier(engine).embed(TEXTS)
 
 
 @pytest.mark.once
@@ -203,6 +223,8 @@ def test_any_data_is_evaluated(corpus, trained_run):
     ]
     assert len(set(found)) == 1
     assert keras_sentiment.evaluate(trained_run, frame).data == "the data frame"
+    with pytest.raises(InputError, match="split must be one of train, validation, test"):
+        keras_sentiment.evaluate(trained_run, corpus, "valid")
     with pytest.raises(InputError, match="the pairs: it has no test split"):
         keras_sentiment.evaluate(trained_run, pairs, "test")
 

@@ -71,8 +71,13 @@ class Devices:
         """Returns the model as this process has it; from then on Keras computes on one device again."""
         if self.count == 1:
             return model
-        keras.distribution.set_distribution(None)
+        self.release()
         return with_precision(model, precision)
+
+    def release(self) -> None:
+        """Lets Keras compute on one device again."""
+        if self.count > 1:
+            keras.distribution.set_distribution(None)
 
 
 ONE_DEVICE = Devices()

@@ -48,7 +48,7 @@ class ReviewBatches(keras.utils.PyDataset):
         class_weight: of each label, only where there are several devices: `fit` can't have both.
 
     Raises:
-        ValueError: the split is empty, or `word_dropout` has no seed.
+        ValueError: the split is empty, `word_dropout` has no seed, or `use_multiprocessing` is asked for.
 
     Example:
         >>> split, inputs = corpus.splits["train"], InputConfig(sequence_length=64)
@@ -84,13 +84,15 @@ class ReviewBatches(keras.utils.PyDataset):
         self.lengths = row_lengths(self._kept, inputs)
         # torch compiles nothing on a CPU or with CUDA.
         self._buckets = bucket_lengths(inputs, few=keras.backend.backend() != "torch")
-        self._counts_epochs = True
+        if self.use_multiprocessing:
+            raise ValueError("batches are counted in this process: use workers=N alone, which are threads")
+        self._counts_epochs = seed is not None
         self._compose(0)
 
-    def on_epoch_begin(self) -> None:
-        """Composes the next epoch's batches once all of the last one's have been taken; `fit` calls it.
+    def on_epoch_end(self) -> None:
+        """Composes the next epoch's batches if all of this one's have been taken; `fit` calls it.
 
-        Keras calls it, and `on_epoch_end`, also where it looks at the first batches alone.
+        Keras calls it also where it has looked at the first batches alone.
         """
         if self._counts_epochs and len(self._taken) == self.num_batches:
             self._compose(self.epoch + 1)

@@ -11,7 +11,7 @@ from keras_sentiment.data.corpus import INFO_FILE, Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.readers.sources import read, source_name
 from keras_sentiment.data.reviews import Review
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, require
 from keras_sentiment.text.tokenizer import Tokenizer
 
 
@@ -48,6 +48,7 @@ def open_evaluation_split(
                 f"{data}: its labels are {', '.join(corpus.labels)}; the model has {', '.join(labels)}"
             )
         name = name or "test"
+        require(name in corpus.splits, "split", name, f"one of {', '.join(corpus.splits)}")
         return name, corpus.splits[name]
     splits: dict[str | None, list[Review]] = {}
     for review in read(data, config, quiet=quiet):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.readers.sources import source_name
@@ -35,6 +36,7 @@ class Evaluation:
         classifier: of the model.
         logits: float[reviews, num_classes], of the reviews.
         metrics: the figures, as JSON's types; `split` is the part of the data.
+        model_sha256: checksum of the model that was measured.
 
     Example:
         >>> evaluation = evaluate("runs/films", corpus, "validation")
@@ -48,6 +50,7 @@ class Evaluation:
     classifier: Classifier
     logits: np.ndarray
     metrics: dict[str, Any]
+    model_sha256: str
 
     def __repr__(self) -> str:
         metrics, (low, high) = self.metrics, self.metrics["accuracy_ci95"]
@@ -71,8 +74,14 @@ class Evaluation:
         return f"<table><caption>{title}</caption>{head}{''.join(rows)}</table>"
 
     def save(self) -> Path:
-        """Writes `metrics.json`, `report.html` and `README.md` into the run; returns the report's path."""
+        """Writes `metrics.json`, `report.html` and `README.md` into the run; returns the report's path.
+
+        Raises:
+            InputError: the run holds another model by now, or nothing can be written there.
+        """
         run = self.run
+        if run.model_sha256 != self.model_sha256:
+            raise InputError(f"{run.path}: it holds another model than was evaluated; evaluate it again")
         recorded = run.record_metrics(self.metrics["split"], self.reviews.fingerprint, self.metrics)
         page = report(self.classifier, run, self.reviews, self.logits, self.metrics, self.data)
         run.write("report.html", page)
@@ -115,7 +124,7 @@ def evaluate(
     run, other = open_run(run), None if against is None else open_run(against)
     if other and other.config.labels != run.config.labels:
         raise InputError(f"{other.path}: its labels are not those of {run.path}; they can't be compared")
-    labels, config = run.config.labels, config or PrepareConfig()
+    labels, config, model_sha256 = run.config.labels, config or PrepareConfig(), run.model_sha256
     name, reviews = open_evaluation_split(data, split, run.tokenizer(), labels, config, quiet)
     classifier = run_classifier(run, load_model(run), windows)
     logits = classifier.logits(reviews, quiet)
@@ -135,4 +144,5 @@ def evaluate(
         metrics["against"] = {"run_dir": str(other.path), **found}
     if perturb:
         metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)
-    return Evaluation(run, source_name(data), reviews, classifier, logits, metrics)
+    name = str(data.path) if isinstance(data, Corpus) else source_name(data)
+    return Evaluation(run, name, reviews, classifier, logits, metrics, model_sha256)

@@ -18,7 +18,7 @@ import numpy as np
 from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, require
 from keras_sentiment.exporting.artifact_card import artifact_card
 from keras_sentiment.exporting.parity import TEXTS, ParityError, check
 from keras_sentiment.inference.artifact import (
@@ -80,6 +80,9 @@ def export(
     """
     if keras.backend.backend() != "torch":
         raise InputError(f"export runs on KERAS_BACKEND=torch. Received: {keras.backend.backend()}")
+    formats = [formats] if isinstance(formats, str) else list(formats)
+    for name in formats:
+        require(name in GRAPH_FILES, "formats", name, f"some of {', '.join(GRAPH_FILES)}")
     if "onnx_int8" in formats and data is None:
         raise InputError("an int8 graph is measured on validation reviews: name a DATA_DIR with --data")
     run, out = open_run(run), Path(out)
@@ -131,6 +134,8 @@ class Exporter:
         for folder in (path.parent, self._folder):
             require_disk_space(folder, needed, f"{format} and what it is made of", "free some space")
         config = self.run.config
+        # Not the path of the corpus on this machine.
+        data = {key: value for key, value in config.data.items() if key != "data_dir"}
         artifact = Artifact(
             path=path,
             format=format,
@@ -140,7 +145,7 @@ class Exporter:
             cleaning_version=config.cleaning_version,
             temperature=config.temperature,
             threshold=config.threshold,
-            origin={"data": config.data, "versions": package_versions(_PACKAGES)},
+            origin={"data": data, "versions": package_versions(_PACKAGES)},
         )
         {
             "onnx": self._onnx,

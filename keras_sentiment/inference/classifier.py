@@ -65,6 +65,7 @@ class Classifier:
     ) -> None:
         self.tokenizer, self.inputs, self.decision, self.engine = tokenizer, inputs, decision, engine
         self.windows = windows
+        self._embedder: KerasEngine | None = None
 
     @classmethod
     def of_artifact(cls, artifact: Artifact, windows: bool = False) -> Classifier:
@@ -160,9 +161,10 @@ class Classifier:
             raise InputError("an artifact gives no vectors; load the run that it was exported from")
         from keras_sentiment.models.pooled import pooled_model
 
-        model = pooled_model(self.engine.model)
-        encoded, width = self.encode(_as_list(texts)), model.output.shape[-1]
-        return self._mean_rows(encoded, KerasEngine(model), width, quiet)
+        if self._embedder is None:
+            self._embedder = KerasEngine(pooled_model(self.engine.model))
+        width = self._embedder.model.output.shape[-1]
+        return self._mean_rows(self.encode(_as_list(texts)), self._embedder, width, quiet)
 
     def as_estimator(self) -> Any:
         """Returns a scikit-learn classifier that is fitted already: `fit` leaves it as it is.

@@ -60,6 +60,15 @@ def allow_tf32() -> None:
         torch.set_float32_matmul_precision("high")
 
 
+def precision_of(model: keras.Model) -> str:
+    """Returns the dtype policy that a model and its parts compute in, where they are allowed to."""
+    for layer in model.layers:
+        name = precision_of(layer) if isinstance(layer, keras.Model) else layer.dtype_policy.name
+        if name.startswith("mixed"):
+            return str(name)
+    return "float32"
+
+
 def with_precision(model: keras.Model, policy: str) -> keras.Model:
     """Returns the model under another dtype policy, with the same weights and trainable parts.
 

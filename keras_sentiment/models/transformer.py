@@ -96,6 +96,7 @@ def load_encoder_weights(model: keras.Model, encoder: keras.Model) -> None:
         for layer in encoder.layers:
             if layer.weights:
                 model.get_layer(layer.name).set_weights(layer.get_weights())
+        model.get_layer("token_embedding").adapted = True
     except ValueError as error:
         reason = next(iter(str(error).splitlines()), "")
         raise InputError(f"pretrained: its encoder is another than this model's ({reason:.200})") from None
@@ -115,7 +116,7 @@ def _encoded(
         vocabulary_size,
         config.hidden_dim,
         embeddings_initializer=weights["embedding"],
-        adapted=not config.uses_cooccurrence,
+        adapted=not config.cooccurrence,
         name="token_embedding",
     )
     embedded = embedding(token_ids)  # [batch, length, hidden_dim]

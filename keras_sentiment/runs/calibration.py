@@ -28,9 +28,14 @@ def logits_of(model: Any, batches: Any) -> np.ndarray:
 def calibrated(config: RunConfig, logits: np.ndarray, labels: np.ndarray) -> tuple[RunConfig, str]:
     """Returns a run's config with a temperature and a threshold for a model's logits on validation.
 
+    Raises:
+        InputError: a logit is not a number.
+
     Returns:
         The config; and why there is no threshold, if one was asked for and none reaches its aim.
     """
+    if not np.isfinite(logits).all():
+        raise InputError("the model's logits are not numbers; train it with a lower learning rate")
     temperature = fit_temperature(logits, labels)
     config = dataclasses.replace(config, temperature=temperature, threshold=None)
     aim = config.recipe.training.threshold_for

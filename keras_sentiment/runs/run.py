@@ -28,7 +28,6 @@ from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.runs.calibration import calibrated, logits_of
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run_files import (
     CHECKPOINTS,
@@ -40,6 +39,7 @@ from keras_sentiment.runs.run_files import (
     MODEL_FILE,
     PREVIOUS,
     TOKENIZER_FOLDER,
+    put_back,
     set_aside,
     write_config,
     write_model,
@@ -107,6 +107,11 @@ class Run:
         """Whether its training has ended and its model is saved."""
         return (self.path / MODEL_FILE).is_file()
 
+    @property
+    def model_sha256(self) -> str:
+        """The checksum of the model that is there now."""
+        return str(read_object(self.path / CHECKSUMS_FILE).get(MODEL_FILE))
+
     def write(self, name: str, text: str) -> None:
         """Writes a file of the RUN_DIR, which appears whole or not at all.
 
@@ -166,8 +171,8 @@ class Run:
                 model of ours does.
         """
         # Importing them registers their layers, by whose names the file speaks of them.
-        for module in ["keras_hub"] * (self.config.kind == "bert") + ["keras_sentiment.models.ngrams"]:
-            importlib.import_module(module)
+        for module in ["keras_sentiment.models.ngrams"] + ["keras_hub"] * (self.config.kind == "bert"):
+            importlib.import_module(module)  # ours first, which chooses the backend
         from keras_sentiment.models.model_file import read_model
 
         return read_model(self.path / MODEL_FILE)
@@ -180,7 +185,8 @@ class Run:
 
         Args:
             model: a Keras model of this run's architecture, in any precision, however compiled.
-            corpus: whose validation split calibrates it; by default the one that the run was trained on.
+            corpus: whose validation split calibrates it, with the run's labels and vocabulary; by default the
+                one that the run was trained on. Another one is recorded as `calibrated_on`.
 
         Returns:
             The run as it is now.
@@ -188,7 +194,7 @@ class Run:
         Raises:
             InputError: the architecture is another one; the corpus isn't there any more, or has other labels
                 or another vocabulary; the logits are not numbers; the run is not complete, or another process
-                writes there. Nothing is changed then. Or no threshold reaches its aim, and the model is
+                writes there. The run stays as it was then. Or no threshold reaches its aim, and the model is
                 saved without one.
 
         Example:
@@ -201,23 +207,33 @@ class Run:
         """
         from keras_sentiment.batches.review_batches import ReviewBatches
         from keras_sentiment.models.architecture import take_weights
+        from keras_sentiment.runs.calibration import calibrated, logits_of
 
         run = open_run(self.path)  # as it is now
-        corpus = run._corpus() if corpus is None else corpus
+        if corpus is None:
+            corpus = run._corpus()
         run._require_fitting(corpus)
-        split, tokenizer = corpus.splits["validation"], run.tokenizer()
-        batches = ReviewBatches(split, tokenizer, run.config.recipe.inputs)
+        tokenizer = run.tokenizer()
+        batches = ReviewBatches(corpus.splits["validation"], tokenizer, run.config.recipe.inputs)
         saved = take_weights(run.load_model(), model, next(batches.for_scoring())[1])
-        config = replace(run.config, trained_by_hand=True, data={**run.config.data, **corpus.identity()})
-        config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
-        held = lock(self.path)
-        try:
-            history = run.history.read_text("utf-8") if run.history.is_file() else None
+        config = replace(run.config, trained_by_hand=True)
+        if corpus.info["fingerprint"] != config.data["fingerprint"]:
+            config = replace(config, data={**config.data, "calibrated_on": corpus.identity()})
+        config, missed = calibrated(config, logits_of(saved, batches), np.asarray(batches.split.labels))
+        history = run.history.read_text("utf-8") if run.history.is_file() else None
+
+        def begin() -> None:
             set_aside(self.path)
             write_config(self.path, config)
             if history is not None:
                 self.write(HISTORY_FILE, history)
-            write_model(self.path, saved, tokenizer)
+
+        held = lock(self.path)
+        try:
+            write_model(self.path, saved, tokenizer, begin)
+        except BaseException:
+            put_back(self.path)
+            raise
         finally:
             unlock(held)
         if missed:
@@ -226,9 +242,9 @@ class Run:
 
     def _corpus(self) -> Corpus:
         """Returns the corpus that the run was trained on."""
-        folder = self.config.data.get("data_dir")
+        folder = self.config.data["data_dir"]
         try:
-            corpus = open_corpus(str(folder))
+            corpus = open_corpus(folder)
         except InputError as error:
             raise InputError(f"{error}; give the corpus: run.save(model, corpus)") from None
         if corpus.info["fingerprint"] != self.config.data["fingerprint"]:
@@ -313,7 +329,10 @@ def _open(path: Path) -> Run:
     config = read_config(path)
     run = Run(path, config)
     if not run.complete:
-        other = f"; the model before it is in {path / PREVIOUS}" if (path / PREVIOUS).is_dir() else ""
+        before = path / PREVIOUS
+        if config.trained_by_hand:
+            raise InputError(f"{path}: saving a model there broke off; move what is in {before} back")
+        other = f"; the model before it is in {before}" if before.is_dir() else ""
         raise InputError(
             f"{path}: its training did not end (no {MODEL_FILE}); wait for it, or repeat its command with "
             f"--resume{other}"

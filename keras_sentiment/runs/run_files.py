@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,10 @@ def is_run(path: Path) -> bool:
 def set_aside(path: Path) -> None:
     """Moves a complete run to `previous`; removes the files of one that is not.
 
-    The folder itself stays: it may be a link, a mount or the working directory.
+    The folder itself stays: it may be a link, a mount or the working directory. So do files that no run has.
     """
     previous, complete = path / PREVIOUS, (path / MODEL_FILE).is_file()
-    names = [item.name for item in path.iterdir() if item.name != PREVIOUS]
+    names = _names(path)
     if complete:
         _remove(previous)
         previous.mkdir()
@@ -60,22 +61,43 @@ def set_aside(path: Path) -> None:
             _remove(path / name)
 
 
+def put_back(path: Path) -> None:
+    """Undoes `set_aside` of a complete run."""
+    previous = path / PREVIOUS
+    if not (previous / CONFIG_FILE).exists():
+        return
+    for name in _names(path):
+        _remove(path / name)
+    for item in sorted(previous.iterdir(), key=lambda item: item.name == MODEL_FILE):
+        os.replace(item, path / item.name)
+    previous.rmdir()
+
+
+def _names(path: Path) -> list[str]:
+    """Returns the names of a run's own files that are there, but for the run before it."""
+    return [item.name for item in path.iterdir() if item.name in _NAMES - {PREVIOUS}]
+
+
 def write_config(path: Path, config: RunConfig) -> None:
     """Writes `config.json`."""
     values = {"format_version": FORMAT_VERSION, **config.to_dict()}
     write_text(path / CONFIG_FILE, json.dumps(values, indent=1) + "\n")
 
 
-def write_model(path: Path, model: Any, tokenizer: Tokenizer) -> None:
+def write_model(path: Path, model: Any, tokenizer: Tokenizer, begin: Callable[[], None]) -> None:
     """Writes the tokenizer, the checksums and, last, the model, under the float32 policy.
 
     What a complete run doesn't need goes then: its checkpoints, and the run before it.
+
+    Args:
+        begin: writes what comes before them; it is called once the model is on the disk, under another name.
     """
     from keras_sentiment.models.precision import with_precision
 
-    tokenizer.save(path / TOKENIZER_FOLDER)
     with staged_path(path / MODEL_FILE) as staging:
         with_precision(model, "float32").save(staging)
+        begin()
+        tokenizer.save(path / TOKENIZER_FOLDER)
         folder = path / TOKENIZER_FOLDER
         files = {f"{TOKENIZER_FOLDER}/{file.name}": file for file in folder.iterdir()}
         checksums = {name: sha256(file) for name, file in {**files, MODEL_FILE: staging}.items()}

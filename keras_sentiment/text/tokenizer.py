@@ -21,6 +21,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from keras_sentiment.errors import InputError
+from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.json_files import read_object, read_text
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
@@ -241,6 +242,7 @@ def find_tokenizer(name: str) -> Tokenizer:
         return Tokenizer.load(name)
     if Path(name).name != name and "://" not in name:
         raise InputError(f"{name} is not a folder: give a folder with vocab.txt, or a KerasHub preset.")
+    choose_backend()  # KerasHub imports Keras
     try:
         from keras_hub.tokenizers import BertTokenizer
 

@@ -133,7 +133,7 @@ def prepare_fit(
     config, tokenizer, precision = run.config.recipe.training, corpus.tokenizer(), run.config.precision
     data, run = fit_data(corpus, run, limit, quiet)
     train, validation = data.batches(run, tokenizer)
-    if precision != "float32":
+    if precision != "float32" or keras.config.dtype_policy().name != "float32":
         model = with_precision(model, precision)
     cached: list[HiddenStateBatches] = []
     if isinstance(run.config.recipe.model, BertConfig) and run.config.recipe.model.cache_frozen:

@@ -15,6 +15,8 @@ from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run import Run, read_config
 from keras_sentiment.runs.run_files import (
     CONFIG_FILE,
+    MODEL_FILE,
+    PREVIOUS,
     is_run,
     remove_leftovers,
     set_aside,
@@ -79,7 +81,14 @@ class TrainingRun(Run):
         """Completes the run: the config again, the tokenizer, then the model under the float32 policy."""
         if self.devices.writes:
             write_config(self.path, self.config)
-            write_model(self.path, model, tokenizer)
+            write_model(self.path, model, tokenizer, begin=lambda: None)
+            unlock(lock(self.path))
+        self.devices.wait("saved the run")
+
+    def leave(self) -> None:
+        """Lets other processes write there, and Keras compute on one device: training was broken off."""
+        self.devices.release()
+        if self.devices.writes and self.path.is_dir():
             unlock(lock(self.path))
 
     def end(self) -> None:
@@ -135,6 +144,10 @@ def new_run(
     )
     if resume and (path / CONFIG_FILE).is_file():
         begun = read_config(path)
+        if begun.trained_by_hand and not (path / MODEL_FILE).is_file():
+            raise InputError(
+                f"{path}: saving a model there broke off; move what is in {path / PREVIOUS} back"
+            )
         _require_same(path, begun, config)
         return TrainingRun(path, replace(begun, versions=config.versions), resumed=True, devices=devices)
     return TrainingRun(path, config, devices=devices)

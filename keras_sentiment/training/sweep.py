@@ -124,6 +124,8 @@ def _is_done(path: Path, recipe: Recipe[Any], corpus: Corpus) -> bool:
     if not (path / MODEL_FILE).is_file():
         return False
     config = read_config(path)
+    if config.trained_by_hand:
+        raise InputError(f"{path}: its model was trained further by hand; name another folder")
     return config.recipe == recipe and config.data["fingerprint"] == corpus.info["fingerprint"]
 
 

@@ -15,6 +15,7 @@ from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.architecture import take_weights
+from keras_sentiment.models.precision import precision_of
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, load_encoder_weights
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.calibration import calibrated, logits_of
@@ -22,6 +23,7 @@ from keras_sentiment.runs.run import Run, open_encoder, open_run
 from keras_sentiment.text.tokenizer import find_tokenizer
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import Fit, prepare_fit, start_run
+from keras_sentiment.training.run_writer import new_run
 
 
 def train(
@@ -66,15 +68,21 @@ def train(
         >>> run = train(corpus, "runs/small", recipe, callbacks=[board], quiet=True)
         >>> evaluation = evaluate(run, corpus)
     """
+    _require_classifier(recipe)
+    if cache_dir is not None and not (isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen):
+        raise InputError(f"cache_dir is for a BERT with cache_frozen. Received: cache_dir={cache_dir}")
     corpus = corpus if isinstance(corpus, Corpus) else open_corpus(corpus)
     fit = begin_training(
         corpus, run_dir, recipe, overwrite, resume, limit, devices, cache_dir, checkpoints, quiet
     )
     if fit is None:
         return open_run(run_dir)
-    for arguments in fit.calls(callbacks):
-        fit.model.fit(**arguments)
-    return finish(fit, corpus)
+    try:
+        for arguments in fit.calls(callbacks):
+            fit.model.fit(**arguments)
+        return finish(fit, corpus)
+    finally:  # a program goes on after Ctrl-C, and may resume
+        fit.run.leave()
 
 
 def begin_training(
@@ -102,7 +110,11 @@ def begin_training(
     model = build_model(recipe, corpus)
     quiet = quiet or not run.devices.writes
     folder = None if cache_dir is None else Path(cache_dir)
-    return prepare_fit(model, corpus, run, limit, quiet, folder, checkpoints)
+    try:
+        return prepare_fit(model, corpus, run, limit, quiet, folder, checkpoints)
+    except BaseException:
+        run.leave()
+        raise
 
 
 def save_run(
@@ -136,15 +148,21 @@ def save_run(
         >>> history = model.fit(train_batches, epochs=1, verbose=0)
         >>> run = save_run(model, corpus, "runs/by_hand", recipe)
     """
-    run = start_run(run_dir, corpus, recipe, overwrite)
+    _require_classifier(recipe)
+    if isinstance(recipe.model, BertConfig):
+        _require_vocabulary(corpus, recipe.model.preset)
+    run = new_run(run_dir, corpus, recipe, keras.backend.backend(), "float32", overwrite)
     split = corpus.splits["validation"]
     batches = ReviewBatches(split, corpus.tokenizer(), recipe.inputs)
-    saved = take_weights(build_model(recipe, corpus), model, next(batches.for_scoring())[1])
-    config = dataclasses.replace(run.config, trained_by_hand=True)
+    saved = take_weights(_untrained(recipe, corpus), model, next(batches.for_scoring())[1])
+    config = dataclasses.replace(run.config, precision=precision_of(model), trained_by_hand=True)
     config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
     run = dataclasses.replace(run, config=config)
-    run.begin()
-    run.finish(saved, corpus.tokenizer())
+    try:
+        run.begin()
+        run.finish(saved, corpus.tokenizer())
+    finally:
+        run.leave()
     if missed:
         raise InputError(f"{run.path}: {missed}")
     return Run(run.path, config)
@@ -156,6 +174,14 @@ def build_model(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
     Raises:
         InputError: its pretrained weights can't be had, or don't fit.
     """
+    model = _untrained(recipe, corpus)
+    pretrained = None if isinstance(recipe.model, BertConfig) else recipe.model.pretrained
+    if pretrained is not None:
+        load_encoder_weights(model, open_encoder(pretrained, corpus.tokenizer()).load_encoder())
+    return model
+
+
+def _untrained(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
     config, sequence_length = recipe.model, recipe.inputs.sequence_length
     vocabulary_size, num_classes = corpus.tokenizer().vocabulary_size, len(corpus.labels)
     if isinstance(config, BertConfig):
@@ -164,10 +190,12 @@ def build_model(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
         return build_bert(config, sequence_length, num_classes)
     if isinstance(config, MaskedLMConfig):
         return build_masked_lm(config, vocabulary_size, sequence_length)
-    model = build_transformer(config, vocabulary_size, sequence_length, num_classes)
-    if config.pretrained is not None:
-        load_encoder_weights(model, open_encoder(config.pretrained, corpus.tokenizer()).load_encoder())
-    return model
+    return build_transformer(config, vocabulary_size, sequence_length, num_classes)
+
+
+def _require_classifier(recipe: Recipe[Any]) -> None:
+    if isinstance(recipe.model, MaskedLMConfig):
+        raise InputError("the recipe is one of `keras-sentiment pretrain`, whose encoder gives no labels")
 
 
 def _require_vocabulary(corpus: Corpus, preset: str) -> None:

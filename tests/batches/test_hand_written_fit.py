@@ -48,7 +48,7 @@ def test_each_epoch_has_batches_of_its_own():
         train.begin_epoch(epoch)
         assert {tuple(rows.tolist()) for rows, _ in train._plan} == batches
     # Whoever counts the epochs goes on counting.
-    train.on_epoch_begin()
+    train.on_epoch_end()
     assert train.epoch == 2
 
 
@@ -56,10 +56,10 @@ def test_an_epoch_that_was_not_read_to_its_end_stays():
     train = ReviewBatches(make_split(LENGTHS), TOKENIZER, INPUTS, batch_size=8, seed=1)
     for index in range(train.num_batches - 1):
         _ = train[index]
-    train.on_epoch_begin()
+    train.on_epoch_end()
     assert train.epoch == 0
     _ = train[train.num_batches - 1]
-    train.on_epoch_begin()
+    train.on_epoch_end()
     assert train.epoch == 1
 
 

@@ -13,6 +13,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.metrics.calibration import fit_temperature
 from keras_sentiment.models.ngrams import adapted_layers
 from keras_sentiment.models.precision import with_precision
+from keras_sentiment.recipes import PRETRAINING_RECIPE
 from keras_sentiment.runs.run import open_run
 
 SIZES = {"hidden_dim": 8, "num_heads": 2, "intermediate_dim": 16, "ngram_buckets": 64}
@@ -161,22 +162,73 @@ def test_what_cant_calibrate_is_refused(run, corpus, tmp_path):
 @pytest.mark.once
 def test_another_corpus_with_the_same_labels_is_recorded(run, tmp_path):
     other = make_corpus(tmp_path / "other", 120)
-    assert run.save(run.load_model(), other).config.data["fingerprint"] == other.info["fingerprint"]
+    data = run.save(run.load_model(), other).config.data
+    assert data["calibrated_on"]["fingerprint"] == other.info["fingerprint"]
+    assert data["fingerprint"] == run.config.data["fingerprint"]
 
 
 @pytest.mark.once
-def test_a_write_that_fails_leaves_the_model_before_it(run, corpus, monkeypatch):
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_write_that_fails_leaves_the_run_as_it_was(run, corpus, monkeypatch, error):
+    keras_sentiment.evaluate(run, corpus).save()
     before = tree(run.path)
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    def broken(*_):
+        raise error
 
-    monkeypatch.setattr("keras_sentiment.runs.run.write_model", full)
-    with pytest.raises(OSError, match="No space"):
+    for place in ("runs.run_files.write_text", "runs.run.write_config", "text.tokenizer.Tokenizer.save"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"keras_sentiment.{place}", broken)
+            with pytest.raises(type(error)):
+                run.save(run.load_model(), corpus)
+        assert tree(run.path) == before
+    assert run.save(run.load_model(), corpus).complete
+
+
+@pytest.mark.once
+def test_a_kill_between_two_models_is_told(run, corpus, monkeypatch):
+    """What is left then is the model before it, in `previous`; it is no training to go on with."""
+    before = tree(run.path)
+    monkeypatch.setattr("keras_sentiment.runs.run.put_back", lambda path: None)
+    monkeypatch.setattr("keras_sentiment.text.tokenizer.Tokenizer.save", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
         run.save(run.load_model(), corpus)
     assert tree(run.path / "previous") == before
-    with pytest.raises(InputError, match="the model before it is in"):
+    with pytest.raises(InputError, match="broke off; move what is in"):
         open_run(run.path)
+    with pytest.raises(InputError, match="broke off; move what is in"):
+        keras_sentiment.train(corpus, run.path, run.config.recipe, resume=True, quiet=True)
+
+
+@pytest.mark.once
+def test_files_of_the_users_stay(run, corpus):
+    (run.path / "notes.txt").write_text("mine")
+    (run.path / "logs").mkdir()
+    run.save(run.load_model(), corpus)
+    assert (run.path / "notes.txt").read_text() == "mine"
+    assert (run.path / "logs").is_dir()
+
+
+@pytest.mark.once
+def test_an_older_evaluation_is_not_saved_beside_a_new_model(run, corpus):
+    evaluation = keras_sentiment.evaluate(run, corpus)
+    run.save(trained_further(run, corpus), corpus)
+    with pytest.raises(InputError, match="evaluate it again"):
+        evaluation.save()
+    assert not (run.path / "metrics.json").exists()
+
+
+@pytest.mark.once
+def test_numbers_are_wanted_of_every_review(run, corpus):
+    """The first batch may be right."""
+    model = run.load_model()
+    kernel = model.get_layer("token_embedding").embeddings
+    rare = TOKENIZER.encode(["plot"])[0][0]
+    values = keras.ops.convert_to_numpy(kernel).copy()
+    values[rare] = np.nan
+    kernel.assign(values)
+    with pytest.raises(InputError, match="not numbers"):
+        run.save(model, corpus)
 
 
 def test_a_model_from_nothing_becomes_a_run(corpus, tmp_path):
@@ -199,3 +251,30 @@ def test_a_model_from_nothing_becomes_a_run(corpus, tmp_path):
     with pytest.raises(InputError, match="not of the run's architecture"):
         keras_sentiment.save_run(model, corpus, tmp_path / "new", recipe.replace(hidden_dim=16))
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float32"])
+def test_the_programs_own_precision_is_recorded(corpus, tmp_path, policy):
+    """Keras has one policy for all that a program builds."""
+    recipe = RECIPE.replace(ngrams=0, cooccurrence=False)
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = keras_sentiment.build_transformer(recipe.model, TOKENIZER.vocabulary_size, 40, num_classes=2)
+        saved = keras_sentiment.save_run(model, corpus, tmp_path / "run", recipe)
+        run = keras_sentiment.train(corpus, tmp_path / "trained", recipe, quiet=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert saved.config.precision == policy
+    assert run.config.precision == "float32"
+    for one, other in zip(saved.load_model().get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.once
+def test_what_gives_no_labels_is_no_run(corpus, tmp_path):
+    with pytest.raises(InputError, match="gives no labels"):
+        keras_sentiment.train(corpus, tmp_path / "run", PRETRAINING_RECIPE)
+    with pytest.raises(InputError, match="cache_dir is for"):
+        keras_sentiment.train(corpus, tmp_path / "run", RECIPE, cache_dir="cache")
+    assert not (tmp_path / "run").exists()

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 import numpy as np
+import pytest
 
 from helpers.ngram_inputs import layer
 from helpers.tiny import INPUTS, MODEL, TOKENIZER, build, make_split

@@ -51,8 +51,6 @@ def source_name(source: Any) -> str:
     """Returns what to call a source, or a corpus."""
     if isinstance(source, (str, Path)):
         return str(source)
-    if hasattr(source, "path"):
-        return str(source.path)
     return "the data frame" if is_frame(source) else "the pairs"
 
 
