@@ -107,6 +107,9 @@ class NgramConfig:
 class TransformerConfig(NgramConfig):
     """The small Transformer encoder that is trained from scratch.
 
+    The n-grams take no part while `fit` trains, so that the encoder learns as if it were alone: losses on
+    train are the encoder's, those on validation the average's.
+
     Args:
         num_layers: int, encoder blocks.
         num_heads: int, attention heads of a block.
@@ -192,7 +195,7 @@ class MaskedLMConfig(TransformerConfig):
 
 @dataclass(frozen=True)
 class BertConfig(NgramConfig):
-    """A pretrained BERT with a new head.
+    """A pretrained BERT with a new head. Of its n-grams holds what `TransformerConfig` says.
 
     Args:
         preset: KerasHub preset, a local folder in KerasHub or Hugging Face layout, or `minilm`.

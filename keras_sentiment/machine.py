@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import platform
@@ -15,16 +16,24 @@ DEFAULT_BACKEND = "torch"
 _log = logging.getLogger("keras_sentiment")
 
 
+@functools.cache
 def choose_backend() -> None:
     """Takes torch as Keras's backend, unless KERAS_BACKEND names one or Keras is imported already.
 
-    The packages of this library that import Keras call it first, and say once in the log what was taken.
-    What Keras keeps in keras.json does not count: it writes tensorflow there by itself.
+    The packages of this library that import Keras call it first, and it says once in the log what was taken.
+    `prepare` and `open_corpus` call it too: a program often imports Keras itself after them. What Keras keeps
+    in keras.json does not count: it writes tensorflow there by itself.
     """
-    if "keras" in sys.modules:
-        return
-    backend = os.environ.setdefault("KERAS_BACKEND", DEFAULT_BACKEND)
-    _log.info("Keras computes on %s; set KERAS_BACKEND before the first use to change it", backend)
+    keras = sys.modules.get("keras")
+    if keras is None:
+        backend = os.environ.setdefault("KERAS_BACKEND", DEFAULT_BACKEND)
+        _log.info("Keras computes on %s; set KERAS_BACKEND before the first use to change it", backend)
+    elif "KERAS_BACKEND" not in os.environ and keras.backend.backend() != DEFAULT_BACKEND:
+        _log.warning(
+            "Keras was imported before and computes on %s, as keras.json says; to choose, set KERAS_BACKEND "
+            "before Keras is imported",
+            keras.backend.backend(),
+        )
 
 
 def machine(packages: Iterable[str]) -> dict[str, Any]:

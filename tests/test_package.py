@@ -14,7 +14,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import cross_val_score
 
 import keras_sentiment
-from helpers.served import make_classifier
+from helpers.served import make_classifier, write_artifact
 from helpers.tiny import RECIPE, TOKENIZER, reviews
 from keras_sentiment.errors import InputError
 
@@ -29,10 +29,14 @@ def words(tmp_path_factory):
     return str(folder)
 
 
-def in_new_process(program, **environment):
+def in_new_process(program, cwd=None, **environment):
     settings = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env={**settings, **environment}
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**settings, **environment},
+        cwd=cwd,
     )
     assert result.returncode == 0, result.stderr
     return result
@@ -278,3 +282,43 @@ def test_the_first_use_chooses_the_backend(before, environment, expected, tmp_pa
     result = in_new_process(program, KERAS_HOME=str(tmp_path), **environment)
     assert result.stdout == f"{expected}\n"
     assert result.stderr.count("Keras computes on") == (0 if before else 1)
+    assert result.stderr.count("Keras was imported before and computes on tensorflow") == bool(before)
+
+
+@pytest.mark.once
+def test_who_imports_keras_after_preparing_has_torch(words, tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
+    program = (
+        "import sys, keras_sentiment\n"
+        "pairs = [(f'{word} film {n}', word) for n in range(20) for word in ('good', 'bad')]\n"
+        f"keras_sentiment.prepare(pairs, 'data', tokenizer={words!r}, quiet=True)\n"
+        "assert 'keras' not in sys.modules\n"
+        "import keras\nprint(keras.backend.backend())"
+    )
+    assert in_new_process(program, KERAS_HOME=str(tmp_path), cwd=tmp_path).stdout == "torch\n"
+
+
+def mistakes(run, corpus):
+    """What somebody gives who mixes things up, and what the message says."""
+    classifier = keras_sentiment.load(run)
+    yield lambda: keras_sentiment.train(pd.DataFrame({"text": ["a"]}), "run"), "prepare it first"
+    yield lambda: keras_sentiment.train(corpus, "run", RECIPE.model), "recipe must be a Recipe"
+    yield lambda: keras_sentiment.evaluate(run.load_model(), corpus), "a run is what `train` returns"
+    yield lambda: keras_sentiment.ReviewBatches(corpus, TOKENIZER, RECIPE.inputs), "one of corpus.splits"
+    yield lambda: classifier.logits("123"), r"give classifier.encode\(texts\)"
+    yield lambda: classifier.logits(["12", "3"]), r"give classifier.encode\(texts\)"
+    yield lambda: classifier.encode("12"), r"give \[text\]"
+    yield lambda: classifier.explain(["x"]), "explain takes one text"
+
+
+@pytest.mark.once
+def test_what_is_mixed_up_is_named(trained_run, corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for call, message in mistakes(trained_run, corpus):
+        with pytest.raises(TypeError, match=message):
+            call()
+    with pytest.raises(InputError, match="exclude each other"):
+        keras_sentiment.train(corpus, "run", RECIPE, overwrite=True, resume=True)
+    write_artifact(tmp_path / "models" / "onnx")
+    with pytest.raises(InputError, match="it holds onnx; load models/onnx"):
+        keras_sentiment.load("models")

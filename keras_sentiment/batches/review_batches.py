@@ -26,6 +26,9 @@ from keras_sentiment.text.tokenizer import Tokenizer
 class ReviewBatches(keras.utils.PyDataset):
     """Batches of reviews of like length, for `model.fit`, `evaluate` and `predict`.
 
+    They are in the order of length, or drawn: `for_scoring` says which reviews of the split a batch holds.
+    To label texts with a model, `Classifier` is simpler.
+
     Item: `({"token_ids": int32[batch, length], "padding_mask": int32[batch, length]},
     int32[batch])`, the labels last: float32[batch, num_classes] where the split has soft ones.
 
@@ -48,6 +51,7 @@ class ReviewBatches(keras.utils.PyDataset):
         class_weight: of each label, only where there are several devices: `fit` can't have both.
 
     Raises:
+        TypeError: the split is something else.
         ValueError: the split is empty, `word_dropout` has no seed, or `use_multiprocessing` is asked for.
 
     Example:
@@ -71,6 +75,8 @@ class ReviewBatches(keras.utils.PyDataset):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not isinstance(split, Split):
+            raise TypeError(f"split must be one of corpus.splits. Received: a {type(split).__name__}")
         self.devices, self.class_weight = devices, class_weight
         self.split, self.tokenizer, self.inputs = split, tokenizer, inputs
         self.batch_size, self.seed, self.word_dropout = batch_size, seed, word_dropout
@@ -128,6 +134,9 @@ class ReviewBatches(keras.utils.PyDataset):
     def steps(self) -> int:
         """Batches of a whole epoch."""
         return len(self._plan)
+
+    def __len__(self) -> int:
+        return self.num_batches
 
     @property
     def num_batches(self) -> int:

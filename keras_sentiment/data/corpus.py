@@ -30,6 +30,7 @@ import numpy.typing as npt
 from keras_sentiment.data.encoded_split import Record, Split, ids_dtype
 from keras_sentiment.data.splitting import SPLITS
 from keras_sentiment.errors import InputError, require_labels
+from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.json_files import parse_object, read_versioned
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -138,6 +139,10 @@ def open_corpus(path: str | Path) -> Corpus:
         >>> corpus.labels
         ['negative', 'positive']
     """
+    if not isinstance(path, (str, Path)):
+        kind = type(path).__name__
+        raise TypeError(f"a corpus is a folder that `prepare` made. Received: a {kind}; prepare it first")
+    choose_backend()
     path = Path(path)
     info = read_versioned(path / INFO_FILE, FORMAT_VERSION, "a prepared corpus", "make one with `prepare`")
     if info.get("cleaning_version") != CLEANING_VERSION:

@@ -32,7 +32,7 @@ def ids_dtype(vocabulary_size: int) -> type[np.uint16 | np.int32]:
     return np.uint16 if vocabulary_size <= 2**16 else np.int32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """Encoded reviews: on disk (a part of a corpus) or in memory.
 
@@ -53,6 +53,9 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"<Split of {len(self):,} reviews, {len(self.ids):,} tokens>"
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:

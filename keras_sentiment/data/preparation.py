@@ -34,6 +34,7 @@ from keras_sentiment.data.review_index import ReviewIndex, short_hashes
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.data.splitting import DROPPED, SPLITS, TRAIN, Assignment
 from keras_sentiment.errors import InputError
+from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.atomic import staged_folder
 from keras_sentiment.text.cleaning import CLEANING_VERSION, clean
 from keras_sentiment.text.tokenizer import (
@@ -59,6 +60,10 @@ def prepare(
     processes: int = 1,
 ) -> Corpus:
     """Cleans, splits and encodes labelled texts into a DATA_DIR, which appears whole or not at all.
+
+    Labels keep their names, in alphabetical order; but `neg`, `negative`, `0` beside `pos`, `positive`, `1`
+    are called `negative` and `positive`. A text that is in test is dropped from validation and train, and one
+    that is in validation from train: `corpus.info["dropped"]` counts them.
 
     Args:
         source: an aclImdb folder or its .tar.gz, a .csv, .tsv, .jsonl or .parquet file, a folder with one
@@ -86,6 +91,7 @@ def prepare(
         >>> corpus.labels
         ['negative', 'positive']
     """
+    choose_backend()
     config = config or PrepareConfig()
     name = tokenizer or default_tokenizer_name()
     texts = () if unlabelled is None else read_unlabelled(unlabelled, config, quiet=quiet)

@@ -74,7 +74,7 @@ def _either(labels: tuple[str, ...]) -> str:
 
 def _chosen(run: Run) -> str:
     chosen = ["the temperature"]
-    if run.config.recipe.training.restore_best_weights:
+    if run.config.recipe.training.restore_best_weights and not run.config.trained_by_hand:
         chosen.insert(0, "the epoch")
     if run.config.threshold is not None:
         chosen.append("the threshold")

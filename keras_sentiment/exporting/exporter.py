@@ -64,7 +64,8 @@ def export(
 
     Args:
         run: a complete run, or its path.
-        formats: keys of `artifact.GRAPH_FILES`. `onnx_int8` needs `data`.
+        formats: of `"onnx"`, `"onnx_int8"`, `"openvino"`, `"torch"`, `"tf_saved_model"`; `"onnx_int8"` needs
+            `data`.
         data: a DATA_DIR, whose validation reviews join the check.
         overwrite: replace artifacts that are there.
         force: keep an int8 graph that loses more accuracy than `MAX_LOST_ACCURACY`.
@@ -79,7 +80,10 @@ def export(
         ['onnx']
     """
     if keras.backend.backend() != "torch":
-        raise InputError(f"export runs on KERAS_BACKEND=torch. Received: {keras.backend.backend()}")
+        raise InputError(
+            f"export runs on torch, and Keras computes on {keras.backend.backend()} here; export in a new "
+            "process with KERAS_BACKEND=torch: the run may be of any backend"
+        )
     formats = [formats] if isinstance(formats, str) else list(formats)
     for name in formats:
         require(name in GRAPH_FILES, "formats", name, f"some of {', '.join(GRAPH_FILES)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, Protocol
 
 import numpy as np
@@ -93,9 +93,15 @@ class Classifier:
     def labels(self) -> tuple[str, ...]:
         return tuple(self.decision.labels)
 
-    def encode(self, texts: Sequence[str]) -> list[Ids]:
-        """Returns the ids of each text, int32[tokens], cleaned, whole and without special tokens."""
-        return [ids for chunk in in_chunks(texts) for ids in self.tokenizer.encode([*map(clean, chunk)])]
+    def encode(self, texts: Iterable[str]) -> list[Ids]:
+        """Returns the ids of each text, int32[tokens], cleaned, whole and without special tokens.
+
+        Raises:
+            TypeError: as `predict`.
+        """
+        return [
+            ids for chunk in in_chunks(_as_list(texts)) for ids in self.tokenizer.encode([*map(clean, chunk)])
+        ]
 
     def logits(self, encoded: EncodedTexts, quiet: bool = True) -> np.ndarray:
         """Returns float32[texts, num_classes] for encoded texts, in their order.
@@ -103,8 +109,13 @@ class Classifier:
         They are scored by length, so that little is padded.
 
         Args:
-            encoded: a `Split`, or what `encode` returns.
+            encoded: one of `corpus.splits`, or what `encode` returns.
+
+        Raises:
+            TypeError: it is something else, such as texts.
         """
+        if isinstance(encoded, str) or (len(encoded) and not isinstance(encoded[0], np.ndarray)):
+            raise TypeError("logits takes what encode returns: give classifier.encode(texts)")
         return self._mean_rows(encoded, self.engine, len(self.labels), quiet)
 
     def predict(self, texts: Iterable[str], quiet: bool = True) -> list[dict[str, Any]]:
@@ -124,7 +135,7 @@ class Classifier:
             >>> [result["label"] for result in classifier.predict(["good film", "bad film"])]
             ['positive', 'negative']
         """
-        encoded = self.encode(_as_list(texts))
+        encoded = self.encode(texts)
         if not encoded:
             return []
         most = np.inf if self.windows else self.inputs.sequence_length - 2
@@ -142,7 +153,7 @@ class Classifier:
             >>> classifier.probabilities(["good film", "bad film"]).shape
             (2, 2)
         """
-        return self.decision.probabilities(self.logits(self.encode(_as_list(texts)), quiet))
+        return self.decision.probabilities(self.logits(self.encode(texts), quiet))
 
     def embed(self, texts: Iterable[str], quiet: bool = True) -> npt.NDArray[np.float32]:
         """Returns float32[texts, dim], the vector that the model makes of each text before its logits.
@@ -164,10 +175,13 @@ class Classifier:
         if self._embedder is None:
             self._embedder = KerasEngine(pooled_model(self.engine.model))
         width = self._embedder.model.output.shape[-1]
-        return self._mean_rows(self.encode(_as_list(texts)), self._embedder, width, quiet)
+        return self._mean_rows(self.encode(texts), self._embedder, width, quiet)
 
     def as_estimator(self) -> Any:
-        """Returns a scikit-learn classifier that is fitted already: `fit` leaves it as it is.
+        """Returns a scikit-learn classifier that is fitted already: `fit` and `clone` leave it as it is.
+
+        So cross-validation measures this one model: leave out what it was trained on. Labels are the names in
+        `labels`, also where the source had 0 and 1.
 
         Its `predict` gives str[texts]; `predict_proba` float64[texts, num_classes], in the order of
         `classes_`.
@@ -192,10 +206,15 @@ class Classifier:
             log-odds of the label fall when the words are left out: above 0 they speak for it, below 0 against
             it. Not the probability's fall, which is next to nothing wherever the model is sure.
 
+        Raises:
+            TypeError: the text is no string.
+
         Example:
             >>> [word["text"] for word in classifier.explain("good film")["words"]]
             ['good', 'film']
         """
+        if not isinstance(text, str):
+            raise TypeError(f"explain takes one text. Received: a {type(text).__name__}")
         parts = spans(text)
         return word_contributions(text, parts, self.predict([text, *without(text, parts)]))
 

@@ -36,6 +36,8 @@ def load(path: str | Path | Run | Artifact, precision: str = "float32", windows:
         if precision != "float32":
             raise InputError(f"{path}: an artifact has its own precision. Received: precision={precision!r}")
         return Classifier.of_artifact(open_artifact(path), windows)
+    if inside := sorted(item.name for item in Path(path).glob("*") if is_artifact(item)):
+        raise InputError(f"{path}: it holds {', '.join(inside)}; load {Path(path) / inside[0]}")
     run = open_run(path)
     from keras_sentiment.models.precision import resolve_precision
 

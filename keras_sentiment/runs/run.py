@@ -295,6 +295,8 @@ def open_run(path: str | Path | Run) -> Run:
         >>> open_run("runs/films").config.labels
         ('negative', 'positive')
     """
+    if not isinstance(path, (str, Path, Run)):
+        raise TypeError(f"a run is what `train` returns, or its folder. Received: a {type(path).__name__}")
     path = path.path if isinstance(path, Run) else Path(path)
     run = _open(path)
     if isinstance(run.config.recipe.model, MaskedLMConfig):

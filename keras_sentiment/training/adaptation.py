@@ -14,7 +14,7 @@ from keras_sentiment.config import DEFAULT_SEED, TransformerConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.layers import TokenEmbedding
-from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
+from keras_sentiment.models.ngrams import NgramEnsemble, adapted_layers, ngram_layer
 from keras_sentiment.storage.disk_space import require_disk_space
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.checkpoint_file import Checkpoint, restore, to_arrays
@@ -96,6 +96,9 @@ def adapt_model(
         class_weight: weight of each label's loss, by its position.
         seed: int, of the token embeddings.
 
+    Raises:
+        InputError: the model has trained already.
+
     Example:
         >>> vocabulary_size = corpus.tokenizer().vocabulary_size
         >>> model = build_transformer(TransformerConfig(num_layers=1), vocabulary_size, 64, num_classes=2)
@@ -105,6 +108,13 @@ def adapt_model(
         >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         >>> history = model.fit(train, epochs=2, verbose=0)
     """
+    waiting = [layer.name for layer in adapted_layers(model) if not layer.adapted]
+    optimizer = getattr(model, "optimizer", None)
+    if waiting and optimizer is not None and int(optimizer.iterations) > 0:
+        raise InputError(
+            f"the model has trained, and adapting would replace its {' and '.join(waiting)} now; "
+            "build it anew and call adapt_model before fit"
+        )
     ngrams = ngram_layer(model)
     if ngrams is not None and not ngrams.adapted:
         adapt_ngrams(ngrams, train, class_weight)

@@ -15,6 +15,8 @@ from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.architecture import take_weights
+from keras_sentiment.models.layers import warn_unless_adapted
+from keras_sentiment.models.ngrams import adapted_layers
 from keras_sentiment.models.precision import precision_of
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, load_encoder_weights
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
@@ -46,9 +48,12 @@ def train(
         corpus: what `prepare` made, or its folder.
         run_dir: the folder to make.
         recipe: one of `TRANSFORMER_RECIPES` or `BERT_RECIPES`, with `replace` for other hyperparameters.
-        callbacks: your own, called before those of the run.
+        callbacks: your own, called before those of the run. The learning rate is a schedule of the recipe,
+            so callbacks that set it (`ReduceLROnPlateau`) fail. What they remember is not in a checkpoint:
+            of a run that is resumed they see the rest, and `fit` twice where an epoch was interrupted.
         overwrite: replace the run in that folder.
-        resume: go on with the run in that folder, if it was interrupted.
+        resume: go on with the run in that folder, with the recipe that it was begun with. Where there is
+            none it begins; a complete one is returned as it is.
         limit: int, how many of the train reviews to use, a stratified draw; all by default.
         devices: int, on jax: how many of this machine share a batch; all by default.
         cache_dir: keeps the hidden states of a recipe with `cache_frozen`, for other runs too.
@@ -61,6 +66,8 @@ def train(
     Raises:
         InputError: the folder is taken, the recipe doesn't fit the corpus, the loss became NaN; or no
             threshold reaches its aim, and the run is saved without one.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM; a checkpoint is saved, and `resume=True` goes on.
+        TypeError: an argument is of another kind.
 
     Example:
         >>> recipe = TRANSFORMER_RECIPES["default"].replace(sequence_length=64, num_layers=1)
@@ -69,6 +76,8 @@ def train(
         >>> evaluation = evaluate(run, corpus)
     """
     _require_classifier(recipe)
+    if overwrite and resume:
+        raise InputError("overwrite and resume exclude each other; give one")
     if cache_dir is not None and not (isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen):
         raise InputError(f"cache_dir is for a BERT with cache_frozen. Received: cache_dir={cache_dir}")
     corpus = corpus if isinstance(corpus, Corpus) else open_corpus(corpus)
@@ -118,7 +127,12 @@ def begin_training(
 
 
 def save_run(
-    model: keras.Model, corpus: Corpus, run_dir: str | Path, recipe: Recipe[Any], *, overwrite: bool = False
+    model: keras.Model,
+    corpus: Corpus | str | Path,
+    run_dir: str | Path,
+    recipe: Recipe[Any],
+    *,
+    overwrite: bool = False,
 ) -> Run:
     """Makes a run of a model that was trained by hand, calibrated on validation.
 
@@ -126,13 +140,16 @@ def save_run(
 
     Args:
         model: of the architecture that the recipe describes, in any precision, however compiled.
-        corpus: that it was trained on.
+        corpus: that it was trained on, or its folder.
         run_dir: the folder to make.
         recipe: of the model and its inputs.
         overwrite: replace the run in that folder.
 
     Returns:
         The complete run: evaluate, export or load it.
+
+    Warns:
+        UserWarning: the model was not adapted (`adapt_model`).
 
     Raises:
         InputError: the folder is taken, the model is of another architecture, or its logits are not numbers;
@@ -149,12 +166,15 @@ def save_run(
         >>> run = save_run(model, corpus, "runs/by_hand", recipe)
     """
     _require_classifier(recipe)
+    corpus = corpus if isinstance(corpus, Corpus) else open_corpus(corpus)
     if isinstance(recipe.model, BertConfig):
         _require_vocabulary(corpus, recipe.model.preset)
     run = new_run(run_dir, corpus, recipe, keras.backend.backend(), "float32", overwrite)
     split = corpus.splits["validation"]
     batches = ReviewBatches(split, corpus.tokenizer(), recipe.inputs)
     saved = take_weights(_untrained(recipe, corpus), model, next(batches.for_scoring())[1])
+    for layer in adapted_layers(saved):
+        warn_unless_adapted(layer, "the run is of a model without it")
     config = dataclasses.replace(run.config, precision=precision_of(model), trained_by_hand=True)
     config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
     run = dataclasses.replace(run, config=config)
@@ -193,7 +213,10 @@ def _untrained(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
     return build_transformer(config, vocabulary_size, sequence_length, num_classes)
 
 
-def _require_classifier(recipe: Recipe[Any]) -> None:
+def _require_classifier(recipe: Any) -> None:
+    if not isinstance(recipe, Recipe):
+        example = 'TRANSFORMER_RECIPES["default"].replace(epochs=2)'
+        raise TypeError(f"recipe must be a Recipe, such as {example}. Received: a {type(recipe).__name__}")
     if isinstance(recipe.model, MaskedLMConfig):
         raise InputError("the recipe is one of `keras-sentiment pretrain`, whose encoder gives no labels")
 

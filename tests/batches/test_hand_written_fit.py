@@ -9,6 +9,7 @@ import pytest
 
 from helpers.tiny import INPUTS, MODEL, TOKENIZER, build, make_split
 from keras_sentiment.batches.review_batches import ReviewBatches
+from keras_sentiment.errors import InputError
 from keras_sentiment.models.ngrams import adapted_layers
 from keras_sentiment.training.adaptation import adapt_model
 
@@ -71,7 +72,10 @@ def test_forgetting_to_adapt_is_said(changes, layer):
         warnings.simplefilter("always")
         model.fit(train, verbose=0)
     assert any(f"{layer} was not adapted" in str(warning.message) for warning in told)
+    with pytest.raises(InputError, match=f"has trained, and adapting would replace its .*{layer}"):
+        adapt_model(model, train)
 
+    model = build(dataclasses.replace(MODEL, **changes))
     adapt_model(model, train)
     assert all(found.adapted for found in adapted_layers(model))
     weights = model.get_weights()

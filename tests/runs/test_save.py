@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 
 import keras
 import numpy as np
@@ -251,6 +252,17 @@ def test_a_model_from_nothing_becomes_a_run(corpus, tmp_path):
     with pytest.raises(InputError, match="not of the run's architecture"):
         keras_sentiment.save_run(model, corpus, tmp_path / "new", recipe.replace(hidden_dim=16))
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.once
+def test_a_run_of_a_model_that_was_not_adapted_is_told(corpus, tmp_path):
+    model = keras_sentiment.build_transformer(RECIPE.model, TOKENIZER.vocabulary_size, 40, num_classes=2)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        run = keras_sentiment.save_run(model, corpus, tmp_path / "run", RECIPE)
+    assert any("was not adapted" in str(warning.message) for warning in told)
+    keras_sentiment.evaluate(run, corpus).save()
+    assert "Validation chose the temperature." in (run.path / "README.md").read_text("utf-8")
 
 
 @pytest.mark.once
