@@ -1,6 +1,6 @@
 """A folder of labelled tables on disk: Parquet files, a part of the input each, and the plan they follow.
 
-plan.json              what is scored with what, and where each part of it lies
+_plan.json             what is scored with what, and where each part of it lies
 part-000000.parquet    the input's columns, and what the model says
 
 Each file appears by rename, so that what is there is whole; whoever writes a part again writes the same.
@@ -23,7 +23,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.storage.atomic import staged_for, staged_name, staged_path
 from keras_sentiment.storage.locks import lock, unlock
 
-PLAN_FILE = "plan.json"
+PLAN_FILE = "_plan.json"  # pyarrow, pandas, polars and Spark pass over it
 _OURS = re.compile(rf"{PLAN_FILE}|part-\d{{6,}}\.parquet")
 
 

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import normalizers, pre_tokenizers
 
-from keras_sentiment.text.cleaning import CHARACTERS, COMMENT_PATTERN, ENTITIES, ENTITY_PATTERN, TAG_PATTERN
+from keras_sentiment.text.cleaning import (
+    CHARACTERS,
+    COMMENT_PATTERN,
+    ENTITIES,
+    ENTITY_PATTERN,
+    LINE_END_PATTERN,
+    LINE_END_REPLACEMENT,
+    TAG_PATTERN,
+)
 from keras_sentiment.text.tokenizer import MAX_CHARACTERS_PER_WORD, NORMALIZATION, UNK, Tokenizer
 
 if TYPE_CHECKING:
@@ -66,6 +74,7 @@ def text_graph(tokenizer: Tokenizer) -> tf.Module:
             texts = tf.strings.regex_replace(texts, r"\x00", "\ufffd")
             texts = tf.strings.regex_replace(texts, COMMENT_PATTERN, " ")
             texts = tf.strings.regex_replace(texts, TAG_PATTERN, " ")
+            texts = tf.strings.regex_replace(texts, LINE_END_PATTERN, LINE_END_REPLACEMENT)
             texts = self.decode_entities(texts)
             words = tf.strings.split(self.map_characters(texts))  # ragged string[batch, words]
             too_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > MAX_CHARACTERS_PER_WORD

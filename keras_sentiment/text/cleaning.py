@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from html.entities import name2codepoint
 
-CLEANING_VERSION = 1
+CLEANING_VERSION = 2
 
 # HTML's element names, those of older standards too. Any other word in angle brackets is a reviewer's own:
 # <insert film name>, <sigh>.
@@ -44,6 +44,10 @@ def _either_case(names: Iterable[str]) -> str:
 COMMENT_PATTERN = "<!--(?:.|\n)*?-->"
 # With something after the name, a tag must have an `=`: "if a <b and c> d" holds no attributes.
 TAG_PATTERN = f"</?(?:{_either_case(ELEMENTS.split())})(?:[ \t\n\r\f/][^<>=]*=[^<>]*|[ \t\n\r\f/]*)>"
+
+# A line end as Yelp, Amazon and others write it in their tables: a backslash and an n. Not in C:\\new.
+LINE_END_PATTERN = r"(^|[^:\\])(?:(?:\\r)?\\n)+"
+LINE_END_REPLACEMENT = r"\1 "
 
 ENTITY_PATTERN = "&(?:[A-Za-z][A-Za-z0-9]{1,7}|#[0-9]{2,5}|#[xX][0-9A-Fa-f]{2,4});"
 
@@ -112,12 +116,13 @@ def _character_class(characters: Iterable[str]) -> str:
 
 _COMMENT = re.compile(COMMENT_PATTERN)
 _TAG = re.compile(TAG_PATTERN)
+_LINE_END = re.compile(LINE_END_PATTERN)
 _ENTITY = re.compile(ENTITY_PATTERN)
 _CHARACTER = re.compile(_character_class(CHARACTERS))
 
 
 def clean(text: str) -> str:
-    """Clean a review: tags, entities, characters, white space.
+    """Clean a review: tags, written line ends, entities, characters, white space.
 
     Cleaning twice is not cleaning once: `&amp;lt;` becomes `&lt;`, and that would become `<`.
 
@@ -133,6 +138,8 @@ def clean(text: str) -> str:
         head, end, tail = text.rpartition("-->")
         text = _COMMENT.sub(" ", head + end) + tail
         text = _TAG.sub(" ", text)
+    if "\\n" in text:
+        text = _LINE_END.sub(LINE_END_REPLACEMENT, text)
     if "&" in text:
         text = _ENTITY.sub(lambda match: ENTITIES.get(match[0], match[0]), text)
     text = _CHARACTER.sub(lambda match: CHARACTERS[match[0]], text)

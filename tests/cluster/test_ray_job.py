@@ -71,7 +71,7 @@ def test_labels_are_those_of_one_process(run, workers, artifact, tmp_path, text_
     for name, values in columns.items():
         assert [row[names_in[name]] for row in found] == values
     assert {row["label"] for row in found} == {"negative", "positive"}
-    assert names(out) == [*(f"part-{i:06}.parquet" for i in range(6)), "plan.json"]
+    assert names(out) == ["_plan.json", *(f"part-{i:06}.parquet" for i in range(6))]
 
 
 def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, monkeypatch):
@@ -93,7 +93,7 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
     assert names(died) == ["14", "2", "8"]
     assert len(left) == 3
     assert [row["id"] for row in rows_in(tmp_path / "out")] == [str(i) for i in range(100)]
-    assert names(tmp_path / "out") == [*(f"part-{i:06}.parquet" for i in range(15)), "plan.json"]
+    assert names(tmp_path / "out") == ["_plan.json", *(f"part-{i:06}.parquet" for i in range(15))]
 
 
 def test_rows_at_which_every_worker_dies_are_named(workers, artifact, tmp_path, monkeypatch):
@@ -111,7 +111,7 @@ def test_rows_at_which_every_worker_dies_are_named(workers, artifact, tmp_path, 
         pytest.raises(InputError, match=r"it\.csv:2: 2 workers died at the 7 rows from here on"),
     ):
         ray_job.score(artifact, folder, 1)
-    assert names(tmp_path / "out") == ["plan.json"]
+    assert names(tmp_path / "out") == ["_plan.json"]
 
 
 def test_what_a_worker_cannot_do_is_one_line(workers, artifact, tmp_path, monkeypatch):

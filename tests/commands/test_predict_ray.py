@@ -63,7 +63,7 @@ def test_no_rows_are_no_parts(run, artifact, tmp_path):
     (tmp_path / "it.csv").write_text("text\n")
     arguments = [artifact.path, "--input", tmp_path / "it.csv", "--output", tmp_path / "out"]
     assert run(*arguments, "--engine", "ray") == (0, "", "")
-    assert names(tmp_path / "out") == ["plan.json"]
+    assert names(tmp_path / "out") == ["_plan.json"]
 
 
 def test_a_bad_row_stops_before_anything_is_scored_or_is_left_out(run, workers, artifact, tmp_path):
@@ -119,7 +119,7 @@ def test_another_plan_wants_another_folder(run, workers, artifact, tmp_path):
     (out / "mine.txt").touch()
     mistake(run(*arguments, "--overwrite"), "not from this command")
     (out / "mine.txt").unlink()
-    (out / "plan.json").unlink()
+    (out / "_plan.json").unlink()
     mistake(run(*arguments, "--overwrite"), "not from this command")
     assert len(rows_in(out)) == 12
 

@@ -12,6 +12,9 @@ HARD_TEXTS = [
     " ",
     "film",
     "A good film.",
+    r"loved it\nhated it. \nNever\n\nagain\r\n",
+    r"\n\n first in C:\new, in \\n and \N, last \n",
+    "\\n<br>\\n&amp;\\n\\\n",
     "  tabs\tand\nlines\r\nand\x0bmore\x0cof  them  ",
     # Accents, composed and as marks
     "cliché fiancée naïve Amélie ÀÉÎÕÜ",

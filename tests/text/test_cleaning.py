@@ -38,6 +38,10 @@ pytestmark = pytest.mark.once  # no Keras here
         ("ﬁne oﬃce ＧＯＯＤ！ Ⅳ Ⓐ 𝐁𝟙", "fine office GOOD! IV A B1"),
         ("½ ´ … ß ² é 電 “x”", "½ ´ … ß ² é 電 “x”"),
         ("a\ud800b\udfffc", "abc"),
+        (r"it\nhated it. \nNever", "it hated it. Never"),
+        (r"one\n\ntwo\r\n\r\nthree\n", "one two three"),
+        (r"\nfirst \n last\n", "first last"),
+        (r"in C:\new it is, in \\n not, in \Nor neither", r"in C:\new it is, in \\n not, in \Nor neither"),
     ],
 )
 def test_clean(text: str, expected: str) -> None:
