@@ -76,6 +76,7 @@ source_options = options(
         "--text-column", default=DEFAULTS.text_column, show_default=True, help="Column of the texts."
     ),
     click.option("--label-column", default=DEFAULTS.label_column, show_default=True, help="Of their labels."),
+    click.option("--fold-case", is_flag=True, help="Labels that differ in case or form alone are one."),
 )
 
 

@@ -42,6 +42,7 @@ def evaluate(
     as_json: bool,
     text_column: str,
     label_column: str,
+    fold_case: bool,
     quiet: bool,
 ) -> None:
     """Measure the model of RUN_DIR on DATA: a prepared DATA_DIR, or any source that prepare takes.
@@ -55,7 +56,7 @@ def evaluate(
         run_dir,
         data,
         split,
-        config=PrepareConfig(text_column, label_column),
+        config=PrepareConfig(text_column, label_column, fold_case=fold_case),
         against=against,
         windows=windows,
         perturb=perturb,

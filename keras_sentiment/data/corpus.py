@@ -88,7 +88,8 @@ class Corpus:
 
     def identity(self) -> dict[str, Any]:
         """Returns what a run notes of the data that it was trained on."""
-        noted = {key: self.info[key] for key in ("source", "fingerprint", "splits", "tokenizer")}
+        keys = ("source", "fingerprint", "splits", "tokenizer", "warnings")
+        noted = {key: self.info[key] for key in keys}
         return {"data_dir": str(self.path.resolve()), **noted}
 
     def tokenizer(self) -> Tokenizer:

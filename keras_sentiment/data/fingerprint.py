@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,19 @@ import numpy.typing as npt
 def hash_text(text: str) -> bytes:
     """Return the 16 bytes by which equal cleaned texts are known."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def copy_key(text: str) -> bytes:
+    """Return 8 bytes that are equal where two cleaned texts differ in case, accents, spaces or form alone.
+
+    An uncased model reads such texts alike, or nearly so.
+    """
+    if text.isascii():
+        folded = text.lower()
+    else:
+        decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+        folded = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return hashlib.blake2b("".join(folded.split()).encode(), digest_size=8).digest()
 
 
 def unpack_hashes(hashes: bytes | bytearray) -> npt.NDArray[np.uint64]:

@@ -27,11 +27,11 @@ from keras_sentiment.data.corpus import (
     open_corpus,
 )
 from keras_sentiment.data.encoded_split import ids_dtype
-from keras_sentiment.data.fingerprint import fingerprint, hash_text, unpack_hashes
+from keras_sentiment.data.fingerprint import copy_key, fingerprint
 from keras_sentiment.data.prefetch import ordered_prefetch, parallel_map
 from keras_sentiment.data.readers.sources import read, read_unlabelled, source_name
-from keras_sentiment.data.review_index import ReviewIndex, short_hashes
-from keras_sentiment.data.reviews import Review
+from keras_sentiment.data.review_index import ReviewIndex
+from keras_sentiment.data.reviews import Review, doubtful_labels
 from keras_sentiment.data.splitting import DROPPED, SPLITS, TRAIN, Assignment
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import choose_backend
@@ -152,6 +152,7 @@ def prepare_corpus(
         spool, known = folder / SPOOL_FILE, folder / INDEX_FILE
         index = ReviewIndex(known, files)
         _spool(_cleaned(reviews, processes), index, spool, quiet)
+        doubts = doubtful_labels(index.label_counts())
         labels, names = index.renamed()
         assignment = index.assign(labels, names, config)
         more = folder / UNLABELLED_SPOOL_FILE
@@ -167,6 +168,7 @@ def prepare_corpus(
             **({UNLABELLED: _encode_unlabelled(folder, more, kept, tokenizer, quiet)} if kept else {}),
             "dropped": assignment.dropped,
             "contradictions": assignment.contradictions,
+            "label_names": index.label_names(),
             "cleaning_version": CLEANING_VERSION,
             "tokenizer": {
                 "name": tokenizer_name,
@@ -176,7 +178,7 @@ def prepare_corpus(
             "seed": config.seed,
             "fingerprint": fingerprint(index.hashes, labels, names),
         }
-        info["warnings"] = _warnings(info["splits"], config)
+        info["warnings"] = doubts + _warnings(info, config)
         files.close()  # before it goes, as Windows wants it
         for file in (spool, more, known):
             file.unlink()
@@ -186,15 +188,15 @@ def prepare_corpus(
     return info
 
 
-def _cleaned(reviews: Iterable[Review], processes: int) -> Iterator[tuple[Review, str]]:
-    """Yield every review with its cleaned text."""
+def _cleaned(reviews: Iterable[Review], processes: int) -> Iterator[tuple[Review, str, bytes]]:
+    """Yield every review with its cleaned text and the key that its copies share."""
     chunks = in_chunks(reviews, lambda review: len(review.text))
     for chunk, texts in parallel_map(_clean_all, chunks, processes):
-        yield from zip(chunk, texts, strict=True)
+        yield from ((review, *text) for review, text in zip(chunk, texts, strict=True))
 
 
-def _clean_all(reviews: list[Review]) -> list[str]:
-    return [clean(review.text) for review in reviews]
+def _clean_all(reviews: list[Review]) -> list[tuple[str, bytes]]:
+    return [(text, copy_key(text)) for text in (clean(review.text) for review in reviews)]
 
 
 def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:
@@ -204,15 +206,17 @@ def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[str, 
             yield from zip(chunk, ids, strict=True)
 
 
-def _spool(reviews: Iterator[tuple[Review, str]], index: ReviewIndex, spool: Path, quiet: bool) -> None:
+def _spool(
+    reviews: Iterator[tuple[Review, str, bytes]], index: ReviewIndex, spool: Path, quiet: bool
+) -> None:
     """First pass: write every cleaned review into a file, and what splitting needs into the index."""
     empty: list[str] = []
     with spool.open("w", encoding="utf-8", newline="\n") as file:
-        for review, text in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
+        for review, text, key in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
             if not text:
                 empty.append(review.source)
                 continue
-            index.add(review, text)
+            index.add(review, text, key)
             file.write(json.dumps([text, review.source]) + "\n")
     if empty:
         others = f", and {len(empty) - 1} more like it" if len(empty) > 1 else ""
@@ -220,13 +224,13 @@ def _spool(reviews: Iterator[tuple[Review, str]], index: ReviewIndex, spool: Pat
 
 
 def _spool_unlabelled(
-    reviews: Iterator[tuple[Review, str]], spool: Path, held_out: npt.NDArray[np.uint64], quiet: bool
+    reviews: Iterator[tuple[Review, str, bytes]], spool: Path, held_out: npt.NDArray[np.uint64], quiet: bool
 ) -> int:
     """Write unlabelled reviews into a file, but those that are empty or held out; return how many."""
     known, kept = set(held_out.tolist()), 0
     with spool.open("w", encoding="utf-8", newline="\n") as file:
-        for review, text in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or None):
-            if text and int(short_hashes(unpack_hashes(hash_text(text)))[0]) not in known:
+        for review, text, key in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or None):
+            if text and int.from_bytes(key, "big") not in known:
                 file.write(json.dumps([text, review.source]) + "\n")
                 kept += 1
     return kept
@@ -306,7 +310,8 @@ def _encode_unlabelled(
         return {"reviews": written, "tokens": writer.finish(np.full(written, -1))}
 
 
-def _warnings(splits: dict[str, dict[str, Any]], config: PrepareConfig) -> list[str]:
+def _warnings(info: dict[str, Any], config: PrepareConfig) -> list[str]:
+    splits, dropped = info["splits"], info["dropped"]["train"]
     tokens, unknown, words = (
         sum(split[key] for split in splits.values()) for key in ("tokens", "unknown_tokens", "words")
     )
@@ -315,7 +320,13 @@ def _warnings(splits: dict[str, dict[str, Any]], config: PrepareConfig) -> list[
         found.append(f"{unknown / tokens:.0%} of the tokens are not in the tokenizer's vocabulary")
     if tokens > config.pieces_warning * words:
         found.append(f"the tokenizer cuts a word into {tokens / words:.1f} pieces on average")
-    return [f"{fact}; for reviews in another language choose a --tokenizer made for it" for fact in found]
+    found = [f"{fact}; for reviews in another language choose a --tokenizer made for it" for fact in found]
+    whole = splits["train"]["reviews"] + dropped
+    if dropped > config.copies_warning * whole:
+        found.append(
+            f"{dropped:,} of {whole:,} train reviews are dropped: copies of a text in validation or test"
+        )
+    return found
 
 
 def summarize(info: dict[str, Any]) -> str:
@@ -332,4 +343,6 @@ def summarize(info: dict[str, Any]) -> str:
     dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())
     lines.append(f"copies of a later split's text dropped: {dropped}")
     lines.append(f"texts under more than one label: {info['contradictions']:,}")
+    if renamed := {found: name for found, name in info["label_names"].items() if found != name}:
+        lines.append(f"labels: {', '.join(f'{found} is {name}' for found, name in sorted(renamed.items()))}")
     return "\n".join(lines)

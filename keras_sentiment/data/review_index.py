@@ -26,9 +26,16 @@ class _Codes(dict[str, int]):
 
 # A record of the file.
 _RECORD = np.dtype(
-    [("hash", ">u8", 2), ("label", "<i4"), ("is_test", "?"), ("position", "<i8"), ("group", "<i8")]
+    [
+        ("hash", ">u8", 2),
+        ("key", ">u8"),
+        ("label", "<i4"),
+        ("is_test", "?"),
+        ("position", "<i8"),
+        ("group", "<i8"),
+    ]
 )
-_pack = struct.Struct("<16si?qq").pack
+_pack = struct.Struct("<16s8si?qq").pack
 _NONE = -1
 
 
@@ -39,7 +46,7 @@ def short_hashes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 class ReviewIndex:
-    """What splitting needs to know of each review: 37 bytes in a file, for which memory is lent only.
+    """What splitting needs to know of each review: 45 bytes in a file, for which memory is lent only.
 
     Args:
         path: of the file, written review by review and then read.
@@ -55,12 +62,12 @@ class ReviewIndex:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, review: Review, text: str) -> None:
-        """Appends a review, with its cleaned text."""
+    def add(self, review: Review, text: str, key: bytes) -> None:
+        """Appends a review, with its cleaned text and `copy_key` of it."""
         position = _NONE if review.position is None else review.position
         group = _NONE if review.group is None else self._group_codes[review.group]
         label = self._label_codes[review.label]
-        self._file.write(_pack(hash_text(text), label, review.split == "test", position, group))
+        self._file.write(_pack(hash_text(text), key, label, review.split == "test", position, group))
         self._count += 1
 
     def _column(self, name: str) -> npt.NDArray[Any]:
@@ -80,18 +87,29 @@ class ReviewIndex:
         return codes[self._column("label")], names
 
     def held_out(self, assignment: Assignment) -> npt.NDArray[np.uint64]:
-        """Return the hashes of the texts in validation and test, uint64[reviews]."""
-        return short_hashes(self.hashes[assignment.splits > TRAIN])
+        """Return the keys of the texts in validation and test, uint64[reviews]."""
+        return self._column("key")[assignment.splits > TRAIN].astype(np.uint64)
+
+    def label_names(self) -> dict[str, str]:
+        """Return the final name of each label, by the source's own."""
+        return name_labels(self._label_codes)
+
+    def label_counts(self) -> dict[str, int]:
+        """Return how many reviews each label of the source has, by its own name."""
+        counts = np.bincount(self._column("label"), minlength=len(self._label_codes)).tolist()
+        return dict(zip(self._label_codes, counts, strict=True))
 
     def assign(self, labels: npt.NDArray[np.int32], names: list[str], config: PrepareConfig) -> Assignment:
         """Return the split of each review."""
         positions, groups = self._column("position"), self._column("group")
+        in_blocks = bool((positions >= 0).all())
         return assign(
-            short_hashes(self.hashes),
+            # In sources that are cut in blocks, copies are the same texts to the letter.
+            short_hashes(self.hashes) if in_blocks else self._column("key").astype(np.uint64),
             labels,
             names,
             config=config,
             is_test=self._column("is_test"),
-            positions=positions if (positions >= 0).all() else None,
+            positions=positions if in_blocks else None,
             groups=groups if self._group_codes else None,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -10,6 +12,9 @@ from keras_sentiment.errors import InputError
 NEGATIVE = frozenset({"neg", "negative", "0"})
 POSITIVE = frozenset({"pos", "positive", "1"})
 POLARITY = ("negative", "positive")
+FEW_LABELS = 20  # so many are labels, however few the reviews
+# Words that may mean a missing label, and may be one.
+_MISSING = frozenset({"na", "n/a", "nan", "null", "none"})
 # More than this is a column of numbers or of texts that was taken for the labels.
 MAX_LABELS = 1000
 # Bytes, characters in a table. What is longer is no review, and need not fit into memory.
@@ -59,6 +64,42 @@ def require_size(size: int, source: str) -> None:
         raise InputError(
             f"{source}: {size:,} bytes, and a review has {MAX_REVIEW_BYTES:,} at most; remove it"
         )
+
+
+def fold(label: str) -> str:
+    """Return what labels have in common that differ in case or in Unicode form alone."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
+
+
+def doubtful_labels(counts: dict[str, int]) -> list[str]:
+    """Return a warning for labels that may not be what they seem.
+
+    Args:
+        counts: how many reviews each label of the source has, by its own name.
+
+    Raises:
+        InputError: there are nearly as many labels as reviews.
+    """
+    reviews = sum(counts.values())
+    if len(counts) > FEW_LABELS and 2 * len(counts) > reviews:
+        raise InputError(
+            f"{len(counts):,} different labels in {reviews:,} reviews, such as {next(iter(counts))!r:.60}; "
+            "name another column with --label-column"
+        )
+    found, alike = [], defaultdict(list)
+    for name in counts:
+        alike[fold(name)].append(name)
+    for key, names in alike.items():
+        if len(names) > 1 and key not in NEGATIVE | POSITIVE:
+            listed = ", ".join(f"{name!r} ({counts[name]:,})" for name in sorted(names))
+            found.append(f"labels that differ in case or form alone: {listed}; --fold-case makes them one")
+    for name in sorted(counts):
+        if fold(name) in _MISSING:
+            found.append(
+                f"label {name!r} ({counts[name]:,} reviews) is taken for a name; remove these rows if it "
+                "means that there is none"
+            )
+    return found
 
 
 def name_labels(found: Iterable[str]) -> dict[str, str]:

@@ -47,8 +47,10 @@ def assign(
 
     Every label is cut in the same proportions. With `positions`, the held-out parts are the last
     blocks of each label, so that a film's reviews of one label, which stand side by side, stay together;
-    with `groups`, whole groups are drawn by seed; else reviews are. Then copies go: a text of the
-    test split is dropped from train and validation, one of validation from train.
+    with `groups`, whole groups are drawn by seed; else different texts are, each with all its copies. A group
+    or text with more reviews than a held-out part should have goes to train. Then copies that are left go (of
+    a test part of the source's own, of blocks, of another group): a text of the test split is dropped from
+    train and validation, one of validation from train.
 
     Args:
         texts: int[reviews], equal where the cleaned texts are, its order a property of the texts alone: the
@@ -68,16 +70,13 @@ def assign(
     pool = np.flatnonzero(~is_test) if keeps_test and is_test is not None else np.arange(len(texts))
     held_out = [config.held_out] * (1 if keeps_test else 2)
     rng = np.random.default_rng(config.seed)
-    if groups is not None:
-        splits[pool] = _by_group(groups[pool], labels[pool], held_out, rng)
+    if positions is None or groups is not None:
+        drawn = texts if groups is None else groups
+        splits[pool] = _by_group(drawn[pool], labels[pool], held_out, rng)
     else:
         for label in range(len(names)):
             members = pool[labels[pool] == label]
-            if positions is not None:
-                members = members[np.lexsort((texts[members], positions[members]))]
-            else:
-                members = members[np.argsort(texts[members], kind="stable")]
-                rng.shuffle(members)
+            members = members[np.lexsort((texts[members], positions[members]))]
             splits[members] = _cut(np.ones(len(members), np.int64), held_out)
 
     dropped = {}
@@ -87,7 +86,7 @@ def assign(
         copies = members[_among(texts[members], texts[np.isin(splits, later)])]
         splits[copies] = DROPPED
         dropped[SPLITS[split]] = len(copies)
-    _require_labels(splits, labels, names, keeps_test, groups is not None)
+    _require_labels(splits, texts, labels, names, keeps_test, groups is not None)
     return Assignment(splits, dropped, _contradictions(texts, labels))
 
 
@@ -137,18 +136,32 @@ def _by_group(
     groups: Ints, labels: Numbers, held_out: list[float], rng: np.random.Generator
 ) -> npt.NDArray[np.int8]:
     """Draw whole groups, in proportion among those in which the same label is the most frequent."""
-    _, index = np.unique(groups, return_inverse=True)
-    counts = np.zeros((index.max(initial=-1) + 1, labels.max(initial=0) + 1), np.int64)
-    np.add.at(counts, (index, labels), 1)
-    of_group = np.zeros(len(counts), np.int8)
-    for label in range(counts.shape[1]):
-        members = rng.permutation(np.flatnonzero(counts.argmax(axis=1) == label))
-        of_group[members] = _cut(counts[members].sum(axis=1), held_out)
+    _, index, weights = np.unique(groups, return_inverse=True, return_counts=True)
+    label_of = _most_frequent(index, labels)
+    of_group = np.zeros(len(weights), np.int8)
+    for label in np.unique(label_of):
+        members = rng.permutation(np.flatnonzero(label_of == label))
+        sizes = weights[members]
+        # Those that would fill a held-out part stand first, where train is cut; the largest before all.
+        large = sizes > min(held_out) * sizes.sum()
+        members = members[np.lexsort((np.where(large, -sizes, 0), ~large))]
+        of_group[members] = _cut(weights[members], held_out)
     return of_group[index]
+
+
+def _most_frequent(groups: Numbers, labels: Numbers) -> Ints:
+    """Return the most frequent label of each group; of several the first one."""
+    count = int(labels.max(initial=0)) + 1
+    pairs, counts = np.unique(groups * count + labels, return_counts=True)
+    group, label = pairs // count, pairs % count
+    order = np.lexsort((-label, counts, group))
+    last = np.flatnonzero(np.diff(group[order], append=-1))
+    return label[order][last].astype(np.int64)
 
 
 def _require_labels(
     splits: npt.NDArray[np.int8],
+    texts: Numbers,
     labels: Numbers,
     names: Sequence[str],
     keeps_test: bool,
@@ -163,7 +176,10 @@ def _require_labels(
                 raise InputError(f"the source's test part has no review of label {name!r}; add some there")
             least = 2 if keeps_test else 3
             where = f", in {least} groups or more" if has_groups else ""
+            members = labels == names.index(name)
+            different = len(np.unique(texts[members]))
             raise InputError(
-                f"no review of label {name!r} is left for the {split_name} split; "
+                f"no review of label {name!r} is left for the {split_name} split (it has "
+                f"{int(members.sum()):,} with {different:,} different texts); "
                 f"give the label at least {least} different reviews{where}"
             )

@@ -54,6 +54,7 @@ def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
             "## Data\n",
             f"{Path(config.data['source']).name}: {counts}; fingerprint "
             f"`{config.data['fingerprint'][:12]}`. {_chosen(run)} Test chose nothing.\n",
+            *(f"- Warning: {warning}.\n" for warning in config.data["warnings"]),
             "## Figures\n",
             *_figures(recorded, splits),
             "",

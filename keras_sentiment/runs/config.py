@@ -89,7 +89,8 @@ class RunConfig:
             config = cls(**{**values, "labels": tuple(values["labels"]), "recipe": recipe})
             # What a report says of the data.
             numbers = [config.trained_reviews, *(part["reviews"] for part in config.data["splits"].values())]
-            texts = [config.data["source"], config.data["fingerprint"], *config.versions.values()]
+            texts = [config.data[key] for key in ("source", "fingerprint", "data_dir")]
+            texts += [*config.data["warnings"], *config.versions.values()]
             if any(type(n) is not int for n in numbers) or any(type(t) is not str for t in texts):
                 raise TypeError("data or versions")
             return config

@@ -155,7 +155,13 @@ def new_run(
 
 def _require_same(path: Path, begun: RunConfig, now: RunConfig) -> None:
     """Refuses to resume a run with settings that it was not begun with."""
-    told = {"source", "splits", "trained_reviews", "data_dir"}  # of the data the fingerprint tells
+    told = {
+        "source",
+        "splits",
+        "trained_reviews",
+        "data_dir",
+        "warnings",
+    }  # of the data the fingerprint tells
     for part in ("labels", "cleaning_version", "backend", "precision", "data", "model", "inputs", "training"):
         one, two = (config.to_dict()[part] for config in (begun, now))
         if not isinstance(one, dict):

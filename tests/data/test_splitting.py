@@ -81,7 +81,8 @@ def test_splits_share_no_text_and_copies_are_counted():
         assert not found[0] & found[1]
         assert not found[0] & found[2]
         assert not found[1] & found[2]
-        assert sum(result.dropped.values()) == (result.splits == DROPPED).sum() > 0
+        assert sum(result.dropped.values()) == (result.splits == DROPPED).sum()
+        assert (result.splits == DROPPED).any() == (part is not None)  # where all is drawn, copies go along
         # A dropped text lives on in a later split, and train keeps its own copies.
         assert set(texts[result.splits == DROPPED]) <= found[1] | found[2]
         assert len(found[0]) < (result.splits == TRAIN).sum()
@@ -131,3 +132,30 @@ def test_groups_of_one_label_reach_every_split():
 def test_a_label_missing_in_a_split_is_refused(texts, labels, options, expected):
     with pytest.raises(InputError, match=expected):
         assign(np.array(texts), np.array(labels), NAMES, config=CONFIG, **options)
+
+
+def test_frequent_texts_stay_in_train():
+    """A short text that occurs more often than a held-out part is large teaches more than it measures."""
+    texts = np.concatenate([np.repeat([0, 1, 2], [40, 30, 5]), 10 + np.arange(125)])
+    labels = np.zeros(len(texts), np.int64)
+    other = np.arange(1000, 1100)
+    for seed in range(5):
+        splits = assign(
+            np.concatenate([texts, other]),
+            np.concatenate([labels, np.ones(100, np.int64)]),
+            NAMES,
+            config=PrepareConfig(seed=seed),
+        ).splits
+        assert (splits[: len(texts)][texts <= 1] == TRAIN).all()
+        np.testing.assert_allclose(shares(splits[: len(texts)], 200), [0.8, 0.1, 0.1], atol=0.03)
+
+
+def test_few_texts_with_many_copies_reach_every_split():
+    texts = np.concatenate([np.repeat(np.arange(6), [25, 24, 21, 18, 16, 16]), 10 + np.arange(60)])
+    labels = np.repeat([0, 1], [120, 60])
+    splits = assign(texts, labels, NAMES, config=CONFIG).splits
+    greeting = splits[labels == 0]
+    assert {TRAIN, VALIDATION, TEST} == set(greeting.tolist())
+    assert (greeting == TRAIN).mean() > 0.7
+    for text in range(6):
+        assert len(set(splits[texts == text])) == 1

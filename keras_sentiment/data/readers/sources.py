@@ -14,7 +14,7 @@ from keras_sentiment.data.readers.archive import SUFFIXES, download, read_archiv
 from keras_sentiment.data.readers.folders import read_folder, read_unlabelled_folder, unlabelled_folders
 from keras_sentiment.data.readers.memory import is_frame, read_frame, read_pairs
 from keras_sentiment.data.readers.tables import READERS, TEXT_FORMATS, read_texts
-from keras_sentiment.data.reviews import Review
+from keras_sentiment.data.reviews import Review, fold
 from keras_sentiment.errors import InputError
 
 IMDB = "imdb"
@@ -39,11 +39,17 @@ def read(source: Any, config: PrepareConfig | None = None, *, quiet: bool = Fals
     """
     config = config or PrepareConfig()
     if isinstance(source, (str, Path)):
-        return _some(_reader(source, config, quiet), str(source))
-    if is_frame(source):
-        return _some(read_frame(source, config), source_name(source))
-    if isinstance(source, Iterable):
-        return _some(read_pairs(source, config), source_name(source))
+        reviews = _reader(source, config, quiet)
+    elif is_frame(source):
+        reviews = read_frame(source, config)
+    elif isinstance(source, Iterable):
+        reviews = read_pairs(source, config)
+    else:
+        reviews = None
+    if reviews is not None:
+        if config.fold_case:
+            reviews = (review._replace(label=fold(review.label)) for review in reviews)
+        return _some(reviews, source_name(source))
     raise InputError(f"a source is a path, a data frame or pairs of (text, label). Received: {source!r:.100}")
 
 

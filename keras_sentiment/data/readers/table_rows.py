@@ -167,12 +167,15 @@ def read_parquet(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
         buffer_size = 1 << 20 if size > MAX_AT_ONCE else 0
         with parquet.ParquetFile(file, buffer_size=buffer_size, pre_buffer=False) as table:
             _require_columns(table.schema_arrow.names, name, columns)
-            number = 0
+            number, names = 0, _class_names(table.schema_arrow.metadata)
             for batch in table.iter_batches(batch_size=1024, columns=list(columns)):
                 for values in zip(*(batch.column(column) for column in columns), strict=True):
                     number += 1
                     try:
-                        yield number, {c: value.as_py() for c, value in zip(columns, values, strict=True)}
+                        row = {c: value.as_py() for c, value in zip(columns, values, strict=True)}
+                        yield number, _with_names(row, names, f"{name}:{number}")
+                    except InputError as wrong:
+                        yield number, wrong
                     except UnicodeDecodeError:
                         yield (
                             number,
@@ -184,6 +187,37 @@ def read_parquet(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"{name}: not a readable Parquet file ({reason})") from None
+
+
+def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Return the names of the classes that the numbers of a column stand for, where the schema says so.
+
+    Hugging Face's datasets write them there (`ClassLabel`).
+    """
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        found = {column: feature["names"] for column, feature in features.items() if "names" in feature}
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return {}
+    return {
+        column: names
+        for column, names in found.items()
+        if isinstance(names, list) and all(isinstance(name, str) for name in names)
+    }
+
+
+def _with_names(row: dict[str, Any], names: dict[str, list[str]], source: str) -> dict[str, Any]:
+    """Returns a row with the name of a class in the place of its number; -1 is a missing label there."""
+    for column, known in names.items():
+        value = row.get(column)
+        if not isinstance(value, int):
+            continue
+        if not -1 <= value < len(known):
+            raise InputError(
+                f"{source}: column {column!r} holds {value}, and the file's schema names {len(known)} classes"
+            )
+        row[column] = None if value == -1 else known[value]
+    return row
 
 
 def read_lines(file: IO[bytes], name: str, columns: Columns, first: int = 1) -> Iterator[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,19 +26,31 @@ from keras_sentiment.data.readers.table_rows import (
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0")
+_LIST = re.compile(r"\[[^\[\]]*,[^\[\]]*\]")
+
 
 def _cell(value: Any, column: str, source: str) -> str:
-    """Return a label or a group as text: whole numbers and booleans are accepted beside strings."""
-    if isinstance(value, bool):
-        value = str(value).lower()
-    elif isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int):
+    """Return a label or a group as text, the same from every format.
+
+    Whole numbers, with `.0` behind them or not, and true and false are written in one way.
+    """
+    if isinstance(value, float):
+        value = None if math.isnan(value) else int(value) if value.is_integer() else value
+    if isinstance(value, (bool, int)):
         value = str(value)
+    if isinstance(value, (list, tuple, dict)) or (isinstance(value, str) and _LIST.fullmatch(value.strip())):
+        raise InputError(
+            f"{source}: column {column!r} holds {str(value).strip():.60}, several values; a text has one "
+            "label: write one name or number there"
+        )
     if not isinstance(value, str) or not value.strip():
         shown = "nothing" if value is None or isinstance(value, str) else f"a {type(value).__name__}"
         raise InputError(f"{source}: column {column!r} holds {shown}; write a name or a whole number there")
-    return value.strip()
+    name = value.strip()
+    if name in ("True", "TRUE", "False", "FALSE"):
+        return name.lower()
+    return str(int(name[:-2])) if _WHOLE.fullmatch(name) else name
 
 
 def _text(row: dict[str, Any], column: str, source: str) -> str:

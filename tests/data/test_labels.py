@@ -1,0 +1,141 @@
+"""A label is the same from every kind of file, and what is doubtful about labels is said."""
+
+import json
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from helpers.tiny import TOKENIZER, reviews
+from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.evaluation_split import open_evaluation_split
+from keras_sentiment.data.preparation import prepare_corpus, summarize
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.reviews import Review, doubtful_labels, fold
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+
+TEXTS = [review.text for review in reviews(40)]
+
+
+def write(folder, labels, metadata=None):
+    """The same table in each format; the cells of separated tables are the labels as text."""
+    for name, delimiter in (("it.csv", ","), ("it.tsv", "\t")):
+        rows = [f"text{delimiter}label", *(f"{t}{delimiter}{x}" for t, x in zip(TEXTS, labels, strict=False))]
+        (folder / name).write_text("\n".join(rows) + "\n")
+    rows = [json.dumps({"text": t, "label": x}) for t, x in zip(TEXTS, labels, strict=False)]
+    (folder / "it.jsonl").write_text("\n".join(rows) + "\n")
+    table = pyarrow.table({"text": TEXTS[: len(labels)], "label": labels})
+    parquet.write_table(table.replace_schema_metadata(metadata), folder / "it.parquet")
+    return [folder / f"it.{suffix}" for suffix in ("csv", "tsv", "jsonl", "parquet")]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([1.0, 0.0, 2.0], ["1", "0", "2"]),
+        ([1, 0, -3], ["1", "0", "-3"]),
+        ([True, False], ["true", "false"]),
+        (["True", "FALSE", "true"], ["true", "false", "true"]),
+        (["1.0", "1", "0.0", "-0.0"], ["1", "1", "0", "0"]),
+        (["1.10", "01", "1.00", "1e0", "tRUE"], ["1.10", "01", "1.00", "1e0", "tRUE"]),
+        (["NA", "null", "None"], ["NA", "null", "None"]),
+    ],
+)
+def test_labels_are_the_same_from_every_format(labels, expected, tmp_path):
+    for path in write(tmp_path, labels):
+        assert [review.label for review in read(path)] == expected, path
+
+
+@pytest.mark.parametrize("label", [None, float("nan"), ""])
+def test_a_missing_label_is_named(label, tmp_path):
+    row = {"text": "good", "label": label}
+    (tmp_path / "it.jsonl").write_text(json.dumps(row) + "\n")
+    parquet.write_table(pyarrow.table({"text": ["good"], "label": [label]}), tmp_path / "it.parquet")
+    for path in (tmp_path / "it.jsonl", tmp_path / "it.parquet"):
+        with pytest.raises(InputError, match=r"it\.\w+:1: column 'label' holds nothing"):
+            list(read(path))
+
+
+@pytest.mark.parametrize("label", [[1, 0], "[1, 0]", "[0.5, 0.5, 0]"])
+def test_several_labels_a_text_are_refused(label, tmp_path):
+    (tmp_path / "it.jsonl").write_text(json.dumps({"text": "good", "label": label}) + "\n")
+    with pytest.raises(InputError, match=r"it.jsonl:1: column 'label' holds .*a text has one label"):
+        list(read(tmp_path / "it.jsonl"))
+
+
+def class_label(*names):
+    features = {
+        "text": {"dtype": "string", "_type": "Value"},
+        "label": {"names": names, "_type": "ClassLabel"},
+    }
+    return {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+
+
+def test_the_names_of_a_schema_are_the_labels(tmp_path):
+    """Where 0 is called positive, it is."""
+    *_, path = write(tmp_path, [0, 1, 1, 0], class_label("positive", "negative"))
+    assert [review.label for review in read(path)] == ["positive", "negative", "negative", "positive"]
+    *_, path = write(tmp_path, [2, 0, 1], class_label("world", "sports", "tech"))
+    assert [review.label for review in read(path)] == ["tech", "world", "sports"]
+    *_, path = write(tmp_path, [0, -1], class_label("a", "b"))
+    with pytest.raises(InputError, match=r"it.parquet:2: column 'label' holds nothing"):
+        list(read(path))
+    *_, path = write(tmp_path, [0, 2], class_label("a", "b"))
+    with pytest.raises(InputError, match=r"it.parquet:2: .*schema names 2 classes"):
+        list(read(path))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {b"huggingface": b"\xff"},
+        {b"huggingface": b"[]"},
+        {b"huggingface": b'{"info": {"features": {"label": 7}}}'},
+        {b"huggingface": b'{"info": {"features": {"label": {"names": [1, 2]}}}}'},
+    ],
+)
+def test_a_schema_that_says_nothing_changes_nothing(metadata, tmp_path):
+    *_, path = write(tmp_path, [0, 1], metadata)
+    assert [review.label for review in read(path)] == ["0", "1"]
+
+
+def test_doubt_is_spoken():
+    assert doubtful_labels({"negative": 30, "Positive": 2, "positive": 30, "Neg": 1}) == []
+    (warning,) = doubtful_labels({"joy": 9, "Joy": 3, "fear": 8})
+    assert "'Joy' (3), 'joy' (9)" in warning
+    assert "--fold-case" in warning
+    (warning,) = doubtful_labels({"café": 9, "cafe\u0301": 3})
+    assert "differ in case or form alone" in warning
+    (warning,) = doubtful_labels({"NA": 9, "yes": 30})
+    assert "label 'NA' (9 reviews)" in warning
+    with pytest.raises(InputError, match=r"30 different labels in 40 reviews.*--label-column"):
+        doubtful_labels({f"text {n}": 1 + (n < 10) for n in range(30)})
+
+
+def test_folding_makes_one_label_of_several(tmp_path):
+    names = ["Joy", "JOY", "joy", "Fear", "fear", "\ufb01ne", "FINE"]
+    rows = [Review(text, names[n % 7], f"{n}") for n, text in enumerate(TEXTS + [t + " plot" for t in TEXTS])]
+    info = prepare_corpus(rows, tmp_path / "as they are", TOKENIZER, quiet=True)
+    assert len(info["labels"]) == 7
+    assert sum("differ in case" in warning for warning in info["warnings"]) == 3
+    folded = [(review.text, review.label) for review in rows]
+    config = PrepareConfig(fold_case=True)
+    info = prepare_corpus(read(folded, config), tmp_path / "folded", TOKENIZER, config=config, quiet=True)
+    assert info["labels"] == ["fear", "fine", "joy"]
+    assert info["warnings"] == []
+    labels = open_corpus(tmp_path / "folded").labels
+    _, split = open_evaluation_split(folded, None, TOKENIZER, labels, config)
+    assert len(split) == 80
+    with pytest.raises(InputError, match="label 'Joy' is not one of"):
+        open_evaluation_split(folded, None, TOKENIZER, labels, PrepareConfig())
+    assert fold("STRASSE") == fold("straße")
+
+
+def test_what_labels_are_called_is_printed_and_kept(tmp_path):
+    rows = [Review(text, str(n % 2), f"{n}") for n, text in enumerate(TEXTS)]
+    info = prepare_corpus(rows, tmp_path / "data", TOKENIZER, quiet=True)
+    assert info["label_names"] == {"0": "negative", "1": "positive"}
+    assert "labels: 0 is negative, 1 is positive" in summarize(info)
