@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=
 # Nothing is compiled at installation: what is imported is compiled then, once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test test-torch test-torch-commands test-torch-library test-jax test-tensorflow test-slow check lint coverage format clean
+.PHONY: install demo test test-torch test-torch-commands test-torch-training test-torch-library test-jax test-tensorflow test-slow check lint coverage format clean
 
 install: $(STAMP)
 
@@ -27,24 +27,28 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/keras-sentiment demo --overwrite
 
-# The three backends side by side, a line for each, torch in two halves; all of them run, even after one has
+# The three backends side by side, a line for each, torch in three parts; all of them run, even after one has
 # failed. What failed is printed; build/test-BACKEND.log has the rest.
 test: $(STAMP)
 	@mkdir -p $(LOGS)
 	@$(BIN)/coverage erase
-	@$(MAKE) --no-print-directory --keep-going --jobs 4 $(addprefix logged-,torch-commands torch-library jax tensorflow)
+	@$(MAKE) --no-print-directory --keep-going --jobs 5 \
+		$(addprefix logged-,torch-commands torch-training torch-library jax tensorflow)
 
 logged-%:
 	@$(ONE_THREAD) $(MAKE) --no-print-directory test-$* >$(LOGS)/test-$*.log 2>&1 \
 		|| { cat $(LOGS)/test-$*.log; echo "$*: failed"; exit 1; }
 	@echo "$*: $$(grep -E '[0-9]+ passed' $(LOGS)/test-$*.log)"
 
-# Commands, Ray and exports: what starts processes of its own takes as long as all the rest.
+# Three parts of torch's tests that take as long as each other: what starts processes of its own; training and
+# the Python surface; the rest.
 PROCESSES := tests/commands tests/cluster tests/exporting
+TRAINING := tests/training tests/runs tests/evaluation $(wildcard tests/test_*.py)
 test-torch: FILES := tests
 test-torch-commands: FILES := $(PROCESSES)
-test-torch-library: FILES := tests $(addprefix --ignore=,$(PROCESSES))
-test-torch test-torch-commands test-torch-library: $(STAMP)
+test-torch-training: FILES := $(TRAINING)
+test-torch-library: FILES := tests $(addprefix --ignore=,$(PROCESSES) $(TRAINING))
+test-torch test-torch-commands test-torch-training test-torch-library: $(STAMP)
 	KERAS_BACKEND=torch $(BIN)/coverage run -m pytest -q -m "not slow" $(FILES) $(PYTEST_FLAGS)
 
 # What does not depend on the backend, and the packaged weights, ran on torch.
