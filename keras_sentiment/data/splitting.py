@@ -133,7 +133,7 @@ def _cut(weights: Ints, held_out: list[float]) -> npt.NDArray[np.int8]:
 
 
 def _by_group(
-    groups: Ints, labels: Numbers, held_out: list[float], rng: np.random.Generator
+    groups: Numbers, labels: Numbers, held_out: list[float], rng: np.random.Generator
 ) -> npt.NDArray[np.int8]:
     """Draw whole groups, in proportion among those in which the same label is the most frequent."""
     _, index, weights = np.unique(groups, return_inverse=True, return_counts=True)
