@@ -89,8 +89,9 @@ def doubtful_labels(counts: dict[str, int]) -> list[str]:
     found, alike = [], defaultdict(list)
     for name in counts:
         alike[fold(name)].append(name)
-    for key, names in alike.items():
-        if len(names) > 1 and key not in NEGATIVE | POSITIVE:
+    polarity = _is_polarity(counts)  # which folds case anyway
+    for names in alike.values():
+        if len(names) > 1 and not polarity:
             listed = ", ".join(f"{name!r} ({counts[name]:,})" for name in sorted(names))
             found.append(f"labels that differ in case or form alone: {listed}; --fold-case makes them one")
     for name in sorted(counts):
@@ -119,8 +120,7 @@ def name_labels(found: Iterable[str]) -> dict[str, str]:
     for name in names:
         if not name.isprintable():
             raise InputError(f"label {name!r} holds characters that cannot be printed; rename it")
-    folded = {name.casefold() for name in names}
-    if folded <= NEGATIVE | POSITIVE and folded & NEGATIVE and folded & POSITIVE:
+    if _is_polarity(names):
         return {name: POLARITY[name.casefold() in POSITIVE] for name in names}
     if len(names) < 2:
         raise InputError(
@@ -129,6 +129,12 @@ def name_labels(found: Iterable[str]) -> dict[str, str]:
             else "no reviews found"
         )
     return {name: name for name in names}
+
+
+def _is_polarity(names: Iterable[str]) -> bool:
+    """Return whether labels are two polarities, under whatever names."""
+    folded = {name.casefold() for name in names}
+    return folded <= NEGATIVE | POSITIVE and bool(folded & NEGATIVE) and bool(folded & POSITIVE)
 
 
 def match_label(name: str, labels: Sequence[str]) -> int:

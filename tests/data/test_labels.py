@@ -107,6 +107,8 @@ def test_doubt_is_spoken():
     (warning,) = doubtful_labels({"joy": 9, "Joy": 3, "fear": 8})
     assert "'Joy' (3), 'joy' (9)" in warning
     assert "--fold-case" in warning
+    three = dict.fromkeys(["Negative", "negative", "neutral", "positive", "POSITIVE"], 9)
+    assert len(doubtful_labels(three)) == 2
     (warning,) = doubtful_labels({"café": 9, "cafe\u0301": 3})
     assert "differ in case or form alone" in warning
     (warning,) = doubtful_labels({"NA": 9, "yes": 30})
