@@ -76,6 +76,13 @@ source_options = options(
         "--text-column", default=DEFAULTS.text_column, show_default=True, help="Column of the texts."
     ),
     click.option("--label-column", default=DEFAULTS.label_column, show_default=True, help="Of their labels."),
+    click.option(
+        "--on-error",
+        type=click.Choice(["fail", "skip"]),
+        default="fail",
+        show_default=True,
+        help="What becomes of rows that can't be used.",
+    ),
     click.option("--fold-case", is_flag=True, help="Labels that differ in case or form alone are one."),
 )
 

@@ -42,6 +42,7 @@ def evaluate(
     as_json: bool,
     text_column: str,
     label_column: str,
+    on_error: str,
     fold_case: bool,
     quiet: bool,
 ) -> None:
@@ -57,6 +58,7 @@ def evaluate(
         data,
         split,
         config=PrepareConfig(text_column, label_column, fold_case=fold_case),
+        on_error=on_error,
         against=against,
         windows=windows,
         perturb=perturb,

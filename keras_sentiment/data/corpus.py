@@ -1,6 +1,7 @@
 """A prepared corpus (DATA_DIR) as it lies on disk.
 
 data.json                        labels, counts, versions, fingerprints
+rejected.csv                     rows that were left out, where `--on-error skip` allowed it
 tokenizer/                       the tokenizer that made the ids
 train/ validation/ test/ unlabelled/       the last one where `prepare` was given texts for pretraining
     ids.npy      uint16 or int32[tokens], no special tokens, nothing cut
@@ -37,6 +38,7 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
 INFO_FILE = "data.json"
+REJECTED_FILE = "rejected.csv"
 TOKENIZER_FOLDER = "tokenizer"
 IDS_FILE, OFFSETS_FILE, LABELS_FILE = "ids.npy", "offsets.npy", "labels.npy"
 TEXTS_FILE = "texts.jsonl"
@@ -122,7 +124,7 @@ def read_records(path: Path, reviews: int, labels: Sequence[str]) -> Iterator[Re
 
 def is_corpus(path: Path) -> bool:
     """Return whether a folder is a prepared corpus and holds nothing else."""
-    ours = {INFO_FILE, TOKENIZER_FOLDER, *SPLITS, UNLABELLED}
+    ours = {INFO_FILE, REJECTED_FILE, TOKENIZER_FOLDER, *SPLITS, UNLABELLED}
     return (path / INFO_FILE).is_file() and {item.name for item in path.iterdir()} <= ours
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.corpus import INFO_FILE, Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read, source_name
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError, require
@@ -22,6 +23,7 @@ def open_evaluation_split(
     labels: Sequence[str],
     config: PrepareConfig,
     quiet: bool = True,
+    bad_rows: BadRows | None = None,
 ) -> tuple[str, Split]:
     """Returns the name and the reviews of a split, encoded for a model.
 
@@ -31,6 +33,7 @@ def open_evaluation_split(
         tokenizer: the model's.
         labels: the model's.
         config: names of a table's columns.
+        bad_rows: is told of those of a table that can't be used.
 
     Raises:
         InputError: the data can't be read, has another vocabulary or labels that the model lacks.
@@ -51,8 +54,10 @@ def open_evaluation_split(
         require(name in corpus.splits, "split", name, f"one of {', '.join(corpus.splits)}")
         return name, corpus.splits[name]
     splits: dict[str | None, list[Review]] = {}
-    for review in read(data, config, quiet=quiet):
+    bad_rows = bad_rows or BadRows()
+    for review in read(data, config, quiet=quiet, bad_rows=bad_rows):
         splits.setdefault(review.split, []).append(review)
+    bad_rows.require_enough(sum(map(len, splits.values())))
     if name is None:
         name = "test" if "test" in splits else "all"
     reviews = splits.get(name) if name != "all" else [r for split in splits.values() for r in split]

@@ -19,6 +19,7 @@ from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.corpus import (
     FORMAT_VERSION,
     INFO_FILE,
+    REJECTED_FILE,
     TOKENIZER_FOLDER,
     UNLABELLED,
     Corpus,
@@ -29,6 +30,7 @@ from keras_sentiment.data.corpus import (
 from keras_sentiment.data.encoded_split import ids_dtype
 from keras_sentiment.data.fingerprint import copy_key, fingerprint
 from keras_sentiment.data.prefetch import ordered_prefetch, parallel_map
+from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read, read_unlabelled, source_name
 from keras_sentiment.data.review_index import ReviewIndex
 from keras_sentiment.data.reviews import Review, doubtful_labels
@@ -55,6 +57,7 @@ def prepare(
     vocabulary_size: int = LEARNED_VOCABULARY,
     unlabelled: str | Path | None = None,
     config: PrepareConfig | None = None,
+    on_error: str = "fail",
     overwrite: bool = False,
     quiet: bool = False,
     processes: int = 1,
@@ -73,6 +76,8 @@ def prepare(
         vocabulary_size: int, of a learned one.
         unlabelled: a folder, a table or a .txt file with texts for pretraining and teachers.
         config: names of the columns, seed and size of the held-out splits.
+        on_error: `"fail"`, or `"skip"`: rows that can't be used are left out, and listed in `rejected.csv` of
+            the folder.
         overwrite: replace an earlier DATA_DIR.
         quiet: no progress and no remarks on standard error.
         processes: int >= 1, that clean.
@@ -95,14 +100,16 @@ def prepare(
     config = config or PrepareConfig()
     name = tokenizer or default_tokenizer_name()
     texts = () if unlabelled is None else read_unlabelled(unlabelled, config, quiet=quiet)
+    bad_rows = BadRows(on_error, quiet)
     prepare_corpus(
-        read(source, config, quiet=quiet or unlabelled is not None),
+        read(source, config, quiet=quiet or unlabelled is not None, bad_rows=bad_rows),
         data_dir,
         vocabulary_size if name == "learn" else find_tokenizer(name),
         unlabelled=texts,
         source=source_name(source),
         tokenizer_name=name,
         config=config,
+        bad_rows=bad_rows,
         overwrite=overwrite,
         quiet=quiet,
         processes=processes,
@@ -119,6 +126,7 @@ def prepare_corpus(
     source: str = "",
     tokenizer_name: str = "",
     config: PrepareConfig | None = None,
+    bad_rows: BadRows | None = None,
     overwrite: bool = False,
     quiet: bool = False,
     processes: int = 1,
@@ -134,6 +142,7 @@ def prepare_corpus(
         source: the word for where the reviews come from, kept in the DATA_DIR.
         tokenizer_name: the word by which the tokenizer was asked for, kept in the DATA_DIR.
         config: seed, held-out share.
+        bad_rows: that the reviews come without.
         overwrite: replace an earlier DATA_DIR.
         quiet: no progress bar on standard error.
         processes: int >= 1, that clean. The tokenizer has threads of its own, on all cores.
@@ -144,14 +153,17 @@ def prepare_corpus(
     Raises:
         InputError: for a source that cannot be used, or a path that is taken.
     """
-    config = config or PrepareConfig()
+    config, bad_rows = config or PrepareConfig(), bad_rows or BadRows()
     with (
         staged_folder(Path(path), overwrite=overwrite, is_ours=is_corpus) as folder,
         ExitStack() as files,
     ):
         spool, known = folder / SPOOL_FILE, folder / INDEX_FILE
         index = ReviewIndex(known, files)
-        _spool(_cleaned(reviews, processes), index, spool, quiet)
+        if bad_rows.skip:
+            bad_rows.write_to(folder / REJECTED_FILE, files)
+        _spool(_cleaned(reviews, processes), index, spool, bad_rows, quiet)
+        bad_rows.require_enough(len(index))
         doubts = doubtful_labels(index.label_counts())
         labels, names = index.renamed()
         assignment = index.assign(labels, names, config)
@@ -168,6 +180,7 @@ def prepare_corpus(
             **({UNLABELLED: _encode_unlabelled(folder, more, kept, tokenizer, quiet)} if kept else {}),
             "dropped": assignment.dropped,
             "contradictions": assignment.contradictions,
+            "rejected": bad_rows.count,
             "label_names": index.label_names(),
             "cleaning_version": CLEANING_VERSION,
             "tokenizer": {
@@ -207,20 +220,20 @@ def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[str, 
 
 
 def _spool(
-    reviews: Iterator[tuple[Review, str, bytes]], index: ReviewIndex, spool: Path, quiet: bool
+    reviews: Iterator[tuple[Review, str, bytes]],
+    index: ReviewIndex,
+    spool: Path,
+    bad_rows: BadRows,
+    quiet: bool,
 ) -> None:
     """First pass: write every cleaned review into a file, and what splitting needs into the index."""
-    empty: list[str] = []
     with spool.open("w", encoding="utf-8", newline="\n") as file:
         for review, text, key in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
             if not text:
-                empty.append(review.source)
+                bad_rows.add(InputError(f"{review.source}: the review has no text after cleaning; remove it"))
                 continue
             index.add(review, text, key)
             file.write(json.dumps([text, review.source]) + "\n")
-    if empty:
-        others = f", and {len(empty) - 1} more like it" if len(empty) > 1 else ""
-        raise InputError(f"{empty[0]}: the review has no text after cleaning{others}; remove it")
 
 
 def _spool_unlabelled(
@@ -343,6 +356,8 @@ def summarize(info: dict[str, Any]) -> str:
     dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())
     lines.append(f"copies of a later split's text dropped: {dropped}")
     lines.append(f"texts under more than one label: {info['contradictions']:,}")
+    if info["rejected"]:
+        lines.append(f"rows left out: {info['rejected']:,}, listed in {REJECTED_FILE}")
     if renamed := {found: name for found, name in info["label_names"].items() if found != name}:
         lines.append(f"labels: {', '.join(f'{found} is {name}' for found, name in sorted(renamed.items()))}")
     return "\n".join(lines)

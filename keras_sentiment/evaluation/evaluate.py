@@ -13,6 +13,7 @@ from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split
+from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import source_name
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
@@ -95,6 +96,7 @@ def evaluate(
     split: str | None = None,
     *,
     config: PrepareConfig | None = None,
+    on_error: str = "fail",
     against: Run | str | Path | None = None,
     windows: bool = False,
     perturb: bool = False,
@@ -107,6 +109,7 @@ def evaluate(
         data: a corpus, its DATA_DIR, or any source that `prepare` takes.
         split: `"train"`, `"validation"` or `"test"`; by default test, or all of a source without it.
         config: names of a table's columns.
+        on_error: `"fail"`, or `"skip"`: rows that can't be used are left out, and counted in `rejected`.
         against: another run with the same labels, or its path, to compare with.
         windows: whether long texts are read whole.
         perturb: whether to count the labels that typos, HTML and a neutral sentence flip.
@@ -125,13 +128,15 @@ def evaluate(
     if other and other.config.labels != run.config.labels:
         raise InputError(f"{other.path}: its labels are not those of {run.path}; they can't be compared")
     labels, config, model_sha256 = run.config.labels, config or PrepareConfig(), run.model_sha256
-    name, reviews = open_evaluation_split(data, split, run.tokenizer(), labels, config, quiet)
+    bad_rows = BadRows(on_error, quiet)
+    name, reviews = open_evaluation_split(data, split, run.tokenizer(), labels, config, quiet, bad_rows)
     classifier = run_classifier(run, load_model(run), windows)
     logits = classifier.logits(reviews, quiet)
     correct = run.decision.correct(logits, reviews.labels)
     metrics = {
         "split": name,
         "windows": windows,
+        "rejected": bad_rows.count,
         **evaluate_logits(logits, reviews.labels, run.decision),
         "by_length": accuracy_by_length(reviews.lengths + 2, correct),
     }

