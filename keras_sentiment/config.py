@@ -332,6 +332,7 @@ class PrepareConfig:
         held_out: float in (0, 0.4], share of the reviews in validation, and in test where the source
             has no test part of its own.
         unknown_warning: float in [0, 1], share of tokens outside the vocabulary that is worth a warning.
+        quoting: of a .csv or .tsv: `"minimal"`, quotes stand around cells, or `"none"`, they are text.
         fold_case: whether labels that differ in case or in Unicode form alone are one.
         copies_warning: float in [0, 1], share of train that is dropped as copies that is worth a warning.
         pieces_warning: float >= 1, tokens a word that are worth one: English reviews have 1.3, and a
@@ -351,9 +352,11 @@ class PrepareConfig:
     held_out: float = 0.1
     unknown_warning: float = 0.2
     pieces_warning: float = 3.0
+    quoting: Literal["minimal", "none"] = "minimal"
     fold_case: bool = False
     copies_warning: float = 0.05
 
     def __post_init__(self) -> None:
         require(0 < self.held_out <= 0.4, "held_out", self.held_out, "a number in (0, 0.4]")
+        require_choice(self, "quoting", "minimal", "none")
         require(self.seed >= 0, "seed", self.seed, "at least 0")

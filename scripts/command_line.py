@@ -83,6 +83,13 @@ source_options = options(
         show_default=True,
         help="What becomes of rows that can't be used.",
     ),
+    click.option(
+        "--quoting",
+        type=click.Choice(["minimal", "none"]),
+        default=DEFAULTS.quoting,
+        show_default=True,
+        help="Of a .csv or .tsv; none: quotes are text.",
+    ),
     click.option("--fold-case", is_flag=True, help="Labels that differ in case or form alone are one."),
 )
 

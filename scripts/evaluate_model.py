@@ -43,6 +43,7 @@ def evaluate(
     text_column: str,
     label_column: str,
     on_error: str,
+    quoting: Any,
     fold_case: bool,
     quiet: bool,
 ) -> None:
@@ -57,7 +58,7 @@ def evaluate(
         run_dir,
         data,
         split,
-        config=PrepareConfig(text_column, label_column, fold_case=fold_case),
+        config=PrepareConfig(text_column, label_column, quoting=quoting, fold_case=fold_case),
         on_error=on_error,
         against=against,
         windows=windows,

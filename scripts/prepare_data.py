@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,6 +44,7 @@ def prepare(
     text_column: str,
     label_column: str,
     on_error: str,
+    quoting: Any,
     fold_case: bool,
     group_column: str | None,
     seed: int,
@@ -66,7 +68,9 @@ def prepare(
         tokenizer=tokenizer,
         vocabulary_size=vocabulary_size,
         unlabelled=unlabelled,
-        config=PrepareConfig(text_column, label_column, group_column, seed, fold_case=fold_case),
+        config=PrepareConfig(
+            text_column, label_column, group_column, seed, quoting=quoting, fold_case=fold_case
+        ),
         on_error=on_error,
         overwrite=overwrite,
         quiet=quiet,

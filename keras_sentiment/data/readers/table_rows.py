@@ -10,7 +10,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES, decode
 from keras_sentiment.errors import InputError
@@ -29,6 +29,12 @@ Record = tuple[int, list[str] | InputError]
 Row = tuple[int, dict[str, Any] | InputError]
 # From a file, what a message calls it, and the columns.
 RowReader = Callable[[IO[bytes], str, Columns], Iterator[Row]]
+
+Quoting = Literal["minimal", "none"]
+_FIX = (
+    "quote the review and double the quotes inside it; where quotes are text, prepare and evaluate read it "
+    "with --quoting none"
+)
 
 # What stands between two cells of a table of lines.
 DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -63,8 +69,14 @@ def _lines(file: IO[bytes], name: str, first: int) -> Iterator[tuple[int, str, I
             yield number, line.decode("utf-8", "replace"), error
 
 
-def read_records(file: IO[bytes], name: str, delimiter: str, first: int = 1) -> Iterator[Record]:
-    """Yield the records of a separated table, its header too, each with the number of its first line."""
+def read_records(
+    file: IO[bytes], name: str, delimiter: str, first: int = 1, quoting: Quoting = "minimal"
+) -> Iterator[Record]:
+    """Yield the records of a separated table, its header too, each with the number of its first line.
+
+    Args:
+        quoting: `"minimal"` reads a cell between double quotes as one, `"none"` takes quotes for text.
+    """
     # It refuses what is above 128 KiB unless told.
     csv.field_size_limit(MAX_REVIEW_BYTES)
     undecoded: list[InputError] = []
@@ -76,7 +88,8 @@ def read_records(file: IO[bytes], name: str, delimiter: str, first: int = 1) -> 
                 undecoded.append(error)
             yield line
 
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    style: Literal[0, 3] = csv.QUOTE_NONE if quoting == "none" else csv.QUOTE_MINIMAL
+    reader = csv.reader(lines(), delimiter=delimiter, quoting=style, strict=True)
     while True:
         number, error, row = first + reader.line_num, None, []
         try:
@@ -86,9 +99,11 @@ def read_records(file: IO[bytes], name: str, delimiter: str, first: int = 1) -> 
         except csv.Error as wrong:
             last = first + reader.line_num - 1
             lost = f" (read up to line {last})" if last > number else ""
-            error = InputError(
-                f"{name}:{number}: {wrong}{lost}; quote the review and double the quotes inside it"
-            )
+            error = InputError(f"{name}:{number}: {wrong}{lost}; {_FIX}")
+        last = first + reader.line_num - 1
+        if delimiter == "\t" and any("\t" in cell and "\n" in cell for cell in row):
+            between = f"quotes here and in line {last} make one cell of what is between, tabs too"
+            error = InputError(f"{name}:{number}: {between}; {_FIX}")
         if undecoded:
             error = undecoded[0]
             undecoded.clear()
@@ -125,8 +140,10 @@ def named(records: Iterator[Record], header: Sequence[str], name: str) -> Iterat
             yield number, dict(zip(header, record, strict=True))
 
 
-def read_separated(file: IO[bytes], name: str, columns: Columns, delimiter: str) -> Iterator[Row]:
-    records = read_records(file, name, delimiter)
+def read_separated(
+    file: IO[bytes], name: str, columns: Columns, delimiter: str, quoting: Quoting = "minimal"
+) -> Iterator[Row]:
+    records = read_records(file, name, delimiter, quoting=quoting)
     header = header_of(records, name, columns)
     yield from named(records, header, name)
 

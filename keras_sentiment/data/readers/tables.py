@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,7 @@ from keras_sentiment.data.readers.table_rows import (
     read_records,
     read_separated,
 )
-from keras_sentiment.data.reviews import Review
+from keras_sentiment.data.reviews import MAX_LABELS, Review
 from keras_sentiment.errors import InputError
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0")
@@ -100,16 +102,47 @@ TEXT_FORMATS: dict[str, RowReader] = {"txt": read_lines, **_TABLES}
 def _read_reviews(
     path: Path, config: PrepareConfig, bad_rows: BadRows, read_rows: RowReader
 ) -> Iterator[Review]:
+    delimiter = DELIMITERS.get(path.suffix.lower().removeprefix("."))
+    if delimiter is not None:
+        read_rows = partial(read_separated, delimiter=delimiter, quoting=config.quoting)
+    elif config.quoting != "minimal":
+        raise InputError(f"{path.name}: --quoting is for {', '.join(DELIMITERS)}")
+    labels: set[str] = set()
     with path.open("rb") as file:
         for number, row in read_rows(file, path.name, _columns(config)):
             try:
                 if isinstance(row, InputError):
                     raise row
                 review = review_of(row, f"{path.name}:{number}", config)
+                if len(labels) <= MAX_LABELS:
+                    labels.add(review.label)
+                if delimiter is not None and "\n" in review.text:
+                    _require_no_rows(review, row, config.label_column, delimiter, labels)
             except InputError as error:
                 bad_rows.add(error)
             else:
                 yield review
+
+
+def _require_no_rows(
+    review: Review, row: dict[str, Any], column: str, delimiter: str, known: set[str]
+) -> None:
+    """Refuses a text of several lines that are rows by themselves: a stray quote swallowed them.
+
+    Args:
+        row: the review's, whose cells and whose place of the label the lines are compared with.
+        column: of the label.
+        known: labels that were seen; what two lines have in its place counts as one, too.
+    """
+    place = list(row).index(column)
+    cells = [next(csv.reader([line], delimiter=delimiter), []) for line in review.text.splitlines()[1:-1]]
+    found = Counter(line[place].strip() for line in cells if len(line) == len(row))
+    swallowed = sum(count for label, count in found.items() if label in known or count > 1)
+    if swallowed:
+        raise InputError(
+            f"{review.source}: lines of its text are rows themselves, with a label ({swallowed:,} of them); "
+            "if quotes are text in this file, give --quoting none"
+        )
 
 
 READERS: dict[str, Callable[[Path, PrepareConfig, BadRows], Iterator[Review]]] = {
