@@ -10,7 +10,7 @@ import keras
 import pytest
 
 import keras_sentiment
-from helpers.tiny import RECIPE
+from helpers.tiny import RECIPE, TOKENIZER, WORDS
 from keras_sentiment.recipes import Recipe
 
 pytestmark = pytest.mark.once
@@ -28,8 +28,22 @@ def examples_of(name):
 
 
 @pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Two hundred texts of three words, the first of which tells the label."""
+    folder = tmp_path_factory.mktemp("examples")
+    TOKENIZER.save(folder / "words")
+    pairs = [
+        (f"{first} {second} {third}", {"good": "positive", "bad": "negative"}[first])
+        for first in ("good", "bad")
+        for second in WORDS
+        for third in WORDS
+    ]
+    return keras_sentiment.prepare(pairs, folder / "data", tokenizer=str(folder / "words"), quiet=True)
+
+
+@pytest.fixture(scope="module")
 def good_run(corpus, tmp_path_factory):
-    """A run that has learned which of two words is the good one."""
+    """A run that has learned it."""
     recipe = RECIPE.replace(epochs=8, patience=0, sequence_length=64)
     return keras_sentiment.train(corpus, tmp_path_factory.mktemp("good") / "run", recipe, quiet=True)
 
