@@ -18,7 +18,7 @@ TEXTS = [
     "good good good film",
     "bad bad bad film",
     "the plot is dull and the film is bad , very bad " + "bad " * 40,
-    "a good film",
+    "good , a good good film",
     "good " * 60,
     "bad",
     "good plot , good film , very good",
