@@ -40,6 +40,7 @@ from keras_sentiment.runs.run_files import (
     PREVIOUS,
     TOKENIZER_FOLDER,
     put_back,
+    remove_leftovers,
     set_aside,
     write_config,
     write_model,
@@ -230,6 +231,7 @@ class Run:
 
         held = lock(self.path)
         try:
+            remove_leftovers(self.path)  # of a process that was killed: the run is complete
             write_model(self.path, saved, tokenizer, begin)
         except BaseException:
             put_back(self.path)

@@ -62,12 +62,13 @@ def set_aside(path: Path) -> None:
 
 
 def put_back(path: Path) -> None:
-    """Undoes `set_aside` of a complete run."""
+    """Undoes `set_aside` of a complete run, also where it was broken off: the config had to go last."""
     previous = path / PREVIOUS
-    if not (previous / CONFIG_FILE).exists():
+    if not previous.is_dir():
         return
-    for name in _names(path):
-        _remove(path / name)
+    if (previous / CONFIG_FILE).exists():
+        for name in _names(path):
+            _remove(path / name)
     for item in sorted(previous.iterdir(), key=lambda item: item.name == MODEL_FILE):
         os.replace(item, path / item.name)
     previous.rmdir()

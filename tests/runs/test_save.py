@@ -1,6 +1,7 @@
 """A model that a program trained by hand goes back into its run, or into a new one."""
 
 import json
+import os
 import shutil
 import warnings
 
@@ -184,6 +185,33 @@ def test_a_write_that_fails_leaves_the_run_as_it_was(run, corpus, monkeypatch, e
                 run.save(run.load_model(), corpus)
         assert tree(run.path) == before
     assert run.save(run.load_model(), corpus).complete
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("moves", [1, 3])
+def test_a_move_that_is_broken_off_is_undone(run, corpus, monkeypatch, moves):
+    """And what a killed process left of an older run does not come back."""
+    keras_sentiment.evaluate(run, corpus).save()
+    before = tree(run.path)
+    shutil.copytree(run.path, run.path / "previous")
+    (run.path / "previous" / "config.json").write_text("{}")
+    done, move = [], os.replace
+
+    def broken(source, target):
+        if "previous" in str(target) and len(done) >= moves:
+            raise KeyboardInterrupt
+        done.append(target)
+        move(source, target)
+
+    for place in ("os.replace", "keras_sentiment.models.precision.with_precision"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, broken if place == "os.replace" else lambda *_: 1 / 0)
+            with pytest.raises((KeyboardInterrupt, InputError, ZeroDivisionError)):
+                run.save(run.load_model(), corpus)
+        done.clear()
+        files = {name: data for name, data in tree(run.path).items() if name.parts[0] != "previous"}
+        assert files == before
+        assert open_run(run.path).config == run.config
 
 
 @pytest.mark.once
