@@ -23,10 +23,10 @@ if TYPE_CHECKING:
         BertConfig,
         CheckpointConfig,
         InputConfig,
-        PrepareConfig,
         TrainingConfig,
         TransformerConfig,
     )
+    from keras_sentiment.data.config import PrepareConfig
     from keras_sentiment.data.corpus import Corpus, open_corpus
     from keras_sentiment.data.preparation import prepare
     from keras_sentiment.evaluation.evaluate import Evaluation, evaluate
@@ -77,9 +77,9 @@ __all__ = [
 _MODULES = {
     "batches.review_batches": ["ReviewBatches"],
     "config": [
-        "BertConfig", "CheckpointConfig", "InputConfig", "PrepareConfig", "TrainingConfig",
-        "TransformerConfig",
+        "BertConfig", "CheckpointConfig", "InputConfig", "TrainingConfig", "TransformerConfig",
     ],
+    "data.config": ["PrepareConfig"],
     "data.corpus": ["Corpus", "open_corpus"],
     "data.preparation": ["prepare"],
     "evaluation.evaluate": ["Evaluation", "evaluate"],

@@ -15,7 +15,6 @@ BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECIPES = ("default", "reference")
 DEFAULT_SEED = 1337
-LEARNED_VOCABULARY = 8192  # tokens of a vocabulary that is learned from a corpus
 SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding included
 EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explain its label
 # Tokens. A padded row of it takes 64 MB where its tokens are compared with one another.
@@ -130,9 +129,7 @@ class TransformerConfig(NgramConfig):
             train, those without labels included, instead of from chance.
         initializer: `"keras"` or `"torch"`, whose default initializers the weights start from.
         pretrained: folder that `pretrain` made, of whose weights the embeddings and blocks start, or `None`.
-        ngrams, ngram_buckets, ngram_weight, ngram_l2: of the linear model of n-grams: int >= 0, tokens of the
-            longest, 0 for none; int, hashed places of those of two tokens and more; float in (0, 1), its
-            weight in the average of logits; float > 0, L2 penalty.
+        ngrams, ngram_buckets, ngram_weight, ngram_l2: of the linear model, as `NgramConfig` has them.
 
     Raises:
         InputError: a value is not valid.
@@ -208,9 +205,7 @@ class BertConfig(NgramConfig):
         head_dropout: float in [0, 1), before the logits.
         cache_frozen: whether what the frozen part makes of each text is computed once and kept, float16,
             on disk while the rest trains.
-        ngrams, ngram_buckets, ngram_weight, ngram_l2: of the linear model of n-grams: int >= 0, tokens of the
-            longest, 0 for none; int, hashed places of those of two tokens and more; float in (0, 1), its
-            weight in the average of logits; float > 0, L2 penalty.
+        ngrams, ngram_buckets, ngram_weight, ngram_l2: of the linear model, as `NgramConfig` has them.
 
     Raises:
         InputError: a value is not valid.
@@ -318,45 +313,3 @@ class TrainingConfig:
         require_choice(self, "decay", "cosine", "constant")
         if self.threshold_for is not None:
             least_precision(self.threshold_for)
-
-
-@dataclass(frozen=True)
-class PrepareConfig:
-    """How a source is read and cut into splits.
-
-    Args:
-        text_column: column of a table that holds the review.
-        label_column: column of a table that holds its label.
-        group_column: column of a table whose equal values must not straddle two splits, or None.
-        seed: of the random splits.
-        held_out: float in (0, 0.4], share of the reviews in validation, and in test where the source
-            has no test part of its own.
-        unknown_warning: float in [0, 1], share of tokens outside the vocabulary that is worth a warning.
-        quoting: of a .csv or .tsv: `"minimal"`, quotes stand around cells, or `"none"`, they are text.
-        fold_case: whether labels that differ in case or in Unicode form alone are one.
-        copies_warning: float in [0, 1], share of train that is dropped as copies that is worth a warning.
-        pieces_warning: float >= 1, tokens a word that are worth one: English reviews have 1.3, and a
-            language that the vocabulary can only spell, letter by letter, 5.
-
-    Raises:
-        InputError: a value is not valid.
-
-    Example:
-        >>> config = PrepareConfig(text_column="review", label_column="stars", held_out=0.2)
-    """
-
-    text_column: str = "text"
-    label_column: str = "label"
-    group_column: str | None = None
-    seed: int = DEFAULT_SEED
-    held_out: float = 0.1
-    unknown_warning: float = 0.2
-    pieces_warning: float = 3.0
-    quoting: Literal["minimal", "none"] = "minimal"
-    fold_case: bool = False
-    copies_warning: float = 0.05
-
-    def __post_init__(self) -> None:
-        require(0 < self.held_out <= 0.4, "held_out", self.held_out, "a number in (0, 0.4]")
-        require_choice(self, "quoting", "minimal", "none")
-        require(self.seed >= 0, "seed", self.seed, "at least 0")

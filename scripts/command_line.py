@@ -13,7 +13,8 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, CheckpointConfig, PrepareConfig
+from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, CheckpointConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.errors import InputError
 
 DEFAULTS, CHECKPOINTS = PrepareConfig(), CheckpointConfig()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import DEFAULT_SEED, LEARNED_VOCABULARY, PrepareConfig
+from keras_sentiment.config import DEFAULT_SEED
+from keras_sentiment.data.config import LEARNED_VOCABULARY, PrepareConfig
 from keras_sentiment.scripts.command_line import (
     output_options,
     run_command,
@@ -60,6 +61,7 @@ def prepare(
     a vocabulary is learned from the train and unlabelled texts.
     """
     from keras_sentiment.data import preparation
+    from keras_sentiment.data.summary import summarize
     from keras_sentiment.machine import cores
 
     corpus = preparation.prepare(
@@ -78,7 +80,7 @@ def prepare(
     )
     for warning in corpus.info["warnings"]:
         say(f"Warning: {warning}")
-    click.echo(preparation.summarize(corpus.info))
+    click.echo(summarize(corpus.info))
 
 
 if __name__ == "__main__":

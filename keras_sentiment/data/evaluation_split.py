@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import INFO_FILE, Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.readers.bad_rows import BadRows

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from keras_sentiment.config import LEARNED_VOCABULARY, PrepareConfig
 from keras_sentiment.data.chunks import in_chunks
+from keras_sentiment.data.config import LEARNED_VOCABULARY, PrepareConfig
 from keras_sentiment.data.corpus import (
     FORMAT_VERSION,
     INFO_FILE,
@@ -28,17 +28,19 @@ from keras_sentiment.data.corpus import (
     open_corpus,
 )
 from keras_sentiment.data.encoded_split import ids_dtype
-from keras_sentiment.data.fingerprint import copy_key, fingerprint
-from keras_sentiment.data.prefetch import ordered_prefetch, parallel_map
+from keras_sentiment.data.fingerprint import fingerprint
+from keras_sentiment.data.prefetch import ordered_prefetch
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read, read_unlabelled, source_name
 from keras_sentiment.data.review_index import ReviewIndex
 from keras_sentiment.data.reviews import Review, doubtful_labels
 from keras_sentiment.data.splitting import DROPPED, SPLITS, TRAIN, Assignment
+from keras_sentiment.data.spool import cleaned, read_spool, spool_labelled, spool_unlabelled
+from keras_sentiment.data.summary import corpus_warnings
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.atomic import staged_folder
-from keras_sentiment.text.cleaning import CLEANING_VERSION, clean
+from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import (
     Tokenizer,
     default_tokenizer_name,
@@ -162,17 +164,18 @@ def prepare_corpus(
         index = ReviewIndex(known, files)
         if bad_rows.skip:
             bad_rows.write_to(folder / REJECTED_FILE, files)
-        _spool(_cleaned(reviews, processes), index, spool, bad_rows, quiet)
+        spool_labelled(cleaned(reviews, processes), index, spool, bad_rows, quiet)
         bad_rows.require_enough(len(index))
         doubts = doubtful_labels(index.label_counts())
         labels, names = index.renamed()
         assignment = index.assign(labels, names, config)
         more = folder / UNLABELLED_SPOOL_FILE
-        cleaned = _cleaned(unlabelled, processes)
-        kept = _spool_unlabelled(cleaned, more, index.held_out(assignment), quiet or not unlabelled)
+        others = cleaned(unlabelled, processes)
+        kept = spool_unlabelled(others, more, index.held_out(assignment), quiet or not unlabelled)
         if isinstance(tokenizer, int):
-            texts = _train_texts(spool, assignment)
-            tokenizer = learn_tokenizer(chain(texts, (text for text, _ in _read_spool(more))), tokenizer)
+            rows = zip(read_spool(spool), assignment.splits, strict=True)
+            texts = (text for (text, _), split in rows if split == TRAIN)
+            tokenizer = learn_tokenizer(chain(texts, (text for text, _ in read_spool(more))), tokenizer)
         info: dict[str, Any] = {
             "source": source,
             "labels": names,
@@ -191,7 +194,7 @@ def prepare_corpus(
             "seed": config.seed,
             "fingerprint": fingerprint(index.hashes, labels, names),
         }
-        info["warnings"] = doubts + _warnings(info, config)
+        info["warnings"] = doubts + corpus_warnings(info, config)
         files.close()  # before it goes, as Windows wants it
         for file in (spool, more, known):
             file.unlink()
@@ -201,65 +204,11 @@ def prepare_corpus(
     return info
 
 
-def _cleaned(reviews: Iterable[Review], processes: int) -> Iterator[tuple[Review, str, bytes]]:
-    """Yield every review with its cleaned text and the key that its copies share."""
-    chunks = in_chunks(reviews, lambda review: len(review.text))
-    for chunk, texts in parallel_map(_clean_all, chunks, processes):
-        yield from ((review, *text) for review, text in zip(chunk, texts, strict=True))
-
-
-def _clean_all(reviews: list[Review]) -> list[tuple[str, bytes]]:
-    return [(text, copy_key(text)) for text in (clean(review.text) for review in reviews)]
-
-
 def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:
     """Yield every text with its ids; the tokenizer works on a chunk while the one before it is written."""
     with ThreadPoolExecutor(1) as thread:
         for chunk, ids in ordered_prefetch(thread, tokenizer.encode, in_chunks(texts), 1):
             yield from zip(chunk, ids, strict=True)
-
-
-def _spool(
-    reviews: Iterator[tuple[Review, str, bytes]],
-    index: ReviewIndex,
-    spool: Path,
-    bad_rows: BadRows,
-    quiet: bool,
-) -> None:
-    """First pass: write every cleaned review into a file, and what splitting needs into the index."""
-    with spool.open("w", encoding="utf-8", newline="\n") as file:
-        for review, text, key in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
-            if not text:
-                bad_rows.add(InputError(f"{review.source}: the review has no text after cleaning; remove it"))
-                continue
-            index.add(review, text, key)
-            file.write(json.dumps([text, review.source]) + "\n")
-
-
-def _spool_unlabelled(
-    reviews: Iterator[tuple[Review, str, bytes]], spool: Path, held_out: npt.NDArray[np.uint64], quiet: bool
-) -> int:
-    """Write unlabelled reviews into a file, but those that are empty or held out; return how many."""
-    known, kept = set(held_out.tolist()), 0
-    with spool.open("w", encoding="utf-8", newline="\n") as file:
-        for review, text, key in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or None):
-            if text and int.from_bytes(key, "big") not in known:
-                file.write(json.dumps([text, review.source]) + "\n")
-                kept += 1
-    return kept
-
-
-def _train_texts(spool: Path, assignment: Assignment) -> Iterator[str]:
-    return (
-        text for (text, _), split in zip(_read_spool(spool), assignment.splits, strict=True) if split == TRAIN
-    )
-
-
-def _read_spool(spool: Path) -> Iterator[tuple[str, str]]:
-    with spool.open(encoding="utf-8") as file:
-        for line in file:
-            text, source = json.loads(line)
-            yield text, source
 
 
 def _encode(
@@ -281,8 +230,8 @@ def _encode(
         bar = files.enter_context(
             tqdm(total=len(index), desc="encoding", unit=" reviews", disable=quiet or None)
         )
-        sources = (source for _, source in _read_spool(spool))
-        texts = (text for text, _ in _read_spool(spool))
+        sources = (source for _, source in read_spool(spool))
+        texts = (text for text, _ in read_spool(spool))
         rows = zip(_encoded(texts, tokenizer), sources, assignment.splits, labels, strict=True)
         for (text, ids), source, split, label in rows:
             if not len(ids):
@@ -312,52 +261,12 @@ def _encode_unlabelled(
         bar = files.enter_context(
             tqdm(total=reviews, desc="encoding unlabelled", unit=" reviews", disable=quiet or None)
         )
-        sources = (source for _, source in _read_spool(spool))
+        sources = (source for _, source in read_spool(spool))
         written = 0
-        texts = (text for text, _ in _read_spool(spool))
+        texts = (text for text, _ in read_spool(spool))
         for (text, ids), source in zip(_encoded(texts, tokenizer), sources, strict=True):
             if len(ids):
                 writer.add(text, "", source, ids, tokenizer.unk_id)
                 written += 1
             bar.update()
         return {"reviews": written, "tokens": writer.finish(np.full(written, -1))}
-
-
-def _warnings(info: dict[str, Any], config: PrepareConfig) -> list[str]:
-    splits, dropped = info["splits"], info["dropped"]["train"]
-    tokens, unknown, words = (
-        sum(split[key] for split in splits.values()) for key in ("tokens", "unknown_tokens", "words")
-    )
-    found = []
-    if unknown > config.unknown_warning * tokens:
-        found.append(f"{unknown / tokens:.0%} of the tokens are not in the tokenizer's vocabulary")
-    if tokens > config.pieces_warning * words:
-        found.append(f"the tokenizer cuts a word into {tokens / words:.1f} pieces on average")
-    found = [f"{fact}; for reviews in another language choose a --tokenizer made for it" for fact in found]
-    whole = splits["train"]["reviews"] + dropped
-    if dropped > config.copies_warning * whole:
-        found.append(
-            f"{dropped:,} of {whole:,} train reviews are dropped: copies of a text in validation or test"
-        )
-    return found
-
-
-def summarize(info: dict[str, Any]) -> str:
-    """Return the counts of a prepared corpus as a few readable lines."""
-    width = max(len(name) for name in info["splits"])
-    lines = []
-    for name, split in info["splits"].items():
-        labels = ", ".join(f"{count:,} {label}" for label, count in split["labels"].items())
-        lines.append(
-            f"{name:<{width}}  {split['reviews']:>9,} reviews, {split['tokens']:>12,} tokens: {labels}"
-        )
-    if more := info.get(UNLABELLED):
-        lines.append(f"{UNLABELLED:<{width}}  {more['reviews']:>9,} reviews, {more['tokens']:>12,} tokens")
-    dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())
-    lines.append(f"copies of a later split's text dropped: {dropped}")
-    lines.append(f"texts under more than one label: {info['contradictions']:,}")
-    if info["rejected"]:
-        lines.append(f"rows left out: {info['rejected']:,}, listed in {REJECTED_FILE}")
-    if renamed := {found: name for found, name in info["label_names"].items() if found != name}:
-        lines.append(f"labels: {', '.join(f'{found} is {name}' for found, name in sorted(renamed.items()))}")
-    return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.fingerprint import hash_text
 from keras_sentiment.data.reviews import Review, name_labels
 from keras_sentiment.data.splitting import TRAIN, Assignment, assign

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split
@@ -23,6 +23,7 @@ from keras_sentiment.evaluation.report import FIGURES, figure, report, span
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
+from keras_sentiment.runs.metrics_file import record_metrics
 from keras_sentiment.runs.run import Run, open_run
 
 
@@ -83,7 +84,7 @@ class Evaluation:
         run = self.run
         if run.model_sha256 != self.model_sha256:
             raise InputError(f"{run.path}: it holds another model than was evaluated; evaluate it again")
-        recorded = run.record_metrics(self.metrics["split"], self.reviews.fingerprint, self.metrics)
+        recorded = record_metrics(run, self.metrics["split"], self.reviews.fingerprint, self.metrics)
         page = report(self.classifier, run, self.reviews, self.logits, self.metrics, self.data)
         run.write("report.html", page)
         run.write("README.md", model_card(run, recorded))

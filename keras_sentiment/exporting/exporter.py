@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_sentiment.config import DEFAULT_SEED, PrepareConfig
+from keras_sentiment.config import DEFAULT_SEED
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.errors import InputError, require

@@ -16,7 +16,6 @@ README.md        the model's card
 from __future__ import annotations
 
 import importlib
-import json
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from keras_sentiment.config import MaskedLMConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
@@ -35,7 +35,6 @@ from keras_sentiment.runs.run_files import (
     CONFIG_FILE,
     FORMAT_VERSION,
     HISTORY_FILE,
-    METRICS_FILE,
     MODEL_FILE,
     PREVIOUS,
     TOKENIZER_FOLDER,
@@ -125,42 +124,6 @@ class Run:
         """Returns the tokenizer of the model."""
         return Tokenizer.load(self.path / TOKENIZER_FOLDER)
 
-    def record_metrics(self, split: str, fingerprint: str, metrics: dict[str, Any]) -> dict[str, Any]:
-        """Adds figures to `metrics.json`, which keeps them by split and by fingerprint of the data.
-
-        Returns:
-            All that it holds now, by split and fingerprint.
-
-        Raises:
-            InputError: what is there is damaged, or nothing can be written.
-        """
-        held = lock(self.path, wait_seconds=10)
-        try:
-            recorded = self._recorded()
-            recorded.setdefault(split, {})[fingerprint] = metrics
-            self.write(METRICS_FILE, json.dumps(recorded, indent=1) + "\n")
-        finally:
-            unlock(held)
-        return recorded
-
-    def _recorded(self) -> dict[str, dict[str, Any]]:
-        path = self.path / METRICS_FILE
-        try:
-            recorded = read_object(path) if path.is_file() else {}
-            if any(not isinstance(part, dict) for part in recorded.values()):
-                raise InputError("a split is no object")
-        except InputError as error:
-            raise InputError(f"{path}: it can't be read ({error}); delete it and evaluate again") from None
-        return recorded
-
-    def load_encoder(self) -> Any:
-        """Returns the encoder that `pretrain` made, a Keras model.
-
-        Raises:
-            InputError: as `load_model` does.
-        """
-        return self.load_model()
-
     def load_model(self) -> Any:
         """Returns the Keras model, in float32, on the current backend; not compiled.
 
@@ -207,20 +170,21 @@ class Run:
             >>> run = run.save(model)
         """
         from keras_sentiment.batches.review_batches import ReviewBatches
+        from keras_sentiment.data.evaluation_split import open_evaluation_split
         from keras_sentiment.models.architecture import take_weights
         from keras_sentiment.runs.calibration import calibrated, logits_of
 
         run = open_run(self.path)  # as it is now
         if corpus is None:
             corpus = run._corpus()
-        run._require_fitting(corpus)
-        tokenizer = run.tokenizer()
-        batches = ReviewBatches(corpus.splits["validation"], tokenizer, run.config.recipe.inputs)
+        tokenizer, labels = run.tokenizer(), run.config.labels
+        _, split = open_evaluation_split(corpus, "validation", tokenizer, labels, PrepareConfig())
+        batches = ReviewBatches(split, tokenizer, run.config.recipe.inputs)
         saved = take_weights(run.load_model(), model, next(batches.for_scoring())[1])
         config = replace(run.config, trained_by_hand=True)
         if corpus.info["fingerprint"] != config.data["fingerprint"]:
             config = replace(config, data={**config.data, "calibrated_on": corpus.identity()})
-        config, missed = calibrated(config, logits_of(saved, batches), np.asarray(batches.split.labels))
+        config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
         history = run.history.read_text("utf-8") if run.history.is_file() else None
 
         def begin() -> None:
@@ -255,18 +219,6 @@ class Run:
                 "give the corpus: run.save(model, corpus)"
             )
         return corpus
-
-    def _require_fitting(self, corpus: Corpus) -> None:
-        if tuple(corpus.labels) != self.config.labels:
-            raise InputError(
-                f"{corpus.path}: its labels are {', '.join(corpus.labels)}; {self.path} has "
-                f"{', '.join(self.config.labels)}"
-            )
-        if corpus.tokenizer().sha256 != self.tokenizer().sha256:
-            raise InputError(
-                f"{corpus.path}: it was prepared with another vocabulary than {self.path} has; "
-                f"prepare it with --tokenizer {self.path / TOKENIZER_FOLDER}"
-            )
 
 
 def read_config(path: Path) -> RunConfig:
@@ -310,7 +262,7 @@ def open_run(path: str | Path | Run) -> Run:
 
 
 def open_encoder(path: str | Path, tokenizer: Tokenizer) -> Run:
-    """Opens what `pretrain` made; the encoder is read by `load_encoder`.
+    """Opens what `pretrain` made; the encoder is read by `load_model`.
 
     Args:
         tokenizer: of the corpus that a classifier is to be trained on.

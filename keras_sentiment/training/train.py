@@ -197,7 +197,7 @@ def build_model(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
     model = _untrained(recipe, corpus)
     pretrained = None if isinstance(recipe.model, BertConfig) else recipe.model.pretrained
     if pretrained is not None:
-        load_encoder_weights(model, open_encoder(pretrained, corpus.tokenizer()).load_encoder())
+        load_encoder_weights(model, open_encoder(pretrained, corpus.tokenizer()).load_model())
     return model
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from helpers.saved_runs import one_line
 from helpers.tiny import TOKENIZER, reviews
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError

@@ -7,12 +7,13 @@ import pytest
 from pyarrow import parquet
 
 from helpers.tiny import TOKENIZER, reviews
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.evaluation_split import open_evaluation_split
-from keras_sentiment.data.preparation import prepare_corpus, summarize
+from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.reviews import Review, doubtful_labels, fold
+from keras_sentiment.data.summary import summarize
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once

@@ -7,8 +7,9 @@ import pytest
 
 from helpers.made_up import VOCABULARY, contents, make_reviews
 from keras_sentiment.data.corpus import open_corpus
-from keras_sentiment.data.preparation import prepare_corpus, summarize
+from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.reviews import Review
+from keras_sentiment.data.summary import summarize
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.splitting import DROPPED, TEST, TRAIN, VALIDATION, assign
 from keras_sentiment.errors import InputError
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.tiny import reviews
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.evaluate import evaluate
 from keras_sentiment.evaluation.perturbations import PERTURBATIONS

@@ -10,6 +10,7 @@ from sklearn import metrics as sklearns
 from helpers.pages import bad_logits, measured
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
+from keras_sentiment.runs.metrics_file import record_metrics
 from keras_sentiment.runs.run import open_run
 
 pytestmark = pytest.mark.once
@@ -37,14 +38,14 @@ def test_untrusted_metrics_are_reported_or_shown(run, split, tmp_path):
         ]:
             file.write_text(json.dumps(content))
             try:
-                recorded = opened.record_metrics("validation", "b", metrics)
+                recorded = record_metrics(opened, "validation", "b", metrics)
             except InputError as error:
                 said.append(str(error))
             else:
                 assert model_card(opened, recorded).startswith("# run\n")
     assert said
     file.write_text(json.dumps({"test": {"a": metrics, "b": metrics, "c": {**metrics, "examples": "many"}}}))
-    assert model_card(opened, opened.record_metrics("test", "b", metrics)).count(", other data, test") == 2
+    assert model_card(opened, record_metrics(opened, "test", "b", metrics)).count(", other data, test") == 2
     assert all(line.startswith(f"{file}: it can't be read") and "\n" not in line for line in said)
 
 
@@ -54,8 +55,8 @@ def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     logits = bad_logits(split)
     metrics = measured(split, logits, opened.decision)
     fingerprint = corpus.splits["test"].fingerprint
-    opened.record_metrics("test", "old", {"accuracy": 0.5})
-    card = model_card(opened, opened.record_metrics("test", fingerprint, metrics))
+    record_metrics(opened, "test", "old", {"accuracy": 0.5})
+    card = model_card(opened, record_metrics(opened, "test", fingerprint, metrics))
     assert card.startswith("# my model\n")
     assert "from scratch, averaged with a linear model of n-grams of up to 3 tokens, trained by" in card
     low, high = metrics["intervals"]["roc_auc"]

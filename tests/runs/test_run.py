@@ -8,6 +8,7 @@ import pytest
 
 from helpers.saved_runs import one_line, start
 from keras_sentiment.errors import InputError
+from keras_sentiment.runs.metrics_file import record_metrics
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.storage.checksums import sha256
 
@@ -124,10 +125,10 @@ def test_metrics_are_kept_by_split_and_fingerprint(copy, corpus):
     run = open_run(copy)
     split = corpus.splits["test"]
     assert split.fingerprint == corpus.info["splits"]["test"]["fingerprint"]
-    run.record_metrics("test", split.fingerprint, {"accuracy": 0.5})
-    run.record_metrics("test", "other", {"accuracy": 0.6})
-    run.record_metrics("validation", "other", {"accuracy": 0.7})
-    run.record_metrics("test", "other", {"accuracy": 0.8})
+    record_metrics(run, "test", split.fingerprint, {"accuracy": 0.5})
+    record_metrics(run, "test", "other", {"accuracy": 0.6})
+    record_metrics(run, "validation", "other", {"accuracy": 0.7})
+    record_metrics(run, "test", "other", {"accuracy": 0.8})
     assert json.loads((copy / "metrics.json").read_text()) == {
         "test": {split.fingerprint: {"accuracy": 0.5}, "other": {"accuracy": 0.8}},
         "validation": {"other": {"accuracy": 0.7}},
@@ -139,5 +140,5 @@ def test_metrics_are_kept_by_split_and_fingerprint(copy, corpus):
 def test_damaged_metrics_say_so(copy):
     (copy / "metrics.json").write_text('{"test": {')
     with pytest.raises(InputError) as caught:
-        open_run(copy).record_metrics("test", "other", {})
+        record_metrics(open_run(copy), "test", "other", {})
     one_line(caught, copy / "metrics.json")

@@ -56,7 +56,7 @@ def test_loss_of_masked_tokens_is_cross_entropy():
 
 def test_a_classifier_starts_from_the_encoder(corpus, encoder):
     run = open_encoder(encoder, corpus.tokenizer())
-    start = run.load_encoder()
+    start = run.load_model()
     model = build_transformer(MODEL, TOKENIZER.vocabulary_size, INPUTS.sequence_length, 2)
     load_encoder_weights(model, start)
     rows = {"token_ids": np.arange(5, 15, dtype="int32")[None], "padding_mask": np.ones((1, 10), "int32")}

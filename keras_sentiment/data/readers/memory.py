@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.tables import review_of
 from keras_sentiment.data.reviews import Review

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers.archive import SUFFIXES, download, read_archive
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.folders import read_folder, read_unlabelled_folder, unlabelled_folders

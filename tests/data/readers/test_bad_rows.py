@@ -8,7 +8,8 @@ import pytest
 
 from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.data.corpus import open_corpus
-from keras_sentiment.data.preparation import prepare, summarize
+from keras_sentiment.data.preparation import prepare
+from keras_sentiment.data.summary import summarize
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once

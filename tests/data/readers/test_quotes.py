@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.errors import InputError

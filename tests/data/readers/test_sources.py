@@ -3,7 +3,7 @@
 import pytest
 
 from helpers.readers import error_of
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers.sources import read
 
 pytestmark = pytest.mark.once

@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from helpers.readers import error_of, write_tree
-from keras_sentiment.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 

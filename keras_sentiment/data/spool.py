@@ -1,0 +1,72 @@
+"""Cleaned texts between the two passes of preparation: a file that is written once and read in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from keras_sentiment.data.chunks import in_chunks
+from keras_sentiment.data.fingerprint import copy_key
+from keras_sentiment.data.prefetch import parallel_map
+from keras_sentiment.data.readers.bad_rows import BadRows
+from keras_sentiment.data.review_index import ReviewIndex
+from keras_sentiment.data.reviews import Review
+from keras_sentiment.errors import InputError
+from keras_sentiment.text.cleaning import clean
+
+# A review, its cleaned text, and the key that its copies share.
+Cleaned = tuple[Review, str, bytes]
+
+
+def cleaned(reviews: Iterable[Review], processes: int) -> Iterator[Cleaned]:
+    """Yield every review with its cleaned text and the key that its copies share."""
+    chunks = in_chunks(reviews, lambda review: len(review.text))
+    for chunk, texts in parallel_map(_clean_all, chunks, processes):
+        yield from ((review, *text) for review, text in zip(chunk, texts, strict=True))
+
+
+def _clean_all(reviews: list[Review]) -> list[tuple[str, bytes]]:
+    return [(text, copy_key(text)) for text in (clean(review.text) for review in reviews)]
+
+
+def spool_labelled(
+    reviews: Iterator[Cleaned],
+    index: ReviewIndex,
+    spool: Path,
+    bad_rows: BadRows,
+    quiet: bool,
+) -> None:
+    """First pass: write every cleaned review into a file, and what splitting needs into the index."""
+    with spool.open("w", encoding="utf-8", newline="\n") as file:
+        for review, text, key in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
+            if not text:
+                bad_rows.add(InputError(f"{review.source}: the review has no text after cleaning; remove it"))
+                continue
+            index.add(review, text, key)
+            file.write(json.dumps([text, review.source]) + "\n")
+
+
+def spool_unlabelled(
+    reviews: Iterator[Cleaned], spool: Path, held_out: npt.NDArray[np.uint64], quiet: bool
+) -> int:
+    """Write unlabelled reviews into a file, but those that are empty or held out; return how many."""
+    known, kept = set(held_out.tolist()), 0
+    with spool.open("w", encoding="utf-8", newline="\n") as file:
+        for review, text, key in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or None):
+            if text and int.from_bytes(key, "big") not in known:
+                file.write(json.dumps([text, review.source]) + "\n")
+                kept += 1
+    return kept
+
+
+def read_spool(spool: Path) -> Iterator[tuple[str, str]]:
+    """Yield every text with where it comes from."""
+    with spool.open(encoding="utf-8") as file:
+        for line in file:
+            text, source = json.loads(line)
+            yield text, source

@@ -1,0 +1,49 @@
+"""What a person is told of a prepared corpus: its counts, and what is doubtful."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.corpus import REJECTED_FILE, UNLABELLED
+
+
+def corpus_warnings(info: dict[str, Any], config: PrepareConfig) -> list[str]:
+    """Return a line for each thing about its counts that a user should look at."""
+    splits, dropped = info["splits"], info["dropped"]["train"]
+    tokens, unknown, words = (
+        sum(split[key] for split in splits.values()) for key in ("tokens", "unknown_tokens", "words")
+    )
+    found = []
+    if unknown > config.unknown_warning * tokens:
+        found.append(f"{unknown / tokens:.0%} of the tokens are not in the tokenizer's vocabulary")
+    if tokens > config.pieces_warning * words:
+        found.append(f"the tokenizer cuts a word into {tokens / words:.1f} pieces on average")
+    found = [f"{fact}; for reviews in another language choose a --tokenizer made for it" for fact in found]
+    whole = splits["train"]["reviews"] + dropped
+    if dropped > config.copies_warning * whole:
+        found.append(
+            f"{dropped:,} of {whole:,} train reviews are dropped: copies of a text in validation or test"
+        )
+    return found
+
+
+def summarize(info: dict[str, Any]) -> str:
+    """Return the counts of a prepared corpus as a few readable lines."""
+    width = max(len(name) for name in info["splits"])
+    lines = []
+    for name, split in info["splits"].items():
+        labels = ", ".join(f"{count:,} {label}" for label, count in split["labels"].items())
+        lines.append(
+            f"{name:<{width}}  {split['reviews']:>9,} reviews, {split['tokens']:>12,} tokens: {labels}"
+        )
+    if more := info.get(UNLABELLED):
+        lines.append(f"{UNLABELLED:<{width}}  {more['reviews']:>9,} reviews, {more['tokens']:>12,} tokens")
+    dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())
+    lines.append(f"copies of a later split's text dropped: {dropped}")
+    lines.append(f"texts under more than one label: {info['contradictions']:,}")
+    if info["rejected"]:
+        lines.append(f"rows left out: {info['rejected']:,}, listed in {REJECTED_FILE}")
+    if renamed := {found: name for found, name in info["label_names"].items() if found != name}:
+        lines.append(f"labels: {', '.join(f'{found} is {name}' for found, name in sorted(renamed.items()))}")
+    return "\n".join(lines)
