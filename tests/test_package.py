@@ -9,6 +9,7 @@ import sys
 import keras
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import cross_val_score
@@ -85,6 +86,7 @@ def test_what_a_program_holds_is_prepared_like_a_file(words, tmp_path):
         ([("good", None)], "pair 1: column 'label' holds nothing"),
         ([], "the pairs: holds no reviews"),
         (7, r"a source is a path, a data frame or pairs"),
+        (pyarrow.table({"text": ["a"], "label": ["b"]}), "a Table is not read; write it as Parquet"),
         (pd.DataFrame({"path": ["a"], "text": ["b"]}), "one column 'label', and has path, text"),
     ],
 )

@@ -48,6 +48,11 @@ def read(
     """
     config = config or PrepareConfig()
     bad = BadRows() if bad_rows is None else bad_rows
+    if hasattr(source, "column_names"):
+        raise InputError(
+            f"a {type(source).__name__} is not read; write it as Parquet, whose schema keeps the names of "
+            "labels, and give that file"
+        )
     if isinstance(source, (str, Path)):
         reviews = _reader(source, config, quiet, bad)
     elif is_frame(source):

@@ -40,6 +40,10 @@ _FIX = (
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
+class SwallowedRows(InputError):
+    """Quotes made one record of several lines, which may be rows: leaving it out would lose them."""
+
+
 def _require_columns(present: list[str], source: str, columns: Columns) -> None:
     for column, option in columns.items():
         if column not in present:
@@ -99,11 +103,11 @@ def read_records(
         except csv.Error as wrong:
             last = first + reader.line_num - 1
             lost = f" (read up to line {last})" if last > number else ""
-            error = InputError(f"{name}:{number}: {wrong}{lost}; {_FIX}")
+            error = (SwallowedRows if lost else InputError)(f"{name}:{number}: {wrong}{lost}; {_FIX}")
         last = first + reader.line_num - 1
         if delimiter == "\t" and any("\t" in cell and "\n" in cell for cell in row):
             between = f"quotes here and in line {last} make one cell of what is between, tabs too"
-            error = InputError(f"{name}:{number}: {between}; {_FIX}")
+            error = SwallowedRows(f"{name}:{number}: {between}; {_FIX}")
         if undecoded:
             error = undecoded[0]
             undecoded.clear()

@@ -18,6 +18,7 @@ from keras_sentiment.data.readers.table_rows import (
     Columns,
     Row,
     RowReader,
+    SwallowedRows,
     header_of,
     named,
     read_json_lines,
@@ -118,6 +119,8 @@ def _read_reviews(
                     labels.add(review.label)
                 if delimiter is not None and "\n" in review.text:
                     _require_no_rows(review, row, config.label_column, delimiter, labels)
+            except SwallowedRows:  # it is no single row that could be left out
+                raise
             except InputError as error:
                 bad_rows.add(error)
             else:
@@ -139,7 +142,7 @@ def _require_no_rows(
     found = Counter(line[place].strip() for line in cells if len(line) == len(row))
     swallowed = sum(count for label, count in found.items() if label in known or count > 1)
     if swallowed:
-        raise InputError(
+        raise SwallowedRows(
             f"{review.source}: lines of its text are rows themselves, with a label ({swallowed:,} of them); "
             "if quotes are text in this file, give --quoting none"
         )

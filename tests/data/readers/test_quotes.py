@@ -5,6 +5,7 @@ import io
 import pytest
 
 from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.errors import InputError
@@ -61,6 +62,21 @@ def test_reviews_of_several_lines_are_read(tmp_path):
     rows = [f'"{text}"\t{label}' for text, label in zip(texts, "1010", strict=True)]
     found = [review.text for review in read(write(tmp_path / "it.tsv", rows, "text\tlabel"))]
     assert found == [text.replace('""', '"') for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("name", "stray", "end"),
+    [("it.csv", '"odd,b', 'end",b'), ("it.csv", '"odd,b', ""), ("it.tsv", '"odd\tb', 'end"\tb')],
+)
+def test_rows_that_were_swallowed_are_not_left_out(name, stray, end, tmp_path):
+    """Counted as one bad row they would be lost."""
+    delimiter = "\t" if name.endswith("tsv") else ","
+    rows = [f"film {n}{delimiter}{'ab'[n % 2]}" for n in range(40)]
+    path = write(tmp_path / name, [*rows[:20], stray, *rows[20:], end], f"text{delimiter}label")
+    bad_rows = BadRows("skip", quiet=True)
+    with pytest.raises(InputError, match=r":22: .*--quoting none"):
+        list(read(path, bad_rows=bad_rows))
+    assert bad_rows.count == 0
 
 
 def test_quoting_is_for_separated_tables(tmp_path):
