@@ -11,6 +11,7 @@ from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
+    on_error_option,
     run_command,
     say,
     source_options,
@@ -31,6 +32,7 @@ from keras_sentiment.scripts.command_line import (
 @click.option("--perturb", is_flag=True, help="Count labels that typos, HTML and a neutral sentence flip.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @source_options
+@on_error_option
 @common_options
 def evaluate(
     run_dir: str,
@@ -40,11 +42,8 @@ def evaluate(
     windows: bool,
     perturb: bool,
     as_json: bool,
-    text_column: str,
-    label_column: str,
+    config: PrepareConfig,
     on_error: str,
-    quoting: Any,
-    fold_case: bool,
     quiet: bool,
 ) -> None:
     """Measure the model of RUN_DIR on DATA: a prepared DATA_DIR, or any source that prepare takes.
@@ -58,7 +57,7 @@ def evaluate(
         run_dir,
         data,
         split,
-        config=PrepareConfig(text_column, label_column, quoting=quoting, fold_case=fold_case),
+        config=config,
         on_error=on_error,
         against=against,
         windows=windows,

@@ -7,20 +7,24 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from keras_sentiment.data.readers.tables import TEXT_FORMATS, read_texts
+from keras_sentiment.data.config import TableConfig
+from keras_sentiment.data.readers.tables import ALL, Table, open_named, with_texts
 from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
-    DEFAULTS,
     check_backend,
+    names_option,
+    on_error_option,
     output_options,
     run_command,
     say,
+    table_options,
     windows_option,
 )
 
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     from keras_sentiment.cluster.plan import Parts
     from keras_sentiment.inference.artifact import Artifact
     from keras_sentiment.inference.classifier import Classifier
-    from keras_sentiment.inference.streaming import Skipped
 
 STANDARD = "-"
 # What a shell reports of a program whose reader closed the pipe: 128 + SIGPIPE.
@@ -41,26 +44,16 @@ PIPE_CLOSED = 141
 @click.option(
     "--input", "source", metavar="FILE", help="Texts in a file; - for standard input; for ray a pattern too."
 )
-@click.option(
-    "--input-format",
-    type=click.Choice(list(TEXT_FORMATS)),
-    help="txt is a text a line.  [default: the ending of FILE; txt for standard input]",
-)
-@click.option(
-    "--text-column", default=DEFAULTS.text_column, show_default=True, help="Column or key of the texts."
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
-    show_default=True,
-    help="What to do at a row that can't be read.",
-)
+@table_options
+@on_error_option
 @click.option(
     "--output",
     metavar="FILE",
     default=STANDARD,
-    help="A new .jsonl or .csv file; for ray a folder.  [default: JSON lines on standard output]",
+    help="A new .jsonl, .csv or .parquet file; for ray a folder.  [default: JSON lines on standard output]",
+)
+@names_option(
+    "--keep-columns", help="Columns of the input that stand in the output, as in id,date.  [default: all]"
 )
 @click.option(
     "--engine",
@@ -81,10 +74,10 @@ def predict(
     run_dir: str,
     texts: tuple[str, ...],
     source: str | None,
-    input_format: str | None,
-    text_column: str,
+    config: TableConfig,
     on_error: str,
     output: str,
+    keep_columns: tuple[str, ...] | None,
     engine: str,
     workers: int | None,
     windows: bool,
@@ -94,8 +87,9 @@ def predict(
 ) -> None:
     """Label each TEXT with MODEL, a RUN_DIR or an artifact: one result a text, in order.
 
-    With --input the texts are those of a file of any size, and a result holds the number of its row:
-    that of its line in the file, counted from 1, or of its row in a Parquet file.
+    With --input the texts are those of a file of any size, and a result holds the columns of its row and
+    the number of the row: that of its line in the file, counted from 1, or of its row in a Parquet or Arrow
+    file or a JSON list. A column that has the name of a result becomes input_NAME.
 
     With --engine ray MODEL is an artifact, --input may match many files, and --output becomes a folder
     of Parquet files with the columns of the input and its labels; started again, it goes on.
@@ -107,8 +101,9 @@ def predict(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_reader_may_leave())
         if source is None:
-            for name in ("input_format", "text_column", "on_error", "output", "engine", "overwrite"):
-                if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            for name in context.params:
+                said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+                if said and name not in ("run_dir", "texts", "windows", "explain", "quiet"):
                     raise click.UsageError(f"--{name.replace('_', '-')} is for --input FILE.")
             classifier = _load(run_dir, windows)
             explained = map(classifier.explain, texts)
@@ -117,41 +112,75 @@ def predict(
             return
         if explain:
             raise click.UsageError("--explain is for TEXT.")
-        from keras_sentiment.inference.streaming import WRITERS, Skipped, predict_rows
-        from keras_sentiment.storage.atomic import staged_file
+        from keras_sentiment.data.readers.bad_rows import BadRows
 
-        skipped = Skipped()
-        skip = skipped.add if on_error == "skip" else None
+        bad_rows = BadRows(on_error, quiet=False)
+        skip = bad_rows.add if bad_rows.skip else None
         if engine == "ray":
+            if keep_columns is not None:
+                raise click.UsageError("--keep-columns is for one process; --engine ray keeps all columns.")
             artifact = _for_workers(run_dir, source, output)
-            parts = _cut(source, input_format, text_column, skip, quiet)
+            parts = _cut(source, config, skip, quiet)
             _score_on_ray(artifact, parts, Path(output), workers, windows, overwrite, quiet)
-            _say_skipped(skipped)
-            return
-        text_format = _text_format(source, input_format)
-        printed = output == STANDARD
-        ending = ".jsonl" if printed else Path(output).suffix.lower()
-        if ending not in WRITERS:
-            raise InputError(f"{output}: unknown kind of file; end its name in {' or '.join(WRITERS)}")
-        file = stack.enter_context(_open(source))
-        if printed:
-            results: IO[str] = stack.enter_context(click.open_file(STANDARD, "w", encoding="utf-8"))
         else:
-            _require_another(file, output)
-            results = stack.enter_context(staged_file(Path(output), overwrite))
-        name = "standard input" if source == STANDARD else Path(source).name
-        rows = read_texts(file, name, text_format, text_column)
-        classifier = _load(run_dir, windows)
-        # A bar and results on one terminal would write over each other.
-        quiet = quiet or (printed and sys.stdout.isatty())
-        chunks = predict_rows(classifier, rows, skip, quiet)
-        WRITERS[ending](chunks, classifier.labels, results)
-    _say_skipped(skipped)
+            if source == STANDARD and config.input_format is None:
+                config = replace(config, input_format="txt")
+            table = stack.enter_context(open_named(source, config, {config.text_column: "--text-column"}))
+            if table.remark and not quiet:
+                say(table.remark)
+            ending, results = stack.enter_context(_results(source, output, overwrite))
+            classifier = _load(run_dir, windows)
+            # A bar and results on one terminal would write over each other.
+            quiet = quiet or (output == STANDARD and sys.stdout.isatty())
+            _predict_table(classifier, table, config.text_column, keep_columns, ending, results, skip, quiet)
+    if bad_rows.count:
+        say(f"Rows left out: {bad_rows.count:,}")
 
 
-def _say_skipped(skipped: Skipped) -> None:
-    if skipped.count:
-        say(f"Rows skipped: {skipped.count:,}")
+def _predict_table(
+    classifier: Classifier,
+    table: Table,
+    text_column: str,
+    keep_columns: tuple[str, ...] | None,
+    ending: str,
+    results: IO[Any],
+    skip: Callable[[InputError], None] | None,
+    quiet: bool,
+) -> None:
+    """Writes what a model says of the rows of a table, with the columns that stay."""
+    from keras_sentiment.inference.result_files import WRITERS, ResultColumns, names_of
+    from keras_sentiment.inference.streaming import KeptColumns, predict_rows
+
+    if table.has_lines_alone:
+        keep_columns = ()
+    kept = KeptColumns(keep_columns, names_of(ending, classifier.labels))
+    # Objects have names of their own each.
+    names = kept.names(table.names) if table.names or keep_columns == () else None
+    schema = table.schema
+    types = {} if schema is None or names is None else {n: schema.field(o).type for o, n in names.items()}
+    columns = ResultColumns(None if names is None else list(names.values()), types, classifier.labels)
+    rows = table.rows(ALL if keep_columns is None else keep_columns)
+    texts = with_texts(rows, text_column, table.name)
+    chunks = predict_rows(classifier, texts, text_column, kept, skip, quiet)
+    WRITERS[ending](chunks, columns, results)
+
+
+@contextlib.contextmanager
+def _results(source: str, output: str, overwrite: bool) -> Iterator[tuple[str, IO[Any]]]:
+    """Gives the file for the results, and the ending that says its kind."""
+    from keras_sentiment.inference.result_files import WRITERS
+    from keras_sentiment.storage.atomic import staged_file
+
+    if output == STANDARD:
+        with click.open_file(STANDARD, "w", encoding="utf-8") as file:
+            yield ".jsonl", file
+        return
+    ending = Path(output).suffix.lower()
+    if ending not in WRITERS:
+        raise InputError(f"{output}: unknown kind of file; end its name in {' or '.join(WRITERS)}")
+    _require_another(source, output)
+    with staged_file(Path(output), overwrite, binary=ending == ".parquet") as file:
+        yield ending, file
 
 
 @contextlib.contextmanager
@@ -178,20 +207,10 @@ def _for_workers(path: str, source: str, output: str) -> Artifact:
     return open_for_workers(path)
 
 
-def _cut(
-    source: str,
-    input_format: str | None,
-    text_column: str,
-    skip: Callable[[InputError], None] | None,
-    quiet: bool,
-) -> Parts:
+def _cut(source: str, config: TableConfig, skip: Callable[[InputError], None] | None, quiet: bool) -> Parts:
     from keras_sentiment.cluster.partition import find_files, partition
 
-    files = find_files(source)
-    text_formats = sorted({_text_format(str(file), input_format) for file in files})
-    if len(text_formats) > 1:
-        raise InputError(f"{source}: files of several kinds ({', '.join(text_formats)}); match one kind")
-    return partition(files, text_formats[0], text_column, skip, quiet)
+    return partition(find_files(source), config, skip, quiet)
 
 
 def _score_on_ray(
@@ -213,26 +232,10 @@ def _score_on_ray(
         score(artifact, folder, workers, quiet)
 
 
-def _text_format(source: str, given: str | None) -> str:
-    text_format = given or ("txt" if source == STANDARD else Path(source).suffix.lower().removeprefix("."))
-    if text_format not in TEXT_FORMATS:
-        kinds = ", ".join(TEXT_FORMATS)
-        raise InputError(f"{source}: unknown kind of file; say with --input-format which of {kinds} it is")
-    if text_format == "parquet" and source == STANDARD:
-        raise InputError("Parquet can't be read from standard input; give --input the file")
-    return text_format
-
-
-def _open(source: str) -> IO[bytes]:
-    try:
-        return click.open_file(source, "rb")
-    except OSError as error:
-        raise InputError(f"{source}: can't be read ({error.strerror}); give --input a file") from None
-
-
-def _require_another(file: IO[bytes], output: str) -> None:
+def _require_another(source: str, output: str) -> None:
     """Refuses to write over the file that is read, under whatever name."""
-    if os.path.exists(output) and os.path.samestat(os.fstat(file.fileno()), os.stat(output)):
+    there = os.fstat(sys.stdin.fileno()) if source == STANDARD else os.stat(source)
+    if os.path.exists(output) and os.path.samestat(there, os.stat(output)):
         raise InputError(f"{output}: is the file that is read; name another for --output")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.data.config import LEARNED_VOCABULARY, PrepareConfig
 from keras_sentiment.scripts.command_line import (
+    on_error_option,
     output_options,
     run_command,
     say,
@@ -31,9 +31,12 @@ from keras_sentiment.scripts.command_line import (
     help="Of learn.",
 )
 @click.option("--unlabelled", metavar="PATH", help="Texts for pretrain: a folder, a table, a .txt, aclImdb.")
-@source_options
+@click.option("--test", metavar="SOURCE", help="Its reviews are the test part, and none of SOURCE.")
+@click.option("--validation", metavar="SOURCE", help="Likewise.")
 @click.option("--group-column", help="Column whose equal values stay in one split: author, product.")
 @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Of the random splits.")
+@source_options
+@on_error_option
 @click.option("--processes", type=click.IntRange(min=1), help="That clean texts.  [default: one a core]")
 @output_options
 def prepare(
@@ -42,23 +45,21 @@ def prepare(
     tokenizer: str | None,
     vocabulary_size: int,
     unlabelled: str | None,
-    text_column: str,
-    label_column: str,
+    test: str | None,
+    validation: str | None,
+    config: PrepareConfig,
     on_error: str,
-    quoting: Any,
-    fold_case: bool,
-    group_column: str | None,
-    seed: int,
     processes: int | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
     """Clean, split and encode the labelled reviews of SOURCE into DATA_DIR.
 
-    SOURCE is an aclImdb folder (whole, or one part with pos/ and neg/), its .tar.gz, a .csv, .tsv,
-    .jsonl or .parquet file, a folder with one subfolder of .txt files a label, the word `imdb`
-    (downloads aclImdb) or the word `sample` (25,000 of its reviews, no network). With --tokenizer learn
-    a vocabulary is learned from the train and unlabelled texts.
+    SOURCE is a table (.csv, .tsv, .jsonl, .json, .parquet, .arrow; .gz, .zst and .zip of them), a quoted
+    pattern of tables, a folder of tables called train*, validation* and test*, a folder that Hugging Face's
+    save_to_disk wrote, a folder with one subfolder of .txt files a label, aclImdb's folder or .tar.gz, `-`
+    for a table on standard input, the word `imdb` (downloads aclImdb) or the word `sample` (25,000 of its
+    reviews, no network). With --tokenizer learn a vocabulary is learned from the train and unlabelled texts.
     """
     from keras_sentiment.data import preparation
     from keras_sentiment.data.summary import summarize
@@ -70,9 +71,9 @@ def prepare(
         tokenizer=tokenizer,
         vocabulary_size=vocabulary_size,
         unlabelled=unlabelled,
-        config=PrepareConfig(
-            text_column, label_column, group_column, seed, quoting=quoting, fold_case=fold_case
-        ),
+        test=test,
+        validation=validation,
+        config=config,
         on_error=on_error,
         overwrite=overwrite,
         quiet=quiet,

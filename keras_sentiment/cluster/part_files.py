@@ -18,8 +18,9 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from keras_sentiment.cluster.plan import PLAN_KEY, RESULTS, Plan
+from keras_sentiment.cluster.plan import PLAN_KEY, Plan
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.streaming import RESULTS
 from keras_sentiment.storage.atomic import staged_for, staged_name, staged_path
 from keras_sentiment.storage.locks import lock, unlock
 

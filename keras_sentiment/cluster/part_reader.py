@@ -9,7 +9,10 @@ import pyarrow
 from pyarrow import parquet
 
 from keras_sentiment.cluster.plan import Part, Parts, TableFile
-from keras_sentiment.data.readers.tables import read_rows
+from keras_sentiment.data.readers.dialect import Dialect
+from keras_sentiment.data.readers.lines import Lines
+from keras_sentiment.data.readers.table_rows import read_rows
+from keras_sentiment.data.readers.tables import with_texts
 from keras_sentiment.errors import InputError
 
 # Rows of Parquet that are decoded at once.
@@ -37,7 +40,7 @@ class PartReader:
         try:
             if os.stat(file.path).st_size != file.size:
                 raise ValueError
-            table = (self._rows if self.parts.text_format == "parquet" else self._lines)(file, part)
+            table = self._rows(file, part) if file.dialect is None else self._lines(file, file.dialect, part)
             if len(table) != part.rows:
                 raise ValueError
             return table
@@ -48,12 +51,14 @@ class PartReader:
         except (pyarrow.ArrowException, ValueError, KeyError):
             raise InputError(f"{file.path}: has changed since its rows were counted; start again") from None
 
-    def _lines(self, file: TableFile, part: Part) -> pyarrow.Table:
+    def _lines(self, file: TableFile, dialect: Dialect, part: Part) -> pyarrow.Table:
         parts = self.parts
         with open(file.path, "rb") as stream:
             stream.seek(part.start)
-            rows = read_rows(stream, file.name, parts.text_format, parts.text_column, file.header, part.line)
-            good = (row for _, row in rows if not isinstance(row, InputError))
+            lines = Lines(stream, file.name, dialect.encoding, part.line, part.start)
+            rows = read_rows(lines, dialect, {parts.text_column: "--text-column"})
+            texts = with_texts(rows, parts.text_column, file.name)
+            good = (row for _, row in texts if not isinstance(row, InputError))
             # One that is asked for too many would be looked for in all that follows.
             found = list(itertools.islice(good, part.rows))
         columns = []

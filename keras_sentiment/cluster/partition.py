@@ -5,31 +5,29 @@ One pass over the files cuts them, and tells of every row that can't be read bef
 
 from __future__ import annotations
 
-import glob
-import io
-import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow
-from pyarrow import parquet
 from tqdm import tqdm
 
 from keras_sentiment.cluster.plan import Part, Parts, TableFile
-from keras_sentiment.data.readers.table_rows import require_different
-from keras_sentiment.data.readers.tables import read_header, read_rows, read_texts
+from keras_sentiment.data.config import TableConfig
+from keras_sentiment.data.readers.arrow_rows import ArrowTable
+from keras_sentiment.data.readers.dialect import Dialect, require_different
+from keras_sentiment.data.readers.table_files import matching
+from keras_sentiment.data.readers.table_rows import Row, read_rows
+from keras_sentiment.data.readers.tables import known_format, open_table, with_texts
 from keras_sentiment.errors import InputError
+from keras_sentiment.inference.result_files import columns_of
 
 # A part ends with whichever it reaches first. Four of a classifier's chunks, and seconds or a few minutes
 # of a core: what a killed worker loses.
 PART_ROWS = 4096
 # Bytes of lines, or characters of the texts in Parquet.
 PART_SIZE = 64 << 20
-
-
-Kept = TypeVar("Kept")
 
 
 def find_files(source: str) -> list[Path]:
@@ -43,28 +41,33 @@ def find_files(source: str) -> list[Path]:
         raise InputError(f"{source}: is a folder; name its files, as in {path / '*.parquet'}")
     if path.is_file():
         return [path]
-    found = [Path(name) for name in sorted(glob.glob(source, recursive=True)) if os.path.isfile(name)]
-    if not found:
+    if not (found := matching(source)):
         raise InputError(f"--input {source!r}: there is no such file, and no file matches")
     return found
 
 
 def partition(
     paths: Sequence[Path],
-    text_format: str,
-    text_column: str,
+    config: TableConfig,
     skip: Callable[[InputError], None] | None = None,
     quiet: bool = True,
 ) -> Parts:
     """Reads tables once, and says where their parts lie.
 
     Args:
+        config: how they are read.
         skip: is told of each row that is left out; without it the first one is raised.
         quiet: no progress on standard error.
 
     Raises:
         InputError: a row or a file can't be read, or the columns of two files don't agree.
     """
+    formats = sorted({known_format(path.name, config) for path in paths})
+    if len(formats) > 1:
+        raise InputError(f"files of several kinds ({', '.join(formats)}); match one kind")
+    text_format = formats[0]
+    if text_format == "arrow":
+        raise InputError(f"{paths[0]}: --engine ray reads no .arrow files; write Parquet")
     files: list[TableFile] = []
     parts: list[Part] = []
     schema = pyarrow.schema([])
@@ -72,7 +75,7 @@ def partition(
         for path in paths:
             # In a message the name is enough where there is one file.
             name = path.name if len(paths) == 1 else str(path)
-            cutter = _Cutter(len(files), name, text_format, text_column, skip)
+            cutter = _Cutter(len(files), name, config, skip)
             try:
                 status = path.stat()
                 for part in cutter.parquet(path) if text_format == "parquet" else cutter.lines(path):
@@ -80,91 +83,77 @@ def partition(
                     bar.update(part.rows)
             except OSError as error:
                 raise InputError(f"{path}: can't be read ({error.strerror}); give --input files") from None
-            if text_format == "jsonl":
+            if text_format in ("json", "jsonl"):
                 schema = unified(schema, cutter.schema, name)
             elif files:
                 require_equal(schema, cutter.schema, files[0].name, name)
             else:
                 schema = cutter.schema
             place = os.path.realpath(path)
-            files.append(TableFile(place, name, status.st_size, status.st_mtime_ns, tuple(cutter.header)))
-    return Parts(text_format, text_column, tuple(files), tuple(parts), schema)
-
-
-class _Lines(io.BufferedReader):
-    """A file that counts what is read of it."""
-
-    lines, place = 0, 0
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        line = super().readline(size)
-        self.lines += 1
-        self.place += len(line)
-        return line
+            files.append(TableFile(place, name, status.st_size, status.st_mtime_ns, cutter.dialect))
+    return Parts(text_format, config.text_column, tuple(files), tuple(parts), schema)
 
 
 class _Cutter:
     """Yields the parts of a file; knows its columns after the last one."""
 
     def __init__(
-        self,
-        file: int,
-        name: str,
-        text_format: str,
-        text_column: str,
-        skip: Callable[[InputError], None] | None,
+        self, file: int, name: str, config: TableConfig, skip: Callable[[InputError], None] | None
     ) -> None:
-        self.file, self.name, self.text_format, self.text_column = file, name, text_format, text_column
-        self.skip = skip
-        self.header: list[str] = []
+        self.file, self.name, self.config, self.skip = file, name, config, skip
+        self.columns = {config.text_column: "--text-column"}
+        self.dialect: Dialect | None = None
         self.schema = pyarrow.schema([])
 
     def lines(self, path: Path) -> Iterator[Part]:
-        with _Lines(io.FileIO(path)) as file:
-            self.header = read_header(file, self.name, self.text_format, self.text_column)
-            json = self.text_format == "jsonl"
+        with open_table(path, self.name, self.config, self.columns) as table:
+            self.dialect = dialect = table.dialect
+            if dialect is None or dialect.format == "json" or table.compression:
+                fix = "write an object a line" if not table.compression else "unpack it"
+                raise InputError(f"{self.name}: workers begin to read in the middle of a file; {fix}")
+            json = dialect.format == "jsonl"
             if not json:
-                columns = self.header or [self.text_column]
+                columns = table.names or [self.config.text_column]
                 require_different(columns, columns, self.name)
                 self.schema = pyarrow.schema([(column, pyarrow.string()) for column in columns])
-            rows = read_rows(file, self.name, self.text_format, self.text_column, self.header, file.lines + 1)
+            lines = table.lines()
+            rows = with_texts(read_rows(lines, dialect, self.columns), self.config.text_column, self.name)
             kept = self._kept(rows)
             while True:
-                start, line, count = file.place, file.lines + 1, 0
+                start, line, count = lines.place, lines.line, 0
                 objects: list[dict[str, Any]] = []
                 for _, row in kept:
                     count += 1
                     if json:
                         objects.append(row)
-                    if count == PART_ROWS or file.place - start >= PART_SIZE:
+                    if count == PART_ROWS or lines.place - start >= PART_SIZE:
                         break
                 if not count:
                     return
                 if json:
                     place = f"{self.name}:{line}"
                     self.schema = unified(self.schema, columns_of(objects, place), place)
-                yield Part(self.file, start, file.place, line, count)
+                yield Part(self.file, start, lines.place, line, count)
 
     def parquet(self, path: Path) -> Iterator[Part]:
         with path.open("rb") as file:
-            kept = self._kept(read_texts(file, self.name, self.text_format, self.text_column))
+            table, column = ArrowTable(file, self.name, "parquet"), self.config.text_column
+            kept = self._kept(with_texts(table.rows(self.columns, []), column, self.name))
             stop = 0
             while True:
                 start, count, size = stop, 0, 0
-                for number, text in kept:
-                    stop, count, size = number, count + 1, size + len(text)
+                for number, row in kept:
+                    stop, count, size = number, count + 1, size + len(row[column])
                     if count == PART_ROWS or size >= PART_SIZE:
                         break
                 if not count:
                     break
                 yield Part(self.file, start, stop, start + 1, count)
-            # Its texts could be read, so what it says of itself can be asked for.
-            fields = parquet.read_schema(file)
-        require_different(fields.names, fields.names, self.name)
+        require_different(table.names, table.names, self.name)
         # Whether a column may be empty can be said otherwise in the next file.
-        self.schema = pyarrow.schema([(field.name, field.type) for field in fields])
+        self.schema = pyarrow.schema([(field.name, field.type) for field in table.schema])
 
-    def _kept(self, rows: Iterable[tuple[int, Kept | InputError]]) -> Iterator[tuple[int, Kept]]:
+    def _kept(self, rows: Iterator[Row]) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, row in rows:
             if not isinstance(row, InputError):
                 yield number, row
@@ -172,27 +161,6 @@ class _Cutter:
                 raise row
             else:
                 self.skip(row)
-
-
-def columns_of(rows: Sequence[dict[str, Any]], source: str) -> pyarrow.Schema:
-    """Returns the columns of JSON objects, in the order in which they come.
-
-    Args:
-        source: where the first of them stands, for a message.
-
-    Raises:
-        InputError: what a column holds has no one type.
-    """
-    fields = []
-    for column in dict.fromkeys(itertools.chain.from_iterable(rows)):
-        values = [row.get(column) for row in rows]
-        try:
-            fields.append((column, pyarrow.array(values).type))
-        except (pyarrow.ArrowException, ValueError, OverflowError, TypeError) as error:
-            raise InputError(
-                f"{source}: from this line on column {column!r} has no one type ({error}); write one"
-            ) from None
-    return pyarrow.schema(fields)
 
 
 def unified(known: pyarrow.Schema, more: pyarrow.Schema, source: str) -> pyarrow.Schema:

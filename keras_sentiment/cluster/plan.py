@@ -11,13 +11,14 @@ from functools import cached_property
 import pyarrow
 from pyarrow import parquet
 
+from keras_sentiment.data.readers.dialect import Dialect
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
+from keras_sentiment.inference.result_files import result_fields
+from keras_sentiment.inference.streaming import RESULTS, KeptColumns
 from keras_sentiment.storage.checksums import sha256
 
 FORMAT_VERSION = 1
-# The columns that are added.
-RESULTS = ("label", "probability", "probabilities", "truncated")
 # In the metadata of a part's file: of which plan it is.
 PLAN_KEY = b"keras_sentiment.plan"
 
@@ -31,14 +32,14 @@ class TableFile:
         name: what a message calls it.
         size: bytes.
         modified: when, in nanoseconds.
-        header: the columns of a CSV or TSV file.
+        dialect: how its text is read; None for Parquet.
     """
 
     path: str
     name: str
     size: int
     modified: int
-    header: tuple[str, ...] = ()
+    dialect: Dialect | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Parts:
     """Tables cut into parts, in order, and the columns that they have together.
 
     Args:
-        text_format: a key of `TEXT_FORMATS`, of all files.
+        text_format: one of `TABLE_FORMATS`, of all files.
         text_column: of the texts.
     """
 
@@ -100,10 +101,7 @@ class Plan:
             InputError: the input's columns leave no name for one of ours, or can't be written as Parquet.
         """
         plan = cls(sha256(artifact.path / MANIFEST_FILE), artifact.labels, windows, parts)
-        names = parts.schema.names
-        for name in RESULTS:
-            if name in names and f"input_{name}" in names:
-                raise InputError(f"the input has columns {name!r} and 'input_{name}'; rename one of them")
+        plan.names()
         try:
             parquet.write_table(plan.schema.empty_table(), io.BytesIO())
         except pyarrow.ArrowException as error:
@@ -133,14 +131,10 @@ class Plan:
     @cached_property
     def schema(self) -> pyarrow.Schema:
         """The columns of the output."""
-        fields = [
-            (f"input_{field.name}" if field.name in RESULTS else field.name, field.type)
-            for field in self.parts.schema
-        ]
-        fields += [
-            ("label", pyarrow.string()),
-            ("probability", pyarrow.float64()),
-            ("probabilities", pyarrow.struct([(label, pyarrow.float64()) for label in self.labels])),
-            ("truncated", pyarrow.bool_()),
-        ]
-        return pyarrow.schema(fields, {PLAN_KEY: self.digest})
+        names = self.names()
+        fields = [(names[field.name], field.type) for field in self.parts.schema]
+        return pyarrow.schema([*fields, *result_fields(self.labels)], {PLAN_KEY: self.digest})
+
+    def names(self) -> dict[str, str]:
+        """Returns the names of the input's columns in the output."""
+        return KeptColumns(None, RESULTS).names(self.parts.schema.names)

@@ -59,7 +59,7 @@ def open_evaluation_split(
         splits.setdefault(review.split, []).append(review)
     bad_rows.require_enough(sum(map(len, splits.values())))
     if name is None:
-        name = "test" if "test" in splits else "all"
+        name = next((part for part in ("test", "validation") if part in splits), "all")
     reviews = splits.get(name) if name != "all" else [r for split in splits.values() for r in split]
     if not reviews:
         raise InputError(f"{source_name(data)}: it has no {name} split; leave out --split to take all of it")

@@ -57,6 +57,8 @@ def prepare(
     *,
     tokenizer: str | None = None,
     vocabulary_size: int = LEARNED_VOCABULARY,
+    test: Any = None,
+    validation: Any = None,
     unlabelled: str | Path | None = None,
     config: PrepareConfig | None = None,
     on_error: str = "fail",
@@ -71,13 +73,18 @@ def prepare(
     that is in validation from train: `corpus.info["dropped"]` counts them.
 
     Args:
-        source: an aclImdb folder or its .tar.gz, a .csv, .tsv, .jsonl or .parquet file, a folder with one
-            subfolder a label, `"imdb"` or `"sample"`; a data frame; an iterable of `(text, label)`.
+        source: a table (.csv, .tsv, .jsonl, .json, .parquet, .arrow), compressed or not; a pattern of tables,
+            or a folder of tables called train, validation and test; a folder that Hugging Face's datasets
+            saved; a folder with one subfolder of .txt files a label; aclImdb's folder or .tar.gz; `"imdb"` or
+            `"sample"`; a data frame of pandas or polars, a table of pyarrow, a dataset of Hugging Face, or a
+            dictionary with one of them for each split; an iterable of `(text, label)`.
         data_dir: the folder to make.
         tokenizer: `"minilm"`, a KerasHub preset, a folder, or `"learn"`; by default minilm where installed.
         vocabulary_size: int, of a learned one.
+        test: another source, whose reviews are the test part.
+        validation: another source, whose reviews are the validation part.
         unlabelled: a folder, a table or a .txt file with texts for pretraining and teachers.
-        config: names of the columns, seed and size of the held-out splits.
+        config: how a table is read, seed and size of the held-out splits.
         on_error: `"fail"`, or `"skip"`: rows that can't be used are left out, and listed in `rejected.csv` of
             the folder.
         overwrite: replace an earlier DATA_DIR.
@@ -104,7 +111,15 @@ def prepare(
     texts = () if unlabelled is None else read_unlabelled(unlabelled, config, quiet=quiet)
     bad_rows = BadRows(on_error, quiet)
     prepare_corpus(
-        read(source, config, quiet=quiet or unlabelled is not None, bad_rows=bad_rows),
+        read(
+            source,
+            config,
+            test=test,
+            validation=validation,
+            unlabelled=unlabelled is not None,
+            quiet=quiet,
+            bad_rows=bad_rows,
+        ),
         data_dir,
         vocabulary_size if name == "learn" else find_tokenizer(name),
         unlabelled=texts,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.fingerprint import hash_text
 from keras_sentiment.data.reviews import Review, name_labels
-from keras_sentiment.data.splitting import TRAIN, Assignment, assign
+from keras_sentiment.data.splitting import SPLITS, TRAIN, Assignment, assign
 
 
 class _Codes(dict[str, int]):
@@ -30,12 +30,12 @@ _RECORD = np.dtype(
         ("hash", ">u8", 2),
         ("key", ">u8"),
         ("label", "<i4"),
-        ("is_test", "?"),
+        ("split", "i1"),
         ("position", "<i8"),
         ("group", "<i8"),
     ]
 )
-_pack = struct.Struct("<16s8si?qq").pack
+_pack = struct.Struct("<16s8sibqq").pack
 _NONE = -1
 
 
@@ -67,7 +67,8 @@ class ReviewIndex:
         position = _NONE if review.position is None else review.position
         group = _NONE if review.group is None else self._group_codes[review.group]
         label = self._label_codes[review.label]
-        self._file.write(_pack(hash_text(text), key, label, review.split == "test", position, group))
+        split = SPLITS.index(review.split or "train")
+        self._file.write(_pack(hash_text(text), key, label, split, position, group))
         self._count += 1
 
     def _column(self, name: str) -> npt.NDArray[Any]:
@@ -101,15 +102,15 @@ class ReviewIndex:
 
     def assign(self, labels: npt.NDArray[np.int32], names: list[str], config: PrepareConfig) -> Assignment:
         """Return the split of each review."""
-        positions, groups = self._column("position"), self._column("group")
-        in_blocks = bool((positions >= 0).all())
+        positions, groups, given = self._column("position"), self._column("group"), self._column("split")
+        in_blocks = bool((positions[given == TRAIN] >= 0).all())
         return assign(
             # In sources that are cut in blocks, copies are the same texts to the letter.
             short_hashes(self.hashes) if in_blocks else self._column("key").astype(np.uint64),
             labels,
             names,
             config=config,
-            is_test=self._column("is_test"),
+            given=given,
             positions=positions if in_blocks else None,
             groups=groups if self._group_codes else None,
         )

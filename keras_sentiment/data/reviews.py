@@ -28,7 +28,7 @@ class Review(NamedTuple):
         text: as it stands in the source, not cleaned.
         label: the source's own name for it: `neg`, `0`, `joy`.
         source: what a message or a report calls it: `neg/0_3.txt`, `reviews.csv:17`.
-        split: `"train"` or `"test"` where the source is itself divided, else None.
+        split: `"train"`, `"validation"` or `"test"` where the source is itself divided, else None.
         position: place among its neighbours where reviews of one film stand side by side, else None.
         group: name of what must not straddle two splits (an author, a product), else None.
     """
@@ -39,23 +39,6 @@ class Review(NamedTuple):
     split: str | None = None
     position: int | None = None
     group: str | None = None
-
-
-def decode(data: bytes, source: str) -> str:
-    """Return UTF-8 bytes as text, without the byte order mark.
-
-    Raises:
-        InputError: for other encodings, UTF-16 included; names `source`.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{source}: byte {error.start + 1} is not UTF-8 ({data[error.start]:#04x}); save it as UTF-8"
-        ) from None
-    if "\0" in text:
-        raise InputError(f"{source}: holds NUL bytes, so it is not UTF-8 text; save it as UTF-8")
-    return text
 
 
 def require_size(size: int, source: str) -> None:

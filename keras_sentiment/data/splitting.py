@@ -39,7 +39,7 @@ def assign(
     names: Sequence[str],
     *,
     config: PrepareConfig,
-    is_test: npt.NDArray[np.bool_] | None = None,
+    given: npt.NDArray[np.int8] | None = None,
     positions: Ints | None = None,
     groups: Ints | None = None,
 ) -> Assignment:
@@ -58,26 +58,31 @@ def assign(
         labels: int[reviews], positions in `names`.
         names: of the labels.
         config: seed and size of the held-out parts.
-        is_test: bool[reviews], the source's own test part, kept as it is.
+        given: int8[reviews], positions in `SPLITS` in a source that is itself divided; its validation and
+            test parts are kept.
         positions: int64[reviews], a review's place among its neighbours.
         groups: int64[reviews], equal where the groups are; the whole group goes into one split.
 
     Raises:
         InputError: if a label is missing in a split.
     """
-    splits = np.full(len(texts), TEST, np.int8)
-    keeps_test = is_test is not None and bool(is_test.any())
-    pool = np.flatnonzero(~is_test) if keeps_test and is_test is not None else np.arange(len(texts))
-    held_out = [config.held_out] * (1 if keeps_test else 2)
+    splits = np.zeros(len(texts), np.int8) if given is None else np.array(given, np.int8)
+    kept = [split for split in (VALIDATION, TEST) if (splits == split).any()]
+    # The parts that are cut, in the order of their blocks.
+    cut = np.array([TRAIN, *(split for split in (VALIDATION, TEST) if split not in kept)], np.int8)
+    pool = np.flatnonzero(splits == TRAIN)
+    held_out = [config.held_out] * (len(cut) - 1)
     rng = np.random.default_rng(config.seed)
-    if positions is None or groups is not None:
+    if not held_out:
+        pass
+    elif positions is None or groups is not None:
         drawn = texts if groups is None else groups
-        splits[pool] = _by_group(drawn[pool], labels[pool], held_out, rng)
+        splits[pool] = cut[_by_group(drawn[pool], labels[pool], held_out, rng)]
     else:
         for label in range(len(names)):
             members = pool[labels[pool] == label]
             members = members[np.lexsort((texts[members], positions[members]))]
-            splits[members] = _cut(np.ones(len(members), np.int64), held_out)
+            splits[members] = cut[_cut(np.ones(len(members), np.int64), held_out)]
 
     dropped = {}
     for split, later in ((VALIDATION, [TEST]), (TRAIN, [VALIDATION, TEST])):
@@ -86,7 +91,7 @@ def assign(
         copies = members[_among(texts[members], texts[np.isin(splits, later)])]
         splits[copies] = DROPPED
         dropped[SPLITS[split]] = len(copies)
-    _require_labels(splits, texts, labels, names, keeps_test, groups is not None)
+    _require_labels(splits, texts, labels, names, kept, groups is not None)
     return Assignment(splits, dropped, _contradictions(texts, labels))
 
 
@@ -164,7 +169,7 @@ def _require_labels(
     texts: Numbers,
     labels: Numbers,
     names: Sequence[str],
-    keeps_test: bool,
+    kept: list[int],
     has_groups: bool,
 ) -> None:
     for split, split_name in enumerate(SPLITS):
@@ -172,9 +177,11 @@ def _require_labels(
         for name, count in zip(names, present, strict=True):
             if count:
                 continue
-            if split == TEST and keeps_test:
-                raise InputError(f"the source's test part has no review of label {name!r}; add some there")
-            least = 2 if keeps_test else 3
+            if split in kept:
+                raise InputError(
+                    f"the source's {split_name} part has no review of label {name!r}; add some there"
+                )
+            least = 3 - len(kept)
             where = f", in {least} groups or more" if has_groups else ""
             members = labels == names.index(name)
             different = len(np.unique(texts[members]))

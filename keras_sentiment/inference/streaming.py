@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, Any
+from typing import Any
 
 from tqdm import tqdm
 
@@ -15,90 +12,78 @@ from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.classifier import Classifier
 
-# Rows that are skipped after these are only counted.
-MAX_REPORTED = 20
-# What `Classifier.predict` says of a text, and for a text of a file the `row` that it stands in.
+# The `row` of a text, the columns of the input that stay, and what `Classifier.predict` says.
 Result = dict[str, Any]
+# The names of what the model says, which a column of the input can't have.
+RESULTS = ("label", "probability", "probabilities", "truncated")
 
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
+class KeptColumns:
+    """Which columns of the input stand beside what the model says of a row, and under what names.
 
-class Skipped:
-    """Tells of the rows that are left out on standard error, one by one as long as they are few."""
+    Args:
+        wanted: their names; by default all that a row has.
+        taken: names that are ours: a column of such a name becomes `input_…`.
+    """
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, wanted: Sequence[str] | None, taken: Iterable[str] = ("row", *RESULTS)) -> None:
+        self._wanted, self._taken = wanted, tuple(taken)
+        self._renamed: dict[tuple[str, ...], dict[str, str]] = {}
 
-    def add(self, error: InputError) -> None:
-        """Counts a row, and says what is wrong with it."""
-        self.count += 1
-        if self.count <= MAX_REPORTED:
-            tqdm.write(f"Skipped: {error}", file=sys.stderr)
-        elif self.count == MAX_REPORTED + 1:
-            tqdm.write("Skipped: more, which are only counted", file=sys.stderr)
+    def names(self, present: Sequence[str]) -> dict[str, str]:
+        """Return the new name of each column that stays.
+
+        Raises:
+            InputError: there are columns of both names.
+        """
+        key = tuple(present)
+        if key not in self._renamed:
+            kept = [name for name in present if self._wanted is None or name in self._wanted]
+            new = {name: f"input_{name}" if name in self._taken else name for name in kept}
+            for name, other in new.items():
+                if name != other and (other in kept or other in self._taken):
+                    raise InputError(f"the input has columns {name!r} and {other!r}; rename one of them")
+            self._renamed[key] = new
+        return self._renamed[key]
+
+    def __call__(self, row: dict[str, Any]) -> Result:
+        """Return what stays of a row, under its new names."""
+        return {new: row[name] for name, new in self.names(tuple(row)).items()}
 
 
 def predict_rows(
     classifier: Classifier,
-    rows: Iterable[tuple[int, str | InputError]],
+    rows: Iterable[tuple[int, dict[str, Any] | InputError]],
+    text_column: str = "text",
+    kept: Callable[[dict[str, Any]], Result] = lambda row: {},
     skip: Callable[[InputError], None] | None = None,
     quiet: bool = True,
 ) -> Iterator[list[Result]]:
     """Labels texts in their order, in chunks.
 
     Args:
-        rows: the number of each row, and its text or what is wrong with it.
+        rows: the number of each row, and the row or what is wrong with it.
+        text_column: of the texts.
+        kept: returns what of a row stands in its result.
         skip: is told of each row that is left out; without it the first one is raised.
         quiet: no progress on standard error.
 
     Returns:
         The results of a chunk, each with its `row`.
     """
-    numbers: deque[int] = deque()
+    waiting: deque[Result] = deque()
 
     def texts() -> Iterator[str]:
-        for number, text in rows:
-            if not isinstance(text, InputError):
-                numbers.append(number)
-                yield text
+        for number, row in rows:
+            if not isinstance(row, InputError):
+                waiting.append({"row": number, **kept(row)})
+                yield row[text_column]
             elif skip is None:
-                raise text
+                raise row
             else:
-                skip(text)
+                skip(row)
 
     with tqdm(desc="predicting", unit=" texts", disable=quiet or None) as bar:
         for chunk in in_chunks(texts()):
-            yield [{"row": numbers.popleft(), **result} for result in classifier.predict(chunk)]
+            yield [waiting.popleft() | result for result in classifier.predict(chunk)]
             bar.update(len(chunk))
-
-
-def _write_json_lines(chunks: Iterable[list[Result]], labels: Sequence[str], file: IO[str]) -> None:
-    for results in chunks:
-        file.writelines([_to_json(result) + "\n" for result in results])
-        file.flush()
-
-
-def _write_csv(chunks: Iterable[list[Result]], labels: Sequence[str], file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        ["row", "label", "probability", "truncated", *(f"probability_{label}" for label in labels)]
-    )
-    for results in chunks:
-        writer.writerows(
-            [
-                r["row"],
-                r["label"],
-                r["probability"],
-                str(r["truncated"]).lower(),
-                *r["probabilities"].values(),
-            ]
-            for r in results
-        )
-        file.flush()
-
-
-# From the results in chunks and the names of the labels to a file, which has each chunk when it is done.
-WRITERS: dict[str, Callable[[Iterable[list[Result]], Sequence[str], IO[str]], None]] = {
-    ".jsonl": _write_json_lines,
-    ".csv": _write_csv,
-}

@@ -15,7 +15,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.locks import lock, unlock
@@ -97,8 +97,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def staged_file(path: Path, overwrite: bool) -> Iterator[IO[str]]:
-    """Gives a text file to write that a user named, whole or not at all.
+def staged_file(path: Path, overwrite: bool, binary: bool = False) -> Iterator[IO[Any]]:
+    """Gives a file, of text or bytes, to write that a user named, whole or not at all.
 
     A link stays a link: what it points to is replaced.
 
@@ -109,7 +109,8 @@ def staged_file(path: Path, overwrite: bool) -> Iterator[IO[str]]:
     remove_abandoned(path)
     _require_free_file(path, overwrite)
     with staged_path(path) as staging:
-        with staging.open("w", encoding="utf-8", newline="") as file:
+        text: Any = {} if binary else {"encoding": "utf-8", "newline": ""}
+        with staging.open("wb" if binary else "w", **text) as file:
             yield file
         _require_free_file(path, overwrite)
 

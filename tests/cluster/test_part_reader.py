@@ -6,7 +6,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from helpers.parts import in_parts
+from helpers.parts import in_parts, table_config
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import partition
 from keras_sentiment.errors import InputError
@@ -33,7 +33,7 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path, text_format):
             path.write_text("\n".join(["text", *texts]))
 
     write(["aa"] * 6)
-    parts = partition([path], text_format, "text")
+    parts = partition([path], table_config(text_format))
     content = path.read_bytes()
     write(["aa"] * 7 + ["bbbbbb"])
     with pytest.raises(InputError, match="has changed"):

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from helpers.parts import ROWS, in_parts
+from helpers.parts import ROWS, in_parts, table_config
+from helpers.readers import read_texts
 from keras_sentiment.cluster import partition as partition_module
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import find_files, partition
-from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
@@ -97,7 +97,7 @@ def test_columns_of_parquet_keep_their_types(tmp_path, group):
     parquet.write_table(table, path, row_group_size=group)
     kept = table.filter(table.column("text").is_valid())
     told = []
-    parts = partition([path], "parquet", "text", told.append)
+    parts = partition([path], table_config("parquet"), told.append)
     assert [str(error).split(":")[1] for error in told] == [str(i + 1) for i in range(0, 23, 5)]
     assert parts.schema.types == table.schema.types
     # By one reader that goes on, in whatever order, and by a new one for each.
@@ -107,7 +107,7 @@ def test_columns_of_parquet_keep_their_types(tmp_path, group):
         assert rows_of(found[part] for part in parts.parts) == kept.to_pylist()
     assert rows_of(PartReader(parts).read(part) for part in parts.parts) == kept.to_pylist()
     with pytest.raises(InputError, match=r"it\.parquet:1: column 'text' holds nothing"):
-        partition([path], "parquet", "text")
+        partition([path], table_config("parquet"))
 
 
 def test_json_objects_have_the_columns_of_all(tmp_path):
@@ -138,7 +138,7 @@ def test_a_column_of_several_types_is_named(tmp_path, values, expected):
     path = tmp_path / "it.jsonl"
     path.write_text("".join(json.dumps({"text": "a", "n": value}) + "\n" for value in values))
     with pytest.raises(InputError, match=expected) as raised:
-        partition([path], "jsonl", "text")
+        partition([path], table_config("jsonl"))
     assert "\n" not in str(raised.value)
 
 
@@ -148,7 +148,7 @@ def test_files_follow_one_another_by_name(tmp_path, monkeypatch):
     (tmp_path / "d.csv").mkdir()
     files = find_files(str(tmp_path / "*.csv"))
     assert [file.name for file in files] == ["a.csv", "b.csv"]
-    parts = partition(files, "csv", "text")
+    parts = partition(files, table_config("csv"))
     assert rows_of(map(PartReader(parts).read, parts.parts)) == [
         {"text": "a.csv", "id": "1"},
         {"text": "b.csv", "id": "1"},
@@ -167,31 +167,35 @@ def test_files_of_other_columns_are_refused(tmp_path):
     paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
     paths[0].write_text("text,id\na,1\n")
     paths[1].write_text("id,text\n2,b\n")
-    parts = partition(paths, "csv", "text")
+    parts = partition(paths, table_config("csv"))
     assert [list(row.values()) for row in rows_of(map(PartReader(parts).read, parts.parts))] == [
         ["a", "1"],
         ["b", "2"],
     ]
     paths[1].write_text("text\nb\n")
     with pytest.raises(InputError, match=r"b\.csv: not the columns of .*a\.csv: .*b\.csv has no 'id'"):
-        partition(paths, "csv", "text")
+        partition(paths, table_config("csv"))
     paths[1].write_text("text,id,id\nb,1,2\n")
     with pytest.raises(InputError, match="two columns are called 'id'"):
-        partition(paths, "csv", "text")
+        partition(paths, table_config("csv"))
     tables = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for table, ids in zip(tables, ([1], ["1"]), strict=True):
         parquet.write_table(pyarrow.table({"text": ["a"], "id": ids}), table)
     with pytest.raises(InputError, match=r"column 'id' is string, and in .*a\.parquet it is int64"):
-        partition(tables, "parquet", "text")
+        partition(tables, table_config("parquet"))
 
 
 def test_long_texts_make_small_parts(tmp_path, monkeypatch):
     monkeypatch.setattr(partition_module, "PART_SIZE", 100)
     path = tmp_path / "it.txt"
     path.write_text(("x" * 49 + "\n") * 5)
-    assert [part.rows for part in partition([path], "txt", "text").parts] == [2, 2, 1]
+    assert [part.rows for part in partition([path], table_config("txt")).parts] == [2, 2, 1]
     parquet.write_table(pyarrow.table({"text": ["x" * 50] * 5}), tmp_path / "it.parquet")
-    assert [part.rows for part in partition([tmp_path / "it.parquet"], "parquet", "text").parts] == [2, 2, 1]
+    assert [part.rows for part in partition([tmp_path / "it.parquet"], table_config("parquet")).parts] == [
+        2,
+        2,
+        1,
+    ]
 
 
 def test_a_file_of_lines_is_read_from_memory_as_from_disk():

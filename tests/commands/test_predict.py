@@ -57,7 +57,8 @@ def test_predict_answers_the_rows_of_a_file(cli, path, tmp_path):
         expected = keras_sentiment.load(path / "run").predict([row["text"] for row in csv.DictReader(file)])
     arguments = ["predict", path / "run", "--input", path / "films.csv"]
     status, out, error = cli(*arguments)
-    assert (status, error) == (0, "")
+    assert (status, error) == (0, "films.csv: read as fields between commas, UTF-8, columns text, label\n")
+    arguments.append("--quiet")
     printed = [json.loads(line) for line in out.splitlines()]
     assert [result["row"] for result in printed] == list(range(2, 122))
     assert [result["label"] for result in printed] == [result["label"] for result in expected]
@@ -68,6 +69,10 @@ def test_predict_answers_the_rows_of_a_file(cli, path, tmp_path):
     assert cli(*arguments, "--output", new) == (0, "", "")
     table = list(csv.DictReader(new.read_text().splitlines()))
     assert [(int(row["row"]), row["label"]) for row in table] == [(r["row"], r["label"]) for r in printed]
+    with (path / "films.csv").open(newline="") as file:
+        for given, kept, row in zip(csv.DictReader(file), table, printed, strict=True):
+            assert (given["text"], given["label"]) == (kept["text"], kept["input_label"])
+            assert (given["text"], given["label"]) == (row["text"], row["input_label"])
     for row, result in zip(table, printed, strict=True):
         assert float(row["probability_positive"]) == pytest.approx(result["probabilities"]["positive"])
     mistake(cli(*arguments, "--output", new), new, "--overwrite")
@@ -106,7 +111,7 @@ def test_predict_stops_at_a_bad_row_or_skips_it(cli, path, tmp_path):
     assert [json.loads(line)["row"] for line in new.read_text().splitlines()] == [1, 32]
     for number in range(2, 32):
         assert (f"texts.jsonl:{number}: not JSON" in error) is (number < 22)
-    assert error.endswith("Rows skipped: 30\n")
+    assert error.endswith("Rows left out: 30\n")
 
 
 def test_ctrl_c_in_predicting_is_130_and_no_file(cli, path, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from keras_sentiment.text.tokenizer import Tokenizer
 pytestmark = pytest.mark.once
 
 COLUMNS = PrepareConfig()
+STARS = PrepareConfig(text_column="review", label_column="stars")
 
 
 def test_split_of_a_prepared_corpus(transformer, corpus):
@@ -43,7 +44,11 @@ def test_source_is_read_for_the_model(transformer, tmp_path):
     file = tmp_path / "films.csv"
     file.write_text("review,stars\na <b>GOOD</b> film,pos\nvery dull,0\n")
     name, split = open_evaluation_split(
-        file, None, run.tokenizer(), run.config.labels, PrepareConfig("review", "stars")
+        file,
+        None,
+        run.tokenizer(),
+        run.config.labels,
+        STARS,
     )
     assert name == "all"
     assert list(split.texts()) == ["a GOOD film", "very dull"]
@@ -51,7 +56,11 @@ def test_source_is_read_for_the_model(transformer, tmp_path):
     assert split[0].tolist() == TOKENIZER.encode(["a good film"])[0].tolist()
     with pytest.raises(InputError) as caught:
         open_evaluation_split(
-            file, "test", run.tokenizer(), run.config.labels, PrepareConfig("review", "stars")
+            file,
+            "test",
+            run.tokenizer(),
+            run.config.labels,
+            STARS,
         )
     one_line(caught, file, "no test split")
     file.write_text("text,label\na good film,pos\nvery dull,joy\n")

@@ -65,7 +65,7 @@ def test_test_part_is_kept_and_train_is_cut():
     texts = np.arange(400)
     # Copies inside test stay: test is never altered.
     texts[[0, 4]] = 8
-    result = assign(texts, labels, NAMES, config=CONFIG, is_test=is_test)
+    result = assign(texts, labels, NAMES, config=CONFIG, given=TEST * is_test)
     np.testing.assert_array_equal(result.splits == TEST, is_test)
     assert (result.splits == VALIDATION).sum() == 20
     assert result.dropped == {"validation": 0, "train": 0}
@@ -76,7 +76,7 @@ def test_splits_share_no_text_and_copies_are_counted():
     texts, labels = rng.integers(0, 700, 1000), rng.integers(0, 2, 1000)
     is_test = rng.random(1000) < 0.2
     for part in (None, is_test):
-        result = assign(texts, labels, NAMES, config=CONFIG, is_test=part)
+        result = assign(texts, labels, NAMES, config=CONFIG, given=None if part is None else TEST * part)
         found = [set(texts[result.splits == split]) for split in (TRAIN, VALIDATION, TEST)]
         assert not found[0] & found[1]
         assert not found[0] & found[2]
@@ -123,10 +123,10 @@ def test_groups_of_one_label_reach_every_split():
         (
             np.arange(12),
             [0, 1] * 6,
-            {"is_test": np.arange(12) == 1},
+            {"given": TEST * (np.arange(12) == 1)},
             "test part has no review of label 'negative'",
         ),
-        (np.arange(12), [0, 1] * 6, {"is_test": np.arange(12) > -1}, "for the train split"),
+        (np.arange(12), [0, 1] * 6, {"given": TEST * (np.arange(12) > -1)}, "for the train split"),
     ],
 )
 def test_a_label_missing_in_a_split_is_refused(texts, labels, options, expected):

@@ -35,7 +35,7 @@ def test_unlabelled_texts_come_from_anywhere(tmp_path):
     (tmp_path / "empty").mkdir()
     for name, message in (
         ("none", "no such file"),
-        ("films.xlsx", "unknown kind"),
+        ("films.xlsx", "a spreadsheet"),
         ("empty", r"no \.txt files"),
     ):
         with pytest.raises(InputError, match=message):

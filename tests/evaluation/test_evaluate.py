@@ -78,8 +78,8 @@ def test_columns_are_those_that_are_named(run, tmp_path):
     rows = reviews(6)
     table = tmp_path / "it.csv"
     table.write_text("said,stars\n" + "".join(f"{review.text},{review.label}\n" for review in rows))
-    evaluation = evaluate(run, str(table), config=PrepareConfig("said", "stars"))
+    evaluation = evaluate(run, str(table), config=PrepareConfig(text_column="said", label_column="stars"))
     assert evaluation.metrics["split"] == "all"
     assert list(evaluation.reviews.texts()) == [review.text for review in rows]
     with pytest.raises(InputError, match="no"):
-        evaluate(run, str(table), config=PrepareConfig("no", "stars"))
+        evaluate(run, str(table), config=PrepareConfig(text_column="no", label_column="stars"))

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from helpers.readers import read_texts
 from helpers.strategies import FUZZ, amounts, archive, edited, edits, refused, told
 from helpers.tiny import WORDS
+from keras_sentiment.data.config import TABLE_FORMATS
 from keras_sentiment.data.readers.sources import read
-from keras_sentiment.data.readers.tables import TEXT_FORMATS, read_texts
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.exporting.text_graph import text_graph
 from keras_sentiment.text.cleaning import clean
@@ -69,7 +70,7 @@ def test_sources(suffix, examples, tmp_path):
 
 
 @amounts(100)
-@pytest.mark.parametrize("text_format", TEXT_FORMATS)
+@pytest.mark.parametrize("text_format", TABLE_FORMATS)
 def test_texts_to_label(text_format, examples):
     base = table(f".{text_format}")
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from keras_sentiment.data.config import TableConfig
 from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.tables import open_table, with_texts
 from keras_sentiment.errors import InputError
 
 REVIEWS = {
@@ -24,6 +26,14 @@ def write_tree(folder: Path, files: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     return folder
+
+
+def read_texts(file, name, text_format, column):
+    """The number of each row of an unlabelled table, and its text or what is wrong with it."""
+    config = TableConfig(text_column=column, input_format=text_format)
+    with open_table(file, name, config, {column: "--text-column"}) as table:
+        for number, row in with_texts(table.rows(), column, name):
+            yield number, row if isinstance(row, InputError) else row[column]
 
 
 def error_of(source, config=None) -> str:

@@ -9,6 +9,7 @@ from pyarrow import parquet
 
 from keras_sentiment.cluster.partition import partition
 from keras_sentiment.cluster.plan import Plan
+from keras_sentiment.data.config import TableConfig
 
 WORDS = ("good", "fine", "bad", "dull", "film", "the")
 
@@ -47,4 +48,4 @@ def same_as_one_process(run, artifact, source, out, *options):
 
 
 def plan_of(artifact, path):
-    return Plan.of(artifact, False, partition([path], path.suffix[1:], "text"))
+    return Plan.of(artifact, False, partition([path], TableConfig()))

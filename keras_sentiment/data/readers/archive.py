@@ -18,7 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self, cast
 
 from keras_sentiment.data.readers.folders import UNLABELLED, position_of
-from keras_sentiment.data.reviews import Review, decode, require_size
+from keras_sentiment.data.readers.lines import decode
+from keras_sentiment.data.reviews import Review, require_size
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.atomic import staged_path
 
@@ -62,11 +63,12 @@ class _Metered:
         return data
 
 
-def read_archive(path: Path, unlabelled: bool = False) -> Iterator[Review]:
+def read_archive(path: Path, unlabelled: bool = False, encoding: str | None = None) -> Iterator[Review]:
     """Yield the reviews of a tar archive in aclImdb's layout, without extracting it to disk.
 
     Args:
         unlabelled: those of `unsup`, with an empty label, instead of those of `pos` and `neg`.
+        encoding: of the reviews; by default that of a byte order mark, else UTF-8.
 
     Links, devices and whatever else is not a plain `pos/*.txt` or `neg/*.txt` file are passed over.
 
@@ -85,7 +87,7 @@ def read_archive(path: Path, unlabelled: bool = False) -> Iterator[Review]:
                 unpacked += member.size + tarfile.BLOCKSIZE
                 if member.size < 0 or unpacked > MAX_ARCHIVE_BYTES:
                     raise tarfile.ReadError(f"it unpacks to more than {MAX_ARCHIVE_BYTES:,} bytes")
-                review = _review(archive, member, path.name, unlabelled)
+                review = _review(archive, member, path.name, unlabelled, encoding)
                 # A stream keeps every header it has seen: 100,000 of them in aclImdb.
                 headers.members = []
                 if review is not None:
@@ -110,7 +112,11 @@ def _decompressed(path: Path) -> IO[bytes]:
 
 
 def _review(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, archive_name: str, unlabelled: bool
+    archive: tarfile.TarFile,
+    member: tarfile.TarInfo,
+    archive_name: str,
+    unlabelled: bool,
+    encoding: str | None,
 ) -> Review | None:
     place = PurePosixPath(member.name)
     if not member.isreg() or place.name.startswith("._"):
@@ -124,7 +130,7 @@ def _review(
         return None
     split = match["split"]
     source = f"{split}/{match['label']}/{match['name']}" if split else f"{match['label']}/{match['name']}"
-    text = decode(file.read(), f"{archive_name}: {member.name}")
+    text = decode(file.read(), f"{archive_name}: {member.name}", encoding)
     if unlabelled:
         return Review(text, "", source)
     return Review(text, match["label"], source, split=split, position=position_of(match["name"]))

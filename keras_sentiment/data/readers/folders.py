@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from keras_sentiment.data.reviews import Review, decode, require_size
+from keras_sentiment.data.readers.lines import decode
+from keras_sentiment.data.reviews import Review, require_size
 from keras_sentiment.errors import InputError
 
 SPLIT_FOLDERS = ("train", "test")
@@ -34,10 +35,12 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _read_split(folder: Path, split: str | None) -> Iterator[Review]:
+def _read_split(folder: Path, split: str | None, encoding: str | None) -> Iterator[Review]:
     labels = [item for item in _subfolders(folder) if item.name != UNLABELLED]
     if not labels:
-        raise InputError(f"{folder}: no subfolders; put the reviews of each label into a folder of its name")
+        raise InputError(
+            f"{folder}: no tables and no subfolders; put the reviews of each label into a folder of its name"
+        )
     listing = {label: _files(label) for label in labels}
     for label, files in listing.items():
         if not files:
@@ -50,7 +53,7 @@ def _read_split(folder: Path, split: str | None) -> Iterator[Review]:
         for file in files:
             source = f"{prefix}{label.name}/{file.name}"
             require_size(file.stat().st_size, source)
-            text = decode(file.read_bytes(), source)
+            text = decode(file.read_bytes(), source, encoding)
             position = position_of(file.name) if is_imdb else None
             yield Review(text, label.name, source, split=split, position=position)
 
@@ -61,11 +64,11 @@ def unlabelled_folders(folder: Path) -> list[Path]:
     return [place for place in places if place.is_dir()]
 
 
-def read_unlabelled_folder(folder: Path) -> Iterator[Review]:
+def read_unlabelled_folder(folder: Path, encoding: str | None = None) -> Iterator[Review]:
     """Yield the `.txt` files of aclImdb's `unsup` inside, or of the folder itself, without labels.
 
     Raises:
-        InputError: if there are none, or a file is not UTF-8.
+        InputError: if there are none, or a file has another encoding.
     """
     found = False
     for place in unlabelled_folders(folder) or [folder]:
@@ -73,28 +76,29 @@ def read_unlabelled_folder(folder: Path) -> Iterator[Review]:
             source = f"{place.name}/{file.name}"
             require_size(file.stat().st_size, source)
             found = True
-            yield Review(decode(file.read_bytes(), source), "", source)
+            yield Review(decode(file.read_bytes(), source, encoding), "", source)
     if not found:
         raise InputError(f"{folder}: no .txt files; name a folder of unlabelled reviews")
 
 
-def read_folder(folder: Path) -> Iterator[Review]:
+def read_folder(folder: Path, encoding: str | None = None) -> Iterator[Review]:
     """Yield the reviews of a folder in an order that does not depend on the file system.
 
     Args:
         folder: aclImdb (`train/` and `test/`, or one of them, with `pos/` and `neg/` inside), one
             of its splits, or any folder with one subfolder of `.txt` files a label.
+        encoding: of the files; by default that of a byte order mark, else UTF-8.
 
     Raises:
-        InputError: if a label has no reviews, or a file is not UTF-8.
+        InputError: if a label has no reviews, or a file has another encoding.
     """
     splits = [split for split in SPLIT_FOLDERS if (folder / split).is_dir() and _subfolders(folder / split)]
     if not splits:
-        yield from _read_split(folder, None)
+        yield from _read_split(folder, None, encoding)
     for other in _subfolders(folder) if splits else ():
         if other.name not in SPLIT_FOLDERS and _subfolders(other):
             raise InputError(
                 f"{other}: only {' and '.join(SPLIT_FOLDERS)} are read; move its reviews into one of them"
             )
     for split in splits:
-        yield from _read_split(folder / split, split)
+        yield from _read_split(folder / split, split, encoding)

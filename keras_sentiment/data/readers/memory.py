@@ -1,49 +1,124 @@
-"""Readers of what a program holds already: pairs of text and label, a data frame."""
+"""Readers of what a program holds already: pairs of text and label, data frames, tables, datasets."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.readers.arrow_rows import BATCH_ROWS, rows_of_batches
 from keras_sentiment.data.readers.bad_rows import BadRows
-from keras_sentiment.data.readers.tables import review_of
+from keras_sentiment.data.readers.dialect import require_columns
+from keras_sentiment.data.readers.labelled_rows import review_of, wanted_columns
+from keras_sentiment.data.readers.table_files import split_of
+from keras_sentiment.data.readers.table_rows import Row
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 
 
-def is_frame(source: Any) -> bool:
-    """Returns whether something is a data frame, as of pandas or polars, by what it offers."""
+def read(source: Any, config: PrepareConfig, bad_rows: BadRows) -> Iterator[Review]:
+    """Yields the reviews of an object; a message counts its rows from 1.
+
+    Args:
+        source: a data frame of pandas or polars, a table of pyarrow, a dataset of Hugging Face, a dictionary
+            with one of them for each split, or pairs of `(text, label)`.
+
+    Raises:
+        InputError: it is none of them, or lacks a column.
+    """
+    if isinstance(source, Mapping):
+        return _read_splits(source, config, bad_rows)
+    name = name_of(source)
+    if _is_dataset(source):
+        batches = source.with_format("arrow").iter(batch_size=BATCH_ROWS)
+        schema = None if source.features is None else source.features.arrow_schema
+        return _read_rows(_arrow_rows(batches, schema, name, config), name, config, bad_rows)
+    if _is_arrow(source):
+        import pyarrow
+
+        reader = pyarrow.RecordBatchReader.from_stream(source)
+        return _read_rows(_arrow_rows(reader, reader.schema, name, config), name, config, bad_rows)
+    if _is_frame(source):
+        return _read_rows(_frame_rows(source, name, config), name, config, bad_rows)
+    if isinstance(source, Iterable) and not isinstance(source, bytes):
+        return _read_pairs(source, config, bad_rows)
+    raise InputError(
+        "a source is a path, a data frame, a table of pyarrow, a dataset or pairs of (text, label). "
+        f"Received: {source!r:.100}"
+    )
+
+
+def name_of(source: Any) -> str:
+    """Returns what a message calls an object that is a source."""
+    if isinstance(source, Mapping) or _is_dataset(source):
+        return "the dataset"
+    if _is_arrow(source) and not hasattr(source, "get_column"):
+        return "the table"
+    return "the data frame" if _is_frame(source) or _is_arrow(source) else "the pairs"
+
+
+def _is_dataset(source: Any) -> bool:
+    """Returns whether something is a dataset of Hugging Face."""
+    return hasattr(source, "with_format") and hasattr(source, "features")
+
+
+def _is_arrow(source: Any) -> bool:
+    """Returns whether something is a table that Arrow can take over; pandas's may hold what it can't."""
+    return hasattr(source, "__arrow_c_stream__") and not hasattr(source, "iloc")
+
+
+def _is_frame(source: Any) -> bool:
+    """Returns whether something is a data frame, as of pandas, by what it offers."""
     return hasattr(source, "columns") and hasattr(source, "__getitem__")
 
 
-def read_frame(frame: Any, config: PrepareConfig, bad_rows: BadRows) -> Iterator[Review]:
-    """Yields the reviews of a data frame; a message counts its rows from 1.
+def _read_splits(source: Mapping[Any, Any], config: PrepareConfig, bad_rows: BadRows) -> Iterator[Review]:
+    """Yields the reviews of a dictionary with a source for each split."""
+    splits = {name: split_of(str(name)) for name in source}
+    if None in splits.values() or len(set(splits.values())) < len(splits):
+        raise InputError(
+            f"the dataset has the parts {', '.join(map(str, source))}; leave of them train, validation, test"
+        )
+    for name, part in source.items():
+        for review in read(part, config, bad_rows):
+            yield review._replace(split=splits[name], source=f"{name}, {review.source}")
 
-    Raises:
-        InputError: a column is not there.
-    """
-    wanted = [config.text_column, config.label_column]
-    if config.group_column is not None:
-        wanted.append(config.group_column)
-    names = list(frame.columns)
-    for name in wanted:
-        if names.count(name) != 1:
-            found = ", ".join(map(str, names))
-            raise InputError(f"the data frame must have one column {name!r}, and has {found}; name another")
-    columns = [frame[name] for name in wanted]
+
+def _arrow_rows(batches: Iterator[Any], schema: Any, name: str, config: PrepareConfig) -> Iterator[Row]:
+    columns = wanted_columns(config)
+    for batch in batches:  # a dataset that is streamed may know its columns from its rows alone
+        schema = batch.schema if schema is None else schema
+        require_columns(schema.names, name, columns)
+        break
+    else:
+        return
+    yield from rows_of_batches(chain([batch], batches), name, list(columns), columns, schema)
+
+
+def _frame_rows(frame: Any, name: str, config: PrepareConfig) -> Iterator[Row]:
+    wanted = wanted_columns(config)
+    require_columns(list(frame.columns), name, wanted)
+    columns = [frame[column] for column in wanted]
     for number, cells in enumerate(zip(*columns, strict=True), 1):
+        yield number, dict(zip(wanted, map(_plain, cells), strict=True))
+
+
+def _read_rows(rows: Iterator[Row], name: str, config: PrepareConfig, bad_rows: BadRows) -> Iterator[Review]:
+    for number, row in rows:
         try:
-            review = review_of(dict(zip(wanted, map(_plain, cells), strict=True)), f"row {number}", config)
+            if isinstance(row, InputError):
+                raise row
+            review = review_of(row, f"row {number}", config)
         except InputError as error:
             bad_rows.add(error)
         else:
             yield review
 
 
-def read_pairs(pairs: Iterable[Any], config: PrepareConfig, bad_rows: BadRows) -> Iterator[Review]:
-    """Yields the reviews of `(text, label)` pairs; a message counts them from 1.
+def _read_pairs(pairs: Iterable[Any], config: PrepareConfig, bad_rows: BadRows) -> Iterator[Review]:
+    """Yields the reviews of `(text, label)` pairs.
 
     Raises:
         InputError: one is no pair.

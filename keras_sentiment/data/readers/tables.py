@@ -1,63 +1,179 @@
-"""Tables of reviews, labelled or not, a review a row."""
+"""Tables, a text a row, opened the same way wherever one is read."""
 
 from __future__ import annotations
 
-import csv
-import math
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+import contextlib
+import io
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
-from keras_sentiment.data.config import PrepareConfig
-from keras_sentiment.data.readers.bad_rows import BadRows
-from keras_sentiment.data.readers.table_rows import (
-    DELIMITERS,
+from keras_sentiment.data.config import TABLE_FORMATS, TableConfig
+from keras_sentiment.data.readers.arrow_rows import ArrowTable
+from keras_sentiment.data.readers.compression import SPREADSHEETS, format_of, open_file, open_unpacked
+from keras_sentiment.data.readers.dialect import (
     Columns,
-    Row,
-    RowReader,
-    SwallowedRows,
-    header_of,
-    named,
-    read_json_lines,
-    read_lines,
-    read_parquet,
-    read_records,
-    read_separated,
+    Dialect,
+    find_dialect,
+    is_separated,
+    require_columns,
 )
-from keras_sentiment.data.reviews import MAX_LABELS, Review
+from keras_sentiment.data.readers.lines import Lines
+from keras_sentiment.data.readers.table_rows import Row, read_json_list, read_rows, skip_header
 from keras_sentiment.errors import InputError
 
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0")
-_LIST = re.compile(r"\[[^\[\]]*,[^\[\]]*\]")
+STANDARD_INPUT = "-"
+# Of a file's first bytes, which tell how it is read: of a separated table, and of another one.
+SAMPLE_BYTES, MARK_BYTES = 256 << 10, 4
+# Of which nothing has to be found out.
+PLAIN = (str(Dialect("txt")), str(Dialect("jsonl")))
+ALL: Sequence[str] = ("*",)  # columns to keep
 
 
-def _cell(value: Any, column: str, source: str) -> str:
-    """Return a label or a group as text, the same from every format.
+class Table:
+    """An open table, whose rows are read once.
 
-    Whole numbers, with `.0` behind them or not, and true and false are written in one way.
+    Attributes:
+        name: what a message calls it.
+        names: of its columns; an empty list where each row has its own, or no names.
+        dialect: how its text is read; None for Parquet and Arrow.
+        schema: of Arrow, where it has one.
+        compression: of the file, or None.
     """
-    if isinstance(value, float):
-        value = None if math.isnan(value) else int(value) if value.is_integer() else value
-    if isinstance(value, (bool, int)):
-        value = str(value)
-    if isinstance(value, (list, tuple, dict)) or (isinstance(value, str) and _LIST.fullmatch(value.strip())):
-        raise InputError(
-            f"{source}: column {column!r} holds {str(value).strip():.60}, several values; a text has one "
-            "label: write one name or number there"
-        )
-    if not isinstance(value, str) or not value.strip():
-        shown = "nothing" if value is None or isinstance(value, str) else f"a {type(value).__name__}"
-        raise InputError(f"{source}: column {column!r} holds {shown}; write a name or a whole number there")
-    name = value.strip()
-    if name in ("True", "TRUE", "False", "FALSE"):
-        return name.lower()
-    return str(int(name[:-2])) if _WHOLE.fullmatch(name) else name
+
+    def __init__(
+        self,
+        name: str,
+        columns: Columns,
+        source: ArrowTable | tuple[IO[bytes], Dialect],
+        compression: str | None = None,
+    ) -> None:
+        self.name, self._columns, self._source = name, columns, source
+        self.compression = compression
+        self.dialect = None if isinstance(source, ArrowTable) else source[1]
+        self.schema = source.schema if isinstance(source, ArrowTable) else None
+        self.names = source.names if isinstance(source, ArrowTable) else list(source[1].names)
+
+    @property
+    def has_lines_alone(self) -> bool:
+        """Whether a row is a line of text, without columns."""
+        return self.dialect is not None and self.dialect.format == "txt"
+
+    @property
+    def remark(self) -> str | None:
+        """What was found out about how the table is read, or None where its name said all."""
+        dialect = self.dialect
+        if dialect is None or (str(dialect) in PLAIN and self.compression is None):
+            return None
+        packed = f"{self.compression}, " if self.compression else ""
+        return f"{self.name}: read as {packed}{dialect}"
+
+    def rows(self, keep: Sequence[str] = ()) -> Iterator[Row]:
+        """Yield the rows, each with the number of its line, or of the row in Parquet, Arrow and a JSON list.
+
+        Args:
+            keep: columns that a row has beside those that are wanted, or `ALL`.
+
+        Raises:
+            InputError: a column is not there; while iterating, for what is wrong with the table and not with
+                a row.
+        """
+        kept = self.names if keep == ALL else list(keep)
+        if self.names:
+            require_columns(self.names, self.name, dict.fromkeys(kept, "--keep-columns"))
+        if isinstance(self._source, ArrowTable):
+            return self._source.rows(self._columns, kept)
+        file, dialect = self._source
+        if dialect.format == "json":
+            file.read(dialect.mark)
+            return read_json_list(file, self.name, dialect, self._columns)
+        return read_rows(self.lines(), dialect, self._columns)
+
+    def lines(self) -> Lines:
+        """Return the lines of a table of text, without its header."""
+        file, dialect = cast(tuple[IO[bytes], Dialect], self._source)
+        file.read(dialect.mark)
+        lines = Lines(file, self.name, dialect.encoding, place=dialect.mark)
+        skip_header(lines, dialect)
+        return lines
 
 
-def _text(row: dict[str, Any], column: str, source: str) -> str:
+@contextlib.contextmanager
+def open_table(
+    source: Path | IO[bytes], name: str, config: TableConfig, columns: Columns, labelled: bool = False
+) -> Iterator[Table]:
+    """Open a table that may be compressed, and find out how it is to be read.
+
+    Args:
+        source: a path, or a file that is read once from its start.
+        name: what a message calls it.
+        columns: that it must have.
+        labelled: whether a row needs several fields, so that a .txt file is separated too.
+
+    Raises:
+        InputError: it can't be read so; while iterating, it is damaged.
+    """
+    table_format = config.input_format or format_of(name)
+    with contextlib.ExitStack() as files:
+        if table_format in ("parquet", "arrow"):
+            file = open_file(source, name, files)
+            if not file.seekable():
+                raise InputError(
+                    f"{name}: {table_format.capitalize()} can't be read from a pipe; give the file"
+                )
+            yield Table(name, columns, ArrowTable(file, name, table_format))
+            return
+        opened = files.enter_context(open_unpacked(source, name))
+        table_format = known_format(opened.name, config)
+        if table_format in ("parquet", "arrow"):
+            raise InputError(f"{name}: {table_format.capitalize()} is read from a file of its own; unpack it")
+        separated = is_separated(table_format, labelled)
+        # Nobody waits at a pipe for more lines than are needed.
+        sample = opened.file.start(SAMPLE_BYTES if separated else MARK_BYTES)
+        dialect = find_dialect(sample, name, table_format, config, columns, separated)
+        yield Table(name, columns, (io.BufferedReader(opened.file), dialect), opened.compression)
+
+
+def known_format(name: str, config: TableConfig) -> str:
+    """Return the kind of a table.
+
+    Raises:
+        InputError: its name doesn't say it.
+    """
+    if config.input_format:
+        return config.input_format
+    if found := format_of(name):
+        return found
+    if name.lower().endswith(SPREADSHEETS):
+        raise InputError(f"{name}: a spreadsheet; save it as CSV UTF-8")
+    raise InputError(
+        f"{name}: unknown kind of file; say with --input-format which of {', '.join(TABLE_FORMATS)} it is"
+    )
+
+
+@contextlib.contextmanager
+def open_named(
+    source: str | Path,
+    config: TableConfig,
+    columns: Columns,
+    labelled: bool = False,
+    name: str | None = None,
+) -> Iterator[Table]:
+    """Open the table at a path, or on standard input, which is called `-`."""
+    standard = source == STANDARD_INPUT
+    place = sys.stdin.buffer if standard else Path(source)
+    name = name or ("standard input" if standard else Path(source).name)
+    with open_table(place, name, config, columns, labelled) as table:
+        yield table
+
+
+def require_text(row: dict[str, Any], column: str, source: str) -> str:
+    """Return the text of a row.
+
+    Raises:
+        InputError: it has none.
+    """
     text = row[column]
     if not isinstance(text, str):
         found = "nothing" if text is None else f"a {type(text).__name__}"
@@ -65,166 +181,12 @@ def _text(row: dict[str, Any], column: str, source: str) -> str:
     return text
 
 
-def review_of(row: dict[str, Any], source: str, config: PrepareConfig) -> Review:
-    """Returns the review in a row.
-
-    Raises:
-        InputError: a cell is no text, or no label.
-    """
-    group = config.group_column
-    return Review(
-        _text(row, config.text_column, source),
-        _cell(row[config.label_column], config.label_column, source),
-        source,
-        group=None if group is None else _cell(row[group], group, source),
-    )
-
-
-def _columns(config: PrepareConfig) -> Columns:
-    columns = {config.text_column: "--text-column", config.label_column: "--label-column"}
-    if len(columns) < 2:
-        raise InputError(
-            f"--text-column and --label-column both name {config.text_column!r}; name two columns"
-        )
-    if config.group_column is not None:
-        columns.setdefault(config.group_column, "--group-column")
-    return columns
-
-
-_TABLES: dict[str, RowReader] = {
-    **{name: partial(read_separated, delimiter=delimiter) for name, delimiter in DELIMITERS.items()},
-    "jsonl": read_json_lines,
-    "parquet": read_parquet,
-}
-# Texts alone can stand a line each as well.
-TEXT_FORMATS: dict[str, RowReader] = {"txt": read_lines, **_TABLES}
-
-
-def _read_reviews(
-    path: Path, config: PrepareConfig, bad_rows: BadRows, read_rows: RowReader
-) -> Iterator[Review]:
-    delimiter = DELIMITERS.get(path.suffix.lower().removeprefix("."))
-    if delimiter is not None:
-        read_rows = partial(read_separated, delimiter=delimiter, quoting=config.quoting)
-    elif config.quoting != "minimal":
-        raise InputError(f"{path.name}: --quoting is for {', '.join(DELIMITERS)}")
-    labels: set[str] = set()
-    with path.open("rb") as file:
-        for number, row in read_rows(file, path.name, _columns(config)):
-            try:
-                if isinstance(row, InputError):
-                    raise row
-                review = review_of(row, f"{path.name}:{number}", config)
-                if len(labels) <= MAX_LABELS:
-                    labels.add(review.label)
-                if delimiter is not None and "\n" in review.text:
-                    _require_no_rows(review, row, config.label_column, delimiter, labels)
-            except SwallowedRows:  # it is no single row that could be left out
-                raise
-            except InputError as error:
-                bad_rows.add(error)
-            else:
-                yield review
-
-
-def _require_no_rows(
-    review: Review, row: dict[str, Any], column: str, delimiter: str, known: set[str]
-) -> None:
-    """Refuses a text of several lines that are rows by themselves: a stray quote swallowed them.
-
-    Args:
-        row: the review's, whose cells and whose place of the label the lines are compared with.
-        column: of the label.
-        known: labels that were seen; what two lines have in its place counts as one, too.
-    """
-    place = list(row).index(column)
-    cells = [next(csv.reader([line], delimiter=delimiter), []) for line in review.text.splitlines()[1:-1]]
-    found = Counter(line[place].strip() for line in cells if len(line) == len(row))
-    swallowed = sum(count for label, count in found.items() if label in known or count > 1)
-    if swallowed:
-        raise SwallowedRows(
-            f"{review.source}: lines of its text are rows themselves, with a label ({swallowed:,} of them); "
-            "if quotes are text in this file, give --quoting none"
-        )
-
-
-READERS: dict[str, Callable[[Path, PrepareConfig, BadRows], Iterator[Review]]] = {
-    f".{name}": partial(_read_reviews, read_rows=read_rows) for name, read_rows in _TABLES.items()
-}
-
-
-def read_texts(
-    file: IO[bytes], name: str, text_format: str, column: str
-) -> Iterator[tuple[int, str | InputError]]:
-    """Yield the texts of a table without labels, each with the number of its line or row.
-
-    Args:
-        file: the table, read once and from the start to the end; Parquet needs one that can seek.
-        name: what a message calls it.
-        text_format: a key of `TEXT_FORMATS`.
-        column: of the texts; lines of text have none.
-
-    Returns:
-        The number, and the text or what is wrong with the row.
-
-    Raises:
-        InputError: while iterating, for what is wrong with the table and not with a row.
-    """
-    rows = TEXT_FORMATS[text_format](file, name, _text_columns(column))
-    for number, row in _with_texts(rows, column, name):
-        yield number, row if isinstance(row, InputError) else row[column]
-
-
-def read_header(file: IO[bytes], name: str, text_format: str, column: str) -> list[str]:
-    """Read the names of the columns that stand before the rows of a CSV or TSV file; others have none there.
-
-    Args:
-        file: the table, from its start; not read further than that.
-        name: what a message calls it.
-        text_format: a key of `TEXT_FORMATS`.
-        column: of the texts.
-
-    Raises:
-        InputError: it can't be read, or there is no such column.
-    """
-    if text_format not in DELIMITERS:
-        return []
-    return header_of(read_records(file, name, DELIMITERS[text_format]), name, _text_columns(column))
-
-
-def read_rows(
-    file: IO[bytes], name: str, text_format: str, column: str, header: Sequence[str], line: int
-) -> Iterator[Row]:
-    """Yield the whole rows of a table of lines, not Parquet, from where its file stands.
-
-    No line is read before the row is asked for to which it belongs, so that between two rows the file
-    stands where the next one begins.
-
-    Args:
-        header: what `read_header` says.
-        line: the number of the line at which the file stands.
-
-    Returns:
-        As `read_texts`, with the row instead of its text.
-    """
-    columns = _text_columns(column)
-    if text_format in DELIMITERS:
-        rows = named(read_records(file, name, DELIMITERS[text_format], line), header, name)
-    else:
-        rows = (read_json_lines if text_format == "jsonl" else read_lines)(file, name, columns, line)
-    return _with_texts(rows, column, name)
-
-
-def _text_columns(column: str) -> Columns:
-    return {column: "--text-column"}
-
-
-def _with_texts(rows: Iterable[Row], column: str, name: str) -> Iterator[Row]:
+def with_texts(rows: Iterator[Row], column: str, name: str) -> Iterator[Row]:
     """Yield the rows whose text is one, and what is wrong with the others."""
     for number, row in rows:
         if not isinstance(row, InputError):
             try:
-                _text(row, column, f"{name}:{number}")
+                require_text(row, column, f"{name}:{number}")
             except InputError as error:
                 row = error
         yield number, row

@@ -59,11 +59,13 @@ def test_a_third_part_is_not_lost_silently(tmp_path):
 
 
 def test_bad_folders(tmp_path):
-    assert "no subfolders" in error_of(tmp_path)
+    assert "no tables and no subfolders" in error_of(tmp_path)
     write_tree(tmp_path, {"joy/a.txt": "ha"})
     (tmp_path / "anger").mkdir()
     assert "anger: no .txt files" in error_of(tmp_path)
     (tmp_path / "anger" / "b.txt").write_bytes(b"gr\xff")
     assert "anger/b.txt: byte 3" in error_of(tmp_path)
-    (tmp_path / "anger" / "b.txt").write_bytes(b"g\0r")
-    assert "anger/b.txt: holds NUL" in error_of(tmp_path)
+    (tmp_path / "anger" / "b.txt").write_bytes("gr".encode("utf-16-be"))
+    assert "anger/b.txt: every other byte is NUL, as in UTF-16; try --encoding utf-16-be" in error_of(
+        tmp_path
+    )

@@ -4,10 +4,10 @@ import io
 
 import pytest
 
+from helpers.readers import read_texts
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read
-from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
@@ -35,7 +35,7 @@ def test_a_tsv_without_quoting(tmp_path):
     with path.open("rb") as file:
         texts = dict(read_texts(file, "it.tsv", "tsv", "text"))
     assert isinstance(texts[3], InputError)
-    assert "make one cell of what is between" in str(texts[3])
+    assert "make one field of what is between" in str(texts[3])
 
 
 def test_a_csv_without_quoting(tmp_path):

@@ -8,9 +8,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from helpers.readers import read_texts
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers.sources import read
-from keras_sentiment.data.readers.tables import read_texts
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
@@ -51,9 +51,9 @@ def test_every_line_of_text_has_its_row():
 
 
 BAD_ROWS = [
-    ("txt", b"a\nb\xe9\n\0\nd", {2: "byte 2 is not UTF-8", 3: "holds NUL bytes"}, {1: "a", 4: "d"}),
+    ("txt", b"a\nb\xe9\n\0\nd", {2: "byte 2 is not UTF-8"}, {1: "a", 3: "\0", 4: "d"}),
     ("jsonl", b'{"text": "a"}\n{\n\n[1]\n{"texts": ""}\n{"text": 3}\n"\xff"\n{"text": "b", "c": 1}',
-     {2: "not JSON", 4: "a list, not an object", 5: "no column 'text'", 6: "holds a int", 7: "byte 2"},
+     {2: "not JSON", 4: "a list, not an object", 5: "this row has no 'text'", 6: "holds a int", 7: "byte 2"},
      {1: "a", 8: "b"}),
     # The second and the third line of the first record are bad, and it ends where its quotes do.
     ("csv", b'id,text\n1,"a\n\xff\n\xff",\n2,b\n\n3\n4,c,d\n5,"e" f\n6,g\n',

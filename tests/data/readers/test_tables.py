@@ -40,9 +40,11 @@ def test_what_is_too_large_for_a_review_is_named(tmp_path):
     )
     (tmp_path / "field.csv").write_text(f"text,label\n{large},pos\n")
     assert "field.csv:2" in error_of(tmp_path / "field.csv")
-    for name in ("line.csv", "line.jsonl"):
-        (tmp_path / name).write_text(large * 5)
-        assert f"{name}:1: a line of more than" in error_of(tmp_path / name)
+    for name, start in (("line.csv", "text,label\n"), ("line.jsonl", "")):
+        (tmp_path / name).write_text(start + large * 5)
+        assert f"{name}:{1 + start.count(chr(10))}: a line of more than" in error_of(tmp_path / name)
+    (tmp_path / "header.csv").write_text(large)
+    assert "header.csv: no column 'text'" in error_of(tmp_path / "header.csv")
 
 
 def write_table(folder: Path, ending: str, rows: list[dict]) -> Path:
@@ -67,7 +69,7 @@ def test_tables_of_every_kind(tmp_path, ending):
         {"id": 9, "review": "x" * 300_000, "stars": 1, "film": "A"},
     ]
     path = write_table(tmp_path, ending, rows)
-    reviews = list(read(path, PrepareConfig("review", "stars", "film")))
+    reviews = list(read(path, PrepareConfig(text_column="review", label_column="stars", group_column="film")))
     assert [(r.text, r.label, r.group) for r in reviews] == [
         (row["review"], str(row["stars"]), row["film"]) for row in rows
     ]
@@ -97,8 +99,7 @@ def test_labels_are_names_or_whole_numbers(tmp_path):
         (b'text,label\n\n"a",pos\n"b" c,neg\n', ":4: "),
         (b'text,label\na,pos\n"b,neg\nc,pos\n', ":3: unexpected end of data"),
         (b"text,label\na,pos\nb\xe9,neg\n", ":3: byte 2 is not UTF-8"),
-        ("text,label\na,pos\n".encode("utf-16"), ":1: byte 1 is not UTF-8"),
-        ("text,label\na,pos\n".encode("utf-16-le"), ":1: holds NUL bytes"),
+        ("text,label\na,pos\n".encode("utf-16-le"), "try --encoding utf-16-le"),
         (b"text,label\na,pos\nb,\n", ":3: column 'label' holds nothing"),
         (b"text,label,text\na,pos,b\n", "two columns are called 'text'"),
         (b"text,label\n", "holds no reviews"),
@@ -120,7 +121,7 @@ def test_bad_csv(tmp_path, content, expected):
         (b"[1]", ":2: a list, not an object"),
         (b'{"text": 3, "label": "pos"}', ":2: column 'text' holds a int"),
         (b'{"text": null, "label": "pos"}', ":2: column 'text' holds nothing"),
-        (b'{"text": "a"}', ":2: no column 'label'"),
+        (b'{"text": "a"}', ":2: this row has no 'label'"),
         (b"\xff", ":2: byte 1"),
         (b"[" * 100_000, ":2: not JSON"),
         (b"1" * 10_000, ":2: not JSON"),

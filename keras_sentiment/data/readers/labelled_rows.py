@@ -1,0 +1,150 @@
+"""Rows of tables -> reviews: what a label is, and which rows are doubtful."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.readers.bad_rows import BadRows
+from keras_sentiment.data.readers.dialect import Columns, Dialect, SwallowedRows
+from keras_sentiment.data.readers.tables import Table, open_named, require_text
+from keras_sentiment.data.reviews import MAX_LABELS, Review
+from keras_sentiment.errors import InputError
+
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0")
+_LIST = re.compile(r"\[[^\[\]]*,[^\[\]]*\]")
+
+
+def label_text(value: Any, column: str, source: str) -> str:
+    """Return a label or a group as text, the same from every format.
+
+    Whole numbers, with `.0` behind them or not, and true and false are written in one way.
+
+    Raises:
+        InputError: there is none, or several.
+    """
+    if isinstance(value, float):
+        value = None if math.isnan(value) else int(value) if value.is_integer() else value
+    if isinstance(value, (bool, int)):
+        value = str(value)
+    if isinstance(value, (list, tuple, dict)) or (isinstance(value, str) and _LIST.fullmatch(value.strip())):
+        raise InputError(
+            f"{source}: column {column!r} holds {str(value).strip():.60}, several values; a text has one "
+            "label: write one name or number there"
+        )
+    if not isinstance(value, str) or not value.strip():
+        shown = "nothing" if value is None or isinstance(value, str) else f"a {type(value).__name__}"
+        raise InputError(f"{source}: column {column!r} holds {shown}; write a name or a whole number there")
+    name = value.strip()
+    if name in ("True", "TRUE", "False", "FALSE"):
+        return name.lower()
+    return str(int(name[:-2])) if _WHOLE.fullmatch(name) else name
+
+
+def review_of(row: dict[str, Any], source: str, config: PrepareConfig) -> Review:
+    """Returns the review in a row.
+
+    Raises:
+        InputError: a cell is no text, or no label.
+    """
+    group = config.group_column
+    return Review(
+        require_text(row, config.text_column, source),
+        label_text(row[config.label_column], config.label_column, source),
+        source,
+        group=None if group is None else label_text(row[group], group, source),
+    )
+
+
+def wanted_columns(config: PrepareConfig) -> Columns:
+    """Returns the columns of a labelled table, with the option that names each.
+
+    Raises:
+        InputError: two of them are one.
+    """
+    columns = {config.text_column: "--text-column", config.label_column: "--label-column"}
+    if len(columns) < 2:
+        raise InputError(
+            f"--text-column and --label-column both name {config.text_column!r}; name two columns"
+        )
+    if config.group_column is not None:
+        columns.setdefault(config.group_column, "--group-column")
+    return columns
+
+
+def read_reviews(
+    path: str | Path,
+    config: PrepareConfig,
+    bad_rows: BadRows,
+    say: Callable[[str | None], None],
+    name: str | None = None,
+) -> Iterator[Review]:
+    """Yield the reviews of a labelled table.
+
+    Args:
+        path: of the file; `-` is standard input.
+        say: is told how the file is read.
+        name: what a message calls it; by default that of the file.
+
+    Raises:
+        InputError: while iterating, for what is wrong with the table and not with a row.
+    """
+    with open_named(path, config, wanted_columns(config), True, name) as table:
+        say(table.remark)
+        yield from reviews_of_table(table, config, bad_rows)
+
+
+def reviews_of_table(table: Table, config: PrepareConfig, bad_rows: BadRows) -> Iterator[Review]:
+    dialect = table.dialect if table.dialect and table.dialect.format == "csv" else None
+    labels: set[str] = set()
+    for number, row in table.rows():
+        try:
+            if isinstance(row, InputError):
+                raise row
+            review = review_of(row, f"{table.name}:{number}", config)
+            if len(labels) <= MAX_LABELS:
+                labels.add(review.label)
+            if dialect is not None:
+                _require_header(review, dialect, config.label_column)
+                if "\n" in review.text:
+                    _require_no_rows(review, dialect, config.label_column, labels)
+        except SwallowedRows:  # it is no single row that could be left out
+            raise
+        except InputError as error:
+            bad_rows.add(error)
+        else:
+            yield review
+
+
+def _require_header(review: Review, dialect: Dialect, column: str) -> None:
+    """Refuses a label that is called like its column: the first row was taken for the header."""
+    if dialect.has_header and review.label == column:
+        raise SwallowedRows(
+            f"{review.source}: its label {column!r} is the name of the column too, so the first row seems to "
+            "be a review; name all columns with --columns"
+        )
+
+
+def _require_no_rows(review: Review, dialect: Dialect, column: str, known: set[str]) -> None:
+    """Refuses a text of several lines that are rows by themselves: a stray quote swallowed them.
+
+    Args:
+        column: of the label.
+        known: labels that were seen; what two lines have in its place counts as one, too.
+    """
+    place = dialect.names.index(column)
+    lines = review.text.splitlines()[1:-1]
+    cells = [next(csv.reader([line], delimiter=dialect.delimiter), []) for line in lines]
+    found = Counter(line[place].strip() for line in cells if len(line) == len(dialect.names))
+    swallowed = sum(count for label, count in found.items() if label in known or count > 1)
+    if swallowed:
+        raise SwallowedRows(
+            f"{review.source}: lines of its text are rows themselves, with a label ({swallowed:,} of them); "
+            "if quotes are text in this file, give --quoting none"
+        )

@@ -1,0 +1,131 @@
+"""Lines of a file of text: found in its bytes, and decoded one by one."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import IO
+
+from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
+from keras_sentiment.errors import InputError
+
+# Bytes of a line, which may hold several texts. A file without line ends need not fit into memory.
+MAX_LINE_BYTES = 4 * MAX_REVIEW_BYTES
+
+# What a file may begin with, the longer ones first, and its encoding.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+# What bytes that are not UTF-8 may be, the most frequent first.
+_OTHERS = ("cp1252", "cp1250", "cp1251", "mac-roman", "gb18030", "shift_jis", "euc-kr", "big5")
+MAX_READINGS = 4  # of those that a message shows
+# A word with a byte above ASCII's.
+_WORD = re.compile(rb"[^\s,;|\"<>()]{0,24}[\x80-\xff][^\s,;|\"<>()]{0,24}")
+
+
+def marked_encoding(start: bytes) -> tuple[str | None, int]:
+    """Return the encoding of which bytes have the byte order mark, and how many bytes the mark takes."""
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return encoding, len(mark)
+    return None, 0
+
+
+def require_no_wide(start: bytes, source: str) -> None:
+    """Raises an InputError for bytes of which many are NUL: UTF-16 without its mark."""
+    if 5 * start.count(0) > len(start):
+        last = start[1::2].count(0) > start[::2].count(0)
+        raise InputError(
+            f"{source}: every other byte is NUL, as in UTF-16; try --encoding utf-16-{'le' if last else 'be'}"
+        )
+
+
+def decode(data: bytes, source: str, encoding: str | None = None) -> str:
+    """Return the bytes of a text, without a byte order mark, as text.
+
+    Args:
+        encoding: by default that of a byte order mark, else UTF-8.
+
+    Raises:
+        InputError: they are in another encoding; names `source`, and those that would fit.
+    """
+    marked, skipped = marked_encoding(data)
+    encoding = marked or encoding or "utf-8"
+    if encoding == "utf-8":
+        require_no_wide(data[:4096], source)
+    return _decode(data[skipped:], source, encoding)
+
+
+def _decode(data: bytes, source: str, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        place = f"{source}: byte {error.start + 1} is not {encoding.upper()} ({data[error.start]:#04x})"
+        fix = _readings(data) if encoding == "utf-8" else ""
+        raise InputError(f"{place}; {fix or 'save it as UTF-8, or name its --encoding'}") from None
+
+
+def _readings(data: bytes) -> str:
+    """Return what two words would be in the encodings that fit, with the option that names one."""
+    words = _WORD.findall(data[:1_000_000])[:2]
+    found: dict[str, str] = {}
+    for encoding in _OTHERS:
+        try:
+            text = " ".join(word.decode(encoding) for word in words)
+        except UnicodeDecodeError:
+            continue
+        if text.isprintable():
+            found.setdefault(text, encoding)
+    shown = [f"'{text}' in {encoding}" for text, encoding in list(found.items())[:MAX_READINGS]]
+    return f"name its --encoding: it reads {', '.join(shown)}" if shown else ""
+
+
+class Lines:
+    """The lines of a file from where it stands; none is read ahead.
+
+    A line is what the file holds between two \\n, so that numbers agree with an editor's.
+
+    Args:
+        name: what a message calls the file.
+        encoding: of its bytes.
+        line: number of the line at which the file stands.
+        place: number of the byte at which it stands.
+    """
+
+    def __init__(
+        self, file: IO[bytes], name: str, encoding: str = "utf-8", line: int = 1, place: int = 0
+    ) -> None:
+        self.name, self.encoding, self.line, self.place = name, encoding, line, place
+        self._file = file
+        self._end = "\n".encode(encoding)
+
+    def __iter__(self) -> Iterator[tuple[int, str, InputError | None]]:
+        """Yield the number of each line, its text, and what is wrong with it."""
+        while data := self._read():
+            number = self.line
+            if len(data) > MAX_LINE_BYTES:
+                raise InputError(
+                    f"{self.name}:{number}: a line of more than {MAX_LINE_BYTES:,} bytes; break it"
+                )
+            self.line, self.place = number + 1, self.place + len(data)
+            try:
+                yield number, _decode(data, f"{self.name}:{number}", self.encoding), None
+            except InputError as error:
+                yield number, data.decode(self.encoding, "replace"), error
+
+    def _read(self) -> bytes:
+        line = self._file.readline(MAX_LINE_BYTES + 1)
+        # In UTF-16 and 32 the byte of a line end may be half of another character.
+        while len(self._end) > 1 and line and len(line) <= MAX_LINE_BYTES:
+            line += self._file.read(-len(line) % len(self._end))
+            if line.endswith(self._end):
+                break
+            if not (more := self._file.readline(MAX_LINE_BYTES + 1 - len(line))):
+                break
+            line += more
+        return line

@@ -1,0 +1,176 @@
+"""Files of results, a row a text: JSON Lines, CSV, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from keras_sentiment.errors import InputError
+from keras_sentiment.inference.streaming import RESULTS, Result
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Chunks = Iterable[list[Result]]
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+
+
+class ResultColumns(NamedTuple):
+    """The columns of a file of results.
+
+    Args:
+        kept: those of the input, under their new names; None where they are known from the rows alone.
+        types: of Arrow, of those that have one.
+        labels: of the model.
+    """
+
+    kept: Sequence[str] | None
+    types: dict[str, Any]
+    labels: Sequence[str]
+
+
+def names_of(ending: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of our columns in a file of some ending."""
+    probabilities = tuple(f"probability_{label}" for label in labels) if ending == ".csv" else ()
+    return ("row", *RESULTS, *probabilities)
+
+
+def _json_text(value: Any) -> str:
+    """Return a value as JSON, in which what is no number is null."""
+    try:
+        return _to_json(value)
+    except ValueError:
+        return _to_json(_without_nan(value))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _write_json_lines(chunks: Chunks, columns: ResultColumns, file: IO[str]) -> None:
+    for results in chunks:
+        file.writelines([_json_text(result) + "\n" for result in results])
+        file.flush()
+
+
+def _kept_names(chunks: Chunks, columns: ResultColumns) -> tuple[list[str], Iterator[list[Result]]]:
+    """Return the input's columns, from the first chunk where they aren't known, and all chunks."""
+    if columns.kept is not None:
+        return list(columns.kept), iter(chunks)
+    chunks = iter(chunks)
+    first = next(chunks, [])
+    names = dict.fromkeys(name for result in first for name in result if name not in ("row", *RESULTS))
+    return list(names), itertools.chain([first], chunks)
+
+
+def _require_known(results: list[Result], known: set[str]) -> None:
+    for result in results:
+        if more := [name for name in result if name not in known]:
+            raise InputError(
+                f"row {result['row']}: has {more[0]!r}, which the rows before it lack; "
+                "write .jsonl, or name the columns with --keep-columns"
+            )
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a cell of CSV."""
+    if isinstance(value, (bool, dict, list, tuple)):
+        return _json_text(value)
+    return value
+
+
+def _write_csv(chunks: Chunks, columns: ResultColumns, file: IO[str]) -> None:
+    kept, chunks = _kept_names(chunks, columns)
+    writer = csv.writer(file, lineterminator="\n")
+    named = [f"probability_{label}" for label in columns.labels]
+    writer.writerow(["row", *kept, "label", "probability", "truncated", *named])
+    known = {"row", *kept, *RESULTS}
+    for results in chunks:
+        _require_known(results, known)
+        writer.writerows(
+            [
+                r["row"],
+                *(_cell(r.get(name)) for name in kept),
+                r["label"],
+                r["probability"],
+                _cell(r["truncated"]),
+                *r["probabilities"].values(),
+            ]
+            for r in results
+        )
+        file.flush()
+
+
+def columns_of(rows: Sequence[dict[str, Any]], source: str) -> pyarrow.Schema:
+    """Returns the columns of JSON objects, in the order in which they come.
+
+    Args:
+        source: where the first of them stands, for a message.
+
+    Raises:
+        InputError: what a column holds has no one type.
+    """
+    import pyarrow
+
+    fields = []
+    for column in dict.fromkeys(itertools.chain.from_iterable(rows)):
+        values = [row.get(column) for row in rows]
+        try:
+            fields.append((column, pyarrow.array(values).type))
+        except (pyarrow.ArrowException, ValueError, OverflowError, TypeError) as error:
+            raise InputError(
+                f"{source}: from this line on column {column!r} has no one type ({error}); write one"
+            ) from None
+    return pyarrow.schema(fields)
+
+
+def result_fields(labels: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return the columns of Arrow for what a model says of a text."""
+    import pyarrow
+
+    return [
+        ("label", pyarrow.string()),
+        ("probability", pyarrow.float64()),
+        ("probabilities", pyarrow.struct([(label, pyarrow.float64()) for label in labels])),
+        ("truncated", pyarrow.bool_()),
+    ]
+
+
+def _write_parquet(chunks: Chunks, columns: ResultColumns, file: IO[bytes]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    kept, chunks = _kept_names(chunks, columns)
+    first = next(chunks, [])
+    types = dict(columns.types)
+    if columns.kept is None:
+        rows = [{name: result.get(name) for name in kept} for result in first]
+        types = {field.name: field.type for field in columns_of(rows, "the input")}
+    fields = [("row", pyarrow.int64()), *((name, types.get(name, pyarrow.string())) for name in kept)]
+    schema = pyarrow.schema([*fields, *result_fields(columns.labels)])
+    with parquet.ParquetWriter(file, schema) as writer:
+        for results in itertools.chain([first], chunks):
+            _require_known(results, set(schema.names))
+            try:
+                writer.write_table(pyarrow.Table.from_pylist(results, schema))
+            except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
+                row = results[0]["row"]
+                raise InputError(
+                    f"from row {row} on a column has another type than before ({error}); write .jsonl"
+                ) from None
+
+
+# From the results in chunks and their columns to a file, which has each chunk when it is done.
+WRITERS: dict[str, Callable[[Chunks, ResultColumns, Any], None]] = {
+    ".jsonl": _write_json_lines,
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+}
