@@ -57,6 +57,12 @@ class Recipe(Generic[Model]):
             teachers = self.training.teachers
             require(not teachers, "teachers", teachers, "left out: pretraining learns no labels")
 
+    @property
+    def reads_unlabelled(self) -> bool:
+        """Whether a model learns from the texts of a corpus that have no labels."""
+        counts = isinstance(self.model, TransformerConfig) and self.model.uses_cooccurrence
+        return counts or isinstance(self.model, MaskedLMConfig) or bool(self.training.teachers)
+
     def replace(self, **changes: Any) -> Recipe[Model]:
         """Returns the recipe with hyperparameters changed by name; `None` leaves one as it is.
 

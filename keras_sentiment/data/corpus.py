@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -22,7 +21,6 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -32,6 +30,7 @@ from keras_sentiment.data.encoded_split import Record, Split, ids_dtype
 from keras_sentiment.data.splitting import SPLITS
 from keras_sentiment.errors import InputError, require_labels
 from keras_sentiment.machine import choose_backend
+from keras_sentiment.storage.array_file import open_array
 from keras_sentiment.storage.json_files import parse_object, read_versioned
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -181,9 +180,9 @@ def open_corpus(path: str | Path) -> Corpus:
 def _open_split(folder: Path, reviews: int, names: Sequence[str], vocabulary_size: int) -> Split:
     least = 0 if names else -1  # the label of a review that has none
     try:
-        ids = _open_array(folder / IDS_FILE, ids_dtype(vocabulary_size))
-        offsets = _open_array(folder / OFFSETS_FILE, np.int64)
-        labels = _open_array(folder / LABELS_FILE, np.int32)
+        ids = open_array(folder / IDS_FILE, ids_dtype(vocabulary_size))
+        offsets = open_array(folder / OFFSETS_FILE, np.int64)
+        labels = open_array(folder / LABELS_FILE, np.int32)
         (folder / TEXTS_FILE).stat()
         if not len(labels) == len(offsets) - 1 == reviews or offsets[-1] != len(ids):
             raise InputError("arrays of other sizes")
@@ -194,29 +193,9 @@ def _open_split(folder: Path, reviews: int, names: Sequence[str], vocabulary_siz
             for piece in (array[start : start + (1 << 20)] for start in range(0, len(array), 1 << 20)):
                 if piece.min() < first or piece.max() >= limit:
                     raise InputError(f"a number is not from {first} to {limit - 1}")
-    # NumPy parses the header of a file as Python's own literals.
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        TypeError,
-        OverflowError,
-        SyntaxError,
-        TokenError,
-        UserWarning,
-    ) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
     return Split(ids, offsets, labels, partial(read_records, folder / TEXTS_FILE, reviews, names or [""]))
-
-
-def _open_array(file: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Map an array from disk; unlike `np.load` it opens nothing else than one, and so no pickle."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # of a header that NumPy has to mend first
-        array = np.lib.format.open_memmap(file, mode="r")
-    if array.ndim != 1 or array.dtype != dtype:
-        raise InputError(f"{file.name} is no list of {np.dtype(dtype)}")
-    return array
 
 
 class SplitWriter:

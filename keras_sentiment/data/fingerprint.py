@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,11 @@ def copy_key(text: str) -> bytes:
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
         folded = "".join(c for c in decomposed if not unicodedata.combining(c))
     return hashlib.blake2b("".join(folded.split()).encode(), digest_size=8).digest()
+
+
+def copy_keys(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """Return `copy_key` of each cleaned text as a number, uint64[texts]."""
+    return np.fromiter((int.from_bytes(copy_key(text), "big") for text in texts), np.uint64)
 
 
 def unpack_hashes(hashes: bytes | bytearray) -> npt.NDArray[np.uint64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,6 +14,7 @@ from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.evaluation_split import open_evaluation_split
+from keras_sentiment.data.fingerprint import copy_keys
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import source_name
 from keras_sentiment.data.reviews import Review
@@ -20,6 +22,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
 from keras_sentiment.evaluation.perturbations import perturbed
 from keras_sentiment.evaluation.report import FIGURES, figure, report, span
+from keras_sentiment.evaluation.seen_texts import seen_warnings
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
@@ -58,8 +61,14 @@ class Evaluation:
         metrics, (low, high) = self.metrics, self.metrics["accuracy_ci95"]
         return (
             f"<Evaluation of {self.run.path}: accuracy {metrics['accuracy']:.4f} ({low:.4f} to {high:.4f}) "
-            f"on {metrics['examples']:,} reviews ({metrics['split']})>"
+            f"on {self._reviews}>"
         )
+
+    @property
+    def _reviews(self) -> str:
+        metrics, seen = self.metrics, self.metrics["seen_in_training"]
+        trained = f", {seen:,} of them trained on" if seen else ""
+        return f"{metrics['examples']:,} reviews ({metrics['split']}{trained})"
 
     def _repr_html_(self) -> str:
         metrics, intervals = self.metrics, self.metrics["intervals"]
@@ -71,7 +80,7 @@ class Evaluation:
         if against := metrics.get("against"):
             found = f"<td>{against['difference']:+.4f}</td><td>{span(against['difference_ci95'])}</td>"
             rows.append(f"<tr><th>Accuracy less that of {escape(against['run_dir'])}</th>{found}</tr>")
-        title = f"{metrics['examples']:,} reviews ({metrics['split']}) of {escape(self.data)}"
+        title = f"{self._reviews} of {escape(self.data)}"
         head = "<tr><th></th><th></th><th>95% interval</th></tr>"
         return f"<table><caption>{title}</caption>{head}{''.join(rows)}</table>"
 
@@ -105,6 +114,9 @@ def evaluate(
 ) -> Evaluation:
     """Measures the model of a run on data; `save` of the result writes metrics, report and card into the run.
 
+    A warning on standard error says how many of the texts the model, or its rival, was trained on; but for a
+    train part that was asked for. The metrics have the number as `seen_in_training`.
+
     Args:
         run: a complete run, or its path.
         data: a corpus, its DATA_DIR, or any source that `prepare` takes.
@@ -131,6 +143,8 @@ def evaluate(
     labels, config, model_sha256 = run.config.labels, config or PrepareConfig(), run.model_sha256
     bad_rows = BadRows(on_error, quiet)
     name, reviews = open_evaluation_split(data, split, run.tokenizer(), labels, config, quiet, bad_rows)
+    keys = copy_keys(reviews.texts())
+    seen = [each.trained_on().count(keys) for each in (run, other) if each]
     classifier = run_classifier(run, load_model(run), windows)
     logits = classifier.logits(reviews, quiet)
     correct = run.decision.correct(logits, reviews.labels)
@@ -138,6 +152,7 @@ def evaluate(
         "split": name,
         "windows": windows,
         "rejected": bad_rows.count,
+        "seen_in_training": seen[0],
         **evaluate_logits(logits, reviews.labels, run.decision),
         "by_length": accuracy_by_length(reviews.lengths + 2, correct),
     }
@@ -147,8 +162,10 @@ def evaluate(
         texts = (Review(*record) for record in reviews.records())
         theirs = rival.logits(Split.from_reviews(texts, rival.tokenizer, rival.labels), quiet)
         found = compare(correct, other.decision.correct(theirs, reviews.labels))
-        metrics["against"] = {"run_dir": str(other.path), **found}
+        metrics["against"] = {"run_dir": str(other.path), **found, "seen_in_training": seen[1]}
     if perturb:
         metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)
-    name = str(data.path) if isinstance(data, Corpus) else source_name(data)
-    return Evaluation(run, name, reviews, classifier, logits, metrics, model_sha256)
+    source = str(data.path) if isinstance(data, Corpus) else source_name(data)
+    for warning in seen_warnings(metrics, f"reviews of {source} ({name})"):
+        print(f"Warning: {warning}", file=sys.stderr)
+    return Evaluation(run, source, reviews, classifier, logits, metrics, model_sha256)

@@ -8,7 +8,9 @@ from typing import Any
 
 from keras_sentiment.config import BertConfig
 from keras_sentiment.data.padding import head_tail
+from keras_sentiment.evaluation.seen_texts import seen_warnings
 from keras_sentiment.runs.run import Run
+from keras_sentiment.runs.run_files import short_name
 
 _FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece")
 # Figures that are not ours: the file keeps them, the card leaves them out.
@@ -79,8 +81,8 @@ def _chosen(run: Run) -> str:
         chosen.insert(0, "the epoch")
     if run.config.threshold is not None:
         chosen.append("the threshold")
-    teachers = ["/".join(Path(teacher).parts[-2:]) for teacher in run.config.recipe.training.teachers]
-    taught = f" and from soft labels of unlabelled texts by {', '.join(teachers)}" if teachers else ""
+    teachers = ", ".join(map(short_name, run.config.recipe.training.teachers))
+    taught = f" and from soft labels of unlabelled texts by {teachers}" if teachers else ""
     further = " A program of the user's trained them further." if run.config.trained_by_hand else ""
     return (
         f"The weights come from {run.config.trained_reviews:,} of the train reviews{taught}.{further} "
@@ -105,6 +107,7 @@ def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
         "| reviews | accuracy | F1 | ROC AUC | log loss | Brier | ECE |",
         "|---|---|---|---|---|---|---|",
     ]
+    warnings: list[str] = []
     for split, by_fingerprint in recorded.items():
         for fingerprint, metrics in by_fingerprint.items():
             own = splits.get(split, {}).get("fingerprint") == fingerprint
@@ -112,7 +115,10 @@ def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
             with suppress(*_NOT_OURS):
                 cells = [_cell(metrics, figure) for figure in _FIGURES]
                 lines.append(f"| {metrics['examples']:,}, {where} | {' | '.join(cells)} |")
-    return [*lines, "", "In brackets 95% bootstrap intervals. F1 is the mean over the labels."]
+                reviews = f"{split} reviews of this data" if own else f"reviews of {where}"
+                warnings += seen_warnings(metrics, reviews)
+    lines += ["", "In brackets 95% bootstrap intervals. F1 is the mean over the labels."]
+    return [*lines, *([""] if warnings else []), *(f"- Warning: {warning}." for warning in warnings)]
 
 
 def _cell(metrics: dict[str, Any], figure: str) -> str:

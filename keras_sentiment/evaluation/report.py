@@ -13,6 +13,7 @@ import numpy as np
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
 from keras_sentiment.evaluation import plots
+from keras_sentiment.evaluation.seen_texts import seen_warnings
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.machine import machine
 from keras_sentiment.runs.history import read_history
@@ -63,6 +64,7 @@ def report(
         data=data,
         fingerprint=split.fingerprint,
         metrics=metrics,
+        warnings=seen_warnings(metrics, "reviews"),
         figures=FIGURES,
         machine=machine([*run.config.versions, "scikit-learn"]),
         backend=keras.backend.backend(),

@@ -26,6 +26,7 @@ from keras_sentiment.inference.artifact import (
     CARD_FILE,
     GRAPH_FILES,
     TOKENIZER_FOLDER,
+    TRAINED_ON_FILE,
     Artifact,
     holds_an_artifact_alone,
 )
@@ -160,6 +161,7 @@ class Exporter:
             "tf_saved_model": self._saved_model,
         }[format](artifact.graph)
         self.classifier.tokenizer.save(path / TOKENIZER_FOLDER)
+        shutil.copyfile(self.run.path / TRAINED_ON_FILE, path / TRAINED_ON_FILE)
         return artifact.write()
 
     def finish(self, artifact: Artifact, parity: dict[str, Any]) -> Artifact:

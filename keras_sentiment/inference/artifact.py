@@ -2,6 +2,7 @@
 
 artifact.json    the manifest: what a text goes through, how equal the graph is, the hash of every file
 tokenizer/       vocab.txt, tokenizer.json
+trained_on.npy   the run's: the keys of all texts that the model has learned from
 README.md        how to serve it
 model.onnx, model.xml and model.bin, model.pt2, or the numbered version folder of a SavedModel
 
@@ -28,6 +29,7 @@ FORMAT_VERSION = 2
 MANIFEST_FILE = "artifact.json"
 CARD_FILE = "README.md"
 TOKENIZER_FOLDER = "tokenizer"
+TRAINED_ON_FILE = "trained_on.npy"
 MAX_FILES = 100
 
 # What each format's graph is called.
@@ -111,7 +113,7 @@ def is_artifact(path: str | Path) -> bool:
 
 def holds_an_artifact_alone(path: Path) -> bool:
     """Returns whether a folder is an artifact and holds nothing that an export doesn't write."""
-    ours = {MANIFEST_FILE, CARD_FILE, TOKENIZER_FOLDER, "model.bin", *GRAPH_FILES.values()}
+    ours = {MANIFEST_FILE, CARD_FILE, TOKENIZER_FOLDER, TRAINED_ON_FILE, "model.bin", *GRAPH_FILES.values()}
     return is_artifact(path) and {item.name for item in path.iterdir()} <= ours
 
 

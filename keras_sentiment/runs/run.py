@@ -6,7 +6,8 @@ checkpoints/     what an interrupted training goes on from; gone when it is comp
 previous/        the complete run that was there before, until this one is complete
 history.csv      a row an epoch
 tokenizer/       the tokenizer of the model
-checksums.json   SHA-256 of the model and of the tokenizer's files
+trained_on.npy   the keys of all texts that the model has learned from, 8 bytes each
+checksums.json   SHA-256 of the model, of these keys and of the tokenizer's files
 model.keras      the model, float32; written last, so a RUN_DIR that has it is complete
 metrics.json     what `evaluate` found, by split and fingerprint of the data
 report.html      what it found last, in pictures and texts
@@ -26,6 +27,7 @@ import numpy as np
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
+from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.runs.config import RunConfig
@@ -38,6 +40,7 @@ from keras_sentiment.runs.run_files import (
     MODEL_FILE,
     PREVIOUS,
     TOKENIZER_FOLDER,
+    TRAINED_ON_FILE,
     put_back,
     remove_leftovers,
     set_aside,
@@ -50,6 +53,8 @@ from keras_sentiment.storage.json_files import read_object, read_versioned
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
+
+_ANEW = "train again or copy it anew"
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,6 +129,14 @@ class Run:
         """Returns the tokenizer of the model."""
         return Tokenizer.load(self.path / TOKENIZER_FOLDER)
 
+    def trained_on(self) -> TextKeys:
+        """Returns the keys of the texts that the model has learned from, its teachers and encoder included.
+
+        Raises:
+            InputError: their file is missing or damaged.
+        """
+        return TextKeys.read(self.path / TRAINED_ON_FILE, _ANEW)
+
     def load_model(self) -> Any:
         """Returns the Keras model, in float32, on the current backend; not compiled.
 
@@ -150,7 +163,8 @@ class Run:
         Args:
             model: a Keras model of this run's architecture, in any precision, however compiled.
             corpus: whose validation split calibrates it, with the run's labels and vocabulary; by default the
-                one that the run was trained on. Another one is recorded as `calibrated_on`.
+                one that the run was trained on. Another one is recorded as `calibrated_on`. Its train split
+                counts as trained on.
 
         Returns:
             The run as it is now.
@@ -185,6 +199,7 @@ class Run:
         if corpus.info["fingerprint"] != config.data["fingerprint"]:
             config = replace(config, data={**config.data, "calibrated_on": corpus.identity()})
         config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
+        texts = run.trained_on().union(TextKeys.of(corpus.splits["train"].texts()))
         history = run.history.read_text("utf-8") if run.history.is_file() else None
 
         def begin() -> None:
@@ -196,7 +211,7 @@ class Run:
         held = lock(self.path)
         try:
             remove_leftovers(self.path)  # of a process that was killed: the run is complete
-            write_model(self.path, saved, tokenizer, begin)
+            write_model(self.path, saved, tokenizer, texts, begin)
         except BaseException:
             put_back(self.path)
             raise
@@ -298,5 +313,5 @@ def _open(path: Path) -> Run:
             f"{path}: its texts were cleaned by version {config.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; train again"
         )
-    verify(path, read_object(path / CHECKSUMS_FILE), "train again or copy it anew")
+    verify(path, read_object(path / CHECKSUMS_FILE), _ANEW)
     return run

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.atomic import staged_name, staged_path, write_text
 from keras_sentiment.storage.checksums import sha256
@@ -16,13 +17,14 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 FORMAT_VERSION = 2
 CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"
-HISTORY_FILE, METRICS_FILE = "history.csv", "metrics.json"
+HISTORY_FILE, METRICS_FILE, TRAINED_ON_FILE = "history.csv", "metrics.json", "trained_on.npy"
 TOKENIZER_FOLDER, CHECKPOINTS, PREVIOUS = "tokenizer", "checkpoints", "previous"
 _NAMES = {
     CONFIG_FILE,
     CHECKPOINTS,
     PREVIOUS,
     HISTORY_FILE,
+    TRAINED_ON_FILE,
     TOKENIZER_FOLDER,
     CHECKSUMS_FILE,
     MODEL_FILE,
@@ -30,6 +32,11 @@ _NAMES = {
     "report.html",
     "README.md",
 }
+
+
+def short_name(path: str | Path) -> str:
+    """Returns the last two names of a path: enough to know a run by, and nothing of the machine."""
+    return "/".join(Path(path).parts[-2:]) or str(path)
 
 
 def is_run(path: Path) -> bool:
@@ -85,12 +92,15 @@ def write_config(path: Path, config: RunConfig) -> None:
     write_text(path / CONFIG_FILE, json.dumps(values, indent=1) + "\n")
 
 
-def write_model(path: Path, model: Any, tokenizer: Tokenizer, begin: Callable[[], None]) -> None:
-    """Writes the tokenizer, the checksums and, last, the model, under the float32 policy.
+def write_model(
+    path: Path, model: Any, tokenizer: Tokenizer, texts: TextKeys, begin: Callable[[], None]
+) -> None:
+    """Writes the tokenizer, the keys of texts, the checksums and, last, the model, under the float32 policy.
 
     What a complete run doesn't need goes then: its checkpoints, and the run before it.
 
     Args:
+        texts: that the model has learned from.
         begin: writes what comes before them; it is called once the model is on the disk, under another name.
     """
     from keras_sentiment.models.precision import with_precision
@@ -100,8 +110,10 @@ def write_model(path: Path, model: Any, tokenizer: Tokenizer, begin: Callable[[]
         begin()
         tokenizer.save(path / TOKENIZER_FOLDER)
         folder = path / TOKENIZER_FOLDER
+        texts.write(path / TRAINED_ON_FILE)
         files = {f"{TOKENIZER_FOLDER}/{file.name}": file for file in folder.iterdir()}
-        checksums = {name: sha256(file) for name, file in {**files, MODEL_FILE: staging}.items()}
+        files |= {TRAINED_ON_FILE: path / TRAINED_ON_FILE, MODEL_FILE: staging}
+        checksums = {name: sha256(file) for name, file in files.items()}
         write_text(path / CHECKSUMS_FILE, json.dumps(checksums, indent=1) + "\n")
     remove_leftovers(path)
 

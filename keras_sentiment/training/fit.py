@@ -22,6 +22,7 @@ from keras_sentiment.training.adaptation import adapt
 from keras_sentiment.training.callbacks import EpochRecord, LossWatch, Progress
 from keras_sentiment.training.checkpoints import Checkpoints
 from keras_sentiment.training.fit_data import fit_data
+from keras_sentiment.training.learned_texts import with_learned_texts
 from keras_sentiment.training.optimization import compile_model
 from keras_sentiment.training.run_writer import TrainingRun, new_run
 
@@ -127,11 +128,12 @@ def prepare_fit(
         checkpoints: how often they are written, and how many stay.
 
     Raises:
-        InputError: the disk has no room for the hidden states or the n-grams, or the run can't be resumed
-            like this.
+        InputError: the disk has no room for the hidden states or the n-grams, the run can't be resumed like
+            this, or a model that it learns from doesn't tell what texts it has seen.
     """
     config, tokenizer, precision = run.config.recipe.training, corpus.tokenizer(), run.config.precision
     data, run = fit_data(corpus, run, limit, quiet)
+    run = with_learned_texts(run, corpus, data.train, *data.unlabelled)
     train, validation = data.batches(run, tokenizer)
     if precision != "float32" or keras.config.dtype_policy().name != "float32":
         model = with_precision(model, precision)

@@ -72,6 +72,7 @@ def fit_data(
     config = run.config.recipe.training
     train, validation = corpus.splits["train"], corpus.splits["validation"]
     unlabelled = [] if corpus.unlabelled is None else [corpus.unlabelled]
+    unlabelled = unlabelled if run.config.recipe.reads_unlabelled else []
     if isinstance(run.config.recipe.model, MaskedLMConfig) and unlabelled:
         train, unlabelled = concatenate(train, *unlabelled), []
     if limit is not None:

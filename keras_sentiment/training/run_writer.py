@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from keras_sentiment.batches.devices import ONE_DEVICE, Devices
 from keras_sentiment.data.corpus import Corpus
+from keras_sentiment.data.text_keys import NO_TEXTS, TextKeys
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.recipes import Recipe
@@ -17,6 +18,7 @@ from keras_sentiment.runs.run_files import (
     CONFIG_FILE,
     MODEL_FILE,
     PREVIOUS,
+    TRAINED_ON_FILE,
     is_run,
     remove_leftovers,
     set_aside,
@@ -37,10 +39,12 @@ class TrainingRun(Run):
     Args:
         resumed: whether it was begun before, by another process.
         devices: that train it; of several processes one writes.
+        texts: that it learns from (`learned_texts`).
     """
 
     resumed: bool = False
     devices: Devices = ONE_DEVICE
+    texts: TextKeys = field(default=NO_TEXTS, compare=False)
 
     def begin(self) -> None:
         """Makes the RUN_DIR with its `config.json`, and keeps other processes from writing there.
@@ -66,6 +70,7 @@ class TrainingRun(Run):
             raise InputError(f"{self.path}: no run can be written there ({error.strerror})") from error
         if not self.resumed:
             write_config(self.path, self.config)
+        self.texts.write(self.checkpoints / TRAINED_ON_FILE)  # for a run that is resumed
 
     def with_data(self, **facts: Any) -> TrainingRun:
         """Returns this run, with more in its config about the data that it is trained on."""
@@ -81,7 +86,7 @@ class TrainingRun(Run):
         """Completes the run: the config again, the tokenizer, then the model under the float32 policy."""
         if self.devices.writes:
             write_config(self.path, self.config)
-            write_model(self.path, model, tokenizer, begin=lambda: None)
+            write_model(self.path, model, tokenizer, self.texts, begin=lambda: None)
             unlock(lock(self.path))
         self.devices.wait("saved the run")
 

@@ -25,6 +25,7 @@ from keras_sentiment.runs.run import Run, open_encoder, open_run
 from keras_sentiment.text.tokenizer import find_tokenizer
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import Fit, prepare_fit, start_run
+from keras_sentiment.training.learned_texts import with_learned_texts
 from keras_sentiment.training.run_writer import new_run
 
 
@@ -140,7 +141,8 @@ def save_run(
 
     Args:
         model: of the architecture that the recipe describes, in any precision, however compiled.
-        corpus: that it was trained on, or its folder.
+        corpus: that it was trained on, or its folder. Its train split counts as trained on, and so do its
+            unlabelled texts, where the recipe reads them.
         run_dir: the folder to make.
         recipe: of the model and its inputs.
         overwrite: replace the run in that folder.
@@ -153,7 +155,8 @@ def save_run(
 
     Raises:
         InputError: the folder is taken, the model is of another architecture, or its logits are not numbers;
-            or no threshold reaches its aim, and the run is saved without one.
+            a teacher or an encoder of the recipe isn't there; or no threshold reaches its aim, and the run is
+            saved without one.
 
     Example:
         >>> recipe = TRANSFORMER_RECIPES["default"].replace(num_layers=1, sequence_length=64)
@@ -177,7 +180,9 @@ def save_run(
         warn_unless_adapted(layer, "the run is of a model without it")
     config = dataclasses.replace(run.config, precision=precision_of(model), trained_by_hand=True)
     config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
+    unlabelled = [corpus.unlabelled] if corpus.unlabelled and recipe.reads_unlabelled else []
     run = dataclasses.replace(run, config=config)
+    run = with_learned_texts(run, corpus, corpus.splits["train"], *unlabelled)
     try:
         run.begin()
         run.finish(saved, corpus.tokenizer())
@@ -185,7 +190,7 @@ def save_run(
         run.leave()
     if missed:
         raise InputError(f"{run.path}: {missed}")
-    return Run(run.path, config)
+    return Run(run.path, run.config)
 
 
 def build_model(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:

@@ -70,7 +70,11 @@ def test_another_run_is_compared_on_the_same_reviews(run, transformer, corpus):
     theirs = evaluate(other, str(corpus.path), config=COLUMNS)
     labels = corpus.splits["test"].labels
     right = run.decision.correct(evaluation.logits, labels), other.decision.correct(theirs.logits, labels)
-    assert evaluation.metrics["against"] == {"run_dir": str(other.path), **compare(*right)}
+    assert evaluation.metrics["against"] == {
+        "run_dir": str(other.path),
+        **compare(*right),
+        "seen_in_training": 0,
+    }
     assert set(evaluation.metrics["perturbed"]) == set(PERTURBATIONS)
 
 

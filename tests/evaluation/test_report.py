@@ -25,6 +25,7 @@ def page(run, split):
     theirs = np.random.default_rng(1).random(len(split)) < 0.5
     metrics["against"] = {
         "run_dir": "other",
+        "seen_in_training": 0,
         **compare(run.decision.correct(logits, split.labels), theirs),
     }
     classifier = run_classifier(run, run.load_model())

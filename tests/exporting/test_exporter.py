@@ -15,6 +15,7 @@ import keras_sentiment
 from helpers.exported import save_scattered
 from helpers.tiny import INPUTS, MODEL, TRAINING, build, reviews
 from keras_sentiment.config import BertConfig
+from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.errors import InputError
 from keras_sentiment.exporting import exporter, onnx_graph
 from keras_sentiment.exporting.exporter import export
@@ -53,6 +54,16 @@ def test_every_format_passes_and_says_how_equal_it_is(artifacts, exported_run):
         artifacts["onnx_int8"].parity["accuracy_reviews"]
         == exported_run.config.data["splits"]["validation"]["reviews"]
     )
+
+
+@pytest.mark.once
+def test_an_artifact_tells_what_its_run_learned_from(artifacts, exported_run, corpus):
+    """A student that it teaches must know."""
+    known = exported_run.trained_on().keys.tolist()
+    assert len(known) == len(corpus.splits["train"])
+    for artifact in artifacts.values():
+        assert TextKeys.read(artifact.path / "trained_on.npy", "").keys.tolist() == known
+        assert "trained_on.npy" in artifact.files
 
 
 @pytest.mark.once

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from helpers.tiny import RECIPE
+from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.training.run_writer import new_run
 
@@ -18,7 +19,8 @@ def save_scattered(path, corpus, model, recipe=RECIPE, seed=0):
     """
     run = new_run(path, corpus, recipe, keras.backend.backend(), "float32")
     config = dataclasses.replace(run.config, temperature=2.0, threshold=0.25)
-    run = dataclasses.replace(run, config=config)
+    texts = TextKeys.of(corpus.splits["train"].texts())
+    run = dataclasses.replace(run, config=config, texts=texts)
     run.begin()
     weights = [np.random.default_rng(seed + i).normal(0, 1, w.shape) for i, w in enumerate(model.weights)]
     model.set_weights(weights)

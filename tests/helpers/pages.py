@@ -51,6 +51,7 @@ def measured(split, logits, decision):
     return {
         "split": "test",
         "windows": False,
+        "seen_in_training": 0,
         **found,
         "by_length": accuracy_by_length(split.lengths + 2, correct),
     }

@@ -113,7 +113,14 @@ def test_patience_ends_training_and_last_keeps_the_last(stopped, corpus):
 @pytest.mark.once
 def test_a_complete_run_holds_nothing_else(kept_best):
     names = {item.name for item in kept_best.run.path.iterdir()}
-    assert names == {"config.json", "history.csv", "tokenizer", "checksums.json", "model.keras"}
+    assert names == {
+        "config.json",
+        "history.csv",
+        "trained_on.npy",
+        "tokenizer",
+        "checksums.json",
+        "model.keras",
+    }
 
 
 class Draws(keras.callbacks.Callback):

@@ -1,0 +1,78 @@
+"""The texts that a run learns from, and which of its corpus's held-out texts are among them."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from keras_sentiment.config import TransformerConfig
+from keras_sentiment.data.corpus import Corpus
+from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.fingerprint import copy_keys
+from keras_sentiment.data.text_keys import TextKeys
+from keras_sentiment.errors import InputError
+from keras_sentiment.recipes import Recipe
+from keras_sentiment.runs.run_files import TRAINED_ON_FILE, short_name
+from keras_sentiment.training.run_writer import TrainingRun
+
+_HELD_OUT = ("test", "validation")
+
+
+def with_learned_texts(run: TrainingRun, corpus: Corpus, *read: Split) -> TrainingRun:
+    """Returns a run with the keys of all texts that it learns from, also by way of others.
+
+    Of a run that is resumed these are the ones that it was begun with: its teachers may be gone. Texts of the
+    corpus's test and validation part that a teacher or an encoder has learned from become warnings, on
+    standard error and in the run's config.
+
+    Args:
+        read: the texts that the run itself learns from.
+
+    Raises:
+        InputError: a teacher or an encoder doesn't tell what it has learned from.
+    """
+    if run.resumed:
+        with suppress(InputError):
+            return replace(run, texts=TextKeys.read(run.checkpoints / TRAINED_ON_FILE, "begin anew"))
+    models = _models(run.config.recipe)
+    noted = list(run.config.data["warnings"])
+    for warning in _warnings(models, corpus):
+        if run.devices.writes:
+            print(f"Warning: {warning}", file=sys.stderr)
+        if warning not in noted:
+            noted.append(warning)
+    own = TextKeys.of(text for split in read for text in split.texts())
+    texts = own.union(*(keys for _, _, keys in models))
+    return replace(run.with_data(warnings=noted), texts=texts)
+
+
+def _models(recipe: Recipe[Any]) -> list[tuple[str, str, TextKeys]]:
+    """Returns what a recipe's teachers and encoder are called, whose figures each of them concerns, and what
+    texts it has learned from.
+    """
+    found = [("teacher", path, "its figures and this model's") for path in recipe.training.teachers]
+    if isinstance(recipe.model, TransformerConfig) and recipe.model.pretrained is not None:
+        found.append(("encoder", recipe.model.pretrained, "this model's figures"))
+    fix = "train or export it again"
+    return [
+        (f"the {kind} {short_name(path)}", figures, TextKeys.read(Path(path) / TRAINED_ON_FILE, fix))
+        for kind, path, figures in found
+    ]
+
+
+def _warnings(models: list[tuple[str, str, TextKeys]], corpus: Corpus) -> list[str]:
+    """Returns a line for each model that has learned from texts that the corpus holds out."""
+    if not models:
+        return []
+    held_out = {name: copy_keys(corpus.splits[name].texts()) for name in _HELD_OUT}
+    found = []
+    for model, figures, texts in models:
+        counts = {name: texts.count(keys) for name, keys in held_out.items()}
+        parts = [f"{n:,} of the {len(held_out[name]):,} {name} texts" for name, n in counts.items() if n]
+        if parts:
+            seen = " and ".join(parts)
+            found.append(f"{model} was trained on {seen}; there {figures} may be better than on new texts")
+    return found
