@@ -187,16 +187,18 @@ _Tried = tuple[Dialect, list[Record]]
 def _with_delimiter(dialect: Dialect, delimiter: str, sample: bytes, name: str) -> _Tried:
     dialect = replace(dialect, delimiter=delimiter)
     records = _first_records(dialect, sample, name)
-    # A writer puts quotes around a field with quotes inside, so none begins with spaces and a quote.
-    if dialect.quoting == "minimal" and any(
-        field.startswith(" ") and field.lstrip().startswith('"')
-        for _, record in records
-        if not isinstance(record, InputError)
-        for field in record
-    ):
-        dialect = replace(dialect, skips_spaces=True)
-        records = _first_records(dialect, sample, name)
+    if dialect.quoting == "minimal" and _has_spaced_quotes(records):
+        spaced = replace(dialect, skips_spaces=True)
+        without = _first_records(spaced, sample, name)
+        if not _has_spaced_quotes(without):
+            return spaced, without
     return dialect, records
+
+
+def _has_spaced_quotes(records: Sequence[Record]) -> bool:
+    """Return whether a field begins with spaces and a quote: a writer would have put quotes around it."""
+    rows = (record for _, record in records if not isinstance(record, InputError))
+    return any(field.startswith(" ") and field.lstrip().startswith('"') for row in rows for field in row)
 
 
 def _first_records(dialect: Dialect, sample: bytes, name: str) -> list[Record]:
