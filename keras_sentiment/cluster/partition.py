@@ -17,6 +17,7 @@ from keras_sentiment.cluster.plan import Part, Parts, TableFile
 from keras_sentiment.data.config import TableConfig
 from keras_sentiment.data.readers.arrow_rows import ArrowTable
 from keras_sentiment.data.readers.dialect import Dialect, require_different
+from keras_sentiment.data.readers.sources import Remarks
 from keras_sentiment.data.readers.table_files import matching
 from keras_sentiment.data.readers.table_rows import Row, read_rows
 from keras_sentiment.data.readers.tables import known_format, open_table, with_texts
@@ -71,11 +72,12 @@ def partition(
     files: list[TableFile] = []
     parts: list[Part] = []
     schema = pyarrow.schema([])
+    remarks = Remarks(quiet)
     with tqdm(desc="reading", unit=" texts", disable=quiet or None) as bar:
         for path in paths:
             # In a message the name is enough where there is one file.
             name = path.name if len(paths) == 1 else str(path)
-            cutter = _Cutter(len(files), name, config, skip)
+            cutter = _Cutter(len(files), name, config, skip, remarks)
             try:
                 status = path.stat()
                 for part in cutter.parquet(path) if text_format == "parquet" else cutter.lines(path):
@@ -98,9 +100,14 @@ class _Cutter:
     """Yields the parts of a file; knows its columns after the last one."""
 
     def __init__(
-        self, file: int, name: str, config: TableConfig, skip: Callable[[InputError], None] | None
+        self,
+        file: int,
+        name: str,
+        config: TableConfig,
+        skip: Callable[[InputError], None] | None,
+        remarks: Remarks,
     ) -> None:
-        self.file, self.name, self.config, self.skip = file, name, config, skip
+        self.file, self.name, self.config, self.skip, self.remarks = file, name, config, skip, remarks
         self.columns = {config.text_column: "--text-column"}
         self.dialect: Dialect | None = None
         self.schema = pyarrow.schema([])
@@ -111,6 +118,7 @@ class _Cutter:
             if dialect is None or dialect.format == "json" or table.compression:
                 fix = "write an object a line" if not table.compression else "unpack it"
                 raise InputError(f"{self.name}: workers begin to read in the middle of a file; {fix}")
+            self.remarks(table.remark)
             json = dialect.format == "jsonl"
             if not json:
                 columns = table.names or [self.config.text_column]

@@ -1,7 +1,6 @@
 """Parts of tables: read one by one they are the table."""
 
 import csv
-import io
 import json
 
 import pyarrow
@@ -12,9 +11,12 @@ from pyarrow import parquet
 
 from helpers.parts import ROWS, in_parts, table_config
 from helpers.readers import read_texts
+from helpers.same_rows import single_files
 from keras_sentiment.cluster import partition as partition_module
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import find_files, partition
+from keras_sentiment.data.config import TableConfig
+from keras_sentiment.data.readers.tables import ALL, open_named
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
@@ -198,8 +200,30 @@ def test_long_texts_make_small_parts(tmp_path, monkeypatch):
     ]
 
 
-def test_a_file_of_lines_is_read_from_memory_as_from_disk():
-    # The counter of lines is no reader of its own.
-    file = partition_module._Lines(io.BytesIO(b"a\nb"))
-    assert [file.readline(), file.place, file.lines] == [b"a\n", 2, 1]
-    assert [file.readline(), file.place] == [b"b", 3]
+# Without labels a .txt file is lines of text.
+FILES = {title: file for title, *file in single_files() if not file[0].endswith(".txt")}
+WHOLE = ("gz", "bz2", "xz", "zst", "zip", "list", "arrow", "it.json ")  # can't be read from the middle on
+
+
+def read_whole(title):
+    return not title.startswith("parquet") and any(word in title for word in WHOLE)
+
+
+@pytest.mark.parametrize("title", FILES)
+def test_workers_read_what_one_process_reads(tmp_path, monkeypatch, title):
+    """Or it is refused before they start."""
+    monkeypatch.setattr(partition_module, "PART_ROWS", 40)
+    name, data, config = FILES[title]
+    path = tmp_path / name
+    path.write_bytes(data)
+    config = TableConfig(**{key: value for key, value in config.items() if key != "label_column"})
+    if read_whole(title):
+        with pytest.raises(InputError, match=r"unpack it|write an object a line|reads no \.arrow files"):
+            partition([path], config)
+        return
+    parts = partition([path], config)
+    rows = [row for part in parts.parts for row in PartReader(parts).read(part).to_pylist()]
+    with open_named(path, config, {config.text_column: ""}) as table:
+        expected = [row for _, row in table.rows(ALL)]
+    assert rows == expected
+    assert len(rows) == 300

@@ -46,7 +46,7 @@ class ArrowTable:
             InputError: a column is not there; while iterating, the file is damaged.
         """
         require_columns(self.names, self.name, columns)
-        wanted = list(dict.fromkeys([*columns, *keep]))
+        wanted = [name for name in dict.fromkeys(self.names) if name in columns or name in keep]
         require_different(keep, self.names, self.name)
         with _readable(self.name, self._kind):
             yield from rows_of_batches(self._batches(wanted), self.name, wanted, columns, self.schema)

@@ -124,6 +124,16 @@ def is_separated(table_format: str, labelled: bool) -> bool:
     return table_format in DELIMITERS or (table_format == "txt" and labelled)
 
 
+def is_plain(dialect: Dialect, table_format: str | None) -> bool:
+    """Return whether a table is read as the format that its name says."""
+    if dialect.encoding != "utf-8":
+        return False
+    if dialect.format != "csv":
+        return dialect.format == table_format or (dialect.format, table_format) == ("jsonl", "json")
+    usual = DELIMITERS.get(table_format or "", "")
+    return dialect.delimiter == usual and dialect.has_header and not dialect.skips_spaces
+
+
 def find_dialect(
     sample: bytes, name: str, table_format: str, config: TableConfig, columns: Columns, separated: bool
 ) -> Dialect:

@@ -16,6 +16,7 @@ from keras_sentiment.data.readers.dialect import (
     Columns,
     Dialect,
     find_dialect,
+    is_plain,
     is_separated,
     require_columns,
 )
@@ -26,8 +27,6 @@ from keras_sentiment.errors import InputError
 STANDARD_INPUT = "-"
 # Of a file's first bytes, which tell how it is read: of a separated table, of JSON, and of lines of text.
 SAMPLE_BYTES, JSON_BYTES, MARK_BYTES = 256 << 10, 16, 4
-# Of which nothing has to be found out.
-PLAIN = (str(Dialect("txt")), str(Dialect("jsonl")))
 ALL: Sequence[str] = ("*",)  # columns to keep
 
 
@@ -62,9 +61,9 @@ class Table:
 
     @property
     def remark(self) -> str | None:
-        """What was found out about how the table is read, or None where its name said all."""
+        """How the table is read, or None where its name says it."""
         dialect = self.dialect
-        if dialect is None or (str(dialect) in PLAIN and self.compression is None):
+        if dialect is None or (self.compression is None and is_plain(dialect, format_of(self.name))):
             return None
         packed = f"{self.compression}, " if self.compression else ""
         return f"{self.name}: read as {packed}{dialect}"
