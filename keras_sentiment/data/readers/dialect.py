@@ -187,16 +187,20 @@ _Tried = tuple[Dialect, list[Record]]
 def _with_delimiter(dialect: Dialect, delimiter: str, sample: bytes, name: str) -> _Tried:
     dialect = replace(dialect, delimiter=delimiter)
     records = _first_records(dialect, sample, name)
-    # A writer puts quotes around a field with quotes inside, so none begins with spaces and a quote.
-    if dialect.quoting == "minimal" and any(
-        field.startswith(" ") and field.lstrip().startswith('"')
-        for _, record in records
-        if not isinstance(record, InputError)
-        for field in record
-    ):
-        dialect = replace(dialect, skips_spaces=True)
-        records = _first_records(dialect, sample, name)
+    if dialect.quoting == "none":
+        return dialect, records
+    if quotes := _quotes_behind_spaces(records):
+        other = replace(dialect, skips_spaces=True)
+        # A text may begin so itself; then it is the same as before.
+        if _quotes_behind_spaces(found := _first_records(other, sample, name)) < quotes:
+            dialect, records = other, found
     return dialect, records
+
+
+def _quotes_behind_spaces(records: list[Record]) -> int:
+    """Return how many fields begin with spaces and a quote."""
+    fields = (field for _, record in records if not isinstance(record, InputError) for field in record)
+    return sum(field.startswith(" ") and field.lstrip().startswith('"') for field in fields)
 
 
 def _first_records(dialect: Dialect, sample: bytes, name: str) -> list[Record]:
