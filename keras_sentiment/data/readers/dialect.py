@@ -62,9 +62,10 @@ class Dialect:
         if self.format != "csv":
             return f"{_FORMATS[self.format]}, {self.encoding.upper()}"
         between = _NAMES.get(self.delimiter, repr(self.delimiter))
+        escape = f"{self.escape} before quotes that are text, " if self.escape else ""
         names = ", ".join(self.names[:MAX_SHOWN_NAMES])
         return (
-            f"fields between {between}, {self.encoding.upper()}, "
+            f"fields between {between}, {escape}{self.encoding.upper()}, "
             f"{'columns' if self.has_header else 'no header, columns'} {names}"
         )
 
@@ -194,6 +195,10 @@ def _with_delimiter(dialect: Dialect, delimiter: str, sample: bytes, name: str) 
         # A text may begin so itself; then it is the same as before.
         if _quotes_behind_spaces(found := _first_records(other, sample, name)) < quotes:
             dialect, records = other, found
+    if dialect.escape is None and '\\"'.encode(dialect.encoding) in sample and not _all_alike(records):
+        other = replace(dialect, escape="\\")
+        if _all_alike(found := _first_records(other, sample, name)):
+            dialect, records = other, found
     return dialect, records
 
 
@@ -201,6 +206,12 @@ def _quotes_behind_spaces(records: list[Record]) -> int:
     """Return how many fields begin with spaces and a quote."""
     fields = (field for _, record in records if not isinstance(record, InputError) for field in record)
     return sum(field.startswith(" ") and field.lstrip().startswith('"') for field in fields)
+
+
+def _all_alike(records: list[Record]) -> bool:
+    """Return whether all records can be read, and have as many fields as the first."""
+    counts = {None if isinstance(record, InputError) else len(record) for _, record in records}
+    return len(counts) == 1 and None not in counts
 
 
 def _first_records(dialect: Dialect, sample: bytes, name: str) -> list[Record]:
