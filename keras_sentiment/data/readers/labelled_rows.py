@@ -19,6 +19,7 @@ from keras_sentiment.errors import InputError
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0")
 _LIST = re.compile(r"\[[^\[\]]*,[^\[\]]*\]")
+_NUMBERS = re.compile(r"[0-9]+(?: *, *[0-9]+)+")
 
 
 def label_text(value: Any, column: str, source: str) -> str:
@@ -34,10 +35,7 @@ def label_text(value: Any, column: str, source: str) -> str:
     if isinstance(value, (bool, int)):
         value = str(value)
     if isinstance(value, (list, tuple, dict)) or (isinstance(value, str) and _LIST.fullmatch(value.strip())):
-        raise InputError(
-            f"{source}: column {column!r} holds {str(value).strip():.60}, several values; a text has one "
-            "label: write one name or number there"
-        )
+        raise _several(value, column, source)
     if not isinstance(value, str) or not value.strip():
         shown = "nothing" if value is None or isinstance(value, str) else f"a {type(value).__name__}"
         raise InputError(f"{source}: column {column!r} holds {shown}; write a name or a whole number there")
@@ -47,16 +45,27 @@ def label_text(value: Any, column: str, source: str) -> str:
     return str(int(name[:-2])) if _WHOLE.fullmatch(name) else name
 
 
+def _several(value: Any, column: str, source: str) -> InputError:
+    return InputError(
+        f"{source}: column {column!r} holds {str(value).strip()!r:.60}, several values; a text has one "
+        "label: write one name or number there"
+    )
+
+
 def review_of(row: dict[str, Any], source: str, config: PrepareConfig) -> Review:
     """Returns the review in a row.
 
     Raises:
-        InputError: a cell is no text, or no label.
+        InputError: a cell is no text, or not one label.
     """
     group = config.group_column
+    text = require_text(row, config.text_column, source)
+    label = label_text(row[config.label_column], config.label_column, source)
+    if _NUMBERS.fullmatch(label):  # as GoEmotions has them
+        raise _several(label, config.label_column, source)
     return Review(
-        require_text(row, config.text_column, source),
-        label_text(row[config.label_column], config.label_column, source),
+        text,
+        label,
         source,
         group=None if group is None else label_text(row[group], group, source),
     )
