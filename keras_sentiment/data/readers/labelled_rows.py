@@ -145,13 +145,15 @@ def _require_no_rows(review: Review, dialect: Dialect, column: str, known: set[s
 
     Args:
         column: of the label.
-        known: labels that were seen; what two lines have in its place counts as one, too.
+        known: labels that were seen, this row's too; while it is one, what two lines have in its place counts
+            as one as well.
     """
     place = dialect.names.index(column)
     lines = review.text.splitlines()[1:-1]
     cells = [next(csv.reader([line], delimiter=dialect.delimiter), []) for line in lines]
     found = Counter(line[place].strip() for line in cells if len(line) == len(dialect.names))
-    swallowed = sum(count for label, count in found.items() if label in known or count > 1)
+    few = len(known) < 2
+    swallowed = sum(count for label, count in found.items() if label in known or (few and count > 1))
     if swallowed:
         raise SwallowedRows(
             f"{review.source}: lines of its text are rows themselves, with a label ({swallowed:,} of them); "

@@ -36,3 +36,11 @@ def test_names_and_groups_may_hold_commas(tmp_path):
     found = list(read(path, PrepareConfig(group_column="price")))
     assert [review.label for review in found] == ["Arts, Crafts", "4 of 5", "a,1"]
     assert {review.group for review in found} == {"1,299"}
+
+
+def test_a_list_in_a_text_is_no_row(tmp_path):
+    """Its lines have as many fields as a row, but no label that another row has."""
+    path = tmp_path / "it.csv"
+    text = "In short:\nActing, good\nPlot, good\nMusic, bad\nand so on"
+    path.write_text(f'text,label\na film,positive\nanother,negative\n"{text}",positive\n')
+    assert [review.text for review in read(path)] == ["a film", "another", text]
