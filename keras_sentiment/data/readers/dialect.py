@@ -103,10 +103,12 @@ class Dialect:
             except csv.Error as wrong:
                 last = first + reader.line_num - 1
                 lost = f" (read up to line {last})" if last > number else ""
-                fix = f"{_QUOTED}; {_NONE}"
-                if self.escape is None and '\\"' in last_text:
+                fix, reason = f"{_QUOTED}; {_NONE}", str(wrong).partition(" - ")[0]
+                if "new-line" in reason:
+                    fix = "write \\n for line ends that are \\r, or quotes around a text that holds one"
+                elif self.escape is None and '\\"' in last_text:
                     fix = "if a backslash stands before quotes that are text, give --escape '\\'"
-                error = (SwallowedRows if lost else InputError)(f"{name}:{number}: {wrong}{lost}; {fix}")
+                error = (SwallowedRows if lost else InputError)(f"{name}:{number}: {reason}{lost}; {fix}")
             last = first + reader.line_num - 1
             if self.delimiter == "\t" and any("\t" in field and "\n" in field for field in row):
                 between = f"quotes here and in line {last} make one field of what is between, tabs too"

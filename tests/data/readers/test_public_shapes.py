@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from helpers.hostile_rows import ROWS, WINDOWS
-from helpers.public_shapes import SHAPES, go_emotions, steam, tweet_eval
+from helpers.public_shapes import SHAPES, airline, go_emotions, steam, tweet_eval
 from keras_sentiment.data import preparation
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.readers.sources import read
@@ -114,3 +114,12 @@ def test_an_export_in_windows_1252_says_which_option_it_needs(tmp_path, run):
     result, found = run(*COMMANDS["steam"], "--encoding", "cp1252")
     assert result.exit_code == 0, result.output
     assert [(review.text, review.label, review.split) for review in found] == rows
+
+
+def test_line_ends_of_old_macs_are_named(tmp_path, run):
+    """Some of CrowdFlower's tables have them."""
+    airline(tmp_path)
+    path = tmp_path / COMMANDS["airline"][1]
+    path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r"))
+    result, _ = run(*COMMANDS["airline"])
+    assert f"{path.name}:1: new-line character seen in unquoted field; write \\n for" in str(result.exception)
