@@ -120,7 +120,7 @@ _table_options = options(
         "--delimiter",
         metavar="CHARACTER",
         callback=_character,
-        help="Between the fields of a .csv or .tsv; tab is one.  [default: found in its first rows]",
+        help="Between two fields of a .csv or .tsv; the word tab is one.  [default: found in the first rows]",
     ),
     click.option(
         "--quoting",
@@ -132,11 +132,11 @@ _table_options = options(
     click.option(
         "--escape",
         metavar="CHARACTER",
-        help="Before a quote or delimiter that is text, as in \\\\.  [default: found in its first rows]",
+        help="Before a quote or delimiter that is text; often a backslash.  [default: found in first rows]",
     ),
-    click.option("--encoding", help="As in cp1252.  [default: UTF-8, or what a byte order mark says]"),
-    click.option("--no-header", is_flag=True, help="The first row is a text; columns are called 1, 2, 3."),
-    names_option("--columns", help="Names of all columns of a table without a header, as in label,text."),
+    click.option("--encoding", help="Such as cp1252.  [default: UTF-8, or what a byte order mark says]"),
+    click.option("--no-header", is_flag=True, help="The first row holds a text; columns are called 1, 2, 3."),
+    names_option("--columns", help="Of a table without a header, the names of all, such as label,text."),
 )
 on_error_option = click.option(
     "--on-error",

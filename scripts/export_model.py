@@ -7,12 +7,14 @@ import os
 
 import click
 
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
     output_options,
     run_command,
     say,
+    source_options,
 )
 
 FORMATS = ("onnx", "openvino", "tf_saved_model", "torch")
@@ -32,8 +34,13 @@ PACKAGES = {"onnx": ("onnxscript", "onnxruntime"), "openvino": ("onnxscript", "o
     help="Of the graph; several may be named.",
 )
 @click.option("--quantize", type=click.Choice(["int8"]), help="Beside onnx also onnx_int8; needs --data.")
-@click.option("--data", type=click.Path(), help="A DATA_DIR: 200 of its validation reviews join the check.")
+@click.option(
+    "--data",
+    type=click.Path(),
+    help="A DATA_DIR or SOURCE, as prepare takes it: 200 of its validation reviews join the check.",
+)
 @click.option("--force", is_flag=True, help="Keep an int8 graph that loses over half a point of accuracy.")
+@source_options
 @output_options
 def export(
     run_dir: str,
@@ -42,6 +49,7 @@ def export(
     quantize: str | None,
     data: str | None,
     force: bool,
+    config: PrepareConfig,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -65,7 +73,7 @@ def export(
 
     progress = (lambda _: None) if quiet else say
     for artifact in exporter.export(
-        run_dir, out_dir, wanted, data=data, overwrite=overwrite, force=force, say=progress
+        run_dir, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, say=progress
     ):
         click.echo(artifact.path)
 

@@ -126,9 +126,9 @@ def predict(
             if source == STANDARD and config.input_format is None:
                 config = replace(config, input_format="txt")
             table = stack.enter_context(open_named(source, config, {config.text_column: "--text-column"}))
+            ending, results = stack.enter_context(_results(source, output, overwrite))
             if table.remark and not quiet:
                 say(table.remark)
-            ending, results = stack.enter_context(_results(source, output, overwrite))
             classifier = _load(run_dir, windows)
             # A bar and results on one terminal would write over each other.
             quiet = quiet or (output == STANDARD and sys.stdout.isatty())

@@ -24,16 +24,19 @@ def open_evaluation_split(
     config: PrepareConfig,
     quiet: bool = True,
     bad_rows: BadRows | None = None,
+    order: Sequence[str] = ("test", "validation"),
 ) -> tuple[str, Split]:
     """Returns the name and the reviews of a split, encoded for a model.
 
     Args:
         data: a corpus, its DATA_DIR, or a source that `sources.read` takes.
-        name: `train`, `validation` or `test`; by default the test split, or all of a source without.
+        name: `train`, `validation` or `test`, or None.
         tokenizer: the model's.
         labels: the model's.
         config: names of a table's columns.
         bad_rows: is told of those of a table that can't be used.
+        order: which split is taken where none is named, the first that is there; of a source without them
+            all reviews are.
 
     Raises:
         InputError: the data can't be read, has another vocabulary or labels that the model lacks.
@@ -50,7 +53,7 @@ def open_evaluation_split(
             raise InputError(
                 f"{data}: its labels are {', '.join(corpus.labels)}; the model has {', '.join(labels)}"
             )
-        name = name or "test"
+        name = name or order[0]
         require(name in corpus.splits, "split", name, f"one of {', '.join(corpus.splits)}")
         return name, corpus.splits[name]
     splits: dict[str | None, list[Review]] = {}
@@ -59,7 +62,7 @@ def open_evaluation_split(
         splits.setdefault(review.split, []).append(review)
     bad_rows.require_enough(sum(map(len, splits.values())))
     if name is None:
-        name = next((part for part in ("test", "validation") if part in splits), "all")
+        name = next((part for part in order if part in splits), "all")
     reviews = splits.get(name) if name != "all" else [r for split in splits.values() for r in split]
     if not reviews:
         raise InputError(f"{source_name(data)}: it has no {name} split; leave out --split to take all of it")

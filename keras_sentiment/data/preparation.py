@@ -27,6 +27,7 @@ from keras_sentiment.data.corpus import (
     is_corpus,
     open_corpus,
 )
+from keras_sentiment.data.doubts import Doubts
 from keras_sentiment.data.encoded_split import ids_dtype
 from keras_sentiment.data.fingerprint import fingerprint
 from keras_sentiment.data.prefetch import ordered_prefetch
@@ -179,9 +180,10 @@ def prepare_corpus(
         index = ReviewIndex(known, files)
         if bad_rows.skip:
             bad_rows.write_to(folder / REJECTED_FILE, files)
-        spool_labelled(cleaned(reviews, processes), index, spool, bad_rows, quiet)
+        doubts = Doubts()
+        spool_labelled(cleaned(reviews, processes), index, spool, bad_rows, doubts, quiet)
         bad_rows.require_enough(len(index))
-        doubts = doubtful_labels(index.label_counts())
+        warnings = doubtful_labels(index.label_counts()) + doubts.warnings()
         labels, names = index.renamed()
         assignment = index.assign(labels, names, config)
         more = folder / UNLABELLED_SPOOL_FILE
@@ -209,7 +211,7 @@ def prepare_corpus(
             "seed": config.seed,
             "fingerprint": fingerprint(index.hashes, labels, names),
         }
-        info["warnings"] = doubts + corpus_warnings(info, config)
+        info["warnings"] = warnings + corpus_warnings(info, config)
         files.close()  # before it goes, as Windows wants it
         for file in (spool, more, known):
             file.unlink()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from keras_sentiment.data.chunks import in_chunks
+from keras_sentiment.data.doubts import Doubts
 from keras_sentiment.data.fingerprint import copy_key
 from keras_sentiment.data.prefetch import parallel_map
 from keras_sentiment.data.readers.bad_rows import BadRows
@@ -39,6 +40,7 @@ def spool_labelled(
     index: ReviewIndex,
     spool: Path,
     bad_rows: BadRows,
+    doubts: Doubts,
     quiet: bool,
 ) -> None:
     """First pass: write every cleaned review into a file, and what splitting needs into the index."""
@@ -48,6 +50,7 @@ def spool_labelled(
                 bad_rows.add(InputError(f"{review.source}: the review has no text after cleaning; remove it"))
                 continue
             index.add(review, text, key)
+            doubts.add(review.text, review.source)
             file.write(json.dumps([text, review.source]) + "\n")
 
 

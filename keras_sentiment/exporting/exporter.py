@@ -55,7 +55,8 @@ def export(
     out: str | Path,
     formats: Sequence[str] = ("onnx",),
     *,
-    data: str | Path | None = None,
+    data: Any = None,
+    config: PrepareConfig | None = None,
     overwrite: bool = False,
     force: bool = False,
     say: Callable[[str], None] = lambda line: None,
@@ -68,7 +69,9 @@ def export(
         run: a complete run, or its path.
         formats: of `"onnx"`, `"onnx_int8"`, `"openvino"`, `"torch"`, `"tf_saved_model"`; `"onnx_int8"` needs
             `data`.
-        data: a DATA_DIR, whose validation reviews join the check.
+        data: a corpus, its DATA_DIR or a source of labelled reviews, as `prepare` takes it; its validation
+            reviews join the check, or all of a source without.
+        config: how a table is read.
         overwrite: replace artifacts that are there.
         force: keep an int8 graph that loses more accuracy than `MAX_LOST_ACCURACY`.
         say: takes a line of progress.
@@ -90,9 +93,9 @@ def export(
     for name in formats:
         require(name in GRAPH_FILES, "formats", name, f"some of {', '.join(GRAPH_FILES)}")
     if "onnx_int8" in formats and data is None:
-        raise InputError("an int8 graph is measured on validation reviews: name a DATA_DIR with --data")
+        raise InputError("an int8 graph is measured on validation reviews: name them with --data")
     run, out = open_run(run), Path(out)
-    validation = None if data is None else _validation(run, data)
+    validation = None if data is None else _validation(run, data, config or PrepareConfig())
     # Graphs are for servers without a GPU too.
     with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:
         exporter = Exporter(run, Path(folder))
@@ -116,9 +119,9 @@ def export(
     return artifacts
 
 
-def _validation(run: Run, data: str | Path) -> Split:
-    labels, config = run.config.labels, PrepareConfig()
-    return open_evaluation_split(data, "validation", run.tokenizer(), labels, config)[1]
+def _validation(run: Run, data: Any, config: PrepareConfig) -> Split:
+    order = ("validation",)
+    return open_evaluation_split(data, None, run.tokenizer(), run.config.labels, config, order=order)[1]
 
 
 class Exporter:

@@ -28,10 +28,15 @@ PRETRAINING = [
     *SHARED,
 ]
 TRAINING = ["--recipe", "--threshold-for", "--class-weight", "--teacher", *PRETRAINING]
+TABLES = [
+    *["--input-format", "--delimiter", "--quoting", "--escape", "--encoding", "--no-header", "--columns"],
+    "--text-column",
+]
+LABELLED = ["--on-error", "--label-column", "--fold-case", *TABLES]
 OPTIONS = {
     "prepare": [
-        *["--tokenizer", "--vocabulary-size", "--unlabelled", "--text-column", "--label-column"],
-        *["--group-column", "--seed", *SHARED],
+        *["--tokenizer", "--vocabulary-size", "--unlabelled", "--test", "--validation"],
+        *["--group-column", "--seed", *LABELLED, *SHARED],
     ],
     "pretrain": PRETRAINING,
     "train-transformer": [*TRAINING, "--pretrained"],
@@ -43,16 +48,15 @@ OPTIONS = {
         "--against",
         "--perturb",
         "--json",
-        "--text-column",
-        "--label-column",
+        *LABELLED,
         "--quiet",
         "--version",
     ],
     "predict": [
-        *["--input", "--input-format", "--text-column", "--on-error", "--output", "--engine", "--workers"],
-        *["--explain", *SHARED],
+        *["--input", "--output", "--keep-columns", "--engine", "--workers", "--windows"],
+        *["--on-error", "--explain", *TABLES, *SHARED],
     ],
-    "export": ["--format", "--quantize", "--data", "--force", *SHARED],
+    "export": ["--format", "--quantize", "--data", "--force", *LABELLED[1:], *SHARED],
     "serve": [
         *["--host", "--port", "--max-body-bytes", "--max-texts", "--max-waiting", "--timeout-seconds"],
         *["--log-texts", "--quiet", "--version"],
@@ -104,7 +108,7 @@ def test_run_of_a_later_version(cli, path, tmp_path):
         (["pretrain", "data", "new", "--recipe", "reference"], "--recipe"),
         (["train-transformer", "data", "new", "--pretrained", "run"], "no pretrained encoder"),
         (["prepare", "films.csv", "new", "--tokenizer", "words", "--unlabelled", "none"], "none: no such"),
-        (["prepare", "films.csv", "new", "--tokenizer", "learn", "--vocabulary-size", "6"], "=6"),
+        (["prepare", "films.csv", "new", "--tokenizer", "learn", "--vocabulary-size", "6", "--quiet"], "=6"),
         (["train-bert", "data", "new", "--trainable-blocks", "some"], "some"),
         (["compare", "data", "new", "no.toml"], "no.toml: it can't be read"),
         (["train-bert", "data", "new", "--trainable-blocks", "-1"], "-1"),
@@ -117,10 +121,14 @@ def test_run_of_a_later_version(cli, path, tmp_path):
         (["predict", "run", "a film", "--text-column", "text"], "--text-column is for --input"),
         (["predict", "run", "--input", "no.csv"], "no.csv: can't be read"),
         (["predict", "run", "--input", "words", "--input-format", "txt"], "words: can't be read"),
-        (["predict", "run", "--input", "films.xlsx"], "--input-format which of txt, csv"),
-        (["predict", "run", "--input", "-", "--input-format", "parquet"], "give --input the file"),
-        (["predict", "run", "--input", "films.csv", "--output", "new"], "end its name in .jsonl or .csv"),
+        (["predict", "run", "--input", "films.xlsx"], "films.xlsx: can't be read"),
+        (["predict", "run", "--input", "-", "--input-format", "parquet"], "give the file"),
+        (
+            ["predict", "run", "--input", "films.csv", "--output", "new"],
+            "end its name in .jsonl or .csv or .parquet",
+        ),
         (["predict", "run", "--input", "films.csv", "--output", "words/../films.csv", "--overwrite"], "read"),
+        (["predict", "run", "--input", "films.csv", "--keep-columns", "id", "--quiet"], "no column 'id'"),
         (["predict", "run", "--input", "films.csv", "--text-column", "review"], "--text-column"),
         (["predict", "run", "--colour", "a film"], "--colour"),
         (["traing", "data", "new"], "traing"),

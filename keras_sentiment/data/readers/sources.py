@@ -156,14 +156,14 @@ def _reader(source: Any, config: PrepareConfig, remarks: Remarks, bad_rows: BadR
     if path.name.lower().endswith(SUFFIXES):
         _require_no_group(source, config)
         return read_archive(path, encoding=config.encoding)
-    _require_kind(path, config)
+    _require_known(path.name, config)
     return read_reviews(source, config, bad_rows, remarks)
 
 
-def _require_kind(path: Path, config: TableConfig) -> None:
-    """Raises an InputError for a file whose name doesn't say what it is; of a .zip it's the name inside."""
-    if not path.name.lower().endswith(".zip"):
-        known_format(path.name, config)
+def _require_known(name: str, config: TableConfig) -> None:
+    """Refuses a file of unknown kind before others are read; what is in a .zip is seen when it is read."""
+    if not name.lower().endswith(".zip"):
+        known_format(name, config)
 
 
 def _require_no_group(source: str | Path, config: PrepareConfig) -> None:
@@ -221,7 +221,7 @@ def read_unlabelled(
         raise InputError(f"{source}: no such file or folder, no file matches, nor is it the word {IMDB}")
     if path.name.lower().endswith(SUFFIXES):
         return read_archive(path, unlabelled=True, encoding=config.encoding)
-    _require_kind(path, config)
+    _require_known(path.name, config)
     return _texts_of([source], config, remarks)
 
 

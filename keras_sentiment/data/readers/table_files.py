@@ -55,7 +55,7 @@ def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
         InputError: some names say a split, and others don't.
     """
     if files := tables_in(folder):
-        return by_split(files, str(folder)), []
+        return None if _has_label_folders(folder) else (by_split(files, str(folder)), [])
     inside = {item.name: tables_in(item) for item in sorted(folder.iterdir()) if item.is_dir()}
     inside = {name: files for name, files in inside.items() if files and name[0] not in "._"}
     found: SplitFiles = {}
@@ -65,6 +65,12 @@ def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
     if not found and DATA in inside:
         return by_split(inside[DATA], str(folder / DATA)), [name for name in inside if name != DATA]
     return (_alone(found), [name for name in inside if not split_of(name)]) if found else None
+
+
+def _has_label_folders(folder: Path) -> bool:
+    """Return whether a folder has subfolders with .txt files, the reviews of a label each."""
+    subfolders = (item for item in folder.iterdir() if item.is_dir())
+    return any(file.suffix == ".txt" for subfolder in subfolders for file in subfolder.iterdir())
 
 
 def matching(pattern: str) -> list[Path]:

@@ -24,8 +24,8 @@ from keras_sentiment.data.readers.table_rows import Row, read_json_list, read_ro
 from keras_sentiment.errors import InputError
 
 STANDARD_INPUT = "-"
-# Of a file's first bytes, which tell how it is read: of a separated table, and of another one.
-SAMPLE_BYTES, MARK_BYTES = 256 << 10, 4
+# Of a file's first bytes, which tell how it is read: of a separated table, of JSON, and of lines of text.
+SAMPLE_BYTES, JSON_BYTES, MARK_BYTES = 256 << 10, 16, 4
 # Of which nothing has to be found out.
 PLAIN = (str(Dialect("txt")), str(Dialect("jsonl")))
 ALL: Sequence[str] = ("*",)  # columns to keep
@@ -130,7 +130,8 @@ def open_table(
             raise InputError(f"{name}: {table_format.capitalize()} is read from a file of its own; unpack it")
         separated = is_separated(table_format, labelled)
         # Nobody waits at a pipe for more lines than are needed.
-        sample = opened.file.start(SAMPLE_BYTES if separated else MARK_BYTES)
+        needed = SAMPLE_BYTES if separated else MARK_BYTES if table_format == "txt" else JSON_BYTES
+        sample = opened.file.start(needed)
         dialect = find_dialect(sample, name, table_format, config, columns, separated)
         yield Table(name, columns, (io.BufferedReader(opened.file), dialect), opened.compression)
 
