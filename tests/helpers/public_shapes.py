@@ -71,6 +71,7 @@ def sst2(folder):
         write(folder / "SST-2" / f"{name}.tsv", ["sentence\tlabel", *("\t".join(row[:2]) for row in rows)])
     unknown = [f"{n}\t{text}" for n, text in enumerate(texts(50, 9, UNICODE))]
     write(folder / "SST-2" / "test.tsv", ["index\tsentence", *unknown])
+    write(folder / "SST-2" / "original" / "dictionary.txt", ["made up|0"])
     return [*dev, *train]
 
 
