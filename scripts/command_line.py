@@ -130,7 +130,9 @@ _table_options = options(
         help="Of a .csv or .tsv; none: quotes are text.",
     ),
     click.option(
-        "--escape", metavar="CHARACTER", help="Before a quote or delimiter that is text; often a backslash."
+        "--escape",
+        metavar="CHARACTER",
+        help="Before a quote or delimiter that is text; often a backslash.  [default: found in first rows]",
     ),
     click.option("--encoding", help="Such as cp1252.  [default: UTF-8, or what a byte order mark says]"),
     click.option("--no-header", is_flag=True, help="The first row holds a text; columns are called 1, 2, 3."),

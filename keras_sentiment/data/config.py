@@ -25,7 +25,8 @@ class TableConfig:
         input_format: one of `TABLE_FORMATS`; by default the ending of the file's name says it.
         delimiter: one character, between two fields of a separated table.
         quoting: of a separated table: `"minimal"`, quotes stand around fields, or `"none"`, they are text.
-        escape: one character, before a quote or a delimiter that is text: the backslash in MySQL's exports.
+        escape: one character, before a quote or a delimiter that is text: the backslash in MySQL's exports;
+            by default it is one where the first rows can be read so alone.
         encoding: of the bytes, as `codecs` knows it; by default that of a byte order mark, else UTF-8.
         header: whether the first row of a separated table names the columns; else they are 1, 2, 3.
         columns: names of the columns of a separated table without a header.

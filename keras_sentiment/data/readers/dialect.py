@@ -62,9 +62,10 @@ class Dialect:
         if self.format != "csv":
             return f"{_FORMATS[self.format]}, {self.encoding.upper()}"
         between = _NAMES.get(self.delimiter, repr(self.delimiter))
+        escape = f"{self.escape} before quotes that are text, " if self.escape else ""
         names = ", ".join(self.names[:MAX_SHOWN_NAMES])
         return (
-            f"fields between {between}, {self.encoding.upper()}, "
+            f"fields between {between}, {escape}{self.encoding.upper()}, "
             f"{'columns' if self.has_header else 'no header, columns'} {names}"
         )
 
@@ -102,10 +103,12 @@ class Dialect:
             except csv.Error as wrong:
                 last = first + reader.line_num - 1
                 lost = f" (read up to line {last})" if last > number else ""
-                fix = f"{_QUOTED}; {_NONE}"
-                if self.escape is None and '\\"' in last_text:
+                fix, reason = f"{_QUOTED}; {_NONE}", str(wrong).partition(" - ")[0]
+                if "new-line" in reason:
+                    fix = "write \\n for line ends that are \\r, or quotes around a text that holds one"
+                elif self.escape is None and '\\"' in last_text:
                     fix = "if a backslash stands before quotes that are text, give --escape '\\'"
-                error = (SwallowedRows if lost else InputError)(f"{name}:{number}: {wrong}{lost}; {fix}")
+                error = (SwallowedRows if lost else InputError)(f"{name}:{number}: {reason}{lost}; {fix}")
             last = first + reader.line_num - 1
             if self.delimiter == "\t" and any("\t" in field and "\n" in field for field in row):
                 between = f"quotes here and in line {last} make one field of what is between, tabs too"
@@ -197,18 +200,30 @@ _Tried = tuple[Dialect, list[Record]]
 def _with_delimiter(dialect: Dialect, delimiter: str, sample: bytes, name: str) -> _Tried:
     dialect = replace(dialect, delimiter=delimiter)
     records = _first_records(dialect, sample, name)
-    if dialect.quoting == "minimal" and _has_spaced_quotes(records):
-        spaced = replace(dialect, skips_spaces=True)
-        without = _first_records(spaced, sample, name)
-        if not _has_spaced_quotes(without):
-            return spaced, without
+    if dialect.quoting == "none":
+        return dialect, records
+    if quotes := _quotes_behind_spaces(records):
+        other = replace(dialect, skips_spaces=True)
+        # A text may begin so itself; then it is the same as before.
+        if _quotes_behind_spaces(found := _first_records(other, sample, name)) < quotes:
+            dialect, records = other, found
+    if dialect.escape is None and '\\"'.encode(dialect.encoding) in sample and not _all_alike(records):
+        other = replace(dialect, escape="\\")
+        if _all_alike(found := _first_records(other, sample, name)):
+            dialect, records = other, found
     return dialect, records
 
 
-def _has_spaced_quotes(records: Sequence[Record]) -> bool:
-    """Return whether a field begins with spaces and a quote: a writer would have put quotes around it."""
-    rows = (record for _, record in records if not isinstance(record, InputError))
-    return any(field.startswith(" ") and field.lstrip().startswith('"') for row in rows for field in row)
+def _quotes_behind_spaces(records: list[Record]) -> int:
+    """Return how many fields begin with spaces and a quote."""
+    fields = (field for _, record in records if not isinstance(record, InputError) for field in record)
+    return sum(field.startswith(" ") and field.lstrip().startswith('"') for field in fields)
+
+
+def _all_alike(records: list[Record]) -> bool:
+    """Return whether all records can be read, and have as many fields as the first."""
+    counts = {None if isinstance(record, InputError) else len(record) for _, record in records}
+    return len(counts) == 1 and None not in counts
 
 
 def _first_records(dialect: Dialect, sample: bytes, name: str) -> list[Record]:

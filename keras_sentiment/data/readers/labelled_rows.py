@@ -19,6 +19,7 @@ from keras_sentiment.errors import InputError
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0")
 _LIST = re.compile(r"\[[^\[\]]*,[^\[\]]*\]")
+_NUMBERS = re.compile(r"[0-9]+(?: *, *[0-9]+)+")
 
 
 def label_text(value: Any, column: str, source: str) -> str:
@@ -34,10 +35,7 @@ def label_text(value: Any, column: str, source: str) -> str:
     if isinstance(value, (bool, int)):
         value = str(value)
     if isinstance(value, (list, tuple, dict)) or (isinstance(value, str) and _LIST.fullmatch(value.strip())):
-        raise InputError(
-            f"{source}: column {column!r} holds {str(value).strip():.60}, several values; a text has one "
-            "label: write one name or number there"
-        )
+        raise _several(value, column, source)
     if not isinstance(value, str) or not value.strip():
         shown = "nothing" if value is None or isinstance(value, str) else f"a {type(value).__name__}"
         raise InputError(f"{source}: column {column!r} holds {shown}; write a name or a whole number there")
@@ -47,16 +45,27 @@ def label_text(value: Any, column: str, source: str) -> str:
     return str(int(name[:-2])) if _WHOLE.fullmatch(name) else name
 
 
+def _several(value: Any, column: str, source: str) -> InputError:
+    return InputError(
+        f"{source}: column {column!r} holds {str(value).strip()!r:.60}, several values; a text has one "
+        "label: write one name or number there"
+    )
+
+
 def review_of(row: dict[str, Any], source: str, config: PrepareConfig) -> Review:
     """Returns the review in a row.
 
     Raises:
-        InputError: a cell is no text, or no label.
+        InputError: a cell is no text, or not one label.
     """
     group = config.group_column
+    text = require_text(row, config.text_column, source)
+    label = label_text(row[config.label_column], config.label_column, source)
+    if _NUMBERS.fullmatch(label):  # as GoEmotions has them
+        raise _several(label, config.label_column, source)
     return Review(
-        require_text(row, config.text_column, source),
-        label_text(row[config.label_column], config.label_column, source),
+        text,
+        label,
         source,
         group=None if group is None else label_text(row[group], group, source),
     )
@@ -136,13 +145,15 @@ def _require_no_rows(review: Review, dialect: Dialect, column: str, known: set[s
 
     Args:
         column: of the label.
-        known: labels that were seen; what two lines have in its place counts as one, too.
+        known: labels that were seen, this row's too; while it is one, what two lines have in its place counts
+            as one as well.
     """
     place = dialect.names.index(column)
     lines = review.text.splitlines()[1:-1]
     cells = [next(csv.reader([line], delimiter=dialect.delimiter), []) for line in lines]
     found = Counter(line[place].strip() for line in cells if len(line) == len(dialect.names))
-    swallowed = sum(count for label, count in found.items() if label in known or count > 1)
+    few = len(known) < 2
+    swallowed = sum(count for label, count in found.items() if label in known or (few and count > 1))
     if swallowed:
         raise SwallowedRows(
             f"{review.source}: lines of its text are rows themselves, with a label ({swallowed:,} of them); "

@@ -178,8 +178,20 @@ def _read_tables(
     for split, paths in files.items():
         for path in paths:
             name = str(path if folder is None else path.relative_to(folder))
+            if split == "test" and _without_labels(path, config, name):
+                remarks(
+                    f"{name}: not read, it has no column {config.label_column!r}; --unlabelled takes texts "
+                    "without labels"
+                )
+                continue
             for review in read_reviews(path, config, bad_rows, remarks, name):
                 yield review._replace(split=split)
+
+
+def _without_labels(path: Path, config: PrepareConfig, name: str) -> bool:
+    """Return whether a table has names, and none of them is that of the labels."""
+    with open_named(path, config, {config.text_column: "--text-column"}, True, name) as table:
+        return bool(table.names) and config.label_column not in table.names
 
 
 def read_unlabelled(

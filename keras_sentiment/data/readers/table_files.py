@@ -55,7 +55,10 @@ def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
         InputError: some names say a split, and others don't.
     """
     if files := tables_in(folder):
-        return None if _has_label_folders(folder) else (by_split(files, str(folder)), [])
+        # Beside tables that are called train or test, as in GLUE's SST-2, other texts are no reviews.
+        if not any(split_of(file.name) for file in files) and _has_label_folders(folder):
+            return None
+        return by_split(files, str(folder)), []
     inside = {item.name: tables_in(item) for item in sorted(folder.iterdir()) if item.is_dir()}
     inside = {name: files for name, files in inside.items() if files and name[0] not in "._"}
     found: SplitFiles = {}

@@ -1,0 +1,54 @@
+"""A backslash before quotes that are text, as MySQL writes it, is found; one that is text itself stays."""
+
+import pytest
+
+from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+
+TEXTS = ["plain", r'"The Thing" \ 2', '"', r"\\", "a, b\tc", r"ends with a backslash \ ".strip(), '""']
+
+
+def escaped(text):
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def write(path, header, rows):
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def texts_of(path, **options):
+    return [review.text for review in read(path, PrepareConfig(**options), quiet=True)]
+
+
+@pytest.mark.parametrize(("ending", "delimiter"), [("csv", ","), ("tsv", "\t"), ("csv", ";")])
+def test_a_backslash_before_quotes_is_found(tmp_path, ending, delimiter, capsys):
+    rows = [f'"{escaped(text)}"{delimiter}{n % 2}' for n, text in enumerate([*TEXTS, "last"])]
+    path = write(tmp_path / f"it.{ending}", f"text{delimiter}label", rows)
+    assert texts_of(path) == texts_of(path, escape="\\") == [*TEXTS, "last"]
+    list(read(path))
+    assert "\\ before quotes that are text" in capsys.readouterr().err
+    path = write(tmp_path / f"other.{ending}", rows[0], rows[1:])
+    assert texts_of(path, columns=("text", "label")) == [*TEXTS, "last"]
+
+
+def test_a_backslash_that_is_text_stays(tmp_path):
+    texts = [*TEXTS, r"one\nline \"", r'said\"now"', "C:\\"]
+    rows = ['"{}",{}'.format(text.replace('"', '""'), n % 2) for n, text in enumerate(texts)]
+    path = write(tmp_path / "it.csv", "text,label", rows)
+    assert texts_of(path) == texts
+    # A row that is wrong is told of, and changes nothing for the others.
+    write(path, "text,label", [*rows[:3], '"stray" quote,1', *rows[3:]])
+    with pytest.raises(InputError, match=r"it.csv:5: .*on-error skip"):
+        texts_of(path)
+
+
+def test_spaces_at_the_start_are_text_though_another_text_has_quotes_behind_them(tmp_path):
+    texts = ['  "quoted" it', "  two spaces", "none"]
+    path = write(tmp_path / "it.csv", "text,label", ['"  ""quoted"" it",1', "  two spaces,0", "none,1"])
+    assert texts_of(path) == texts
+    path = write(tmp_path / "it.csv", "text, label", ['"  ""quoted"" it", "1"', '"a, b", "0"', '"none", "1"'])
+    assert texts_of(path) == ['  "quoted" it', "a, b", "none"]
