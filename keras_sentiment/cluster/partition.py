@@ -17,7 +17,7 @@ from keras_sentiment.cluster.plan import Part, Parts, TableFile
 from keras_sentiment.data.config import TableConfig
 from keras_sentiment.data.readers.arrow_rows import ArrowTable
 from keras_sentiment.data.readers.dialect import Dialect, require_different
-from keras_sentiment.data.readers.sources import Remarks
+from keras_sentiment.data.readers.remarks import Remarks
 from keras_sentiment.data.readers.table_files import matching
 from keras_sentiment.data.readers.table_rows import Row, read_rows
 from keras_sentiment.data.readers.tables import known_format, open_table, with_texts

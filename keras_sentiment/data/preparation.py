@@ -32,7 +32,8 @@ from keras_sentiment.data.encoded_split import ids_dtype
 from keras_sentiment.data.fingerprint import fingerprint
 from keras_sentiment.data.prefetch import ordered_prefetch
 from keras_sentiment.data.readers.bad_rows import BadRows
-from keras_sentiment.data.readers.sources import read, read_unlabelled, source_name
+from keras_sentiment.data.readers.sources import read, source_name
+from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.data.review_index import ReviewIndex
 from keras_sentiment.data.reviews import Review, doubtful_labels
 from keras_sentiment.data.splitting import DROPPED, SPLITS, TRAIN, Assignment

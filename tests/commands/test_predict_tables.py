@@ -115,7 +115,7 @@ def test_evaluate_reads_with_the_same_options(cli, path, tmp_path):
         (
             "it.csv",
             separated(rows, ";", "cp1252", header=False),
-            [*SAID, "--columns", "label,text"],
+            [*SAID, "--columns", "label,text", "--delimiter", ";"],
         ),
         ("it.jsonl.zst", packed(json_lines(rows), "zst"), []),
     ):

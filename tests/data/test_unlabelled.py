@@ -7,7 +7,7 @@ from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
-from keras_sentiment.data.readers.sources import read_unlabelled
+from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.data.summary import summarize
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer

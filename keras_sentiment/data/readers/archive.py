@@ -23,6 +23,7 @@ from keras_sentiment.data.reviews import Review, require_size
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.atomic import staged_path
 
+IMDB = "imdb"  # the word for it
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 CACHE = Path("~/.cache/keras_sentiment")

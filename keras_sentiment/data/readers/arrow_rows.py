@@ -129,7 +129,9 @@ def class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
     """
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        found = {column: feature["names"] for column, feature in features.items() if "names" in feature}
+        # A list of classes names them one level below.
+        classes = {column: feature.get("feature", feature) for column, feature in features.items()}
+        found = {column: feature["names"] for column, feature in classes.items() if "names" in feature}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
     return {
@@ -143,11 +145,13 @@ def _with_names(row: dict[str, Any], names: dict[str, list[str]], source: str) -
     """Returns a row with the name of a class in the place of its number; -1 is a missing label there."""
     for column, known in names.items():
         value = row.get(column)
-        if not isinstance(value, int):
+        numbers: list[Any] = value if isinstance(value, list) else [value]
+        if not all(isinstance(number, int) for number in numbers):
             continue
-        if not -1 <= value < len(known):
+        if wrong := [number for number in numbers if not -1 <= number < len(known)]:
             raise InputError(
-                f"{source}: column {column!r} holds {value}, and the file's schema names {len(known)} classes"
+                f"{source}: column {column!r} holds {wrong[0]}, and the schema names {len(known)} classes"
             )
-        row[column] = None if value == -1 else known[value]
+        named = [None if number == -1 else known[number] for number in numbers]
+        row[column] = named if isinstance(value, list) else named[0]
     return row

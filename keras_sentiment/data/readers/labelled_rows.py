@@ -25,11 +25,14 @@ _NUMBERS = re.compile(r"[0-9]+(?: *, *[0-9]+)+")
 def label_text(value: Any, column: str, source: str) -> str:
     """Return a label or a group as text, the same from every format.
 
-    Whole numbers, with `.0` behind them or not, and true and false are written in one way.
+    Whole numbers, with `.0` behind them or not, and true and false are written in one way. A list of one
+    label is that label.
 
     Raises:
         InputError: there is none, or several.
     """
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        (value,) = value
     if isinstance(value, float):
         value = None if math.isnan(value) else int(value) if value.is_integer() else value
     if isinstance(value, (bool, int)):

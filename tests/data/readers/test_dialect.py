@@ -44,6 +44,7 @@ def write(path, content):
         ("text,label\n\"so \\\"good\\\"\",1\n", {}, "a backslash stands before quotes that are text"),
         ('text,label\n"so "good"",1\n', {}, "double the quotes inside it; if quotes are text in this file"),
         ("", {"columns": ("text", "label")}, "it.csv: holds no reviews"),
+        ("a;1,b\nc;2,d\n", {"columns": ("text", "label")}, "between commas or semicolons; say which"),
         ("\n\n", {}, "it.csv: holds no reviews; the first row names the columns"),
     ],
 )  # fmt: skip
@@ -203,6 +204,31 @@ def test_what_needs_a_file_is_not_read_from_a_pipe(tmp_path):
 )
 def test_a_json_list_that_can_not_be_read(tmp_path, content, expected):
     assert expected in error_of(write(tmp_path / "it.json", content))
+
+
+def test_excel_names_the_delimiter_in_a_line_of_its_own(tmp_path):
+    for encoding in ("utf-8-sig", "utf-16"):
+        content = 'sep=|\r\ntext|label\r\n"a;\nb"|1\r\nc;d|2\r\nd\r\n'.encode(encoding)
+        path = write(tmp_path / "it.csv", content)
+        bad_rows = BadRows("skip", quiet=True)
+        found = list(read(path, quiet=True, bad_rows=bad_rows))
+        assert [(r.text, r.source) for r in found] == [("a;\nb", "it.csv:3"), ("c;d", "it.csv:5")]
+        assert bad_rows.count == 1
+
+
+def test_a_list_of_one_class_is_that_class(tmp_path):
+    """As in the Parquet files of GoEmotions."""
+    features = {"labels": {"feature": {"names": ["joy", "grief"], "_type": "ClassLabel"}, "_type": "List"}}
+    table = pyarrow.table({"text": ["a", "b", "c"], "labels": [[1], [0, 1], [0]]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    parquet.write_table(table, tmp_path / "it.parquet")
+    bad_rows = BadRows("skip", quiet=True)
+    config = PrepareConfig(label_column="labels")
+    found = list(read(tmp_path / "it.parquet", config, bad_rows=bad_rows))
+    assert [(review.text, review.label) for review in found] == [("a", "grief"), ("c", "joy")]
+    assert "it.parquet:2: column 'labels' holds \"['joy', 'grief']\", several values" in error_of(
+        tmp_path / "it.parquet", config
+    )
 
 
 def test_a_json_list_is_read_piece_by_piece(tmp_path, monkeypatch):

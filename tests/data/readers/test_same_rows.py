@@ -14,7 +14,8 @@ from helpers.same_rows import ROWS, SPREAD, separated, single_files
 from helpers.tiny import TOKENIZER
 from keras_sentiment.data.config import PrepareConfig, TableConfig
 from keras_sentiment.data.preparation import prepare
-from keras_sentiment.data.readers.sources import read, read_unlabelled
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.text.cleaning import clean
 
 pytestmark = pytest.mark.once

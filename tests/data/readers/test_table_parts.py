@@ -8,7 +8,8 @@ from pyarrow import parquet
 
 from helpers.readers import error_of
 from keras_sentiment.data.config import PrepareConfig
-from keras_sentiment.data.readers.sources import read, read_unlabelled
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.unlabelled import read_unlabelled
 
 pytestmark = pytest.mark.once
 

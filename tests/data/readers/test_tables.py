@@ -83,10 +83,10 @@ def test_tables_of_every_kind(tmp_path, ending):
 
 
 def test_labels_are_names_or_whole_numbers(tmp_path):
-    labels = [True, 3, 2.0, " joy "]
+    labels = [True, 3, 2.0, " joy ", ["fun"]]
     path = write_table(tmp_path, "jsonl", [{"text": "a", "label": label} for label in labels])
-    assert [r.label for r in read(path)] == ["true", "3", "2", "joy"]
-    for label in (None, "", " ", 2.5, float("nan"), ["joy"]):
+    assert [r.label for r in read(path)] == ["true", "3", "2", "joy", "fun"]
+    for label in (None, "", " ", 2.5, float("nan"), ["joy", "fun"], []):
         path = write_table(tmp_path, "jsonl", [{"text": "a", "label": "b"}, {"text": "a", "label": label}])
         assert error_of(path).startswith("table.jsonl:2: column 'label' holds")
 
