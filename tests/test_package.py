@@ -78,16 +78,20 @@ def test_what_a_program_holds_is_prepared_like_a_file(words, tmp_path):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (pd.DataFrame({"review": ["good"], "stars": ["5"]}), "one column 'text', and has review, stars"),
+        (pd.DataFrame({"review": ["good"], "stars": ["5"]}), "no column 'text'; it has 'review', 'stars'"),
         (pd.DataFrame({"text": ["good", None], "label": ["a", "b"]}), "row 2: column 'text' holds nothing"),
         (pd.DataFrame({"text": ["good"], "label": [1.5]}), "row 1: column 'label' holds a float"),
         ([("good", "a"), "bad"], r"pair 2: it must be \(text, label\)"),
         ([("good", "a", "b")], r"pair 1: it must be \(text, label\)"),
         ([("good", None)], "pair 1: column 'label' holds nothing"),
         ([], "the pairs: holds no reviews"),
-        (7, r"a source is a path, a data frame or pairs"),
-        (pyarrow.table({"text": ["a"], "label": ["b"]}), "a Table is not read; write it as Parquet"),
-        (pd.DataFrame({"path": ["a"], "text": ["b"]}), "one column 'label', and has path, text"),
+        (7, "a source is a path, a data frame, a table of pyarrow"),
+        (
+            pyarrow.table({"text": ["a"], "stars": ["b"]}),
+            "the table: no column 'label'; it has 'text', 'stars'",
+        ),
+        ({"text": ["a"], "label": ["b"]}, "the dataset has the parts text, label; leave of them train"),
+        (pd.DataFrame({"path": ["a"], "text": ["b"]}), "no column 'label'; it has 'path', 'text'"),
     ],
 )
 def test_what_is_no_source_is_named(source, message, words, tmp_path):
