@@ -88,7 +88,7 @@ def test_what_a_program_holds_is_prepared_like_a_file(words, tmp_path):
         (7, "a source is a path, a data frame, a table of pyarrow"),
         (
             pyarrow.table({"text": ["a"], "stars": ["b"]}),
-            "the table: no column 'label'; it has 'text', 'stars'",
+            "the table: no column 'label'; it has 'text'",
         ),
         ({"text": ["a"], "label": ["b"]}, "the dataset has the parts text, label; leave of them train"),
         (pd.DataFrame({"path": ["a"], "text": ["b"]}), "no column 'label'; it has 'path', 'text'"),

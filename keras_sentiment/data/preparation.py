@@ -110,8 +110,8 @@ def prepare(
     choose_backend()
     config = config or PrepareConfig()
     name = tokenizer or default_tokenizer_name()
-    texts = () if unlabelled is None else read_unlabelled(unlabelled, config, quiet=quiet)
     bad_rows = BadRows(on_error, quiet)
+    texts = () if unlabelled is None else read_unlabelled(unlabelled, config, quiet=quiet, bad_rows=bad_rows)
     prepare_corpus(
         read(
             source,

@@ -6,7 +6,7 @@ from helpers.masked import unlabelled
 from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import open_corpus
-from keras_sentiment.data.preparation import prepare_corpus
+from keras_sentiment.data.preparation import prepare, prepare_corpus
 from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.data.summary import summarize
 from keras_sentiment.errors import InputError
@@ -82,3 +82,29 @@ def test_a_vocabulary_is_learned_from_what_may_be_seen(tmp_path):
     ):
         prepare_corpus(own, tmp_path / "small", 9, quiet=True)
     assert not (tmp_path / "small").exists()
+
+
+def test_options_tell_of_the_first_source_and_of_others_like_it(tmp_path):
+    """`--delimiter` is no fault of a .txt file that is given beside."""
+    rows = [f"{'good' if n % 2 else 'bad'} film {n}" for n in range(40)]
+    (tmp_path / "it.dat").write_text("".join(f"{n % 2};{text}\n" for n, text in enumerate(rows)))
+    (tmp_path / "test.jsonl").write_text("".join(f'{{"text": "x {n}", "label": {n}}}\n' for n in range(2)))
+    (tmp_path / "more.txt").write_text("one; two\nthree\n")
+    (tmp_path / "more.csv").write_text("9;four\n9;five;5\n9;six\n")
+    config = PrepareConfig(input_format="csv", delimiter=";", columns=("label", "text"))
+    for name, kept in (("more.txt", ["one; two", "three"]), ("more.csv", ["four", "six"])):
+        corpus = prepare(
+            tmp_path / "it.dat",
+            tmp_path / "data",
+            test=tmp_path / "test.jsonl",
+            unlabelled=tmp_path / name,
+            config=config,
+            on_error="skip",
+            tokenizer="learn",
+            vocabulary_size=100,
+            overwrite=True,
+            quiet=True,
+        )
+        assert list(corpus.unlabelled.texts()) == kept
+        assert corpus.info["splits"]["test"]["reviews"] == 2
+        assert corpus.info["rejected"] == (name == "more.csv")

@@ -17,7 +17,7 @@ from keras_sentiment.data.readers.folders import read_folder, unlabelled_folders
 from keras_sentiment.data.readers.labelled_rows import read_reviews
 from keras_sentiment.data.readers.remarks import Remarks
 from keras_sentiment.data.readers.table_files import SplitFiles, by_split, matching, table_folder
-from keras_sentiment.data.readers.tables import STANDARD_INPUT, open_named, require_known
+from keras_sentiment.data.readers.tables import STANDARD_INPUT, config_beside, open_named, require_known
 from keras_sentiment.data.reviews import Review, fold
 from keras_sentiment.errors import InputError
 
@@ -64,7 +64,10 @@ def read(
     given = {split: part for split, part in parts.items() if part is not None}
     reviews: Iterator[Review] = chain(
         _without(given, _reader(source, config, remarks, bad), source),
-        *(_as_split(split, _reader(part, config, remarks, bad), part) for split, part in given.items()),
+        *(
+            _as_split(split, _reader(part, config_beside(part, config), remarks, bad), part)
+            for split, part in given.items()
+        ),
     )
     if config.fold_case:
         reviews = (review._replace(label=fold(review.label)) for review in reviews)

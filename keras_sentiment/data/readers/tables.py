@@ -6,10 +6,11 @@ import contextlib
 import io
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
-from keras_sentiment.data.config import TABLE_FORMATS, TableConfig
+from keras_sentiment.data.config import DELIMITERS, TABLE_FORMATS, TableConfig
 from keras_sentiment.data.readers.arrow_rows import ArrowTable
 from keras_sentiment.data.readers.compression import SPREADSHEETS, format_of, open_file, open_unpacked
 from keras_sentiment.data.readers.detection import find_dialect, is_plain, is_separated
@@ -18,6 +19,7 @@ from keras_sentiment.data.readers.lines import Lines
 from keras_sentiment.data.readers.table_rows import Row, read_json_list, read_rows, skip_header
 from keras_sentiment.errors import InputError
 
+ConfigT = TypeVar("ConfigT", bound=TableConfig)
 STANDARD_INPUT = "-"
 # Of a file's first bytes, which tell how it is read: of a separated table, of JSON, and of lines of text.
 SAMPLE_BYTES, JSON_BYTES, MARK_BYTES = 256 << 10, 16, 4
@@ -150,6 +152,22 @@ def require_known(name: str, config: TableConfig) -> None:
     """Refuses a file of unknown kind before others are read; what is in a .zip is seen when it is read."""
     if not name.lower().endswith(".zip"):
         known_format(name, config)
+
+
+def config_beside(source: Any, config: ConfigT) -> ConfigT:
+    """Return how a source is read that is given beside another one, of which the options tell first of all.
+
+    Args:
+        source: of which a path may say by its ending that it is of another kind.
+    """
+    found = format_of(Path(source).name) if isinstance(source, (str, Path)) else None
+    if found is None:
+        return config
+    if found in DELIMITERS:
+        return replace(config, input_format=None)
+    return replace(
+        config, input_format=None, delimiter=None, quoting="minimal", escape=None, header=True, columns=None
+    )
 
 
 @contextlib.contextmanager

@@ -7,16 +7,27 @@ from pathlib import Path
 
 from keras_sentiment.data.config import TableConfig
 from keras_sentiment.data.readers.archive import IMDB, SUFFIXES, download, read_archive
+from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.folders import read_unlabelled_folder
 from keras_sentiment.data.readers.remarks import Remarks
 from keras_sentiment.data.readers.table_files import matching, tables_in
-from keras_sentiment.data.readers.tables import STANDARD_INPUT, open_named, require_known, with_texts
+from keras_sentiment.data.readers.tables import (
+    STANDARD_INPUT,
+    config_beside,
+    open_named,
+    require_known,
+    with_texts,
+)
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 
 
 def read_unlabelled(
-    source: str | Path, config: TableConfig | None = None, *, quiet: bool = False
+    source: str | Path,
+    config: TableConfig | None = None,
+    *,
+    quiet: bool = False,
+    bad_rows: BadRows | None = None,
 ) -> Iterator[Review]:
     """Return an iterator over unlabelled texts, each a review whose label is empty.
 
@@ -24,34 +35,42 @@ def read_unlabelled(
         source: aclImdb as `read` takes it, of which `unsup` is read; another folder of .txt files; a .txt
             file with a text a line, a table, a pattern of tables or a folder of them.
         config: how a table is read.
+        quiet: no remarks on standard error.
+        bad_rows: leaves rows out that can't be used, if it is told to; by default they are an error.
 
     Raises:
         InputError: as `read` does.
     """
-    config, remarks = config or TableConfig(), Remarks(quiet)
+    config, remarks = config_beside(source, config or TableConfig()), Remarks(quiet)
+    bad_rows = bad_rows or BadRows()
     if source == IMDB:
         return read_archive(download(quiet=quiet), unlabelled=True)
     path = Path(source)
     if path.is_dir():
         if tables := tables_in(path):
-            return _texts_of(tables, config, remarks)
+            return _texts_of(tables, config, remarks, bad_rows)
         return read_unlabelled_folder(path, config.encoding)
     if source != STANDARD_INPUT and not path.exists():
         if matched := matching(str(source)):
-            return _texts_of(matched, config, remarks)
+            return _texts_of(matched, config, remarks, bad_rows)
         raise InputError(f"{source}: no such file or folder, no file matches, nor is it the word {IMDB}")
     if path.name.lower().endswith(SUFFIXES):
         return read_archive(path, unlabelled=True, encoding=config.encoding)
     require_known(path.name, config)
-    return _texts_of([source], config, remarks)
+    return _texts_of([source], config, remarks, bad_rows)
 
 
-def _texts_of(paths: Sequence[str | Path], config: TableConfig, remarks: Remarks) -> Iterator[Review]:
+def _texts_of(
+    paths: Sequence[str | Path], config: TableConfig, remarks: Remarks, bad_rows: BadRows
+) -> Iterator[Review]:
     column = config.text_column
     for path in paths:
         with open_named(path, config, {column: "--text-column"}) as table:
             remarks(table.remark)
             for number, row in with_texts(table.rows(), column, table.name):
-                if isinstance(row, InputError):
+                if not isinstance(row, InputError):
+                    yield Review(row[column], "", f"{table.name}:{number}")
+                elif bad_rows.skip:
+                    bad_rows.add(row)
+                else:
                     raise row
-                yield Review(row[column], "", f"{table.name}:{number}")
