@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import chain
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +191,7 @@ def prepare_corpus(
         others = cleaned(unlabelled, processes)
         kept = spool_unlabelled(others, more, index.held_out(assignment), quiet or not unlabelled)
         if isinstance(tokenizer, int):
-            rows = zip(read_spool(spool), assignment.splits, strict=True)
-            texts = (text for (text, _), split in rows if split == TRAIN)
-            tokenizer = learn_tokenizer(chain(texts, (text for text, _ in read_spool(more))), tokenizer)
+            tokenizer = learn_tokenizer(partial(_train_texts, spool, more, assignment), tokenizer)
         info: dict[str, Any] = {
             "source": source,
             "labels": names,
@@ -220,6 +218,13 @@ def prepare_corpus(
         text = json.dumps({"format_version": FORMAT_VERSION, **info}, indent=2, ensure_ascii=False)
         (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
     return info
+
+
+def _train_texts(spool: Path, unlabelled: Path, assignment: Assignment) -> Iterator[str]:
+    """Yield the texts that a vocabulary may be learned from."""
+    rows = zip(read_spool(spool), assignment.splits, strict=True)
+    yield from (text for (text, _), split in rows if split == TRAIN)
+    yield from (text for text, _ in read_spool(unlabelled))
 
 
 def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:

@@ -11,7 +11,7 @@ import importlib.util
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -184,28 +184,35 @@ class Tokenizer:
         return cls(vocabulary, str(file))
 
 
-def learn_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
-    """Learns an uncased WordPiece vocabulary from cleaned texts.
+def learn_tokenizer(texts: Callable[[], Iterable[str]], vocabulary_size: int) -> Tokenizer:
+    """Learns an uncased WordPiece vocabulary from cleaned texts: of the same texts the same.
 
     Args:
+        texts: gives them, twice.
         vocabulary_size: int, the most tokens it may have, specials counted.
 
     Raises:
         InputError: the letters of the texts alone are more.
     """
-    engine = _engine({UNK: 0})
-    # The trainer would go on with the letters that it begins with, however many they are.
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary_size, special_tokens=[PAD, UNK, CLS, SEP, MASK], show_progress=False
-    )
-    engine.train_from_iterator(texts, trainer)
-    ids = engine.get_vocab()
+    specials = [PAD, UNK, CLS, SEP, MASK]
+    # The trainer numbers the letters inside of words in an order of chance, and of two pairs that are as
+    # frequent it takes the one with the lower numbers: so these letters are numbered before.
+    letters = sorted(token for token in _train(texts(), specials, 1) if token.startswith("##"))
+    ids = _train(texts(), [*specials, *letters], vocabulary_size)
     if len(ids) > vocabulary_size:
         raise InputError(
             f"vocabulary_size must be at least {len(ids)}, what the letters of the texts alone take. "
             f"Received: vocabulary_size={vocabulary_size}"
         )
     return Tokenizer(sorted(ids, key=ids.__getitem__), "The vocabulary that was learned")
+
+
+def _train(texts: Iterable[str], first: list[str], vocabulary_size: int) -> dict[str, int]:
+    """Returns the tokens of a WordPiece vocabulary, `first` and all letters at least, with their ids."""
+    engine = _engine({UNK: 0})
+    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary_size, special_tokens=first, show_progress=False)
+    engine.train_from_iterator(texts, trainer)
+    return engine.get_vocab()
 
 
 def default_tokenizer_name() -> str:

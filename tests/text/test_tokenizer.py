@@ -18,7 +18,7 @@ import pytest
 from helpers.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
-from keras_sentiment.text.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer, learn_tokenizer
 
 pytestmark = pytest.mark.once  # no Keras here
 
@@ -255,3 +255,12 @@ def test_cleaning_changes_the_ids_of_few_reviews() -> None:
     cleaned = tokenizer.encode([clean(review) for review in reviews])
     changed = sum(not np.array_equal(a, b) for a, b in zip(only_tags, cleaned, strict=True))
     assert changed <= 0.01 * len(reviews)
+
+
+def test_of_the_same_texts_the_same_vocabulary_is_learned():
+    """Though many pairs of letters are as frequent as one another."""
+    texts = [f"film {number} café" for number in range(300)]
+    first = learn_tokenizer(lambda: iter(texts), 150)
+    assert first.vocabulary_size == 150
+    for _ in range(4):
+        assert learn_tokenizer(lambda: iter(texts), 150).vocabulary == first.vocabulary
