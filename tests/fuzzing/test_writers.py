@@ -92,6 +92,8 @@ fewer = settings(many, max_examples=EXAMPLES // 6)  # of which each writes eleve
 @pytest.mark.parametrize("write", [by_csv, by_pandas, by_polars, by_pyarrow, by_duckdb])
 @many
 @given(rows=ROWS, delimiter=DELIMITERS, line_end=st.sampled_from(["\n", "\r\n"]), all_quoted=st.booleans())
+@example(rows=[(",\\", "a", "\r1"), (",", "a", ",1")], delimiter=",", line_end="\n", all_quoted=False)
+@example(rows=[("\r", "a", "\n"), (",1", "a", "")], delimiter=",", line_end="\n", all_quoted=False)
 @example(rows=[(' "x"', "a", ""), ("  y", "b", "")], delimiter=",", line_end="\n", all_quoted=False)
 def test_separated_tables(folder, write, rows, delimiter, line_end, all_quoted):
     path = folder / "it.csv"

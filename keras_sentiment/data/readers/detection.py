@@ -115,7 +115,7 @@ def _with_delimiter(dialect: Dialect, delimiter: str, sample: bytes, name: str) 
         # A text may begin so itself; then it is the same as before.
         if _quotes_behind_spaces(found := _first_records(other, sample, name)) < quotes:
             dialect, records = other, found
-    if dialect.escape is None and '\\"'.encode(dialect.encoding) in sample and not _all_alike(records):
+    if dialect.escape is None and '\\"'.encode(dialect.encoding) in sample and _ends_too_early(records):
         other = replace(dialect, escape="\\")
         if _all_alike(found := _first_records(other, sample, name)):
             dialect, records = other, found
@@ -126,6 +126,12 @@ def _quotes_behind_spaces(records: list[Record]) -> int:
     """Return how many fields begin with spaces and a quote."""
     fields = (field for _, record in records if not isinstance(record, InputError) for field in record)
     return sum(field.startswith(" ") and field.lstrip().startswith('"') for field in fields)
+
+
+def _ends_too_early(records: list[Record]) -> bool:
+    """Return whether some records can't be read, all because more follows the quote at the end of a field."""
+    errors = [str(record) for _, record in records if isinstance(record, InputError)]
+    return bool(errors) and all("expected after" in error for error in errors)
 
 
 def _all_alike(records: list[Record]) -> bool:

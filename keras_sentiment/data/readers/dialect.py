@@ -105,7 +105,9 @@ class Dialect:
                     fix = "write \\n for line ends that are \\r, or quotes around a text that holds one"
                 elif self.escape is None and '\\"' in last_text:
                     fix = "if a backslash stands before quotes that are text, give --escape '\\'"
-                error = (SwallowedRows if lost else InputError)(f"{name}:{number}: {reason}{lost}; {fix}")
+                # Behind a line end without quotes a field may begin that ends in another line.
+                unsure = lost or ("new-line" in reason and last_text.count('"') % 2)
+                error = (SwallowedRows if unsure else InputError)(f"{name}:{number}: {reason}{lost}; {fix}")
             last = first + reader.line_num - 1
             if self.delimiter == "\t" and any("\t" in field and "\n" in field for field in row):
                 between = f"quotes here and in line {last} make one field of what is between, tabs too"
