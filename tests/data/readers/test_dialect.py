@@ -1,22 +1,15 @@
 """What is found out about a table is right, and what can't be is told with the fix."""
 
 import csv
-import gzip
 import io
-import json
-import zipfile
 
-import pyarrow
 import pytest
-from pyarrow import parquet
 
 from helpers.readers import error_of, write_tree
-from helpers.same_rows import ROWS, json_lines, packed, parquet_bytes, separated
+from helpers.same_rows import json_lines
 from keras_sentiment.data.config import PrepareConfig, TableConfig
-from keras_sentiment.data.readers import compression
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read
-from keras_sentiment.data.readers.tables import open_table
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
@@ -126,86 +119,6 @@ def test_spaces_before_quotes_are_skipped_where_they_hide_them(tmp_path):
     assert [(r.text, r.label) for r in read(write(path, text.getvalue()))] == rows
 
 
-@pytest.mark.parametrize(
-    ("ending", "damage"),
-    # What zstd writes need not have a checksum.
-    [
-        (ending, damage)
-        for ending in ("gz", "bz2", "xz", "zip", "zst")
-        for damage in ("cut", "changed")
-        if (ending, damage) != ("zst", "changed")
-    ],
-)
-def test_damaged_files_are_told(tmp_path, ending, damage):
-    data = packed(separated() * 20, ending)
-    middle = len(data) // 2
-    data = data[:middle] if damage == "cut" else data[:middle] + b"\x5a" * 9 + data[middle + 9 :]
-    message = error_of(
-        write(tmp_path / f"it.csv.{ending}", data), PrepareConfig(columns=("i", "text", "label"))
-    )
-    assert "damaged" in message or "can't be unpacked" in message or "repeats" in message
-
-
-def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(compression, "MAX_UNPACKED_BYTES", 100_000)
-    for ending in ("gz", "bz2", "xz", "zst", "zip"):
-        path = write(tmp_path / f"it.csv.{ending}", packed(separated() + b"\n" * 1_000_000, ending))
-        assert "it unpacks to more than 100,000 bytes" in error_of(path)
-
-
-def test_a_zip_holds_one_table(tmp_path):
-    path = tmp_path / "it.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a/train.csv", separated(delimiter=";"))
-        archive.writestr("__MACOSX/a/._train.csv", b"\0")
-        archive.writestr("a/", b"")
-        archive.writestr("README", b"x")
-    assert len(list(read(path))) == len(ROWS)
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("test.csv", b"")
-    assert "it holds a/train.csv, test.csv, and one table is read; unpack it" in error_of(path)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("pos/1.txt.x", b"")
-    assert "it holds no table, and one table is read" in error_of(path)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("it.parquet", parquet_bytes())
-    assert "read from a file of its own; unpack it" in error_of(path)
-    path.rename(tmp_path / "it.xlsx")
-    assert "a spreadsheet; save it as CSV UTF-8" in error_of(tmp_path / "it.xlsx")
-
-
-def test_what_needs_a_file_is_not_read_from_a_pipe(tmp_path):
-    class Pipe(io.BytesIO):
-        def seekable(self):
-            return False
-
-    for name, data, expected in (
-        ("it.parquet", parquet_bytes(), "Parquet can't be read from a pipe; give the file"),
-        ("it.zip", packed(separated(), "zip"), "can't be read from a pipe; give the file"),
-    ):
-        with pytest.raises(InputError, match=expected), open_table(Pipe(data), name, TableConfig(), {}):
-            pass
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ('[{"text": "a", "label": 1}, 7]', "it.json:2: a int, not an object"),
-        ('[{"text": "a", "label": 1}, {"label": 1}]', "it.json:2: this row has no 'text'; it has 'label'"),
-        ('[{"text": "a", "label": 1}', "it.json: not a JSON list behind object 1"),
-        ('[{"text": "a", "label": 1} {"text"', "it.json: not a JSON list behind object 1"),
-        ('[{"text": "a", "label": 1}, {"text": "b', "it.json: object 2 is not JSON"),
-        ('[{"text": "a", "label": 1}]\n{}', "it.json: more text behind the list of 1 objects"),
-        ("[]", "it.json: holds no reviews"),
-        ('{\n "text": "a"\n}', "it.json:1: not JSON"),
-        ('["' + "[" * 100_000, "it.json: object 1 is not JSON"),
-        (b'[{"text": "\xe9", "label": 1}]', "behind object 0, a byte is not UTF-8 (0xe9)"),
-    ],
-)
-def test_a_json_list_that_can_not_be_read(tmp_path, content, expected):
-    assert expected in error_of(write(tmp_path / "it.json", content))
-
-
 def test_excel_names_the_delimiter_in_a_line_of_its_own(tmp_path):
     for encoding in ("utf-8-sig", "utf-16"):
         content = 'sep=|\r\ntext|label\r\n"a;\nb"|1\r\nc;d|2\r\nd\r\n'.encode(encoding)
@@ -214,85 +127,3 @@ def test_excel_names_the_delimiter_in_a_line_of_its_own(tmp_path):
         found = list(read(path, quiet=True, bad_rows=bad_rows))
         assert [(r.text, r.source) for r in found] == [("a;\nb", "it.csv:3"), ("c;d", "it.csv:5")]
         assert bad_rows.count == 1
-
-
-def test_a_list_of_one_class_is_that_class(tmp_path):
-    """As in the Parquet files of GoEmotions."""
-    features = {"labels": {"feature": {"names": ["joy", "grief"], "_type": "ClassLabel"}, "_type": "List"}}
-    table = pyarrow.table({"text": ["a", "b", "c"], "labels": [[1], [0, 1], [0]]})
-    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
-    parquet.write_table(table, tmp_path / "it.parquet")
-    bad_rows = BadRows("skip", quiet=True)
-    config = PrepareConfig(label_column="labels")
-    found = list(read(tmp_path / "it.parquet", config, bad_rows=bad_rows))
-    assert [(review.text, review.label) for review in found] == [("a", "grief"), ("c", "joy")]
-    assert "it.parquet:2: column 'labels' holds \"['joy', 'grief']\", several values" in error_of(
-        tmp_path / "it.parquet", config
-    )
-
-
-def test_a_json_list_is_read_piece_by_piece(tmp_path, monkeypatch):
-    """Wherever a piece ends."""
-    path = write(tmp_path / "it.json", json.dumps(ROWS, ensure_ascii=False, indent=1))
-    monkeypatch.setattr("keras_sentiment.data.readers.table_rows._CHUNK_CHARACTERS", 7)
-    assert [review.text for review in read(path)] == [row["text"] for row in ROWS]
-    assert [review.source for review in read(path)][-1] == "it.json:300"
-
-
-def test_folders_of_tables(tmp_path, capsys):
-    write_tree(tmp_path / "it", {"train.csv": "text,label\na,1\n", "test.csv": "text,label\nb,2\n"})
-    write_tree(
-        tmp_path / "it", {"README.md": "x", "notes.txt": "x", ".hidden.csv": "x", "dataset_info.json": "{"}
-    )
-    assert {(r.text, r.split, r.source) for r in read(tmp_path / "it")} == {
-        ("a", "train", "train.csv:2"),
-        ("b", "test", "test.csv:2"),
-    }
-    write_tree(tmp_path / "it", {"sample_submission.csv": "x"})
-    assert "sample_submission.csv: not called train, validation or test" in error_of(tmp_path / "it")
-    inside = {
-        "train/a.csv": "text,label\na,1\n",
-        "val/a.csv": "text,label\nb,2\n",
-        "unsupervised/a.csv": "text\nc\n",
-    }
-    write_tree(tmp_path / "2", inside)
-    capsys.readouterr()
-    assert [(r.split, r.source) for r in read(tmp_path / "2")] == [
-        ("train", "train/a.csv:2"),
-        ("validation", "val/a.csv:2"),
-    ]
-    error = capsys.readouterr().err
-    assert "unsupervised: not read; give it with --unlabelled" in error
-    # Whoever has a folder a label has reviews in files, whatever else is there.
-    write_tree(tmp_path / "3", {"neg/1.txt": "a", "pos/1.txt": "b", "labels.csv": "x"})
-    assert {r.label for r in read(tmp_path / "3")} == {"neg", "pos"}
-
-
-def test_a_part_that_is_there_twice_is_refused(tmp_path):
-    write_tree(tmp_path, {"train.csv": "text,label\na,1\n", "test.csv": "text,label\nb,2\n"})
-    with pytest.raises(InputError, match="it has a test part of its own; leave out --test"):
-        list(read(tmp_path, test=tmp_path / "test.csv", quiet=True))
-    with pytest.raises(InputError, match="no such file or folder, no file matches"):
-        list(read(tmp_path, validation=tmp_path / "none*.csv", quiet=True))
-    with pytest.raises(InputError, match="the dataset has the parts train, more; leave of them train, valid"):
-        list(read({"train": [("a", 1)], "more": [("b", 1)]}))
-
-
-def test_rows_of_many_classes_are_as_their_schema_says(tmp_path):
-    metadata = {"info": {"features": {"label": {"names": ["no", "yes"], "_type": "ClassLabel"}}}}
-    table = pyarrow.table({"text": ["a", "b", "c", "d"], "label": [1, 0, -1, 7]})
-    table = table.replace_schema_metadata({"huggingface": json.dumps(metadata)})
-    parquet.write_table(table, tmp_path / "it.parquet")
-    for source in (tmp_path / "it.parquet", table):
-        bad_rows = BadRows("skip", quiet=True)
-        assert [review.label for review in read(source, bad_rows=bad_rows)] == ["yes", "no"]
-        assert bad_rows.count == 2
-
-
-def test_members_of_gzip_one_behind_another_are_one_file(tmp_path):
-    whole = separated()
-    half = whole.index(b"\n", len(whole) // 2) + 1
-    path = write(tmp_path / "it.csv.gz", gzip.compress(whole[:half]) + gzip.compress(whole[half:]))
-    assert len(list(read(path))) == len(ROWS)
-    path = write(tmp_path / "it.csv.zst", packed(whole[:half], "zst") + packed(whole[half:], "zst"))
-    assert len(list(read(path))) == len(ROWS)

@@ -1,0 +1,40 @@
+"""Schemas say what the numbers of classes mean."""
+
+import json
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from helpers.readers import error_of
+from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.readers.bad_rows import BadRows
+from keras_sentiment.data.readers.sources import read
+
+pytestmark = pytest.mark.once
+
+
+def test_a_list_of_one_class_is_that_class(tmp_path):
+    """As in the Parquet files of GoEmotions."""
+    features = {"labels": {"feature": {"names": ["joy", "grief"], "_type": "ClassLabel"}, "_type": "List"}}
+    table = pyarrow.table({"text": ["a", "b", "c"], "labels": [[1], [0, 1], [0]]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    parquet.write_table(table, tmp_path / "it.parquet")
+    bad_rows = BadRows("skip", quiet=True)
+    config = PrepareConfig(label_column="labels")
+    found = list(read(tmp_path / "it.parquet", config, bad_rows=bad_rows))
+    assert [(review.text, review.label) for review in found] == [("a", "grief"), ("c", "joy")]
+    assert "it.parquet:2: column 'labels' holds \"['joy', 'grief']\", several values" in error_of(
+        tmp_path / "it.parquet", config
+    )
+
+
+def test_rows_of_many_classes_are_as_their_schema_says(tmp_path):
+    metadata = {"info": {"features": {"label": {"names": ["no", "yes"], "_type": "ClassLabel"}}}}
+    table = pyarrow.table({"text": ["a", "b", "c", "d"], "label": [1, 0, -1, 7]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps(metadata)})
+    parquet.write_table(table, tmp_path / "it.parquet")
+    for source in (tmp_path / "it.parquet", table):
+        bad_rows = BadRows("skip", quiet=True)
+        assert [review.label for review in read(source, bad_rows=bad_rows)] == ["yes", "no"]
+        assert bad_rows.count == 2

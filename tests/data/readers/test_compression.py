@@ -1,0 +1,110 @@
+"""Compressed tables: what is in them, or what is wrong with them."""
+
+import gzip
+import io
+import zipfile
+
+import pytest
+
+from helpers.readers import error_of
+from helpers.same_rows import ROWS, packed, parquet_bytes, separated
+from keras_sentiment.data.config import PrepareConfig, TableConfig
+from keras_sentiment.data.readers import compression
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.tables import open_table
+from keras_sentiment.data.readers.unlabelled import read_unlabelled
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+
+
+def write(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("ending", "damage"),
+    # What zstd writes need not have a checksum.
+    [
+        (ending, damage)
+        for ending in ("gz", "bz2", "xz", "zip", "zst")
+        for damage in ("cut", "changed")
+        if (ending, damage) != ("zst", "changed")
+    ],
+)
+def test_damaged_files_are_told(tmp_path, ending, damage):
+    data = packed(separated() * 20, ending)
+    middle = len(data) // 2
+    data = data[:middle] if damage == "cut" else data[:middle] + b"\x5a" * 9 + data[middle + 9 :]
+    message = error_of(
+        write(tmp_path / f"it.csv.{ending}", data), PrepareConfig(columns=("i", "text", "label"))
+    )
+    assert "damaged" in message or "can't be unpacked" in message or "repeats" in message
+
+
+def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(compression, "MAX_UNPACKED_BYTES", 100_000)
+    for ending in ("gz", "bz2", "xz", "zst", "zip"):
+        path = write(tmp_path / f"it.csv.{ending}", packed(separated() + b"\n" * 1_000_000, ending))
+        assert "it unpacks to more than 100,000 bytes" in error_of(path)
+
+
+def test_a_zip_holds_one_table(tmp_path):
+    path = tmp_path / "it.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/train.csv", separated(delimiter=";"))
+        archive.writestr("__MACOSX/a/._train.csv", b"\0")
+        archive.writestr("a/", b"")
+        archive.writestr("README", b"x")
+    assert len(list(read(path))) == len(ROWS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("test.csv", b"")
+    assert "it holds a/train.csv, test.csv, and one table is read; unpack it" in error_of(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("pos/1.txt.x", b"")
+    assert "it holds no table, and one table is read" in error_of(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("it.parquet", parquet_bytes())
+    assert "read from a file of its own; unpack it" in error_of(path)
+    path.rename(tmp_path / "it.xlsx")
+    assert "a spreadsheet; save it as CSV UTF-8" in error_of(tmp_path / "it.xlsx")
+
+
+def test_what_needs_a_file_is_not_read_from_a_pipe(tmp_path):
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+    for name, data, expected in (
+        ("it.parquet", parquet_bytes(), "Parquet can't be read from a pipe; give the file"),
+        ("it.zip", packed(separated(), "zip"), "can't be read from a pipe; give the file"),
+    ):
+        with pytest.raises(InputError, match=expected), open_table(Pipe(data), name, TableConfig(), {}):
+            pass
+
+
+def test_members_of_gzip_one_behind_another_are_one_file(tmp_path):
+    whole = separated()
+    half = whole.index(b"\n", len(whole) // 2) + 1
+    path = write(tmp_path / "it.csv.gz", gzip.compress(whole[:half]) + gzip.compress(whole[half:]))
+    assert len(list(read(path))) == len(ROWS)
+    path = write(tmp_path / "it.csv.zst", packed(whole[:half], "zst") + packed(whole[half:], "zst"))
+    assert len(list(read(path))) == len(ROWS)
+
+
+def test_the_table_in_a_zip_says_what_it_is(tmp_path):
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("IMDB Dataset.csv", "text,label\ngood,a\nbad,b\n")
+    assert [(review.text, review.label) for review in read(path, quiet=True)] == [("good", "a"), ("bad", "b")]
+    assert [review.text for review in read_unlabelled(path, quiet=True)] == ["good", "bad"]
+
+
+def test_a_zip_without_a_table(tmp_path):
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("reviews.docx", "text")
+    assert "it holds no table, and one table is read" in error_of(path)
+    path.write_text("text,label\n")
+    assert "archive.zip: unknown kind of file; say with --input-format" in error_of(path)

@@ -1,0 +1,43 @@
+"""A JSON list is read piece by piece, or what is wrong is told."""
+
+import json
+
+import pytest
+
+from helpers.readers import error_of
+from helpers.same_rows import ROWS
+from keras_sentiment.data.readers.sources import read
+
+pytestmark = pytest.mark.once
+
+
+def write(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('[{"text": "a", "label": 1}, 7]', "it.json:2: a int, not an object"),
+        ('[{"text": "a", "label": 1}, {"label": 1}]', "it.json:2: this row has no 'text'; it has 'label'"),
+        ('[{"text": "a", "label": 1}', "it.json: not a JSON list behind object 1"),
+        ('[{"text": "a", "label": 1} {"text"', "it.json: not a JSON list behind object 1"),
+        ('[{"text": "a", "label": 1}, {"text": "b', "it.json: object 2 is not JSON"),
+        ('[{"text": "a", "label": 1}]\n{}', "it.json: more text behind the list of 1 objects"),
+        ("[]", "it.json: holds no reviews"),
+        ('{\n "text": "a"\n}', "it.json:1: not JSON"),
+        ('["' + "[" * 100_000, "it.json: object 1 is not JSON"),
+        (b'[{"text": "\xe9", "label": 1}]', "behind object 0, a byte is not UTF-8 (0xe9)"),
+    ],
+)
+def test_a_json_list_that_can_not_be_read(tmp_path, content, expected):
+    assert expected in error_of(write(tmp_path / "it.json", content))
+
+
+def test_a_json_list_is_read_piece_by_piece(tmp_path, monkeypatch):
+    """Wherever a piece ends."""
+    path = write(tmp_path / "it.json", json.dumps(ROWS, ensure_ascii=False, indent=1))
+    monkeypatch.setattr("keras_sentiment.data.readers.table_rows._CHUNK_CHARACTERS", 7)
+    assert [review.text for review in read(path)] == [row["text"] for row in ROWS]
+    assert [review.source for review in read(path)][-1] == "it.json:300"
