@@ -125,9 +125,8 @@ _table_options = options(
     click.option(
         "--quoting",
         type=click.Choice(["minimal", "none"]),
-        default=DEFAULTS.quoting,
-        show_default=True,
-        help="Of a .csv or .tsv; none: quotes are text.",
+        help="Of a .csv or .tsv. none: quotes are text; minimal: they stand around fields, whatever is "
+        "between them.",
     ),
     click.option(
         "--escape",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,13 @@ class _Cutter:
 
     def lines(self, path: Path) -> Iterator[Part]:
         with open_table(path, self.name, self.config, self.columns) as table:
-            self.dialect = dialect = table.dialect
+            dialect = table.dialect
             if dialect is None or dialect.format == "json" or table.compression:
                 fix = "write an object a line" if not table.compression else "unpack it"
                 raise InputError(f"{self.name}: workers begin to read in the middle of a file; {fix}")
             self.remarks(table.remark)
+            # Workers, who begin in the middle, need not look for what was not there.
+            self.dialect = replace(dialect, checks_quotes=False)
             json = dialect.format == "jsonl"
             if not json:
                 columns = table.names or [self.config.text_column]

@@ -24,7 +24,8 @@ class TableConfig:
         text_column: column that holds the text.
         input_format: one of `TABLE_FORMATS`; by default the ending of the file's name says it.
         delimiter: one character, between two fields of a separated table.
-        quoting: of a separated table: `"minimal"`, quotes stand around fields, or `"none"`, they are text.
+        quoting: of a separated table: `"minimal"`, quotes stand around fields, whatever lines are between
+            them, or `"none"`, they are text; by default a field whose lines look like rows is an error.
         escape: one character, before a quote or a delimiter that is text: the backslash in MySQL's exports;
             by default it is one where the first rows can be read so alone.
         encoding: of the bytes, as `codecs` knows it; by default that of a byte order mark, else UTF-8.
@@ -41,7 +42,7 @@ class TableConfig:
     text_column: str = "text"
     input_format: str | None = None
     delimiter: str | None = None
-    quoting: Literal["minimal", "none"] = "minimal"
+    quoting: Literal["minimal", "none"] | None = None
     escape: str | None = None
     encoding: str | None = None
     header: bool = True
@@ -50,7 +51,8 @@ class TableConfig:
     def __post_init__(self) -> None:
         if self.input_format is not None:
             require_choice(self, "input_format", *TABLE_FORMATS)
-        require_choice(self, "quoting", "minimal", "none")
+        if self.quoting is not None:
+            require_choice(self, "quoting", "minimal", "none")
         for name in ("delimiter", "escape"):
             value = getattr(self, name)
             if value is not None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from keras_sentiment.data.readers.dialect import SwallowedRows
 from keras_sentiment.errors import InputError, require
 
 MAX_REPORTED = 20  # of rows that are left out; more are only counted
@@ -54,7 +55,13 @@ class BadRows:
         self._writer.writerow(("row", "reason"))
 
     def add(self, error: InputError) -> None:
-        """Counts a row, and keeps what is wrong with it."""
+        """Counts a row, and keeps what is wrong with it.
+
+        Raises:
+            SwallowedRows: it is no single row that could be left out.
+        """
+        if isinstance(error, SwallowedRows):
+            raise error
         self.count += 1
         place, _, reason = str(error).partition(": ")
         kind = re.sub(r"[0-9]+|'.*?'|\(.*?\)", "", reason)

@@ -73,7 +73,8 @@ def find_dialect(
     dialect = replace(
         dialect,
         format="csv",
-        quoting=config.quoting,
+        quoting=config.quoting or "minimal",
+        checks_quotes=config.quoting is None,
         escape=config.escape,
         has_header=config.header and config.columns is None,
     )
@@ -92,7 +93,7 @@ def _require_unused(config: TableConfig, name: str) -> None:
     """Refuses options of separated tables for another kind."""
     for option, value, unset in (
         ("--delimiter", config.delimiter, None),
-        ("--quoting", config.quoting, "minimal"),
+        ("--quoting", config.quoting, None),
         ("--escape", config.escape, None),
         ("--no-header", config.header, True),
         ("--columns", config.columns, None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +28,12 @@ class SwallowedRows(InputError):
     """Quotes made one record of several lines, which may be rows: leaving it out would lose them."""
 
 
+class Undecoded(InputError):
+    """A record with bytes of another encoding; `fields` is what was read with others in their place."""
+
+    fields: list[str]
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How a table of text is read.
@@ -38,6 +45,7 @@ class Dialect:
         first_line: number of the line behind them.
         delimiter: between two fields.
         quoting: `"minimal"` or `"none"`, as `TableConfig` has it.
+        checks_quotes: whether lines between quotes may be rows that a stray quote swallowed.
         escape: before a quote that is text, or None.
         skips_spaces: whether spaces after a delimiter are no part of the field.
         has_header: whether the first row names the columns.
@@ -50,6 +58,7 @@ class Dialect:
     first_line: int = 1
     delimiter: str = ","
     quoting: Literal["minimal", "none"] = "minimal"
+    checks_quotes: bool = False
     escape: str | None = None
     skips_spaces: bool = False
     has_header: bool = False
@@ -81,7 +90,7 @@ class Dialect:
                 if error is not None:
                     undecoded.append(error)
                 last_text = line
-                yield line
+                yield line if self.escape is None else self._kept_escapes(line)
 
         reader = csv.reader(
             texts(),
@@ -109,16 +118,27 @@ class Dialect:
                 unsure = lost or ("new-line" in reason and last_text.count('"') % 2)
                 error = (SwallowedRows if unsure else InputError)(f"{name}:{number}: {reason}{lost}; {fix}")
             last = first + reader.line_num - 1
-            if self.delimiter == "\t" and any("\t" in field and "\n" in field for field in row):
+            if self.checks_quotes and self.delimiter == "\t" and any("\t" in f and "\n" in f for f in row):
                 between = f"quotes here and in line {last} make one field of what is between, tabs too"
-                error = SwallowedRows(f"{name}:{number}: {between}; {_NONE}")
-            if undecoded:
-                error = undecoded[0]
-                undecoded.clear()
+                error = SwallowedRows(f"{name}:{number}: {between}; {_NONE}; else --quoting minimal")
+            if undecoded and not isinstance(error, SwallowedRows):
+                error = Undecoded(str(undecoded[0]))
+                error.fields = row
+            undecoded.clear()
             if error is not None:
                 yield number, error
             elif row:
                 yield number, row
+
+    def _kept_escapes(self, line: str) -> str:
+        """Return a line in which escapes before letters, as in MySQL's `\\n` and `\\N`, stay."""
+        escape = self.escape or ""
+        dropped = f'{escape}{self.delimiter}"\r\n'
+        parts = re.split(f"({re.escape(escape)}(?:.|\\n|$))", line)
+        return "".join(
+            escape + part if number % 2 and part[1:] not in dropped else part
+            for number, part in enumerate(parts)
+        )
 
 
 def require_columns(present: Sequence[str], source: str, columns: Columns, hint: str = "") -> None:

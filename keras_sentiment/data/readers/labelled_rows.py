@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.dialect import Columns, Dialect, SwallowedRows
 from keras_sentiment.data.readers.tables import Table, open_named, require_text
-from keras_sentiment.data.reviews import MAX_LABELS, Review
+from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0")
@@ -114,20 +112,13 @@ def read_reviews(
 
 def reviews_of_table(table: Table, config: PrepareConfig, bad_rows: BadRows) -> Iterator[Review]:
     dialect = table.dialect if table.dialect and table.dialect.format == "csv" else None
-    labels: set[str] = set()
     for number, row in table.rows():
         try:
             if isinstance(row, InputError):
                 raise row
             review = review_of(row, f"{table.name}:{number}", config)
-            if len(labels) <= MAX_LABELS:
-                labels.add(review.label)
             if dialect is not None:
                 _require_header(review, dialect, config.label_column)
-                if "\n" in review.text:
-                    _require_no_rows(review, dialect, config.label_column, labels)
-        except SwallowedRows:  # it is no single row that could be left out
-            raise
         except InputError as error:
             bad_rows.add(error)
         else:
@@ -140,25 +131,4 @@ def _require_header(review: Review, dialect: Dialect, column: str) -> None:
         raise SwallowedRows(
             f"{review.source}: its label {column!r} is the name of the column too, so the first row seems to "
             "be a review; name all columns with --columns"
-        )
-
-
-def _require_no_rows(review: Review, dialect: Dialect, column: str, known: set[str]) -> None:
-    """Refuses a text of several lines that are rows by themselves: a stray quote swallowed them.
-
-    Args:
-        column: of the label.
-        known: labels that were seen, this row's too; while it is one, what two lines have in its place counts
-            as one as well.
-    """
-    place = dialect.names.index(column)
-    lines = review.text.splitlines()[1:-1]
-    cells = [next(csv.reader([line], delimiter=dialect.delimiter), []) for line in lines]
-    found = Counter(line[place].strip() for line in cells if len(line) == len(dialect.names))
-    few = len(known) < 2
-    swallowed = sum(count for label, count in found.items() if label in known or (few and count > 1))
-    if swallowed:
-        raise SwallowedRows(
-            f"{review.source}: lines of its text are rows themselves, with a label ({swallowed:,} of them); "
-            "if quotes are text in this file, give --quoting none"
         )

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from keras_sentiment.data.readers.dialect import Columns, Dialect
 from keras_sentiment.data.readers.lines import MAX_LINE_BYTES, Lines
+from keras_sentiment.data.readers.swallowed_rows import refuse_swallowed
 from keras_sentiment.errors import InputError
 
 # A row of a table: the number of its first line (in Parquet and a JSON list, of the row), and its cells or
@@ -45,7 +46,10 @@ def _separated(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Row
     """Yield the records of a separated table as rows."""
     names = dialect.names
     what = "the header has" if dialect.has_header else "there should be"
-    for number, record in dialect.records(lines):
+    records = dialect.records(lines)
+    if dialect.checks_quotes:
+        records = refuse_swallowed(records, dialect, columns, lines.name)
+    for number, record in records:
         if isinstance(record, InputError):
             yield number, record
         elif len(record) != len(names):
@@ -53,13 +57,22 @@ def _separated(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Row
                 number,
                 InputError(
                     f"{lines.name}:{number}: {len(record)} fields where {what} {len(names)}; "
-                    "quote a review that holds the separator"
+                    + (
+                        "write all fields of the row"
+                        if len(record) < len(names)
+                        else "quote a review that holds the separator, or name all columns"
+                    )
                 ),
             )
         elif dialect.has_header and _repeats_header(record, names):
             yield number, InputError(f"{lines.name}:{number}: repeats the header; remove it")
         else:
-            yield number, dict(zip(names, record, strict=True))
+            row: dict[str, Any] = dict(zip(names, record, strict=True))
+            if dialect.escape is not None:  # databases write so what is missing
+                row = {
+                    column: None if field == f"{dialect.escape}N" else field for column, field in row.items()
+                }
+            yield number, row
 
 
 def _repeats_header(record: list[str], names: tuple[str, ...]) -> bool:

@@ -166,7 +166,7 @@ def config_beside(source: Any, config: ConfigT) -> ConfigT:
     if found in DELIMITERS:
         return replace(config, input_format=None)
     return replace(
-        config, input_format=None, delimiter=None, quoting="minimal", escape=None, header=True, columns=None
+        config, input_format=None, delimiter=None, quoting=None, escape=None, header=True, columns=None
     )
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.errors import InputError
 
@@ -52,3 +53,19 @@ def test_spaces_at_the_start_are_text_though_another_text_has_quotes_behind_them
     assert texts_of(path) == texts
     path = write(tmp_path / "it.csv", "text, label", ['"  ""quoted"" it", "1"', '"a, b", "0"', '"none", "1"'])
     assert texts_of(path) == ['  "quoted" it', "a, b", "none"]
+
+
+def test_an_escape_before_a_letter_stays(tmp_path):
+    """As MySQL and Postgres write line ends, tabs and what is missing."""
+    rows = '"he said \\"good\\"\\nthen","pos"\n"C:\\\\new \\"q\\" \\t.","neg"\n\\N,"pos"\n"bad",\\N\n'
+    rows += '"odd\\\nend","neg"\n'
+    path = tmp_path / "it.csv"
+    path.write_text("text,label\n" + rows)
+    bad_rows = BadRows("skip", quiet=True)
+    found = [(r.text, r.label) for r in read(path, PrepareConfig(escape="\\"), bad_rows=bad_rows)]
+    assert found == [
+        ('he said "good"\\nthen', "pos"),
+        ('C:\\new "q" \\t.', "neg"),
+        ("odd\nend", "neg"),
+    ]
+    assert bad_rows.count == 2

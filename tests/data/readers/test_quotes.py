@@ -1,6 +1,7 @@
 """A quote that a table's writer took for text must not swallow the rows behind it."""
 
 import io
+import re
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_a_csv_without_quoting(tmp_path):
 def test_the_first_row_may_swallow(tmp_path):
     """Before any label is known."""
     rows = ['"odd,0', "dull,0", "bad,0", 'end",1', *(f"film {n},{n % 2}" for n in range(9))]
-    with pytest.raises(InputError, match=r"it.csv:2: lines of its text are rows themselves.*\(2 of them\)"):
+    with pytest.raises(InputError, match=r"it.csv:2: lines of its text are rows themselves.*\(3 of them\)"):
         list(read(write(tmp_path / "it.csv", rows, "text,label")))
 
 
@@ -87,3 +88,62 @@ def test_quoting_is_for_separated_tables(tmp_path):
         PrepareConfig(quoting="all")
     table = io.BytesIO(b"text\na\n")
     assert list(read_texts(table, "it", "csv", "text")) == [(2, "a")]
+
+
+WIDE = '1,it is ok,good a,pos|2,so so,x,neg|3,"wow,bad b,neg|4,fine,good c,pos|5,my 6",x,pos'
+SWALLOWING = {
+    "in a table without labels": ("id,text", '1,good a|2,"bad b|3,good c|4,bad 6"|5,good e'),
+    "in another column": ("id,title,text,label", WIDE),
+    "one row alone": ("text,label", 'a film,pos|b film,neg|"The screen is great,pos|and it is 6",neg|c,pos'),
+    "with the label first": ("label,text", 'pos,good a|neg,bad b|pos,"good c|neg,bad 6"|neg,bad d'),
+    "with labels not seen": ("text,label", 'a,joy|b,fear|"c,anger|d,disgust|e,surprise|f 6",joy|g,anger'),
+    "with a bad byte": ("text,label", 'a,pos|b,neg|"open,pos|fine a,pos|byte \xff,neg|end 6",neg|c,pos'),
+    "with an empty label": ("text,label", 'a,pos|b,neg|"open,pos|fine a,pos|fine b,neg|end 6",|c,pos'),
+    "with a field too many": ("text,label", 'a,pos|b,neg|"open,pos|fine a,pos|end 6",and,more,neg|c,pos'),
+}
+
+
+@pytest.mark.parametrize("title", SWALLOWING)
+def test_a_stray_quote_is_found(tmp_path, title):
+    header, rows = SWALLOWING[title]
+    path = tmp_path / "it.csv"
+    path.write_bytes(f"{header}\n{rows}\n".replace("|", "\n").encode("latin-1"))
+    number = next(n for n, row in enumerate(rows.split("|"), 2) if '"' in row)
+    message = rf"it.csv:{number}: lines of its text are rows themselves.*--quoting none"
+    if "label" in header:
+        with pytest.raises(InputError, match=message):
+            list(read(path, bad_rows=BadRows("skip", quiet=True)))
+    with path.open("rb") as file:
+        found = dict(read_texts(file, "it.csv", "csv", "text"))
+    if title == "in a table without labels":
+        assert re.match(message, str(found[number]))
+
+
+FINE = {
+    "text,label": ['"Ratings:\nStory, 4\nMusic, 5\nok",3', '"one\ntwo, three\nfour",4', "plain,5", "plain,4"],
+    "id,text": ['1,"one\ntwo, three\nfour, five"', "2,plain", '3,"a\n\n4 stars, or 5\n"'],
+    "label,text": ['pos,"Great film\nwell, yes\nno, sir"', "neg,plain", "pos,plain"],
+}
+
+
+@pytest.mark.parametrize("header", FINE)
+def test_texts_of_several_lines_are_no_rows(tmp_path, header):
+    for rows in (FINE[header], FINE[header][::-1]):
+        path = write(tmp_path / "it.csv", rows, header)
+        with path.open("rb") as file:
+            found = [text for _, text in read_texts(file, "it.csv", "csv", "text")]
+        assert not any(isinstance(text, InputError) for text in found)
+        assert len(found) == len(rows)
+        if "label" in header:
+            assert len(list(read(path))) == len(rows)
+
+
+def test_who_says_that_quotes_are_right_is_believed(tmp_path):
+    path = write(tmp_path / "it.csv", ["a,1", "b,2", '"list:\nfive,1\nsix,2\nseven",1'], "text,label")
+    with pytest.raises(InputError, match="if they are not, --quoting minimal"):
+        list(read(path))
+    assert len(list(read(path, PrepareConfig(quoting="minimal")))) == 3
+    path = write(tmp_path / "it.tsv", ['"a\tb\nc"\t1'], "text\tlabel")
+    with pytest.raises(InputError, match="else --quoting minimal"):
+        list(read(path))
+    assert [review.text for review in read(path, PrepareConfig(quoting="minimal"))] == ["a\tb\nc"]
