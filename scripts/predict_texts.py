@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from keras_sentiment.data.config import TableConfig
+from keras_sentiment.data.readers.table_files import matching
 from keras_sentiment.data.readers.tables import ALL, Table, open_named, with_texts
 from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
@@ -123,8 +123,7 @@ def predict(
             parts = _cut(source, config, skip, quiet)
             _score_on_ray(artifact, parts, Path(output), workers, windows, overwrite, quiet)
         else:
-            if source == STANDARD and config.input_format is None:
-                config = replace(config, input_format="txt")
+            _require_one(source)
             table = stack.enter_context(open_named(source, config, {config.text_column: "--text-column"}))
             ending, results = stack.enter_context(_results(source, output, overwrite))
             if table.remark and not quiet:
@@ -135,6 +134,12 @@ def predict(
             _predict_table(classifier, table, config.text_column, keep_columns, ending, results, skip, quiet)
     if bad_rows.count:
         say(f"Rows left out: {bad_rows.count:,}")
+
+
+def _require_one(source: str) -> None:
+    """Refuses what is not one file."""
+    if source and (Path(source).is_dir() or (not Path(source).exists() and matching(source))):
+        raise InputError(f"{source}: name one file; --engine ray takes a pattern of files")
 
 
 def _predict_table(
@@ -163,6 +168,10 @@ def _predict_table(
     texts = with_texts(rows, text_column, table.name)
     chunks = predict_rows(classifier, texts, text_column, kept, skip, quiet)
     WRITERS[ending](chunks, columns, results)
+    if missing := kept.missing():
+        raise InputError(
+            f"{table.name}: no row has {missing[0]!r}; name columns that are there with --keep-columns"
+        )
 
 
 @contextlib.contextmanager

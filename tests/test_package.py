@@ -90,7 +90,10 @@ def test_what_a_program_holds_is_prepared_like_a_file(words, tmp_path):
             pyarrow.table({"text": ["a"], "stars": ["b"]}),
             "the table: no column 'label'; it has 'text'",
         ),
-        ({"text": ["a"], "label": ["b"]}, "the dataset has the parts text, label; leave of them train"),
+        (
+            {"text": ["a"], "label": ["b"]},
+            "has the parts text, label; train, validation and test",
+        ),
         (pd.DataFrame({"path": ["a"], "text": ["b"]}), "no column 'label'; it has 'path', 'text'"),
     ],
 )

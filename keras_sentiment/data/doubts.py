@@ -7,6 +7,8 @@ from array import array
 
 import numpy as np
 
+from keras_sentiment.data.reviews import MISSING, fold
+
 # So many times the median is no text but a part of the file.
 LONG_TIMES = 1000
 # UTF-8 that was read as Windows-1252 and saved again: ’, é, a space that doesn't break, an emoji.
@@ -23,10 +25,14 @@ class Doubts:
         self._lengths = array("I")
         self._longest = (0, "")
         self._garbled, self._first, self._example = 0, "", ""
+        self._missing, self._first_missing = 0, ""
 
     def add(self, text: str, source: str) -> None:
         """Looks at a text, as it stands in the source."""
         self._lengths.append(len(text))
+        if len(text) < 12 and fold(text.strip()) in MISSING:
+            self._first_missing = self._first_missing or source
+            self._missing += 1
         if len(text) > self._longest[0]:
             self._longest = (len(text), source)
         if not text.isascii() and (match := _GARBLED.search(text)):
@@ -45,6 +51,11 @@ class Doubts:
                 f"texts of more than {LONG_TIMES:,} times the median length of {median:,} characters: "
                 f"{count:,}, the longest at {source} ({length:,} characters); look whether it is one text "
                 "(--quoting)"
+            )
+        if self._missing:
+            found.append(
+                f"texts such as NULL, which may mean that there is none: {self._missing:,}, the first at "
+                f"{self._first_missing}; remove these rows if it is so"
             )
         if self._garbled:
             found.append(

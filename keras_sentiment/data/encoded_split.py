@@ -160,18 +160,34 @@ class Split:
         )
 
     @classmethod
-    def from_reviews(cls, reviews: Iterable[Review], tokenizer: Tokenizer, labels: Sequence[str]) -> Split:
+    def from_reviews(
+        cls,
+        reviews: Iterable[Review],
+        tokenizer: Tokenizer,
+        labels: Sequence[str],
+        bad: Callable[[InputError], None] | None = None,
+    ) -> Split:
         """Clean and encode the reviews of a source in memory, for a model with these labels.
 
+        Args:
+            bad: is told of reviews that can't be used, which are left out; by default they are an error.
+
         Raises:
-            InputError: for a label that the model does not have, naming the review.
+            InputError: for a label that the model does not have, or no text, naming the review.
         """
         texts, names, sources = [], [], []
         for review in reviews:
             try:
-                names.append(labels[match_label(review.label, labels)])
+                name = labels[match_label(review.label, labels)]
+                if not clean(review.text):
+                    raise InputError("the review has no text after cleaning; remove it")
             except InputError as error:
-                raise InputError(f"{review.source}: {error}") from None
+                wrong = InputError(f"{review.source}: {error}")
+                if bad is None:
+                    raise wrong from None
+                bad(wrong)
+                continue
+            names.append(name)
             texts.append(review.text)
             sources.append(review.source)
         split = cls.from_texts(texts, tokenizer, labels, names, sources)

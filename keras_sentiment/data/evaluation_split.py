@@ -66,7 +66,9 @@ def open_evaluation_split(
     reviews = splits.get(name) if name != "all" else [r for split in splits.values() for r in split]
     if not reviews:
         raise InputError(f"{source_name(data)}: it has no {name} split; leave out --split to take all of it")
-    return name, Split.from_reviews(reviews, tokenizer, labels)
+    split = Split.from_reviews(reviews, tokenizer, labels, bad_rows.add)
+    bad_rows.require_enough(len(split))
+    return name, split
 
 
 def _corpus(data: Any) -> Corpus | None:

@@ -14,7 +14,8 @@ POSITIVE = frozenset({"pos", "positive", "1"})
 POLARITY = ("negative", "positive")
 FEW_LABELS = 20  # so many are labels, however few the reviews
 # Words that may mean a missing label, and may be one.
-_MISSING = frozenset({"na", "n/a", "nan", "null", "none"})
+MISSING = frozenset(["na", "n/a", "#n/a", "n.a.", "nan", "<na>", "null", "(null)", "none", "nil"])
+MISSING |= {"undefined", "\\n", ".", "-", "?", "#ref!", "#name?", "#value!"}
 # More than this is a column of numbers or of texts that was taken for the labels.
 MAX_LABELS = 1000
 # Bytes, characters in a table. What is longer is no review, and need not fit into memory.
@@ -78,7 +79,7 @@ def doubtful_labels(counts: dict[str, int]) -> list[str]:
             listed = ", ".join(f"{name!r} ({counts[name]:,})" for name in sorted(names))
             found.append(f"labels that differ in case or form alone: {listed}; --fold-case makes them one")
     for name in sorted(counts):
-        if fold(name) in _MISSING:
+        if fold(name) in MISSING:
             found.append(
                 f"label {name!r} ({counts[name]:,} reviews) is taken for a name; remove these rows if it "
                 "means that there is none"

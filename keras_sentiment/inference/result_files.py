@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     import pyarrow
 
 Chunks = Iterable[list[Result]]
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+
+
+def _as_text(value: Any) -> str:
+    """Return a value that JSON has no kind for: bytes, a date, a decimal number."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_as_text).encode
 
 
 class ResultColumns(NamedTuple):
@@ -84,7 +91,7 @@ def _cell(value: Any) -> Any:
     """Return a value as a cell of CSV."""
     if isinstance(value, (bool, dict, list, tuple)):
         return _json_text(value)
-    return value
+    return _as_text(value) if isinstance(value, bytes) else value
 
 
 def _write_csv(chunks: Chunks, columns: ResultColumns, file: IO[str]) -> None:
@@ -156,16 +163,41 @@ def _write_parquet(chunks: Chunks, columns: ResultColumns, file: IO[bytes]) -> N
         types = {field.name: field.type for field in columns_of(rows, "the input")}
     fields = [("row", pyarrow.int64()), *((name, types.get(name, pyarrow.string())) for name in kept)]
     schema = pyarrow.schema([*fields, *result_fields(columns.labels)])
-    with parquet.ParquetWriter(file, schema) as writer:
+    try:
+        writer = parquet.ParquetWriter(file, schema)
+    except pyarrow.ArrowException as error:
+        raise InputError(f"a column can't be written as Parquet ({error}); write .jsonl") from None
+    with writer:
         for results in itertools.chain([first], chunks):
             _require_known(results, set(schema.names))
             try:
+                if columns.kept is None:
+                    _require_types(results, kept, schema)
                 writer.write_table(pyarrow.Table.from_pylist(results, schema))
             except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
-                row = results[0]["row"]
+                if isinstance(error, InputError):
+                    raise
+                row = results[0]["row"] if results else 0
                 raise InputError(
                     f"from row {row} on a column has another type than before ({error}); write .jsonl"
                 ) from None
+
+
+def _require_types(results: list[Result], kept: Sequence[str], schema: pyarrow.Schema) -> None:
+    """Refuses keys inside of objects that the rows before lack: Arrow would leave them out."""
+    import pyarrow
+
+    found = columns_of([{name: result.get(name) for name in kept} for result in results], "the input")
+    for field in found:
+        merged = pyarrow.unify_schemas(
+            [pyarrow.schema([schema.field(field.name)]), pyarrow.schema([field])],
+            promote_options="permissive",
+        )
+        if pyarrow.types.is_nested(field.type) and merged.field(0).type != schema.field(field.name).type:
+            raise InputError(
+                f"from row {results[0]['row']} on column {field.name!r} has keys that the rows before it "
+                "lack; write .jsonl"
+            )
 
 
 # From the results in chunks and their columns to a file, which has each chunk when it is done.

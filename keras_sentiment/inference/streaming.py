@@ -29,6 +29,7 @@ class KeptColumns:
     def __init__(self, wanted: Sequence[str] | None, taken: Iterable[str] = ("row", *RESULTS)) -> None:
         self._wanted, self._taken = wanted, tuple(taken)
         self._renamed: dict[tuple[str, ...], dict[str, str]] = {}
+        self._seen: set[str] = set()
 
     def names(self, present: Sequence[str]) -> dict[str, str]:
         """Return the new name of each column that stays.
@@ -44,7 +45,12 @@ class KeptColumns:
                 if name != other and (other in kept or other in self._taken):
                     raise InputError(f"the input has columns {name!r} and {other!r}; rename one of them")
             self._renamed[key] = new
+            self._seen.update(kept)
         return self._renamed[key]
+
+    def missing(self) -> list[str]:
+        """Return the columns that are wanted and that no row had, if there were rows."""
+        return [name for name in self._wanted or () if name not in self._seen] if self._renamed else []
 
     def __call__(self, row: dict[str, Any]) -> Result:
         """Return what stays of a row, under its new names."""

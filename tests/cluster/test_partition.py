@@ -16,6 +16,7 @@ from keras_sentiment.cluster import partition as partition_module
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import find_files, partition
 from keras_sentiment.data.config import TableConfig
+from keras_sentiment.data.readers.dialect import SwallowedRows
 from keras_sentiment.data.readers.tables import ALL, open_named
 from keras_sentiment.errors import InputError
 
@@ -46,7 +47,16 @@ def test_parts_of_a_table_are_the_table(tmp_path, rows, delimiter):
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, delimiter=delimiter).writerows([('the\n"id"', "text"), *rows])
     told = []
-    found = rows_of(in_parts(path, text_format, skip=told.append))
+
+    def skip(error):
+        if "--quoting minimal" in str(error):  # workers, who don't look for swallowed rows, would read it
+            raise error
+        told.append(error)
+
+    try:
+        found = rows_of(in_parts(path, text_format, skip=skip))
+    except SwallowedRows:  # as a tab and a line end in one field may be
+        return
     expected = whole(path, text_format)
     assert [row["text"] for row in found] == [text for text in expected if isinstance(text, str)]
     assert [str(error) for error in told] == [str(text) for text in expected if not isinstance(text, str)]
@@ -132,7 +142,7 @@ def test_json_objects_have_the_columns_of_all(tmp_path):
     [
         ([1, "b"], "it.jsonl:1: from this line on column 'n' has no one type"),
         ([1, 2, 3, 4, "b"], "it.jsonl:5: a column has another type than before .*n"),
-        (["\ud800"], "it.jsonl:1: from this line on column 'n'"),
+        (["\ud800"], "it.jsonl:1: holds half of a character"),
         ([10**30], "it.jsonl:1: from this line on column 'n'"),
     ],
 )

@@ -41,7 +41,7 @@ def write(folder, labels, metadata=None):
         ([True, False], ["true", "false"]),
         (["True", "FALSE", "true"], ["true", "false", "true"]),
         (["1.0", "1", "0.0", "-0.0"], ["1", "1", "0", "0"]),
-        (["1.10", "01", "1.00", "1e0", "tRUE"], ["1.10", "01", "1.00", "1e0", "tRUE"]),
+        (["1.10", "01", "1.00", "1e0", "tRUE", "[3]"], ["1.10", "01", "1", "1e0", "tRUE", "3"]),
         (["NA", "null", "None"], ["NA", "null", "None"]),
     ],
 )
@@ -82,7 +82,7 @@ def test_the_names_of_a_schema_are_the_labels(tmp_path):
     *_, path = write(tmp_path, [2, 0, 1], class_label("world", "sports", "tech"))
     assert [review.label for review in read(path)] == ["tech", "world", "sports"]
     *_, path = write(tmp_path, [0, -1], class_label("a", "b"))
-    with pytest.raises(InputError, match=r"it.parquet:2: column 'label' holds nothing"):
+    with pytest.raises(InputError, match=r"it.parquet:2: column 'label' holds -1"):
         list(read(path))
     *_, path = write(tmp_path, [0, 2], class_label("a", "b"))
     with pytest.raises(InputError, match=r"it.parquet:2: .*schema names 2 classes"):

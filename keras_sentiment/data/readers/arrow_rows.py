@@ -142,16 +142,18 @@ def class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
 
 
 def _with_names(row: dict[str, Any], names: dict[str, list[str]], source: str) -> dict[str, Any]:
-    """Returns a row with the name of a class in the place of its number; -1 is a missing label there."""
+    """Returns a row with the name of a class in the place of its number."""
     for column, known in names.items():
         value = row.get(column)
         numbers: list[Any] = value if isinstance(value, list) else [value]
         if not all(isinstance(number, int) for number in numbers):
             continue
-        if wrong := [number for number in numbers if not -1 <= number < len(known)]:
+        if wrong := [number for number in numbers if not 0 <= number < len(known) and value != -1]:
             raise InputError(
                 f"{source}: column {column!r} holds {wrong[0]}, and the schema names {len(known)} classes"
             )
-        named = [None if number == -1 else known[number] for number in numbers]
+        if value == -1:
+            raise InputError(f"{source}: column {column!r} holds -1, which means no label")
+        named = [known[number] for number in numbers]
         row[column] = named if isinstance(value, list) else named[0]
     return row

@@ -16,6 +16,7 @@ from keras_sentiment.data.readers.dialect import SwallowedRows
 from keras_sentiment.errors import InputError, require
 
 MAX_REPORTED = 20  # of rows that are left out; more are only counted
+KIND_WORDS = 6  # of a reason that tell what kind it is
 MAX_KINDS, MAX_PLACES = 5, 4  # in one message, and of each kind
 
 
@@ -64,7 +65,7 @@ class BadRows:
             raise error
         self.count += 1
         place, _, reason = str(error).partition(": ")
-        kind = re.sub(r"[0-9]+|'.*?'|\(.*?\)", "", reason)
+        kind = " ".join(re.sub(r"[0-9]+|'.*?'|\(.*?\)", "", reason).split()[:KIND_WORDS])
         if len(self._kinds) < MAX_KINDS or kind in self._kinds:
             known = self._kinds.setdefault(kind, _Kind(str(error)))
             known.count += 1
@@ -75,7 +76,8 @@ class BadRows:
         if self._writer is not None:
             self._writer.writerow((place, reason))
         if not self.quiet and self.count <= MAX_REPORTED + 1:
-            line = str(error) if self.count <= MAX_REPORTED else "more, which are only counted"
+            more = "more, which are only counted" if self._writer is None else "more, which are listed"
+            line = str(error) if self.count <= MAX_REPORTED else more
             tqdm.write(f"Left out: {line}", file=sys.stderr)
 
     def require_enough(self, kept: int) -> None:

@@ -197,6 +197,13 @@ def _by_fields(found: list[_Tried], name: str, config: TableConfig, columns: Col
     dialect, counts = fitting[0] if fitting else counted[0]
     if not counts:
         raise InputError(f"{name}: holds no reviews")
+    if config.columns and len(counts) == 1 and len(config.columns) not in counts:
+        raise InputError(
+            f"{name}: its rows have {max(counts)} fields, and --columns names {len(config.columns)}; name all"
+        )
+    first = next(records[0][1] for tried, records in found if tried == dialect)
+    if not isinstance(first, InputError) and set(columns) <= {field.strip() for field in first}:
+        raise InputError(f"{name}: its first row names the columns; leave out --columns and --no-header")
     names = config.columns or _numbers(max(counts))
     require_columns(names, name, columns, f"; the first row has {max(counts)} fields")
     return replace(dialect, names=names)
@@ -205,7 +212,7 @@ def _by_fields(found: list[_Tried], name: str, config: TableConfig, columns: Col
 def _fits(fields: int, config: TableConfig, columns: Columns) -> bool:
     """Return whether rows may have so many fields."""
     if config.columns:
-        return fields == len(config.columns)
+        return fields == len(config.columns) > 1
     return fields > 1 and all(column in _numbers(fields) for column in columns)
 
 

@@ -150,8 +150,8 @@ def require_columns(present: Sequence[str], source: str, columns: Columns, hint:
     require_different(columns, present, source)
 
 
-def require_different(columns: Iterable[str], present: Sequence[str], source: str) -> None:
+def require_different(columns: Iterable[str], present: Sequence[str], source: str, hint: str = "") -> None:
     """Raises an InputError if one of some columns is present twice."""
     for column in columns:
         if present.count(column) > 1:
-            raise InputError(f"{source}: two columns are called {column!r}; rename one")
+            raise InputError(f"{source}: two columns are called {column!r}; rename one{hint}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from keras_sentiment.data.readers.lines import decode
@@ -35,13 +35,20 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _read_split(folder: Path, split: str | None, encoding: str | None) -> Iterator[Review]:
+def _read_split(
+    folder: Path, split: str | None, encoding: str | None, say: Callable[[str], None]
+) -> Iterator[Review]:
     labels = [item for item in _subfolders(folder) if item.name != UNLABELLED]
     if not labels:
         raise InputError(
             f"{folder}: no tables and no subfolders; put the reviews of each label into a folder of its name"
         )
     listing = {label: _files(label) for label in labels}
+    for label, files in listing.items():
+        others = [item.name for item in sorted(label.iterdir()) if item.name[0] not in "._"]
+        if len(others) > len(files):
+            first = next(name for name in others if not name.lower().endswith(".txt"))
+            say(f"{label}: {len(others) - len(files):,} that are no .txt files are not read, as {first}")
     for label, files in listing.items():
         if not files:
             raise InputError(f"{label}: no .txt files; add reviews of this label or remove the folder")
@@ -81,24 +88,27 @@ def read_unlabelled_folder(folder: Path, encoding: str | None = None) -> Iterato
         raise InputError(f"{folder}: no .txt files; name a folder of unlabelled reviews")
 
 
-def read_folder(folder: Path, encoding: str | None = None) -> Iterator[Review]:
+def read_folder(
+    folder: Path, encoding: str | None = None, say: Callable[[str], None] = lambda remark: None
+) -> Iterator[Review]:
     """Yield the reviews of a folder in an order that does not depend on the file system.
 
     Args:
         folder: aclImdb (`train/` and `test/`, or one of them, with `pos/` and `neg/` inside), one
             of its splits, or any folder with one subfolder of `.txt` files a label.
         encoding: of the files; by default that of a byte order mark, else UTF-8.
+        say: is told of files that are not read.
 
     Raises:
         InputError: if a label has no reviews, or a file has another encoding.
     """
     splits = [split for split in SPLIT_FOLDERS if (folder / split).is_dir() and _subfolders(folder / split)]
     if not splits:
-        yield from _read_split(folder, None, encoding)
+        yield from _read_split(folder, None, encoding, say)
     for other in _subfolders(folder) if splits else ():
         if other.name not in SPLIT_FOLDERS and _subfolders(other):
             raise InputError(
                 f"{other}: only {' and '.join(SPLIT_FOLDERS)} are read; move its reviews into one of them"
             )
     for split in splits:
-        yield from _read_split(folder / split, split, encoding)
+        yield from _read_split(folder / split, split, encoding, say)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from keras_sentiment.data.readers.tables import Table, open_named, require_text
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0")
-_LIST = re.compile(r"\[[^\[\]]*,[^\[\]]*\]")
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
+# As Python and numpy print several: [1, 0], [1 0], ('a', 'b').
+_LIST = re.compile(r"\[[^\[\]]*[^\[\]\s][,\s]+[^\[\]\s][^\[\]]*\]|\([^()]*,[^()]*\)|\{[^{}]*,[^{}]*\}")
+_LIST_OF_ONE = re.compile(r"\[\s*(?P<quote>['\"]?)(?P<label>[^\[\]'\",\s]+)(?P=quote)\s*\]")
 _NUMBERS = re.compile(r"[0-9]+(?: *, *[0-9]+)+")
 
 
@@ -31,19 +34,24 @@ def label_text(value: Any, column: str, source: str) -> str:
     """
     if isinstance(value, (list, tuple)) and len(value) == 1:
         (value,) = value
+    if isinstance(value, str) and (one := _LIST_OF_ONE.fullmatch(value.strip())):
+        value = one["label"]
+    if isinstance(value, Decimal):
+        value = int(value) if value.is_finite() and value == int(value) else str(value)
     if isinstance(value, float):
         value = None if math.isnan(value) else int(value) if value.is_integer() else value
     if isinstance(value, (bool, int)):
         value = str(value)
     if isinstance(value, (list, tuple, dict)) or (isinstance(value, str) and _LIST.fullmatch(value.strip())):
         raise _several(value, column, source)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or value.strip() in ("", "[]"):
         shown = "nothing" if value is None or isinstance(value, str) else f"a {type(value).__name__}"
         raise InputError(f"{source}: column {column!r} holds {shown}; write a name or a whole number there")
     name = value.strip()
     if name in ("True", "TRUE", "False", "FALSE"):
         return name.lower()
-    return str(int(name[:-2])) if _WHOLE.fullmatch(name) else name
+    whole = _WHOLE.fullmatch(name)
+    return str(int(whole[1])) if whole else name
 
 
 def _several(value: Any, column: str, source: str) -> InputError:

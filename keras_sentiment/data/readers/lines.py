@@ -22,7 +22,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 # What bytes that are not UTF-8 may be, the most frequent first.
-_OTHERS = ("cp1252", "cp1251", "cp1250", "mac-roman", "gb18030", "shift_jis", "euc-kr", "big5")
+_OTHERS = ("cp1252", "cp1251", "cp1250", "mac-roman", "gb18030", "cp932", "euc-kr", "big5")
 MAX_READINGS = 6  # of those that a message shows
 # A word with a byte above ASCII's.
 _WORD = re.compile(rb"[^\s,;|\"<>()]{0,24}[\x80-\xff][^\s,;|\"<>()]{0,24}")

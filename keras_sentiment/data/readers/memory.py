@@ -23,7 +23,7 @@ def read(source: Any, config: PrepareConfig, bad_rows: BadRows) -> Iterator[Revi
 
     Args:
         source: a data frame of pandas or polars, a table of pyarrow, a dataset of Hugging Face, a dictionary
-            with one of them for each split, or pairs of `(text, label)`.
+            with one of them for each split, or pairs of `(text, label)`, or rows as dictionaries.
 
     Raises:
         InputError: it is none of them, or lacks a column.
@@ -31,6 +31,8 @@ def read(source: Any, config: PrepareConfig, bad_rows: BadRows) -> Iterator[Revi
     if isinstance(source, Mapping):
         return _read_splits(source, config, bad_rows)
     name = name_of(source)
+    if hasattr(source, "collect") and not hasattr(source, "iloc"):  # as a LazyFrame of polars
+        source = source.collect()
     if _is_dataset(source):
         batches = source.with_format("arrow").iter(batch_size=BATCH_ROWS)
         schema = None if source.features is None else source.features.arrow_schema
@@ -38,7 +40,10 @@ def read(source: Any, config: PrepareConfig, bad_rows: BadRows) -> Iterator[Revi
     if _is_arrow(source):
         import pyarrow
 
-        reader = pyarrow.RecordBatchReader.from_stream(source)
+        try:
+            reader = pyarrow.RecordBatchReader.from_stream(source)
+        except pyarrow.ArrowException:
+            raise InputError(f"a {type(source).__name__} is no table; give one with text and label") from None
         return _read_rows(_arrow_rows(reader, reader.schema, name, config), name, config, bad_rows)
     if _is_frame(source):
         return _read_rows(_frame_rows(source, name, config), name, config, bad_rows)
@@ -79,9 +84,14 @@ def _read_splits(source: Mapping[Any, Any], config: PrepareConfig, bad_rows: Bad
     splits = {name: split_of(str(name)) for name in source}
     if None in splits.values() or len(set(splits.values())) < len(splits):
         raise InputError(
-            f"the dataset has the parts {', '.join(map(str, source))}; leave of them train, validation, test"
+            f"the dataset has the parts {', '.join(map(str, source))}; train, validation and test are read, "
+            "each once: remove the others"
         )
     for name, part in source.items():
+        if isinstance(part, str):
+            raise InputError(
+                f"the dataset has the name of a file for {name}; give files with test=, validation="
+            )
         for review in read(part, config, bad_rows):
             yield review._replace(split=splits[name], source=f"{name}, {review.source}")
 
@@ -126,6 +136,8 @@ def _read_pairs(pairs: Iterable[Any], config: PrepareConfig, bad_rows: BadRows) 
     if config.group_column is not None:
         raise InputError("group_column needs a table; pairs have none")
     for number, pair in enumerate(pairs, 1):
+        if isinstance(pair, Mapping):
+            pair = tuple(pair.get(column) for column in (config.text_column, config.label_column))
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise InputError(f"pair {number}: it must be (text, label). Received: {pair!r:.100}")
         row = {config.text_column: _plain(pair[0]), config.label_column: _plain(pair[1])}
@@ -139,6 +151,7 @@ def _read_pairs(pairs: Iterable[Any], config: PrepareConfig, bad_rows: BadRows) 
 
 def _plain(cell: Any) -> Any:
     """Returns a number of numpy's as one of Python's, and `None` of what pandas calls missing."""
-    cell = cell.item() if hasattr(cell, "item") and hasattr(cell, "dtype") else cell
+    if hasattr(cell, "tolist") and hasattr(cell, "dtype"):  # a number of numpy's, or an array
+        cell = cell.tolist()
     missing = type(cell).__name__ in ("NAType", "NaTType") or (isinstance(cell, float) and math.isnan(cell))
     return None if missing else cell

@@ -17,7 +17,13 @@ from keras_sentiment.data.readers.folders import read_folder, unlabelled_folders
 from keras_sentiment.data.readers.labelled_rows import read_reviews
 from keras_sentiment.data.readers.remarks import Remarks
 from keras_sentiment.data.readers.table_files import SplitFiles, by_split, matching, table_folder
-from keras_sentiment.data.readers.tables import STANDARD_INPUT, config_beside, open_named, require_known
+from keras_sentiment.data.readers.tables import (
+    STANDARD_INPUT,
+    config_beside,
+    open_named,
+    require_known,
+    require_named,
+)
 from keras_sentiment.data.reviews import Review, fold
 from keras_sentiment.errors import InputError
 
@@ -76,7 +82,10 @@ def read(
 
 def source_name(source: Any) -> str:
     """Returns what to call a source, or a corpus."""
-    return str(source) if isinstance(source, (str, Path)) else memory.name_of(source)
+    if not isinstance(source, (str, Path)):
+        return memory.name_of(source)
+    # The name of a file may be no text.
+    return str(source).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _without(given: dict[str, Any], reviews: Iterable[Review], source: Any) -> Iterator[Review]:
@@ -116,17 +125,18 @@ def _reader(source: Any, config: PrepareConfig, remarks: Remarks, bad_rows: BadR
     if source in (IMDB, SAMPLE):
         _require_no_group(source, config)
         return read_archive(download(quiet=remarks.quiet)) if source == IMDB else _read_sample()
+    require_named(source)
     path = Path(source)
     if path.is_dir():
         if (tables := table_folder(path)) is not None:
             files, others = tables
             for name in others:
-                remarks(f"{path / name}: not read; give it with --unlabelled if its texts have no labels")
+                remarks(f"{path / name}: not read; give it with --test, or --unlabelled if it has no labels")
             return _read_tables(files, path, config, remarks, bad_rows)
         _require_no_group(source, config)
         if unlabelled_folders(path):
             remarks(f"{path}: {UNSUPERVISED}")
-        return read_folder(path, config.encoding)
+        return read_folder(path, config.encoding, remarks)
     if source != STANDARD_INPUT and not path.exists():
         if matched := matching(str(source)):
             return _read_tables(by_split(matched, str(source)), None, config, remarks, bad_rows)
@@ -158,8 +168,12 @@ def _read_tables(
                     "without labels"
                 )
                 continue
+            before, found = bad_rows.count, False
             for review in read_reviews(path, config, bad_rows, remarks, name):
+                found = True
                 yield review._replace(split=split)
+            if not found and bad_rows.count == before:
+                raise InputError(f"{name}: holds no reviews; remove it or add some")
 
 
 def _without_labels(path: Path, config: PrepareConfig, name: str) -> bool:

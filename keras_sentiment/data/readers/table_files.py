@@ -18,7 +18,10 @@ _SPLITS = {
     "test": ("test", "testing", "eval", "evaluation"),
 }
 _NAMES = {name: split for split, names in _SPLITS.items() for name in names}
-_PREFIX = re.compile(rf"({'|'.join(_NAMES)})(?![a-z0-9])", re.IGNORECASE)
+# `train-00000-of-00002`, `imdb_train`, `trainData`, but not `trainer` or `contest`.
+_WORD = re.compile(rf"(?:^|[^a-zA-Z])((?i:{'|'.join(_NAMES)}))(?![a-z])")
+# What Hugging Face's datasets leave beside a table when it is mapped or filtered.
+_CACHE = re.compile(r"cache-[0-9a-f]+\.arrow")
 # Files in which Hugging Face's datasets keep what they know of a folder.
 _METADATA = ("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json")
 DATA = "data"
@@ -29,7 +32,7 @@ SplitFiles = dict[str | None, list[Path]]
 
 def split_of(name: str) -> str | None:
     """Return the split that a file's or a folder's name says: `dev-00000-of-00002.csv` is of validation."""
-    match = _PREFIX.match(name)
+    match = _WORD.search(name)
     return _NAMES[match[1].lower()] if match else None
 
 
@@ -40,6 +43,7 @@ def tables_in(folder: Path) -> list[Path]:
         for item in folder.iterdir()
         if format_of(item.name) not in (None, "txt")
         and item.name not in _METADATA
+        and not _CACHE.fullmatch(item.name)
         and item.name[0] not in "._"
         and item.is_file()
     )
@@ -58,9 +62,8 @@ def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
         # Beside tables that are called train or test, as in GLUE's SST-2, other texts are no reviews.
         if not any(split_of(file.name) for file in files) and _has_label_folders(folder):
             return None
-        return by_split(files, str(folder)), []
-    inside = {item.name: tables_in(item) for item in sorted(folder.iterdir()) if item.is_dir()}
-    inside = {name: files for name, files in inside.items() if files and name[0] not in "._"}
+        return by_split(files, str(folder)), list(_tables_inside(folder))
+    inside = _tables_inside(folder)
     found: SplitFiles = {}
     for name, files in inside.items():
         if split := split_of(name):
@@ -68,6 +71,12 @@ def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
     if not found and DATA in inside:
         return by_split(inside[DATA], str(folder / DATA)), [name for name in inside if name != DATA]
     return (_alone(found), [name for name in inside if not split_of(name)]) if found else None
+
+
+def _tables_inside(folder: Path) -> dict[str, list[Path]]:
+    """Return the tables in the subfolders of a folder."""
+    inside = {item.name: tables_in(item) for item in sorted(folder.iterdir()) if item.is_dir()}
+    return {name: files for name, files in inside.items() if files and name[0] not in "._"}
 
 
 def _has_label_folders(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import IO, Any
@@ -21,7 +22,9 @@ from keras_sentiment.errors import InputError
 # what is wrong.
 Row = tuple[int, dict[str, Any] | InputError]
 _CHUNK_CHARACTERS = 1 << 20
+_HALF = re.compile("[\ud800-\udfff]")
 _SPACE = " \t\r\n\ufeff"
+_SPACES = re.compile("[ \\t\\r\\n]*")
 
 
 def read_rows(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Row]:
@@ -99,6 +102,8 @@ def _json_lines(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Ro
 
 def json_object(row: Any, source: str, columns: Columns) -> dict[str, Any] | InputError:
     """Return what JSON holds, if it is a row with some columns, or what is wrong."""
+    if _has_half(row):
+        return InputError(f"{source}: holds half of a character (a lone surrogate); remove or mend it")
     if not isinstance(row, dict):
         return InputError(f"{source}: a {type(row).__name__}, not an object; write one object a line")
     for column, option in columns.items():
@@ -111,6 +116,15 @@ def json_object(row: Any, source: str, columns: Columns) -> dict[str, Any] | Inp
     return row
 
 
+def _has_half(value: Any) -> bool:
+    """Return whether a value of JSON holds half of a character, which no file can be written with."""
+    if isinstance(value, str):
+        return not value.isascii() and bool(_HALF.search(value))
+    if isinstance(value, dict):
+        return any(map(_has_half, value)) or any(map(_has_half, value.values()))
+    return isinstance(value, list) and any(map(_has_half, value))
+
+
 def read_json_list(file: IO[bytes], name: str, dialect: Dialect, columns: Columns) -> Iterator[Row]:
     """Yield the objects of a JSON list, each with its number in the list, counted from 1.
 
@@ -118,11 +132,11 @@ def read_json_list(file: IO[bytes], name: str, dialect: Dialect, columns: Column
         InputError: while iterating, from where the list can't be read.
     """
     decoder, reader = json.JSONDecoder(), codecs.getreader(dialect.encoding)(file)
-    # Before and after an object: a list begins, or a comma, and an end.
-    text, after, number = "", "[", 0
+    text, place, number = "", 0, 0
 
     def more() -> bool:
-        nonlocal text
+        """Read on, and forget what was passed; return whether there was more."""
+        nonlocal text, place
         try:
             chunk = reader.read(_CHUNK_CHARACTERS, _CHUNK_CHARACTERS)
         except UnicodeDecodeError as error:
@@ -131,39 +145,43 @@ def read_json_list(file: IO[bytes], name: str, dialect: Dialect, columns: Column
                 f"{name}: behind object {number}, a byte is not {dialect.encoding.upper()} ({wrong}); "
                 "name its --encoding"
             ) from None
-        text += chunk
+        text, place = text[place:] + chunk, 0
         return bool(chunk)
 
+    def skip_space() -> str:
+        """Pass over spaces, and return the character behind them, or nothing at the end."""
+        nonlocal place
+        while True:
+            place = _SPACES.match(text, place).end()  # type: ignore[union-attr]
+            if place < len(text) or not more():
+                return text[place : place + 1]
+
+    before = "["
     for number in count():
-        while not (text := text.lstrip(_SPACE)) and more():
-            pass
-        found, text = text[:1], text[1:]
-        if found == "]" and after == ",":
+        found = skip_space()
+        if found == "]" and before == ",":
             break
-        if found != after:
+        if found != before:
             raise InputError(f"{name}: not a JSON list behind object {number}; write an object a line")
-        while not (text := text.lstrip(_SPACE)) and more():
-            pass
-        if after == "[" and text.startswith("]"):
-            text = text[1:]
+        place += 1
+        if skip_space() == "]" and before == "[":
             break
-        after = ","
+        before = ","
         while True:
             try:
-                row, end = decoder.raw_decode(text)
+                row, end = decoder.raw_decode(text, place)
             except (ValueError, RecursionError) as wrong:
-                if len(text) <= MAX_LINE_BYTES and more():
+                if len(text) - place <= MAX_LINE_BYTES and more():
                     continue
                 raise InputError(
                     f"{name}: object {number + 1} is not JSON ({wrong}); write an object a line"
                 ) from None
             if end < len(text) or not more():  # a number may go on
                 break
-        text = text[end:]
+        place = end
         yield number + 1, json_object(row, f"{name}:{number + 1}", columns)
-    while not (text := text.lstrip(_SPACE)) and more():
-        pass
-    if text:
+    place += 1
+    if skip_space():
         raise InputError(f"{name}: more text behind the list of {number} objects; write an object a line")
 
 

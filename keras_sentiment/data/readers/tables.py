@@ -14,13 +14,13 @@ from keras_sentiment.data.config import DELIMITERS, TABLE_FORMATS, TableConfig
 from keras_sentiment.data.readers.arrow_rows import ArrowTable
 from keras_sentiment.data.readers.compression import SPREADSHEETS, format_of, open_file, open_unpacked
 from keras_sentiment.data.readers.detection import find_dialect, is_plain, is_separated
-from keras_sentiment.data.readers.dialect import Columns, Dialect, require_columns
+from keras_sentiment.data.readers.dialect import Columns, Dialect, require_columns, require_different
 from keras_sentiment.data.readers.lines import Lines
 from keras_sentiment.data.readers.table_rows import Row, read_json_list, read_rows, skip_header
 from keras_sentiment.errors import InputError
 
 ConfigT = TypeVar("ConfigT", bound=TableConfig)
-STANDARD_INPUT = "-"
+STANDARD_INPUT, STANDARD_NAME = "-", "standard input"
 # Of a file's first bytes, which tell how it is read: of a separated table, of JSON, and of lines of text.
 SAMPLE_BYTES, JSON_BYTES, MARK_BYTES = 256 << 10, 16, 4
 ALL: Sequence[str] = ("*",)  # columns to keep
@@ -76,6 +76,8 @@ class Table:
         """
         kept = self.names if keep == ALL else list(keep)
         if self.names:
+            hint = "" if keep != ALL else ", or name those that stay with --keep-columns"
+            require_different(kept, self.names, self.name, hint)
             require_columns(self.names, self.name, dict.fromkeys(kept, "--keep-columns"))
         if isinstance(self._source, ArrowTable):
             return self._source.rows(self._columns, kept)
@@ -120,18 +122,20 @@ def open_table(
             yield Table(name, columns, ArrowTable(file, name, table_format))
             return
         opened = files.enter_context(open_unpacked(source, name))
-        table_format = known_format(opened.name, config)
+        table_format = known_format(opened.name, config, labelled)
         if table_format in ("parquet", "arrow"):
             raise InputError(f"{name}: {table_format.capitalize()} is read from a file of its own; unpack it")
         separated = is_separated(table_format, labelled)
         # Nobody waits at a pipe for more lines than are needed.
         needed = SAMPLE_BYTES if separated else MARK_BYTES if table_format == "txt" else JSON_BYTES
         sample = opened.file.start(needed)
+        if table_format == "txt" and config.input_format is None and sample.lstrip().startswith(b"{"):
+            raise InputError(f"{name}: begins as JSON; give --input-format jsonl, or txt for a text a line")
         dialect = find_dialect(sample, name, table_format, config, columns, separated)
         yield Table(name, columns, (io.BufferedReader(opened.file), dialect), opened.compression)
 
 
-def known_format(name: str, config: TableConfig) -> str:
+def known_format(name: str, config: TableConfig, labelled: bool = True) -> str:
     """Return the kind of a table.
 
     Raises:
@@ -141,6 +145,8 @@ def known_format(name: str, config: TableConfig) -> str:
         return config.input_format
     if found := format_of(name):
         return found
+    if name == STANDARD_NAME and not labelled:
+        return "txt"
     if name.lower().endswith(SPREADSHEETS):
         raise InputError(f"{name}: a spreadsheet; save it as CSV UTF-8")
     raise InputError(
@@ -152,6 +158,12 @@ def require_known(name: str, config: TableConfig) -> None:
     """Refuses a file of unknown kind before others are read; what is in a .zip is seen when it is read."""
     if not name.lower().endswith(".zip"):
         known_format(name, config)
+
+
+def require_named(source: str | Path) -> None:
+    """Raises an InputError for no name at all, which would be the folder of the moment."""
+    if source == "":
+        raise InputError("a source has no name; is a variable of the shell empty?")
 
 
 def config_beside(source: Any, config: ConfigT) -> ConfigT:
@@ -179,9 +191,11 @@ def open_named(
     name: str | None = None,
 ) -> Iterator[Table]:
     """Open the table at a path, or on standard input, which is called `-`."""
+    require_named(source)
     standard = source == STANDARD_INPUT
     place = sys.stdin.buffer if standard else Path(source)
-    name = name or ("standard input" if standard else Path(source).name)
+    device = str(source).startswith("/dev/")
+    name = name or (STANDARD_NAME if standard else str(source) if device else Path(source).name)
     with open_table(place, name, config, columns, labelled) as table:
         yield table
 

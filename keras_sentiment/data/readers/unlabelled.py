@@ -16,6 +16,7 @@ from keras_sentiment.data.readers.tables import (
     config_beside,
     open_named,
     require_known,
+    require_named,
     with_texts,
 )
 from keras_sentiment.data.reviews import Review
@@ -45,6 +46,7 @@ def read_unlabelled(
     bad_rows = bad_rows or BadRows()
     if source == IMDB:
         return read_archive(download(quiet=quiet), unlabelled=True)
+    require_named(source)
     path = Path(source)
     if path.is_dir():
         if tables := tables_in(path):

@@ -81,7 +81,7 @@ def test_options_of_separated_tables_are_for_these(tmp_path, config):
         ("cp1251", "хороший фильм", "'хороший фильм' in cp1251"),
         ("mac-roman", "très café", "'très café' in mac-roman"),
         ("gb18030", "很好 的电影", "'很好 的电影' in gb18030"),
-        ("shift_jis", "良い 映画", "'良い 映画' in shift_jis"),
+        ("cp932", "①良い 映画", "'①良い 映画' in cp932"),
     ],
 )
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "txt"])

@@ -32,7 +32,7 @@ def test_folders_of_tables(tmp_path, capsys):
         ("validation", "val/a.csv:2"),
     ]
     error = capsys.readouterr().err
-    assert "unsupervised: not read; give it with --unlabelled" in error
+    assert "unsupervised: not read; give it with --test, or --unlabelled" in error
     # Whoever has a folder a label has reviews in files, whatever else is there.
     write_tree(tmp_path / "3", {"neg/1.txt": "a", "pos/1.txt": "b", "labels.csv": "x"})
     assert {r.label for r in read(tmp_path / "3")} == {"neg", "pos"}
@@ -44,5 +44,5 @@ def test_a_part_that_is_there_twice_is_refused(tmp_path):
         list(read(tmp_path, test=tmp_path / "test.csv", quiet=True))
     with pytest.raises(InputError, match="no such file or folder, no file matches"):
         list(read(tmp_path, validation=tmp_path / "none*.csv", quiet=True))
-    with pytest.raises(InputError, match="the dataset has the parts train, more; leave of them train, valid"):
+    with pytest.raises(InputError, match="has the parts train, more; train, validation and test are"):
         list(read({"train": [("a", 1)], "more": [("b", 1)]}))
