@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import pandas
 import polars
@@ -126,3 +127,35 @@ def test_evaluate_reads_with_the_same_options(cli, path, tmp_path):
         assert found == (expected or found)
         expected = found
     assert sum(map(sum, expected)) == table().num_rows
+
+
+def test_a_column_that_no_row_has_is_told(cli, path, tmp_path):
+    (tmp_path / "it.jsonl").write_bytes(json_lines())
+    for ending in ("jsonl", "csv", "parquet"):
+        out = tmp_path / f"new.{ending}"
+        arguments = ["predict", path / "run", "--input", tmp_path / "it.jsonl", "--output", out, "--quiet"]
+        mistake(cli(*arguments, "--keep-columns", "idd"), "no row has 'idd'")
+        assert not out.exists()
+
+
+def test_what_is_not_one_file_is_told(cli, path, tmp_path, monkeypatch):
+    (tmp_path / "it.csv").write_bytes(separated())
+    arguments = ["predict", path / "run", "--quiet", "--input"]
+    for source in (tmp_path, tmp_path / "*.csv"):
+        mistake(cli(*arguments, source), source, "--engine ray takes a pattern")
+    (tmp_path / "it").write_text('{"text": "a"}\n')
+    with (tmp_path / "it").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        mistake(cli(*arguments, "-"), "begins as JSON; give --input-format jsonl")
+
+
+def test_evaluate_leaves_out_what_can_not_be_used(cli, path, tmp_path):
+    rows = "good film,pos\nbad film,neg\n<br />,pos\nbad,other\nworse,neg\n"
+    (tmp_path / "it.csv").write_text("text,label\n" + rows)
+    arguments = ["evaluate", path / "run", tmp_path / "it.csv", "--json", "--quiet"]
+    mistake(
+        cli(*arguments), "2 rows can't be used", "it.csv:4: the review has no text", "it.csv:5: label 'other'"
+    )
+    status, out, _ = cli(*arguments, "--on-error", "skip")
+    assert status == 0
+    assert json.loads(out)["examples"] == 3

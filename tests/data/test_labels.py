@@ -1,6 +1,7 @@
 """A label is the same from every kind of file, and what is doubtful about labels is said."""
 
 import json
+from decimal import Decimal
 
 import pyarrow
 import pytest
@@ -9,6 +10,7 @@ from pyarrow import parquet
 from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.doubts import Doubts
 from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.readers.sources import read
@@ -142,3 +144,30 @@ def test_what_labels_are_called_is_printed_and_kept(tmp_path):
     info = prepare_corpus(rows, tmp_path / "data", TOKENIZER, quiet=True)
     assert info["label_names"] == {"0": "negative", "1": "positive"}
     assert "labels: 0 is negative, 1 is positive" in summarize(info)
+
+
+@pytest.mark.parametrize("several", ["[1, 0]", "[1 0 0]", "('pos', 'neg')", "{'pos', 'neg'}", "8,20"])
+def test_several_labels_are_refused_however_they_are_printed(several):
+    with pytest.raises(InputError, match="several values"):
+        list(read([("a", "pos"), ("b", several)]))
+
+
+@pytest.mark.parametrize("one", ["['pos']", '["pos"]', "[pos]", ["pos"], "pos"])
+def test_a_list_of_one_label_is_that_label(one):
+    assert [review.label for review in read([("a", one)])] == ["pos"]
+
+
+def test_whole_numbers_of_databases_are_whole():
+    values = [Decimal("1"), Decimal("0.00"), "1.00", "-2.000", Decimal("1.5"), "1.50"]
+    assert [r.label for r in read([("a", value) for value in values])] == ["1", "0", "1", "-2", "1.5", "1.50"]
+
+
+@pytest.mark.parametrize("word", ["#N/A", "\\N", "<NA>", ".", "-", "(null)", "NaN"])
+def test_words_for_what_is_missing_are_doubted(word):
+    (found,) = doubtful_labels({"good": 30, "bad": 30, word: 2})
+    assert f"label {word!r} (2 reviews) is taken for a name" in found
+    doubts = Doubts()
+    for text in ("a film", word, f" {word} "):
+        doubts.add(text, "it:1")
+    (found,) = doubts.warnings()
+    assert "texts such as NULL, which may mean that there is none: 2" in found

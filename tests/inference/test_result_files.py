@@ -97,3 +97,19 @@ def test_a_chunk_is_in_the_file_when_the_next_one_is_asked_for(tmp_path, ending)
 
     with path.open("w") as file:
         WRITERS[ending](chunks(), ResultColumns([], {}, LABELS), file)
+
+
+def test_keys_inside_of_objects_are_not_left_out():
+    first, late = results([("meta", [{"a": 1}] * 3)]), results([("meta", [{"a": 1, "b": 2}] * 3)])
+    assert parquet.read_table(io.BytesIO(written(".parquet", [first, first]))).num_rows == 6
+    with pytest.raises(InputError, match="column 'meta' has keys that the rows before it lack"):
+        written(".parquet", [first, late])
+    with pytest.raises(InputError, match=r"can't be written as Parquet.*write \.jsonl"):
+        written(".parquet", [results([("meta", [{}] * 3)])])
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv"])
+def test_bytes_are_written_as_their_text(ending):
+    (_, row) = written(ending, [results([("id", [b"abc"] * 3)])]).splitlines()[:2]
+    assert "abc" in row
+    assert "b'abc'" not in row

@@ -76,7 +76,7 @@ def _is_arrow(source: Any) -> bool:
 
 def _is_frame(source: Any) -> bool:
     """Returns whether something is a data frame, as of pandas, by what it offers."""
-    return hasattr(source, "columns") and hasattr(source, "__getitem__")
+    return hasattr(type(source), "columns") and hasattr(source, "__getitem__")
 
 
 def _read_splits(source: Mapping[Any, Any], config: PrepareConfig, bad_rows: BadRows) -> Iterator[Review]:

@@ -38,6 +38,8 @@ def write(path, content):
         ('text,label\n"so "good"",1\n', {}, "double the quotes inside it; if quotes are text in this file"),
         ("", {"columns": ("text", "label")}, "it.csv: holds no reviews"),
         ("a;1,b\nc;2,d\n", {"columns": ("text", "label")}, "between commas or semicolons; say which"),
+        ("text,label\na,1\n", {"columns": ("text", "label")}, "its first row names the columns; leave out"),
+        ("text,label\na,1\n", {"columns": ("text",)}, "its rows have 2 fields, and --columns names 1"),
         ("\n\n", {}, "it.csv: holds no reviews; the first row names the columns"),
     ],
 )  # fmt: skip

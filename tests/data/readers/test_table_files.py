@@ -1,9 +1,14 @@
 """Folders of tables are sources with parts."""
 
+import os
+
 import pytest
+from datasets import Dataset, load_from_disk
 
 from helpers.readers import error_of, write_tree
-from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.sources import read, source_name
+from keras_sentiment.data.readers.table_files import split_of
+from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
@@ -46,3 +51,55 @@ def test_a_part_that_is_there_twice_is_refused(tmp_path):
         list(read(tmp_path, validation=tmp_path / "none*.csv", quiet=True))
     with pytest.raises(InputError, match="has the parts train, more; train, validation and test are"):
         list(read({"train": [("a", 1)], "more": [("b", 1)]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train-00000-of-00002.parquet", "train"),
+        ("imdb_train.csv", "train"),
+        ("trainData.csv", "train"),
+        ("test1.csv", "test"),
+        ("my-dev.tsv", "validation"),
+        ("TEST.csv", "test"),
+        ("contest.csv", None),
+        ("trainer.csv", None),
+        ("latest.csv", None),
+        ("reviews.csv", None),
+    ],
+)
+def test_names_say_a_split(name, split):
+    assert split_of(name) == split
+
+
+def test_what_a_dataset_leaves_beside_its_table_is_not_read(tmp_path):
+    dataset = Dataset.from_list([{"text": f"film {n}", "label": "ab"[n % 2]} for n in range(20)])
+    dataset.save_to_disk(tmp_path / "it")
+    saved = load_from_disk(tmp_path / "it")
+    saved.map(lambda row: {"more": 1})
+    saved.filter(lambda row: row["label"] == "a")
+    assert len(list((tmp_path / "it").glob("cache-*.arrow"))) >= 1
+    assert len(list(read(tmp_path / "it"))) == 20
+
+
+def test_what_is_not_read_is_told(tmp_path, capsys):
+    write_tree(tmp_path / "it", {"train.csv": "text,label\na,1\n", "test/x.csv": "text,label\nb,1\n"})
+    assert len(list(read(tmp_path / "it"))) == 1
+    assert "it/test: not read; give it with --test" in capsys.readouterr().err
+    write_tree(tmp_path / "2", {"train.csv": "text,label\na,1\n", "test.csv": "text,label\n"})
+    assert "test.csv: holds no reviews; remove it" in error_of(tmp_path / "2")
+    write_tree(tmp_path / "3", {"neg/1.txt": "a", "neg/2.html": "b", "neg/sub/3.txt": "c", "pos/1.txt": "d"})
+    assert len(list(read(tmp_path / "3"))) == 2
+    assert "neg: 2 that are no .txt files are not read, as 2.html" in capsys.readouterr().err
+
+
+def test_no_name_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_tree(tmp_path, {"train.csv": "text,label\na,1\n"})
+    assert "a source has no name" in error_of("")
+    with pytest.raises(InputError, match="a source has no name"):
+        list(read_unlabelled(""))
+
+
+def test_a_name_that_is_no_text_can_be_printed(tmp_path):
+    assert source_name(os.fsdecode(b"b\xffd.csv")).encode() == "b\ufffdd.csv".encode()

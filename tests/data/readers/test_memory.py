@@ -1,0 +1,38 @@
+"""What a program holds is read, or what it is not is named."""
+
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pytest
+
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+ROWS = [{"text": "a", "label": "pos"}, {"text": "b", "label": "neg"}]
+
+
+@pytest.mark.parametrize("source", [ROWS, polars.LazyFrame(ROWS), iter(ROWS)])
+def test_rows_are_read(source):
+    assert [{"text": r.text, "label": r.label} for r in read(source)] == ROWS
+
+
+def test_arrays_in_a_frame_are_several_labels():
+    frame = pandas.DataFrame({"text": ["a", "b"], "label": [np.array([1, 0]), np.array([1])]})
+    with pytest.raises(InputError, match=r"row 1: column 'label' holds '\[1, 0\]', several values"):
+        list(read(frame))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (polars.Series(["a"]), "a Series is no table"),
+        (pyarrow.chunked_array([["a"]]), "a ChunkedArray is no table"),
+        ({"train": "a.csv", "test": "b.csv"}, "the name of a file for train; give files with test="),
+        ([{"text": "a"}], "pair 1: column 'label' holds nothing"),
+    ],
+)
+def test_what_is_no_source_is_told(source, message):
+    with pytest.raises(InputError, match=message):
+        list(read(source))
