@@ -56,9 +56,9 @@ def prepare(
     """Clean, split and encode the labelled reviews of SOURCE into DATA_DIR.
 
     SOURCE is a table (.csv, .tsv, .jsonl, .json, .parquet, .arrow; .gz, .bz2, .xz, .zst and .zip of them), a
-    quoted pattern of tables, a folder of tables called train*, validation* and test*, a folder that Hugging Face's
-    save_to_disk wrote, a folder with one subfolder of .txt files a label, aclImdb's folder or .tar.gz, `-`
-    for a table on standard input, the word `imdb` (downloads aclImdb) or the word `sample` (25,000 of its
+    quoted pattern of tables, a folder of tables called train*, validation* and test*, a folder that Hugging
+    Face's save_to_disk wrote, a folder with one subfolder of .txt files a label, aclImdb's folder or .tar.gz,
+    `-` for a table on standard input, the word `imdb` (downloads aclImdb) or the word `sample` (25,000 of its
     reviews, no network). With --tokenizer learn a vocabulary is learned from the train and unlabelled texts.
     """
     from keras_sentiment.data import preparation
