@@ -120,7 +120,7 @@ def test_run_of_a_later_version(cli, path, tmp_path):
         (["predict", "run", "a film", "--output", "new"], "--output is for --input"),
         (["predict", "run", "a film", "--text-column", "text"], "--text-column is for --input"),
         (["predict", "run", "--input", "no.csv"], "no.csv: can't be read"),
-        (["predict", "run", "--input", "words", "--input-format", "txt"], "words: can't be read"),
+        (["predict", "run", "--input", "words", "--input-format", "txt"], "words: name one file"),
         (["predict", "run", "--input", "films.xlsx"], "films.xlsx: can't be read"),
         (["predict", "run", "--input", "-", "--input-format", "parquet"], "give the file"),
         (

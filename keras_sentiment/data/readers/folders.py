@@ -45,13 +45,10 @@ def _read_split(
         )
     listing = {label: _files(label) for label in labels}
     for label, files in listing.items():
-        others = [item.name for item in sorted(label.iterdir()) if item.name[0] not in "._"]
-        if len(others) > len(files):
-            first = next(name for name in others if not name.lower().endswith(".txt"))
-            say(f"{label}: {len(others) - len(files):,} that are no .txt files are not read, as {first}")
-    for label, files in listing.items():
-        if not files:
-            raise InputError(f"{label}: no .txt files; add reviews of this label or remove the folder")
+        names = {file.name for file in files}
+        others = sorted(i.name for i in label.iterdir() if i.name not in names and i.name[0] not in "._")
+        if others:
+            say(f"{label}: {len(others):,} that are no .txt files are not read, as {others[0]}")
     is_imdb = {label.name for label in labels} == {"neg", "pos"} and all(
         NUMBERED.fullmatch(file.name) for files in listing.values() for file in files
     )

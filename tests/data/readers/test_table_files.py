@@ -88,7 +88,9 @@ def test_what_is_not_read_is_told(tmp_path, capsys):
     assert "it/test: not read; give it with --test" in capsys.readouterr().err
     write_tree(tmp_path / "2", {"train.csv": "text,label\na,1\n", "test.csv": "text,label\n"})
     assert "test.csv: holds no reviews; remove it" in error_of(tmp_path / "2")
-    write_tree(tmp_path / "3", {"neg/1.txt": "a", "neg/2.html": "b", "neg/sub/3.txt": "c", "pos/1.txt": "d"})
+    write_tree(
+        tmp_path / "3", {"neg/1.txt": "a", "neg/2.html": "b", "neg/sub.txt/3.txt": "c", "pos/1.txt": "d"}
+    )
     assert len(list(read(tmp_path / "3"))) == 2
     assert "neg: 2 that are no .txt files are not read, as 2.html" in capsys.readouterr().err
 
