@@ -49,6 +49,8 @@ def _read_split(
         others = sorted(i.name for i in label.iterdir() if i.name not in names and i.name[0] not in "._")
         if others:
             say(f"{label}: {len(others):,} that are no .txt files are not read, as {others[0]}")
+        if not files:
+            raise InputError(f"{label}: no .txt files; add reviews of this label or remove the folder")
     is_imdb = {label.name for label in labels} == {"neg", "pos"} and all(
         NUMBERED.fullmatch(file.name) for files in listing.values() for file in files
     )
