@@ -11,12 +11,11 @@ from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
-    on_error_option,
     run_command,
     say,
-    source_options,
     windows_option,
 )
+from keras_sentiment.scripts.table_options import on_error_option, source_options
 
 
 @click.command()

@@ -14,8 +14,8 @@ from keras_sentiment.scripts.command_line import (
     output_options,
     run_command,
     say,
-    source_options,
 )
+from keras_sentiment.scripts.table_options import source_options
 
 FORMATS = ("onnx", "openvino", "tf_saved_model", "torch")
 PACKAGES = {"onnx": ("onnxscript", "onnxruntime"), "openvino": ("onnxscript", "openvino")}

@@ -19,14 +19,12 @@ from keras_sentiment.data.readers.tables import ALL, Table, open_named, with_tex
 from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
-    names_option,
-    on_error_option,
     output_options,
     run_command,
     say,
-    table_options,
     windows_option,
 )
+from keras_sentiment.scripts.table_options import names_option, on_error_option, table_options
 
 if TYPE_CHECKING:
     from keras_sentiment.cluster.plan import Parts

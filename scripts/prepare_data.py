@@ -9,12 +9,11 @@ import click
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.data.config import LEARNED_VOCABULARY, PrepareConfig
 from keras_sentiment.scripts.command_line import (
-    on_error_option,
     output_options,
     run_command,
     say,
-    source_options,
 )
+from keras_sentiment.scripts.table_options import on_error_option, source_options
 
 
 @click.command()

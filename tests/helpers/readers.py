@@ -28,6 +28,11 @@ def write_tree(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
+def write_file(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
 def read_texts(file, name, text_format, column):
     """The number of each row of an unlabelled table, and its text or what is wrong with it."""
     config = TableConfig(text_column=column, input_format=text_format)

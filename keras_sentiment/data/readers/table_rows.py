@@ -24,7 +24,7 @@ Row = tuple[int, dict[str, Any] | InputError]
 _CHUNK_CHARACTERS = 1 << 20
 _HALF = re.compile("[\ud800-\udfff]")
 _SPACE = " \t\r\n\ufeff"
-_SPACES = re.compile("[ \\t\\r\\n]*")
+_SPACES = re.compile("[ \\t\\r\\n]+")
 
 
 def read_rows(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Row]:
@@ -152,7 +152,8 @@ def read_json_list(file: IO[bytes], name: str, dialect: Dialect, columns: Column
         """Pass over spaces, and return the character behind them, or nothing at the end."""
         nonlocal place
         while True:
-            place = _SPACES.match(text, place).end()  # type: ignore[union-attr]
+            if spaces := _SPACES.match(text, place):
+                place = spaces.end()
             if place < len(text) or not more():
                 return text[place : place + 1]
 

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from helpers.readers import error_of
+from helpers.readers import error_of, write_file
 from helpers.same_rows import ROWS, packed, parquet_bytes, separated
 from keras_sentiment.data.config import PrepareConfig, TableConfig
 from keras_sentiment.data.readers import compression
@@ -16,11 +16,6 @@ from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
-
-
-def write(path, content):
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
 
 
 @pytest.mark.parametrize(
@@ -38,7 +33,7 @@ def test_damaged_files_are_told(tmp_path, ending, damage):
     middle = len(data) // 2
     data = data[:middle] if damage == "cut" else data[:middle] + b"\x5a" * 9 + data[middle + 9 :]
     message = error_of(
-        write(tmp_path / f"it.csv.{ending}", data), PrepareConfig(columns=("i", "text", "label"))
+        write_file(tmp_path / f"it.csv.{ending}", data), PrepareConfig(columns=("i", "text", "label"))
     )
     assert "damaged" in message or "can't be unpacked" in message or "repeats" in message
 
@@ -46,7 +41,7 @@ def test_damaged_files_are_told(tmp_path, ending, damage):
 def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(compression, "MAX_UNPACKED_BYTES", 100_000)
     for ending in ("gz", "bz2", "xz", "zst", "zip"):
-        path = write(tmp_path / f"it.csv.{ending}", packed(separated() + b"\n" * 1_000_000, ending))
+        path = write_file(tmp_path / f"it.csv.{ending}", packed(separated() + b"\n" * 1_000_000, ending))
         assert "it unpacks to more than 100,000 bytes" in error_of(path)
 
 
@@ -87,9 +82,9 @@ def test_what_needs_a_file_is_not_read_from_a_pipe(tmp_path):
 def test_members_of_gzip_one_behind_another_are_one_file(tmp_path):
     whole = separated()
     half = whole.index(b"\n", len(whole) // 2) + 1
-    path = write(tmp_path / "it.csv.gz", gzip.compress(whole[:half]) + gzip.compress(whole[half:]))
+    path = write_file(tmp_path / "it.csv.gz", gzip.compress(whole[:half]) + gzip.compress(whole[half:]))
     assert len(list(read(path))) == len(ROWS)
-    path = write(tmp_path / "it.csv.zst", packed(whole[:half], "zst") + packed(whole[half:], "zst"))
+    path = write_file(tmp_path / "it.csv.zst", packed(whole[:half], "zst") + packed(whole[half:], "zst"))
     assert len(list(read(path))) == len(ROWS)
 
 

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from helpers.readers import error_of, write_tree
+from helpers.readers import error_of, write_file, write_tree
 from helpers.same_rows import json_lines
 from keras_sentiment.data.config import PrepareConfig, TableConfig
 from keras_sentiment.data.readers.bad_rows import BadRows
@@ -13,11 +13,6 @@ from keras_sentiment.data.readers.sources import read
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
-
-
-def write(path, content):
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
 
 
 @pytest.mark.parametrize(
@@ -44,7 +39,7 @@ def write(path, content):
     ],
 )  # fmt: skip
 def test_what_can_not_be_read_is_told_with_the_fix(tmp_path, content, config, expected):
-    assert expected in error_of(write(tmp_path / "it.csv", content), PrepareConfig(**config))
+    assert expected in error_of(write_file(tmp_path / "it.csv", content), PrepareConfig(**config))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +67,7 @@ def test_bad_options_are_refused(config, expected):
     [{"delimiter": ";"}, {"quoting": "none"}, {"escape": "\\"}, {"header": False}, {"columns": ("a", "b")}],
 )
 def test_options_of_separated_tables_are_for_these(tmp_path, config):
-    path = write(tmp_path / "it.jsonl", json_lines())
+    path = write_file(tmp_path / "it.jsonl", json_lines())
     assert "is for csv, tsv" in error_of(path, PrepareConfig(**config))
 
 
@@ -91,11 +86,11 @@ def test_bytes_of_another_encoding_are_shown_as_what_they_may_be(tmp_path, encod
     """And read when it is said."""
     if ending == "txt":
         path = write_tree(tmp_path / "it", {"a/1.txt": "a", "b/1.txt": "b"})
-        write(path / "a" / "1.txt", words.encode(encoding))
+        write_file(path / "a" / "1.txt", words.encode(encoding))
     elif ending == "csv":
-        path = write(tmp_path / "it.csv", f"text,label\nok,1\n{words},2\n".encode(encoding))
+        path = write_file(tmp_path / "it.csv", f"text,label\nok,1\n{words},2\n".encode(encoding))
     else:
-        path = write(tmp_path / "it.jsonl", f'{{"text": "{words}", "label": 2}}\n'.encode(encoding))
+        path = write_file(tmp_path / "it.jsonl", f'{{"text": "{words}", "label": 2}}\n'.encode(encoding))
     message = error_of(path)
     assert expected in message
     assert "--encoding" in message
@@ -105,26 +100,26 @@ def test_bytes_of_another_encoding_are_shown_as_what_they_may_be(tmp_path, encod
 
 
 def test_a_zero_byte_is_no_reason_to_refuse_a_file(tmp_path):
-    path = write(tmp_path / "it.csv", "text,label\nbad\0film,1\ngood,2\n")
+    path = write_file(tmp_path / "it.csv", "text,label\nbad\0film,1\ngood,2\n")
     assert [review.text for review in read(path)] == ["bad\0film", "good"]
     for encoding in ("utf-16-le", "utf-16-be"):
-        write(path, "text,label\nfilm,1\n".encode(encoding))
+        write_file(path, "text,label\nfilm,1\n".encode(encoding))
         assert f"every other byte is NUL, as in UTF-16; try --encoding {encoding}" in error_of(path)
 
 
 def test_spaces_before_quotes_are_skipped_where_they_hide_them(tmp_path):
-    path = write(tmp_path / "it.csv", 'label, text\n1, "a, b"\n2,  c\n')
+    path = write_file(tmp_path / "it.csv", 'label, text\n1, "a, b"\n2,  c\n')
     assert [review.text for review in read(path)] == ["a, b", "c"]
     rows = [(' "a", b', "1"), ("  c", "2")]
     text = io.StringIO()
     csv.writer(text).writerows([("text", "label"), *rows])
-    assert [(r.text, r.label) for r in read(write(path, text.getvalue()))] == rows
+    assert [(r.text, r.label) for r in read(write_file(path, text.getvalue()))] == rows
 
 
 def test_excel_names_the_delimiter_in_a_line_of_its_own(tmp_path):
     for encoding in ("utf-8-sig", "utf-16"):
         content = 'sep=|\r\ntext|label\r\n"a;\nb"|1\r\nc;d|2\r\nd\r\n'.encode(encoding)
-        path = write(tmp_path / "it.csv", content)
+        path = write_file(tmp_path / "it.csv", content)
         bad_rows = BadRows("skip", quiet=True)
         found = list(read(path, quiet=True, bad_rows=bad_rows))
         assert [(r.text, r.source) for r in found] == [("a;\nb", "it.csv:3"), ("c;d", "it.csv:5")]

@@ -4,17 +4,12 @@ import json
 
 import pytest
 
-from helpers.readers import error_of
+from helpers.readers import error_of, write_file
 from helpers.same_rows import ROWS
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read
 
 pytestmark = pytest.mark.once
-
-
-def write(path, content):
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
 
 
 @pytest.mark.parametrize(
@@ -33,12 +28,12 @@ def write(path, content):
     ],
 )
 def test_a_json_list_that_can_not_be_read(tmp_path, content, expected):
-    assert expected in error_of(write(tmp_path / "it.json", content))
+    assert expected in error_of(write_file(tmp_path / "it.json", content))
 
 
 def test_a_json_list_is_read_piece_by_piece(tmp_path, monkeypatch):
     """Wherever a piece ends."""
-    path = write(tmp_path / "it.json", json.dumps(ROWS, ensure_ascii=False, indent=1))
+    path = write_file(tmp_path / "it.json", json.dumps(ROWS, ensure_ascii=False, indent=1))
     monkeypatch.setattr("keras_sentiment.data.readers.table_rows._CHUNK_CHARACTERS", 7)
     assert [review.text for review in read(path)] == [row["text"] for row in ROWS]
     assert [review.source for review in read(path)][-1] == "it.json:300"
@@ -48,7 +43,7 @@ def test_a_json_list_is_read_piece_by_piece(tmp_path, monkeypatch):
 def test_half_of_a_character_is_told_with_its_row(tmp_path, ending):
     rows = '{"text": "good \\ud83d film", "label": 1}', '{"text": "fine \\ud83d\\ude00", "label": 2}'
     content = "\n".join(rows) if ending == "jsonl" else f"[{','.join(rows)}]"
-    path = write(tmp_path / f"it.{ending}", content)
+    path = write_file(tmp_path / f"it.{ending}", content)
     assert f"it.{ending}:1: holds half of a character" in error_of(path)
     bad_rows = BadRows("skip", quiet=True)
     assert [review.text for review in read(path, bad_rows=bad_rows)] == ["fine \U0001f600"]
