@@ -60,11 +60,11 @@ def open_evaluation_split(
     bad_rows = bad_rows or BadRows()
     for review in read(data, config, quiet=quiet, bad_rows=bad_rows):
         splits.setdefault(review.split, []).append(review)
-    bad_rows.require_enough(sum(map(len, splits.values())))
     if name is None:
         name = next((part for part in order if part in splits), "all")
     reviews = splits.get(name) if name != "all" else [r for split in splits.values() for r in split]
     if not reviews:
+        bad_rows.require_enough(0)
         raise InputError(f"{source_name(data)}: it has no {name} split; leave out --split to take all of it")
     split = Split.from_reviews(reviews, tokenizer, labels, bad_rows.add)
     bad_rows.require_enough(len(split))

@@ -150,11 +150,15 @@ def test_what_is_not_one_file_is_told(cli, path, tmp_path, monkeypatch):
 
 
 def test_evaluate_leaves_out_what_can_not_be_used(cli, path, tmp_path):
-    rows = "good film,pos\nbad film,neg\n<br />,pos\nbad,other\nworse,neg\n"
+    rows = "good film,pos\nbad film,neg\n<br />,pos\nbad,other\nworse,neg\nno label,\n"
     (tmp_path / "it.csv").write_text("text,label\n" + rows)
     arguments = ["evaluate", path / "run", tmp_path / "it.csv", "--json", "--quiet"]
     mistake(
-        cli(*arguments), "2 rows can't be used", "it.csv:4: the review has no text", "it.csv:5: label 'other'"
+        cli(*arguments),
+        "3 rows can't be used",
+        "it.csv:7: column 'label' holds nothing",
+        "it.csv:4: the review has no text",
+        "it.csv:5: label 'other'",
     )
     status, out, _ = cli(*arguments, "--on-error", "skip")
     assert status == 0
