@@ -21,10 +21,10 @@ from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.adaptation import adapt_ngrams
+from keras_sentiment.training.class_weights import balanced_weights
 from keras_sentiment.training.distillation import SoftLabels
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import prepare_fit, start_run
-from keras_sentiment.training.fit_data import balanced_weights
 from keras_sentiment.training.optimization import compile_model
 
 FEW = 8  # labelled reviews
