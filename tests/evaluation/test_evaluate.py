@@ -7,13 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.tiny import reviews
+from helpers.tiny import TOKENIZER, hostile_to_cleaning, reviews, train
+from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.evaluate import evaluate
 from keras_sentiment.evaluation.perturbations import PERTURBATIONS
+from keras_sentiment.inference.load import load
 from keras_sentiment.metrics.figures import compare
 from keras_sentiment.runs.run import open_run
+from keras_sentiment.text.cleaning import clean
+from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
 
@@ -76,6 +82,32 @@ def test_another_run_is_compared_on_the_same_reviews(run, transformer, corpus):
         "seen_in_training": 0,
     }
     assert set(evaluation.metrics["perturbed"]) == set(PERTURBATIONS)
+
+
+def test_rival_and_perturbations_read_texts_that_were_cleaned_once(run, tmp_path):
+    """Cleaned twice, these texts say the contrary: neither the rival nor a perturbation may read them so."""
+    words = Tokenizer([*TOKENIZER.vocabulary[:5], *reversed(TOKENIZER.vocabulary[5:])])
+    prepare_corpus(reviews(200), tmp_path / "data", words, quiet=True)
+    rival = train(open_corpus(tmp_path / "data"), tmp_path / "rival")
+    pairs = hostile_to_cleaning(40)
+    labels = np.array([label == "pos" for _, label in pairs])
+    raw = [text for text, _ in pairs]
+    texts = [clean(text) for text in raw]
+    found = []
+    for folder in (run.path, rival.path):
+        once, twice = (load(folder).probabilities(each)[:, 1] > 0.5 for each in (raw, texts))
+        found.append((once == labels).mean())
+        assert found[-1] > 0.9 > 0.1 > (twice == labels).mean()
+    metrics = evaluate(run, pairs, against=rival, perturb=True).metrics
+    assert [metrics["accuracy"], metrics["against"]["accuracy"]] == found
+    assert metrics["perturbed"]["markup"]["flipped"] == 0
+    model = load(run.path)
+    before = model.probabilities(raw)[:, 1] > 0.5
+    for name in ("typos", "neutral"):
+        rng = np.random.default_rng(DEFAULT_SEED)
+        changed = model.tokenizer.encode([PERTURBATIONS[name](text, rng) for text in texts])
+        after = model.decision.probabilities(model.logits(changed))[:, 1] > 0.5
+        assert metrics["perturbed"][name]["flipped"] == (after != before).sum()
 
 
 def test_columns_are_those_that_are_named(run, tmp_path):

@@ -8,12 +8,14 @@ import pytest
 
 from helpers.browser import is_cut_off, open_page, requested, resize
 from helpers.pages import HOSTILE, Page, bad_logits, measured
+from helpers.served import make_classifier
 from helpers.tiny import build
 from keras_sentiment.evaluation import report
 from keras_sentiment.inference.load import run_classifier
 from keras_sentiment.metrics.figures import compare
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import open_run
+from keras_sentiment.text.cleaning import clean
 
 pytestmark = pytest.mark.once
 
@@ -145,6 +147,15 @@ def test_marks_are_what_carried_the_label():
     assert "".join(piece for piece, _ in pieces) == text
     assert [piece for piece, on in pieces if on] == carrying == ["dull", "dull"]
     assert report.marked(text, []) == ([(text, False)], [])
+
+
+def test_what_carried_the_label_is_found_in_the_text_that_was_read():
+    """Cleaned again, it would be another text, that says the contrary."""
+    text = "<b title= good good > the bad film AT&amp;T in C:\\new &lt; \\n"
+    assert clean(text) == r"the bad film AT&T in C:\new <"
+    pieces, carrying = report.explained(make_classifier(), text)
+    assert "".join(piece for piece, _ in pieces) == text
+    assert [piece for piece, on in pieces if on] == carrying == ["good", "good"]
 
 
 def test_a_perfect_model_and_one_label(run, split):

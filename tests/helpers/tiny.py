@@ -51,6 +51,16 @@ def reviews(count: int, seed: int = 0) -> list[Review]:
     return list(found.values())
 
 
+def hostile_to_cleaning(count: int) -> list[tuple[str, str]]:
+    """Texts and labels: cleaned once, a text says what its label does; cleaned twice, the contrary."""
+    other = {"good": "bad", "bad": "good"}
+    return [
+        (f"the {' '.join([other[word]] * 3)} &lt;b title={' '.join([word] * (10 + n))}&gt;", label)
+        for n in range(count // 2)
+        for word, label in (("good", "pos"), ("bad", "neg"))
+    ]
+
+
 def make_corpus(path: Path, count: int = 200) -> Corpus:
     """A prepared corpus of made-up reviews."""
     prepare_corpus(reviews(count), path, TOKENIZER, source="made up", tokenizer_name="tiny", quiet=True)
