@@ -89,7 +89,8 @@ def figures(metrics: dict[str, Any]) -> str:
     rule = "" if threshold is None else f", {metrics['labels'][1]} from {threshold:.4f} on"
     return "\n".join(
         [
-            f"{metrics['examples']:,} reviews ({metrics['split']}), {metrics['precision']}; in brackets 95% intervals",
+            f"{metrics['examples']:,} reviews ({metrics['split']}), {metrics['precision']}; "
+            "in brackets 95% intervals",
             *(_line(title, value, metrics["intervals"][name]) for name, title, value in rows),
             f"ece before calibration {before:.4f}, temperature {metrics['temperature']:.4f}{rule}",
             "accuracy by length in tokens:",

@@ -98,7 +98,7 @@ def test_precision_is_taken_by_both_models_and_named(run, transformer, corpus, t
 
 
 def test_precision_that_there_is_not_is_refused(run, corpus):
-    with pytest.raises(InputError, match="precision must be one of auto, float32.*float8"):
+    with pytest.raises(InputError, match=r"precision must be one of auto, float32.*float8"):
         evaluate(run, corpus, precision="float8")
 
 
