@@ -165,8 +165,13 @@ def table(result: dict[str, Any]) -> str:
         if (row["device"], precision) == ("gpu", "float32"):
             precision += " with products in TensorFloat-32"
         lines.append(
-            f"   {row['device']}, {precision}, {row['threads']} threads; batches of {row['batch']}; "
-            + (f"{trained:,} parameters train; " if trained else "")
+            f"   {row['device']}, {precision}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}; "
+            f"batches of {row['batch']}; "
+            + (
+                f"{trained:,} parameters train, {row['seconds_before_steps']:.1f} s before the first step; "
+                if trained
+                else ""
+            )
             + versions
         )
     return "\n".join(lines)

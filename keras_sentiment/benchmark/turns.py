@@ -22,7 +22,8 @@ _SECONDS_TO_LEAVE = 30
 class Pace:
     """A contender's end: it calls `begin`, `plan` when it knows its steps, then `step` after each of them.
 
-    What lies between `begin` and the last step is timed, but for what runs under `untimed`.
+    What lies between `begin` and the last step is timed, but for what runs under `untimed`. The facts get the
+    seconds from `begin` to `plan`.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -48,6 +49,8 @@ class Pace:
     def plan(self, steps: int) -> None:
         """Says that `steps` steps follow."""
         self._steps = steps
+        self._synchronize()
+        self.tell(seconds_before_steps=time.perf_counter() - self._begin)
         self._take_turns()
 
     def step(self, units: int) -> None:
