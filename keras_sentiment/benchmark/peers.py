@@ -128,9 +128,9 @@ def _seed_transformer(vocabulary_size: int, num_classes: int) -> Any:
 def _seed_bert(num_classes: int) -> Any:
     import torch
     from torch import nn
-    from transformers import BertModel, logging
+    from transformers import BertModel
 
-    logging.set_verbosity_error()
+    _silence()
 
     class Seed(nn.Module):
         def __init__(self) -> None:
@@ -147,6 +147,13 @@ def _seed_bert(num_classes: int) -> Any:
     return model
 
 
+def _silence() -> None:
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # that the head is new is no news
+    logging.disable_progress_bar()
+
+
 def _freeze(bert: Any) -> None:
     """Lets the last four blocks of a Hugging Face BERT train."""
     bert.requires_grad_(False)
@@ -156,9 +163,9 @@ def _freeze(bert: Any) -> None:
 def _hugging_face(num_classes: int, **rates: float) -> Any:
     """Returns Hugging Face's classifier of MiniLM, its weights in float32."""
     import torch
-    from transformers import BertForSequenceClassification, logging
+    from transformers import BertForSequenceClassification
 
-    logging.set_verbosity_error()  # that the head is new is no news
+    _silence()
     return BertForSequenceClassification.from_pretrained(
         packaged_minilm(), num_labels=num_classes, dtype=torch.float32, **rates
     )

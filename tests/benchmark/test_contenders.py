@@ -2,13 +2,14 @@
 
 import contextlib
 
-import numpy as np
 import pytest
 
 from helpers.saved_runs import BACKEND
-from helpers.tiny import RECIPE
+from helpers.tiny import RECIPE, TOKENIZER, reviews
 from keras_sentiment.benchmark import ours, peers
 from keras_sentiment.benchmark.setting import Setting
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.training import fit as fitting
 
 pytestmark = [pytest.mark.once, pytest.mark.skipif(BACKEND != "torch", reason="peers are torch's")]
@@ -72,11 +73,17 @@ def test_the_plain_loop_tells_what_its_products_are(corpus, monkeypatch, precisi
     assert (pace.facts["device"], pace.facts["precision"]) == ("cpu", precision)
 
 
-def test_contenders_have_the_same_reviews_and_their_share_of_the_unlabelled(corpus):
-    drawn, split = ours.reviews_of(str(corpus.path), 40)
+def test_contenders_have_the_same_reviews_and_their_share_of_the_unlabelled(tmp_path):
+    others = [review._replace(label="") for review in reviews(50, seed=1)]
+    prepare_corpus(reviews(100), tmp_path / "data", TOKENIZER, unlabelled=others, quiet=True)
+    corpus = open_corpus(tmp_path / "data")
+    half = len(corpus.splits["train"]) // 2
+    drawn, split = ours.reviews_of(str(corpus.path), half)
     assert list(drawn.splits["train"].texts()) == list(split.texts())
-    assert len(split) == 40
+    assert len(split) == half
     assert len(drawn.splits["validation"]) == 2
-    assert drawn.unlabelled is None
-    again, _ = ours.reviews_of(str(corpus.path), 40)
-    np.testing.assert_array_equal(again.splits["train"].ids, split.ids)
+    assert len(drawn.unlabelled) == round(len(corpus.unlabelled) / 2)
+    assert set(drawn.unlabelled.texts()) < set(corpus.unlabelled.texts())
+    again, _ = ours.reviews_of(str(corpus.path), half)
+    assert list(again.splits["train"].texts()) == list(split.texts())
+    assert list(again.unlabelled.texts()) == list(drawn.unlabelled.texts())
