@@ -13,6 +13,7 @@ from keras_sentiment.scripts.command_line import (
     common_options,
     run_command,
     say,
+    scoring_precision_option,
     windows_option,
 )
 from keras_sentiment.scripts.table_options import on_error_option, source_options
@@ -28,6 +29,7 @@ from keras_sentiment.scripts.table_options import on_error_option, source_option
 )
 @click.option("--against", type=click.Path(), metavar="RUN_DIR", help="Another model to compare with.")
 @windows_option
+@scoring_precision_option
 @click.option("--perturb", is_flag=True, help="Count labels that typos, HTML and a neutral sentence flip.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @source_options
@@ -39,6 +41,7 @@ def evaluate(
     split: str | None,
     against: str | None,
     windows: bool,
+    precision: str,
     perturb: bool,
     as_json: bool,
     config: PrepareConfig,
@@ -61,6 +64,7 @@ def evaluate(
         against=against,
         windows=windows,
         perturb=perturb,
+        precision=precision,
         quiet=quiet,
     )
     click.echo(json.dumps(evaluation.metrics) if as_json else figures(evaluation.metrics))
@@ -85,7 +89,8 @@ def figures(metrics: dict[str, Any]) -> str:
     rule = "" if threshold is None else f", {metrics['labels'][1]} from {threshold:.4f} on"
     return "\n".join(
         [
-            f"{metrics['examples']:,} reviews ({metrics['split']}), in brackets 95% intervals",
+            f"{metrics['examples']:,} reviews ({metrics['split']}), {metrics['precision']}; "
+            "in brackets 95% intervals",
             *(_line(title, value, metrics["intervals"][name]) for name, title, value in rows),
             f"ece before calibration {before:.4f}, temperature {metrics['temperature']:.4f}{rule}",
             "accuracy by length in tokens:",

@@ -25,6 +25,7 @@ from keras_sentiment.evaluation.seen_texts import seen_warnings
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
+from keras_sentiment.models.precision import resolve_precision
 from keras_sentiment.runs.metrics_file import record_metrics
 from keras_sentiment.runs.run import Run, open_run
 
@@ -109,6 +110,7 @@ def evaluate(
     against: Run | str | Path | None = None,
     windows: bool = False,
     perturb: bool = False,
+    precision: str = "float32",
     quiet: bool = True,
 ) -> Evaluation:
     """Measures the model of a run on data; `save` of the result writes metrics, report and card into the run.
@@ -125,10 +127,12 @@ def evaluate(
         against: another run with the same labels, or its path, to compare with.
         windows: whether long texts are read whole.
         perturb: whether to count the labels that typos, HTML and a neutral sentence flip.
+        precision: in what both models compute, as `load` takes it; the metrics name it.
         quiet: whether to show no progress.
 
     Raises:
-        InputError: the data or a model can't be read, or doesn't fit.
+        InputError: the data or a model can't be read, or doesn't fit; or a model can't be computed in that
+            precision.
 
     Example:
         >>> evaluation = evaluate(run, corpus)
@@ -136,6 +140,7 @@ def evaluate(
         ['negative', 'positive']
         >>> page = evaluation.save()  # metrics.json, report.html and a model card, in the run
     """
+    precision = resolve_precision(precision)
     run, other = open_run(run), None if against is None else open_run(against)
     if other and other.config.labels != run.config.labels:
         raise InputError(f"{other.path}: its labels are not those of {run.path}; they can't be compared")
@@ -144,19 +149,20 @@ def evaluate(
     name, reviews = open_evaluation_split(data, split, run.tokenizer(), labels, config, quiet, bad_rows)
     keys = copy_keys(reviews.texts())
     seen = [each.trained_on().count(keys) for each in (run, other) if each]
-    classifier = run_classifier(run, load_model(run), windows)
+    classifier = run_classifier(run, load_model(run, precision), windows)
     logits = classifier.logits(reviews, quiet)
     correct = run.decision.correct(logits, reviews.labels)
     metrics = {
         "split": name,
         "windows": windows,
+        "precision": precision,
         "rejected": bad_rows.count,
         "seen_in_training": seen[0],
         **evaluate_logits(logits, reviews.labels, run.decision),
         "by_length": accuracy_by_length(reviews.lengths + 2, correct),
     }
     if other:
-        rival = run_classifier(other, load_model(other), windows)
+        rival = run_classifier(other, load_model(other, precision), windows)
         theirs = rival.logits(reviews.encoded_by(rival.tokenizer), quiet)
         found = compare(correct, other.decision.correct(theirs, reviews.labels))
         metrics["against"] = {"run_dir": str(other.path), **found, "seen_in_training": seen[1]}

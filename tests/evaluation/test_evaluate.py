@@ -110,6 +110,29 @@ def test_rival_and_perturbations_read_texts_that_were_cleaned_once(run, tmp_path
         assert metrics["perturbed"][name]["flipped"] == (after != before).sum()
 
 
+def test_precision_is_taken_by_both_models_and_named(run, transformer, corpus, tmp_path):
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+    plain = evaluate(copy, corpus, against=transformer[1])
+    mixed = evaluate(copy, corpus, against=transformer[1], precision="mixed_bfloat16")
+    assert (plain.metrics["precision"], mixed.metrics["precision"]) == ("float32", "mixed_bfloat16")
+    assert 0 < np.abs(mixed.logits - plain.logits).max() < 0.2
+    loaded = load(copy, "mixed_bfloat16")
+    np.testing.assert_array_equal(mixed.logits, loaded.logits(mixed.reviews))
+    theirs = load(transformer[1], "mixed_bfloat16").logits(mixed.reviews)
+    right = transformer[1].decision.correct(theirs, mixed.reviews.labels).mean()
+    assert mixed.metrics["against"]["accuracy"] == pytest.approx(right)
+    assert "torch, float32;" in plain.save().read_text()
+    assert "torch, mixed_bfloat16;" in mixed.save().read_text()
+    assert json.loads((copy.path / "metrics.json").read_text())["test"].popitem()[1]["precision"] == (
+        "mixed_bfloat16"
+    )
+
+
+def test_precision_that_there_is_not_is_refused(run, corpus):
+    with pytest.raises(InputError, match=r"precision must be one of auto, float32.*float8"):
+        evaluate(run, corpus, precision="float8")
+
+
 def test_columns_are_those_that_are_named(run, tmp_path):
     rows = reviews(6)
     table = tmp_path / "it.csv"
