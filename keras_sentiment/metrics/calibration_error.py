@@ -20,18 +20,19 @@ def bin_count(reviews: int) -> int:
     return min(BINS, reviews // BIN_SIZE)
 
 
-def equal_mass_bins(scores: np.ndarray) -> np.ndarray:
+def equal_mass_bins(scores: np.ndarray, number: int | None = None) -> np.ndarray:
     """Returns the bin of each review, so that each holds as many; equal scores are in one bin.
 
     Args:
         scores: float[reviews].
+        number: of bins; by default `bin_count` of the reviews, or one.
 
     Returns:
         int64[reviews], from 0.
     """
     _, place, sizes = np.unique(scores, return_inverse=True, return_counts=True)
     middle = np.cumsum(sizes) - sizes / 2
-    return (middle * max(1, bin_count(len(scores))) / len(scores)).astype("int64")[place]
+    return (middle * (number or max(1, bin_count(len(scores)))) / len(scores)).astype("int64")[place]
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, units: Units) -> Estimate:
@@ -92,9 +93,10 @@ class _SquaredGap:
             sums *= np.sqrt(many / np.maximum(many - 1, 1))
             covariance = sums.T @ sums
         else:
+            many = size
             covariance = np.diag(np.bincount(bins, inner**2, count) * safe / np.maximum(safe - 1, 1))
-        # Of one review the noise can't be told from the gap.
-        noise = np.where(size > 1, np.diag(covariance), gap**2)
+        # Of one unit the noise can't be told from the gap.
+        noise = np.where(many > 1, np.diag(covariance), gap**2)
         weight = size / len(bins)
         self.square = float((weight * (gap**2 - noise)).sum())
         # Where all in a bin are right, they vary less than they would on other draws.

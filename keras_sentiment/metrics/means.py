@@ -38,8 +38,8 @@ def mean_intervals(
             of = "groups have a text that is" if units.grouped else "texts are"
             return nothing, f"fewer than {LEAST_WRONG} {of} labelled {how}"
     means, limits = values.mean(axis=0), _bootstrap_t(values, units)
-    rows = zip(means, limits, most, strict=True)
-    return [within(mean, low, high, most=largest) for mean, (low, high), largest in rows], None
+    three = zip(means, limits, most, strict=True)
+    return [within(mean, low, high, most=largest) for mean, (low, high), largest in three], None
 
 
 def _bootstrap_t(values: np.ndarray, units: Units) -> np.ndarray:
