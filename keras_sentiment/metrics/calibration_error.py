@@ -44,7 +44,7 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray, units: Unit
         units: of the reviews.
     """
     confidence = probabilities.max(axis=1)
-    gaps = _SquaredGap(probabilities.argmax(axis=1) == labels, confidence, units)
+    gaps = SquaredGap(probabilities.argmax(axis=1) == labels, confidence, units)
     return _root(gaps.square, gaps.noise, gaps.variance, gaps.largest, units)
 
 
@@ -55,7 +55,7 @@ def classwise_calibration_error(labels: np.ndarray, probabilities: np.ndarray, u
     """
     number = probabilities.shape[1]
     columns = range(number) if number > 2 else [1]  # of two labels one's gaps are the other's
-    gaps = [_SquaredGap(labels == c, probabilities[:, c], units) for c in columns]
+    gaps = [SquaredGap(labels == c, probabilities[:, c], units) for c in columns]
     if number == 2:
         return _root(gaps[0].square, gaps[0].noise, gaps[0].variance, gaps[0].largest, units)
     square, noise = (float(np.mean([getattr(each, name) for each in gaps])) for name in ("square", "noise"))
@@ -69,7 +69,7 @@ def classwise_calibration_error(labels: np.ndarray, probabilities: np.ndarray, u
     return _root(square, noise, variance, largest, units)
 
 
-class _SquaredGap:
+class SquaredGap:
     """The squared gaps of bins, their noise taken away, and how far that may be off.
 
     Attributes:

@@ -216,8 +216,8 @@ class _Found:
             most.append(float(np.ptp(scale)))
         columns = np.stack([*values.values()], axis=1)
         intervals, reason = mean_intervals(columns, np.array(most), predicted == labels, self._units)
-        for (name, column), interval in zip(values.items(), intervals, strict=True):
-            self.put(name, column.mean(), interval, reason)
+        for name, mean, interval in zip(values, columns.mean(axis=0), intervals, strict=True):
+            self.put(name, mean, interval, reason)
         ordinal = ("mean_absolute_error", "within_one")
         if scale is None:
             self.figures["ordinal"] = None

@@ -86,10 +86,9 @@ def settings() -> list[Setting]:
     return found
 
 
-def truth(setting: Setting) -> dict[str, np.ndarray]:
+def truth(setting: Setting, texts: int) -> dict[str, np.ndarray]:
     """Returns the figures of a sample so large that they are known; of labels one each."""
     number = len(setting.shares)
-    texts = 1_000_000 if number <= 5 else 100_000
     logits, labels, _, rival = setting.draw(texts, np.random.default_rng(10**6))
     p = setting.decision.probabilities(logits)
     predicted = p.argmax(axis=1)
@@ -151,9 +150,9 @@ class Tally:
         return held + (f"/{absent}" if absent else "")
 
 
-def cover(setting: Setting, draws: int, seed: int = 0) -> dict[str, Tally]:
+def cover(setting: Setting, draws: int, texts_of_truth: int) -> dict[str, Tally]:
     """Returns how often the interval of each figure holds the truth."""
-    true, rng = truth(setting), np.random.default_rng(seed)
+    true, rng = truth(setting, texts_of_truth), np.random.default_rng(0)
     tallies = {name: Tally() for name in FIGURES}
     names = setting.decision.labels
     for _ in range(draws):
@@ -190,7 +189,8 @@ def main() -> None:
     print("held/absent in %".ljust(28) + " texts " + " ".join(head.rjust(7) for head in HEADS))
     for setting in settings():
         if options.only in setting.name:
-            cells = [str(tally).rjust(7) for tally in cover(setting, options.draws).values()]
+            texts = 1_000_000 if len(setting.shares) <= 5 else 100_000
+            cells = [str(tally).rjust(7) for tally in cover(setting, options.draws, texts).values()]
             print(f"{setting.name:28} {setting.texts:5,} {' '.join(cells)}", flush=True)
 
 
