@@ -99,8 +99,10 @@ class SquaredGap:
         noise = np.where(many > 1, np.diag(covariance), gap**2)
         weight = size / len(bins)
         self.square = float((weight * (gap**2 - noise)).sum())
-        # Where all in a bin are right, they vary less than they would on other draws.
-        least = np.bincount(bins, scores * (1 - scores), count) / safe**2
+        # Where all in a bin are right, they vary less than they would on other draws: at least as much as the
+        # probabilities say, and as if one unit more were wrong.
+        least = np.bincount(bins, scores * (1 - scores), count) / safe
+        least = np.maximum(least, 1 / (units.count + 2)) / safe
         covariance[np.diag_indices(count)] = np.maximum(np.diag(covariance), least)
         covariance *= np.sqrt(np.outer(weight, weight))
         self.noise = float(np.trace(covariance))

@@ -106,6 +106,15 @@ def test_all_right_is_not_certain():
         assert high == 1
 
 
+def test_sure_and_all_right_may_still_be_too_sure():
+    labels = np.arange(20) % 2
+    found = evaluate_logits(np.eye(2)[labels] * 50.0, labels, Decision("ab"))
+    for name in ("ece", "class_ece"):
+        assert found[name] == 0
+        assert found["intervals"][name][0] == 0
+        assert found["intervals"][name][1] > 0.05
+
+
 def test_mean_of_many_labels():
     """The mean F1 has an interval around it where the labels have enough reviews, and else none."""
     rng = np.random.default_rng(0)
