@@ -110,7 +110,7 @@ def test_sure_and_all_right_may_still_be_too_sure():
     labels = np.arange(20) % 2
     found = evaluate_logits(np.eye(2)[labels] * 50.0, labels, Decision("ab"))
     for name in ("ece", "class_ece"):
-        assert found[name] == 0
+        assert found[name] < 1e-9
         assert found["intervals"][name][0] == 0
         assert found["intervals"][name][1] > 0.05
 
