@@ -58,10 +58,9 @@ class Evaluation:
     model_sha256: str
 
     def __repr__(self) -> str:
-        metrics, (low, high) = self.metrics, self.metrics["accuracy_ci95"]
+        accuracy, interval = self.metrics["accuracy"], self.metrics["intervals"]["accuracy"]
         return (
-            f"<Evaluation of {self.run.path}: accuracy {metrics['accuracy']:.4f} ({low:.4f} to {high:.4f}) "
-            f"on {self._reviews}>"
+            f"<Evaluation of {self.run.path}: accuracy {accuracy:.4f} ({span(interval)}) on {self._reviews}>"
         )
 
     @property
@@ -158,13 +157,13 @@ def evaluate(
         "precision": precision,
         "rejected": bad_rows.count,
         "seen_in_training": seen[0],
-        **evaluate_logits(logits, reviews.labels, run.decision),
-        "by_length": accuracy_by_length(reviews.lengths + 2, correct),
+        **evaluate_logits(logits, reviews.labels, run.decision, reviews.groups),
+        "by_length": accuracy_by_length(reviews.lengths + 2, correct, reviews.groups),
     }
     if other:
         rival = run_classifier(other, load_model(other, precision), windows)
         theirs = rival.logits(reviews.encoded_by(rival.tokenizer), quiet)
-        found = compare(correct, other.decision.correct(theirs, reviews.labels))
+        found = compare(correct, other.decision.correct(theirs, reviews.labels), reviews.groups)
         metrics["against"] = {"run_dir": str(other.path), **found, "seen_in_training": seen[1]}
     if perturb:
         metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)

@@ -34,7 +34,11 @@ FIGURES = (
     ("roc_auc", "ROC AUC", "of two reviews with different labels, how often the right one scores more"),
     ("loss", "Log loss", "cross-entropy, in nats; less is better"),
     ("brier", "Brier score", "mean squared error of the probabilities; less is better"),
-    ("ece", "Calibration error (ECE)", "mean gap between confidence and accuracy; less is better"),
+    (
+        "ece",
+        "Calibration error (ECE)",
+        "gap between confidence and accuracy, without that of chance; less is better",
+    ),
 )
 
 
@@ -153,7 +157,7 @@ def _pictures(
             before,
             probabilities,
             "Reliability diagram: the calibration error is "
-            f"{metrics['before_calibration']['ece']:.4f} before and {metrics['ece']:.4f} after calibration.",
+            f"{figure(metrics['before_calibration']['ece'])} before, {figure(metrics['ece'])} after it.",
         ),
         "lengths": plots.lengths(
             rows,

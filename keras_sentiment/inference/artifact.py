@@ -76,7 +76,7 @@ class Artifact:
     cleaning_version: int
     temperature: float
     threshold: float | None
-    class_weight: tuple[float, ...] | None
+    class_weight: tuple[float, ...] | None = None
     parity: dict[str, Any] = dataclasses.field(default_factory=dict)
     origin: dict[str, Any] = dataclasses.field(default_factory=dict)
     files: dict[str, str] = dataclasses.field(default_factory=dict)

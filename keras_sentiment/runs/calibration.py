@@ -18,6 +18,8 @@ from keras_sentiment.runs.config import Calibration, RunConfig, ThresholdCheck
 def calibrated(config: RunConfig, model: Any, batches: Any) -> tuple[RunConfig, str]:
     """Returns a run's config with what suits a model on validation, and sets the weight of its n-grams.
 
+    A model that was trained by hand keeps the weight that it has.
+
     Args:
         model: a Keras model, or its upper part with the layer of n-grams.
         batches: `ReviewBatches` of the validation reviews.
@@ -33,10 +35,10 @@ def calibrated(config: RunConfig, model: Any, batches: Any) -> tuple[RunConfig, 
     labels, groups = np.asarray(batches.split.labels), batches.split.groups
     layer = ngram_layer(model)
     weight = config.recipe.model.ngram_weight
-    if layer is None or weight != "auto":
+    if layer is None or weight != "auto" or config.trained_by_hand:
         logits = _finite(_logits_of(model, batches))
         temperature = fit_temperature(logits, labels, groups)
-        weight = None if layer is None else weight
+        weight = None if layer is None else layer.share
     else:
         linear = _linear_logits_of(layer, batches)
         layer.share = 0.0

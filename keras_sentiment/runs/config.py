@@ -137,7 +137,9 @@ class RunConfig:
             training = from_json(TrainingConfig, values.pop("training"))
             calibration = values.pop("calibration")
             if calibration is not None:
-                calibration = from_json(Calibration, calibration)
+                check = calibration["threshold"]
+                check = None if check is None else from_json(ThresholdCheck, check)
+                calibration = from_json(Calibration, {**calibration, "threshold": check})
             recipe: Recipe[Any] = Recipe(from_json(kind, values.pop("model")), inputs, training)
             require_labels(values["labels"])
             weights = values["class_weight"]

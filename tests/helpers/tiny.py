@@ -32,6 +32,7 @@ MODEL = TransformerConfig(
     dropout=0.0,
     head_dropout=0.0,
     ngram_buckets=64,
+    ngram_weight=0.5,
 )
 INPUTS = InputConfig(sequence_length=40)
 TRAINING = TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-2, precision="float32")

@@ -64,7 +64,7 @@ def test_a_model_trained_further_takes_the_place_of_the_first(run, corpus):
     split = corpus.splits["validation"]
     classifier = keras_sentiment.load(run)
     logits = classifier.logits(split)
-    assert again.config.temperature == pytest.approx(fit_temperature(logits, split.labels), rel=1e-4)
+    assert again.config.temperature == pytest.approx(fit_temperature(logits, split.labels).value, rel=1e-4)
     evaluation = keras_sentiment.evaluate(run, corpus)
     right = classifier.logits(corpus.splits["test"]).argmax(axis=1) == corpus.splits["test"].labels
     assert evaluation.metrics["accuracy"] == pytest.approx(right.mean())
