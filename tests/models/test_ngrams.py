@@ -73,6 +73,7 @@ def test_weights_are_kept_of_what_has_some():
     assert [weight.name for weight in linear.weights] == [weight.name for weight in copy.weights]
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_an_index_beyond_the_rows_is_refused(tmp_path):
     model = build()
     linear = model.get_layer("ngrams")
