@@ -99,8 +99,8 @@ def name_labels(found: Iterable[str]) -> dict[str, str]:
     names = sorted(set(found))
     if len(names) > MAX_LABELS:
         raise InputError(
-            f"{len(names):,} different labels, such as {names[0]!r:.60}, and a model can have {MAX_LABELS:,} at "
-            "most; merge or leave out rare ones, or name another column if these are no labels"
+            f"{len(names):,} different labels, such as {names[0]!r:.60}, and a model can have {MAX_LABELS:,} "
+            "at most; merge or leave out rare ones, or name another column if these are no labels"
         )
     for name in names:
         if not name.isprintable():
