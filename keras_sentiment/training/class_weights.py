@@ -28,9 +28,10 @@ def without_class_weights(model: keras.Model, class_weight: Sequence[float]) -> 
     Learning", theorem 2). Less their logarithm, the logits stand for the probabilities of unweighted texts.
     """
     logarithms = np.log(np.asarray(class_weight, "float64")).astype("float32")
-    ngrams = ngram_layer(model)
-    for bias in [_logits_layer(model).bias, *([] if ngrams is None else [ngrams.bias])]:
-        bias.assign(keras.ops.convert_to_numpy(bias) - logarithms)
+    bias, ngrams = _logits_layer(model).bias, ngram_layer(model)
+    bias.assign(keras.ops.convert_to_numpy(bias) - logarithms)
+    if ngrams is not None:
+        ngrams.add_to_logits(-logarithms)
 
 
 def _logits_layer(model: keras.Model) -> keras.layers.Dense:

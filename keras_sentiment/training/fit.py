@@ -18,7 +18,7 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.training.adaptation import adapt
+from keras_sentiment.training.adaptation import adapt, require_room
 from keras_sentiment.training.callbacks import EpochRecord, LossWatch, Progress
 from keras_sentiment.training.checkpoints import Checkpoints
 from keras_sentiment.training.fit_data import fit_data
@@ -132,8 +132,8 @@ def prepare_fit(
         checkpoints: how often they are written, and how many stay.
 
     Raises:
-        InputError: the disk has no room for the hidden states or the n-grams, the run can't be resumed like
-            this, or a model that it learns from doesn't tell what texts it has seen.
+        InputError: the disk has no room for the hidden states, or disk or memory for the n-grams, the run
+            can't be resumed like this, or a model that it learns from doesn't tell what texts it has seen.
     """
     config, tokenizer, precision = run.config.recipe.training, corpus.tokenizer(), run.config.precision
     data, run = fit_data(corpus, run, limit, quiet)
@@ -147,6 +147,7 @@ def prepare_fit(
         train, validation = cached = cached_batches(
             [train, validation], model.get_layer(LOWER), folder, quiet
         )
+    require_room(model, run, data.train, tokenizer)
     run.begin()
     if data.soft is not None:
         data.soft.keep(run)

@@ -193,7 +193,7 @@ def test_ngrams_are_fitted_to_what_is_learned(corpus, teacher, tmp_path, monkeyp
     """The unlabelled texts with their soft labels, weights of labels."""
     asked = []
     monkeypatch.setattr(
-        "keras_sentiment.training.adaptation.adapt_ngrams", lambda *arguments: asked.append(arguments)
+        "keras_sentiment.training.adaptation.adapt_ngrams", lambda *arguments: asked.append(arguments) or []
     )
     recipe = RECIPE.replace(teachers=[teacher], class_weight=True)
     fit = prepare_fit(build(), corpus, start_run(tmp_path / "run", corpus, recipe), quiet=True)

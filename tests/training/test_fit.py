@@ -201,6 +201,17 @@ def test_summary_counts_what_trains(corpus, tmp_path):
 
 
 @pytest.mark.once
+def test_ngrams_that_dont_fit_are_refused_before_the_run_begins(corpus, tmp_path, monkeypatch):
+    place = "keras_sentiment.training.adaptation.available_memory"
+    monkeypatch.setattr(place, lambda: 10**6)
+    with pytest.raises(InputError, match=r"of 2 labels may take .* GB of memory.*--set ngrams=1"):
+        prepare_fit(build(), corpus, start_run(tmp_path / "run", corpus, SHORT), quiet=True)
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setattr(place, lambda: None)
+    prepare_fit(build(), corpus, start_run(tmp_path / "run", corpus, SHORT), quiet=True)
+
+
+@pytest.mark.once
 def test_progress_goes_to_standard_error(corpus, tmp_path, capfd):
     run = start_run(tmp_path / "run", corpus, SHORT)
     fit = prepare_fit(build(), corpus, run, limit=60)
