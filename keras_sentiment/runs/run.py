@@ -158,7 +158,8 @@ class Run:
         """Saves a model that was trained further by hand in the place of this run's own.
 
         Its weights are taken, and the layers stay this run's. Class weights of a loss of your own are not
-        taken out of the logits. Temperature and threshold are chosen anew on validation, and what `evaluate` found of the model before is removed.
+        taken out of the logits. Temperature and threshold are chosen anew on validation, and what `evaluate`
+        found of the model before is removed.
 
         Args:
             model: a Keras model of this run's architecture, in any precision, however compiled.
