@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 # A temperature outside would say more about the reviews that it was fitted on than about the model.
 TEMPERATURES = (0.2, 10.0)
@@ -56,19 +56,18 @@ def fit_temperature(logits: Floats, labels: Ints, groups: Ints | None = None) ->
         return Temperature(1.0, "the validation reviews have one label only", math.inf)
     rows = np.arange(len(labels))
 
-    def losses(log_temperature: float) -> Floats:
-        found: Floats = -log_softmax(logits * math.exp(-log_temperature), axis=1)[rows, labels]
-        return found
-
     def penalized(log_temperature: float) -> float:
-        return float(losses(log_temperature).sum()) + log_temperature**2 / (2 * PRIOR_SD**2)
+        losses = -log_softmax(logits * math.exp(-log_temperature), axis=1)[rows, labels]
+        return float(losses.sum()) + log_temperature**2 / (2 * PRIOR_SD**2)
 
     bounds = (math.log(TEMPERATURES[0]), math.log(TEMPERATURES[1]))
     found = minimize_scalar(penalized, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    step = 1e-3
-    curvature = (penalized(found.x + step) - 2 * found.fun + penalized(found.x - step)) / step**2
-    slopes = (losses(found.x + step) - losses(found.x - step)) / (2 * step)
-    variance = design_effect(slopes, groups) / max(curvature, 1e-12)
+    # The slope of a review's loss in the temperature's logarithm, and its variance as the model has it.
+    scaled = logits * math.exp(-found.x)
+    probabilities = softmax(scaled, axis=1)
+    means = (probabilities * scaled).sum(axis=1)
+    information = float((probabilities * (scaled - means[:, None]) ** 2).sum()) + 1 / PRIOR_SD**2
+    variance = design_effect(scaled[rows, labels] - means, groups) / information
     if found.x**2 <= variance:
         return Temperature(1.0, "the best temperature differs from 1 by no more than chance", found.fun)
     return Temperature(math.exp(found.x * (1 - variance / found.x**2)), "", found.fun)
