@@ -117,7 +117,7 @@ def score_ours(pace: Pace, data_dir: str, count: int, passes: int, format: str =
     with tempfile.TemporaryDirectory() as folder:
         run = start_run(Path(folder) / "run", corpus, recipe)
         run.begin()
-        run.finish(build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels)), corpus.tokenizer())
+        run.finish(build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels)), corpus)
         if format == "keras":
             classifier = run_classifier(run, load_model(run, resolve_precision("auto")))
         else:

@@ -31,7 +31,7 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
     logits, labels = logits_of(fit.model, fit.validation), np.asarray(fit.validation.split.labels)
     config, missed = calibrated(fit.run.config, logits, labels)
     run = dataclasses.replace(fit.run, config=config)
-    run.finish(fit.full_model, corpus.tokenizer())
+    run.finish(fit.full_model, corpus)
     if missed:
         raise InputError(f"{run.path}: {missed}")
     return Run(run.path, config)
@@ -44,7 +44,7 @@ def finish_encoder(fit: Fit, corpus: Corpus) -> None:
         InputError: the loss became NaN or infinite.
     """
     fit = _kept(fit)
-    fit.run.finish(encoder_of(fit.full_model), corpus.tokenizer())
+    fit.run.finish(encoder_of(fit.full_model), corpus)
 
 
 def _kept(fit: Fit) -> Fit:

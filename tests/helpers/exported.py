@@ -24,5 +24,5 @@ def save_scattered(path, corpus, model, recipe=RECIPE, seed=0):
     run.begin()
     weights = [np.random.default_rng(seed + i).normal(0, 1, w.shape) for i, w in enumerate(model.weights)]
     model.set_weights(weights)
-    run.finish(model, corpus.tokenizer())
+    run.finish(model, corpus)
     return open_run(path)
