@@ -1,4 +1,4 @@
-"""The baselines of a run: what they are fitted on, that they are right, and that they go where the run goes."""
+"""The baselines of a run: what they are fitted on, how good they are, where they go."""
 
 import dataclasses
 import json
