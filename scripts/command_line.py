@@ -140,6 +140,9 @@ training_options = options(
         help="For what to choose the threshold between two labels, on validation; "
         "without it, the more probable label is taken.",
     ),
+    click.option(
+        "--threshold-label", metavar="LABEL", help="The label that it is meant for.  [default: the second]"
+    ),
     pretraining_options,
 )
 

@@ -17,7 +17,6 @@ from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.fingerprint import copy_keys
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import source_name
-from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
 from keras_sentiment.evaluation.perturbations import perturbed
@@ -158,9 +157,7 @@ def evaluate(
     }
     if other:
         rival = run_classifier(other, load_model(other), windows)
-        # Its vocabulary may be another one.
-        texts = (Review(*record) for record in reviews.records())
-        theirs = rival.logits(Split.from_reviews(texts, rival.tokenizer, rival.labels), quiet)
+        theirs = rival.logits(reviews.encoded_by(rival.tokenizer), quiet)
         found = compare(correct, other.decision.correct(theirs, reviews.labels))
         metrics["against"] = {"run_dir": str(other.path), **found, "seen_in_training": seen[1]}
     if perturb:

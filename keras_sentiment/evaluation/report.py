@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import unescape
 from importlib import resources
 from typing import Any
 
@@ -18,6 +19,7 @@ from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.machine import machine
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
+from keras_sentiment.text.cleaning import escaped
 
 SHOWN_ERRORS = 50
 EXPLAINED_ERRORS = 10  # each is scored as often as its text has parts
@@ -57,8 +59,7 @@ def report(
     environment.filters |= {"figure": figure, "span": span}
     errors = find_errors(split, probabilities, decision)
     for error in errors[:EXPLAINED_ERRORS]:
-        explanation = classifier.explain(error["text"])
-        error["parts"], error["words"] = marked(error["text"], explanation["words"])
+        error["parts"], error["words"] = explained(classifier, error["text"])
     return environment.from_string(source).render(
         run=run,
         data=data,
@@ -128,6 +129,12 @@ def marked(text: str, words: list[dict[str, Any]]) -> tuple[list[tuple[str, bool
         pieces += [(text[end : word["start"]], False), (text[word["start"] : word["end"]], True)]
         end = word["end"]
     return [*pieces, (text[end:], False)], [word["text"] for word in carrying]
+
+
+def explained(classifier: Classifier, text: str) -> tuple[list[tuple[str, bool]], list[str]]:
+    """Returns what `marked` does, of a cleaned text: `explain` cleans what it is given."""
+    pieces, words = marked(written := escaped(text), classifier.explain(written)["words"])
+    return [(unescape(piece), carries) for piece, carries in pieces], [unescape(word) for word in words]
 
 
 def bucket_name(row: dict[str, Any]) -> str:

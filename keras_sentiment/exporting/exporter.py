@@ -154,6 +154,7 @@ class Exporter:
             cleaning_version=config.cleaning_version,
             temperature=config.temperature,
             threshold=config.threshold,
+            class_weight=config.class_weight,
             origin={"data": data, "versions": package_versions(_PACKAGES)},
         )
         {

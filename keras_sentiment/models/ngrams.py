@@ -30,7 +30,7 @@ class NgramEnsemble(keras.layers.Layer):
         vocabulary_size: int.
         order: int, tokens of the longest n-gram.
         buckets: int, at most 2^21, that n-grams of two tokens and more share.
-        share: float in (0, 1), of the linear model in the average.
+        share: float in [0, 1], of the linear model in the average.
         l2: float > 0, penalty on the linear model's weights.
         adapted: whether the linear model has been fitted.
     """
@@ -78,10 +78,13 @@ class NgramEnsemble(keras.layers.Layer):
         if training:
             warn_unless_adapted(self, "its zeros shrink the logits of the deep model")
             return logits
+        return (1 - self.share) * logits + self.share * self.linear_logits(token_ids, padding_mask)
+
+    def linear_logits(self, token_ids: Any, padding_mask: Any) -> Any:
+        """Maps two int32[batch, length] to the logits of the n-grams alone, float[batch, num_classes]."""
         found, counted = self.ngrams_of(token_ids, padding_mask)
         weights = ops.take(self.kernel, found, axis=0)  # [batch, order * length, num_classes]
-        linear = ops.sum(weights * ops.cast(counted, weights.dtype)[:, :, None], axis=1) + self.bias
-        return (1 - self.share) * logits + self.share * linear
+        return ops.sum(weights * ops.cast(counted, weights.dtype)[:, :, None], axis=1) + self.bias
 
     def ngrams_of(self, token_ids: Any, padding_mask: Any) -> tuple[Any, Any]:
         """Maps two int32[batch, length] to n-grams int32[batch, order * length], and which of them count.
@@ -151,7 +154,7 @@ def with_ngrams(
         vocabulary_size,
         config.ngrams,
         config.ngram_buckets,
-        config.ngram_weight,
+        0.5 if config.ngram_weight == "auto" else config.ngram_weight,
         config.ngram_l2,
         dtype="float32",
         name="ngrams",

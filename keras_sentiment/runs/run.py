@@ -24,8 +24,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
@@ -67,7 +65,7 @@ class Run:
 
     Args:
         path: the folder.
-        config: what `config.json` held when it was opened: labels, recipe, temperature, threshold, data.
+        config: what `config.json` held when it was opened: labels, recipe, decision, calibration, data.
 
     Example:
         >>> run = open_run(run.path)
@@ -93,7 +91,7 @@ class Run:
             "labels": ", ".join(config.labels),
             "trained on": f"{config.trained_reviews:,} reviews of {config.data['source']}",
             "temperature": f"{config.temperature:.3f}",
-            "threshold": "the most probable label" if config.threshold is None else f"{config.threshold:.3f}",
+            "decision": self.decision.rule(),
         }
         cells = (f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items())
         return f"<table>{''.join(cells)}</table>"
@@ -109,7 +107,9 @@ class Run:
     @property
     def decision(self) -> Decision:
         """The rule from this model's logits to labels."""
-        return Decision(self.config.labels, self.config.temperature, self.config.threshold)
+        return Decision(
+            self.config.labels, self.config.temperature, self.config.threshold, self.config.class_weight
+        )
 
     @property
     def complete(self) -> bool:
@@ -169,7 +169,8 @@ class Run:
     def save(self, model: Any, corpus: Corpus | None = None) -> Run:
         """Saves a model that was trained further by hand in the place of this run's own.
 
-        Its weights are taken, and the layers stay this run's. Temperature and threshold are chosen anew on
+        Its weights are taken, and the layers stay this run's. Class weights of a loss of your own are not
+        taken out. The weight of the n-grams, temperature and threshold are chosen anew on
         validation, and what `evaluate` found of the model before is removed.
 
         Args:
@@ -198,7 +199,7 @@ class Run:
         from keras_sentiment.batches.review_batches import ReviewBatches
         from keras_sentiment.data.evaluation_split import open_evaluation_split
         from keras_sentiment.models.architecture import take_weights
-        from keras_sentiment.runs.calibration import calibrated, logits_of
+        from keras_sentiment.runs.calibration import calibrated
 
         run = open_run(self.path)  # as it is now
         if corpus is None:
@@ -210,7 +211,7 @@ class Run:
         config = replace(run.config, trained_by_hand=True)
         if corpus.info["fingerprint"] != config.data["fingerprint"]:
             config = replace(config, data={**config.data, "calibrated_on": corpus.identity()})
-        config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
+        config, missed = calibrated(config, saved, batches)
         baseline = run.baseline()
         texts = run.trained_on().union(TextKeys.of(corpus.splits["train"].texts()))
         history = run.history.read_text("utf-8") if run.history.is_file() else None

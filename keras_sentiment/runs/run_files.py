@@ -16,7 +16,7 @@ from keras_sentiment.storage.atomic import staged_name, staged_path, write_text
 from keras_sentiment.storage.checksums import sha256
 from keras_sentiment.text.tokenizer import Tokenizer
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"
 HISTORY_FILE, METRICS_FILE, TRAINED_ON_FILE = "history.csv", "metrics.json", "trained_on.npy"
 BASELINE_FILE, REPORT_FILE, REPORTS, CARD_FILE = "baseline.npz", "report.html", "reports", "README.md"
