@@ -79,18 +79,19 @@ def figures(metrics: dict[str, Any]) -> str:
         ("f1", "f1, mean", metrics["f1"]),
         *((f"f1_{name}", f"f1 of {name}", value) for name, value in metrics["f1_per_class"].items()),
         ("roc_auc", "roc auc", metrics["roc_auc"]),
-        *((name, name, metrics[name]) for name in ("loss", "brier", "ece")),
+        *((name, name, metrics[name]) for name in ("loss", "brier", "ece", "class_ece")),
     ]
     before, threshold = metrics["before_calibration"]["ece"], metrics["threshold"]
     rule = "" if threshold is None else f", {metrics['labels'][1]} from {threshold:.4f} on"
     return "\n".join(
         [
             f"{metrics['examples']:,} reviews ({metrics['split']}), in brackets 95% intervals",
-            *(_line(title, value, metrics["intervals"][name]) for name, title, value in rows),
-            f"ece before calibration {before:.4f}, temperature {metrics['temperature']:.4f}{rule}",
+            *(_line(title, value, name, metrics) for name, title, value in rows),
+            f"ece before calibration {_number(before)}, temperature {metrics['temperature']:.4f}{rule}",
             "accuracy by length in tokens:",
             *(
-                _line(_bucket(row), row["accuracy"], row["accuracy_ci95"]) + f", {row['reviews']:,} reviews"
+                f"{_bucket(row):16}  {row['accuracy']:.4f}  {_span(row['accuracy_ci95'])}"
+                f", {row['reviews']:,} reviews"
                 for row in metrics["by_length"]
             ),
             *(_compared(metrics["against"]) if "against" in metrics else ()),
@@ -109,10 +110,21 @@ def figures(metrics: dict[str, Any]) -> str:
     )
 
 
-def _line(title: str, value: float | None, interval: list[float] | None) -> str:
-    if value is None or interval is None:
-        return f"{title:16}  one label only"
-    return f"{title:16}  {value:.4f}  ({interval[0]:.4f} to {interval[1]:.4f})"
+def _line(title: str, value: float | None, name: str, metrics: dict[str, Any]) -> str:
+    absent, interval = metrics["absent"], metrics["intervals"][name]
+    if value is None:
+        return f"{title:16}  none: {absent[name]}"
+    if interval is None:
+        return f"{title:16}  {value:.4f}  (no interval: {absent[f'interval of {name}']})"
+    return f"{title:16}  {value:.4f}  {_span(interval)}"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
+
+
+def _span(interval: list[float]) -> str:
+    return f"({interval[0]:.4f} to {interval[1]:.4f})"
 
 
 def _bucket(row: dict[str, Any]) -> str:
@@ -120,11 +132,14 @@ def _bucket(row: dict[str, Any]) -> str:
 
 
 def _compared(against: dict[str, Any]) -> list[str]:
-    low, high = against["difference_ci95"]
+    interval = against["difference_ci95"]
+    span = "no interval: all texts are of one group"
+    if interval is not None:
+        span = f"{interval[0]:+.4f} to {interval[1]:+.4f}, paired"
     return [
         f"against {against['run_dir']}, on the same reviews:",
         f"its accuracy      {against['accuracy']:.4f}",
-        f"difference        {against['difference']:+.4f}  ({low:+.4f} to {high:+.4f}, paired)",
+        f"difference        {against['difference']:+.4f}  ({span})",
         f"right alone       {against['only_ours_right']:,} this one, {against['only_theirs_right']:,} that "
         f"one; McNemar's exact p = {against['p_value']:.2g}",
     ]

@@ -57,10 +57,9 @@ class Evaluation:
     model_sha256: str
 
     def __repr__(self) -> str:
-        metrics, (low, high) = self.metrics, self.metrics["accuracy_ci95"]
+        accuracy, interval = self.metrics["accuracy"], self.metrics["intervals"]["accuracy"]
         return (
-            f"<Evaluation of {self.run.path}: accuracy {metrics['accuracy']:.4f} ({low:.4f} to {high:.4f}) "
-            f"on {self._reviews}>"
+            f"<Evaluation of {self.run.path}: accuracy {accuracy:.4f} ({span(interval)}) on {self._reviews}>"
         )
 
     @property

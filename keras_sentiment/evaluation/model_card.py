@@ -117,7 +117,7 @@ def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
                 lines.append(f"| {metrics['examples']:,}, {where} | {' | '.join(cells)} |")
                 reviews = f"{split} reviews of this data" if own else f"reviews of {where}"
                 warnings += seen_warnings(metrics, reviews)
-    lines += ["", "In brackets 95% bootstrap intervals. F1 is the mean over the labels."]
+    lines += ["", "In brackets 95% intervals. F1 is the mean over the labels."]
     return [*lines, *([""] if warnings else []), *(f"- Warning: {warning}." for warning in warnings)]
 
 

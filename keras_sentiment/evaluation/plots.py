@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from sklearn.metrics import roc_curve
 
-from keras_sentiment.metrics.intervals import ECE_BINS
+from keras_sentiment.metrics.calibration_error import equal_mass_bins
 
 LEGEND_NAMES = 8  # more would cover the curves
 # Of what has no colour of its own; replaced by the page's, so that a dark page has light axes.
@@ -90,10 +90,10 @@ def reliability(labels: np.ndarray, before: np.ndarray, after: np.ndarray, alt: 
         for name, probabilities, style in (("before", before, "o--"), ("after calibration", after, "s-")):
             confidence = probabilities.max(axis=1)
             right = probabilities.argmax(axis=1) == labels
-            bins = np.minimum((confidence * ECE_BINS).astype("int64"), ECE_BINS - 1)
-            counts = np.bincount(bins, minlength=ECE_BINS)
+            bins = equal_mass_bins(confidence)
+            counts = np.bincount(bins)
             held = counts > 0
-            means = [np.bincount(bins, v, ECE_BINS)[held] / counts[held] for v in (confidence, right)]
+            means = [np.bincount(bins, v)[held] / counts[held] for v in (confidence, right)]
             axes.plot(*means, style, label=name, linewidth=1.5)
         lowest = 1 / before.shape[1]
         axes.set_xlim(lowest - 0.02, 1.02)
