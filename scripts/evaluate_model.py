@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 import click
 
 from keras_sentiment.data.config import PrepareConfig
@@ -11,6 +12,7 @@ from keras_sentiment.scripts.command_line import (
     common_options,
     run_command,
     say,
+    scoring_precision_option,
     windows_option,
 )
 from keras_sentiment.scripts.table_options import on_error_option, source_options
@@ -26,7 +28,11 @@ from keras_sentiment.scripts.table_options import on_error_option, source_option
 )
 @click.option("--against", type=click.Path(), metavar="RUN_DIR", help="Another model to compare with.")
 @windows_option
+@scoring_precision_option
 @click.option("--perturb", is_flag=True, help="Count labels that typos, HTML and a neutral sentence flip.")
+@click.option(
+    "--output", type=click.Path(), metavar="DIR", help="Write metrics and report there, not into the run."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @source_options
 @on_error_option
@@ -37,7 +43,9 @@ def evaluate(
     split: str | None,
     against: str | None,
     windows: bool,
+    precision: str,
     perturb: bool,
+    output: str | None,
     as_json: bool,
     config: PrepareConfig,
     on_error: str,
@@ -45,10 +53,12 @@ def evaluate(
 ) -> None:
     """Measure the model of RUN_DIR on DATA: a prepared DATA_DIR, or any source that prepare takes.
 
-    Besides printing the figures it writes metrics.json, report.html and README.md, a model card, in RUN_DIR.
+    Besides printing the figures it writes metrics.json, report.html, reports/ with a page for each data set
+    that was measured, and README.md, a model card, in RUN_DIR.
     """
     check_backend()
     from keras_sentiment.evaluation import evaluate as measuring
+    from keras_sentiment.evaluation.summary import summary
 
     evaluation = measuring.evaluate(
         run_dir,
@@ -59,10 +69,11 @@ def evaluate(
         against=against,
         windows=windows,
         perturb=perturb,
+        precision=precision,
         quiet=quiet,
     )
-    click.echo(json.dumps(evaluation.metrics) if as_json else figures(evaluation.metrics))
-    report = evaluation.save()
+    click.echo(json.dumps(evaluation.metrics) if as_json else summary(evaluation.metrics))
+    report = evaluation.save(output)
     if not quiet:
         say(f"Wrote {report}")
 

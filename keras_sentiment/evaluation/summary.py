@@ -32,9 +32,12 @@ def summary(metrics: dict[str, Any]) -> str:
     threshold = metrics["threshold"]
     rule = "" if threshold is None else f", {metrics['labels'][1]} from {threshold:.4f} on"
     before = figure(metrics["before_calibration"]["ece"])
-    rows = [_figure_line(_TITLES.get(row.key, row.key), row.value, row.interval) for row in figure_rows(metrics)]
+    rows = [
+        _figure_line(_TITLES.get(row.key, row.key), row.value, row.interval) for row in figure_rows(metrics)
+    ]
     lines = [
-        f"{metrics['examples']:,} reviews ({metrics['split']}), in brackets 95% intervals{_groups(metrics)}",
+        f"{metrics['examples']:,} reviews ({metrics['split']}){_groups(metrics)}, {metrics['precision']}; "
+        "in brackets 95% intervals",
         *rows[:1],
         *_baselines(metrics),
         *rows[1:],
@@ -58,7 +61,7 @@ def summary(metrics: dict[str, Any]) -> str:
 
 
 def _groups(metrics: dict[str, Any]) -> str:
-    return "" if metrics["groups"] is None else f" of {metrics['groups']:,} groups"
+    return "" if metrics["groups"] is None else f" in {metrics['groups']:,} groups"
 
 
 def _figure_line(title: str, value: str, interval: str) -> str:
@@ -103,7 +106,9 @@ def _short(value: str, interval: str) -> str:
     if value == NONE:
         return NONE
     low, _, high = interval.partition(" to ")
-    return f"{float(value):.3f} ({float(low):.3f}-{float(high):.3f})" if high else f"{float(value):.3f} ({NONE})"
+    return (
+        f"{float(value):.3f} ({float(low):.3f}-{float(high):.3f})" if high else f"{float(value):.3f} ({NONE})"
+    )
 
 
 def _bucket(row: dict[str, Any]) -> str:

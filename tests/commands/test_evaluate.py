@@ -52,7 +52,10 @@ def test_evaluate_prints_one_object(cli, run, path):
 
     status, out, _ = cli("evaluate", run, path / "data", "--split", "validation", "--quiet")
     assert status == 0
-    assert "12 reviews (validation)" in out
+    assert "12 reviews (validation), float32" in out
+    status, out, _ = cli("evaluate", run, path / "data", "--precision", "mixed_bfloat16", "--json", "--quiet")
+    assert (found["precision"], json.loads(out)["precision"]) == ("float32", "mixed_bfloat16")
+    assert json.loads(out)["loss"] != found["loss"]
     status, out, _ = cli("evaluate", run, path / "films.csv", "--json", "--quiet")
     assert json.loads(out)["examples"] == 120
     assert set(json.loads((run / "metrics.json").read_text())) == {"test", "validation", "all"}

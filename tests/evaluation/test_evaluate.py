@@ -12,6 +12,7 @@ from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.evaluate import evaluate
 from keras_sentiment.evaluation.perturbations import PERTURBATIONS
+from keras_sentiment.inference.load import load
 from keras_sentiment.metrics.figures import compare
 from keras_sentiment.runs.run import open_run
 
@@ -76,6 +77,29 @@ def test_another_run_is_compared_on_the_same_reviews(run, transformer, corpus):
         "seen_in_training": 0,
     }
     assert set(evaluation.metrics["perturbed"]) == set(PERTURBATIONS)
+
+
+def test_precision_is_taken_by_both_models_and_named(run, transformer, corpus, tmp_path):
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+    plain = evaluate(copy, corpus, against=transformer[1])
+    mixed = evaluate(copy, corpus, against=transformer[1], precision="mixed_bfloat16")
+    assert (plain.metrics["precision"], mixed.metrics["precision"]) == ("float32", "mixed_bfloat16")
+    assert 0 < np.abs(mixed.logits - plain.logits).max() < 0.2
+    loaded = load(copy, "mixed_bfloat16")
+    np.testing.assert_array_equal(mixed.logits, loaded.logits(mixed.reviews))
+    theirs = load(transformer[1], "mixed_bfloat16").logits(mixed.reviews)
+    right = transformer[1].decision.correct(theirs, mixed.reviews.labels).mean()
+    assert mixed.metrics["against"]["accuracy"] == pytest.approx(right)
+    assert "torch, float32;" in plain.save().read_text()
+    assert "torch, mixed_bfloat16;" in mixed.save().read_text()
+    assert json.loads((copy.path / "metrics.json").read_text())["test"].popitem()[1]["precision"] == (
+        "mixed_bfloat16"
+    )
+
+
+def test_precision_that_there_is_not_is_refused(run, corpus):
+    with pytest.raises(InputError, match=r"precision must be one of auto, float32.*float8"):
+        evaluate(run, corpus, precision="float8")
 
 
 def test_columns_are_those_that_are_named(run, tmp_path):
