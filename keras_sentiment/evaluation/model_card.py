@@ -55,7 +55,8 @@ def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
     return "\n".join(
         [
             f"# {name}\n",
-            f"Labels texts as {_either(config.labels)}: {architecture(config)}, trained by keras_sentiment.\n",
+            f"Labels texts as {_either(config.labels)}: {architecture(config)}, trained by "
+            "keras_sentiment.\n",
             f"Trained with {hyperparameters(config)}.{_measured(recorded)}\n",
             "## Data\n",
             f"{Path(config.data['source']).name}: {counts}; fingerprint "
@@ -70,8 +71,8 @@ def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
             "",
             f"Seed {config.recipe.training.seed}; {config.backend}, {config.precision}; "
             f"{', '.join(f'{package} {number}' for package, number in config.versions.items())}. "
-            "`config.json` has every hyperparameter, `report.html` the last evaluation in pictures, `reports/` "
-            "every one.\n",
+            "`config.json` has every hyperparameter, `report.html` the last evaluation in pictures, "
+            "`reports/` every one.\n",
         ]
     )
 
@@ -142,9 +143,9 @@ def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
                 warnings += told
     lines += [
         "",
-        "In brackets 95% intervals. TF-IDF is a logistic regression on TF-IDF that was fitted on the same train "
-        "texts; the other baseline always says the most frequent label. Beside the accuracy of each stands how "
-        "far this model's lies above it. F1 is the mean over the labels that occur or are predicted.",
+        "In brackets 95% intervals. TF-IDF is a logistic regression on TF-IDF, fitted on texts that trained "
+        "this model too; the other baseline always says the most frequent label. Beside the accuracy of each "
+        "stands how far this model's lies above it. F1 is the mean over labels that occur or are predicted.",
         *labels,
     ]
     return [*lines, *([""] if warnings else []), *(f"- Warning: {warning}." for warning in warnings)]

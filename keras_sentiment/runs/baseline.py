@@ -116,7 +116,8 @@ class Baseline:
             "coefficients": self.coefficients,
             "intercepts": self.intercepts,
         }
-        write_archive(path, {name: array.astype(_KINDS[name][0]) for name, array in arrays.items()})
+        plain = {name: np.asarray(arrays[name], dtype, order="C") for name, (dtype, _) in _KINDS.items()}
+        write_archive(path, plain)
 
     @classmethod
     def read(cls, path: Path, num_classes: int, fix: str) -> Baseline:

@@ -59,6 +59,10 @@ def test_it_is_as_good_as_scikit_learns(tmp_path, labels):
     assert right.mean() == pytest.approx((expected.argmax(axis=1) == test.labels).mean(), abs=0.03)
     assert losses.mean() == pytest.approx(log_loss(test.labels, expected), abs=0.03)
     assert found.trained_on == len(part)
+    found.write(tmp_path / "baseline.npz")
+    again = Baseline.read(tmp_path / "baseline.npz", len(labels), "")
+    np.testing.assert_array_equal(again.coefficients, found.coefficients)
+    np.testing.assert_array_equal(again.score(test.texts(), test.labels)[1], losses)
     assert found.counts.tolist() == np.bincount(part.labels).tolist()
 
 
