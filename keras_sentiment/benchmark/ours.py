@@ -141,7 +141,7 @@ def score_ours(
     with tempfile.TemporaryDirectory() as folder:
         run = new_run(Path(folder) / "run", corpus, recipe, keras.backend.backend(), "float32")
         run.begin()
-        run.finish(build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels)), corpus.tokenizer())
+        run.finish(build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels)), corpus)
         if format == "keras":
             model = load_model(run, setting.precision)
             classifier, facts = run_classifier(run, model), keras_facts(model)

@@ -7,10 +7,12 @@ previous/        the complete run that was there before, until this one is compl
 history.csv      a row an epoch
 tokenizer/       the tokenizer of the model
 trained_on.npy   the keys of all texts that the model has learned from, 8 bytes each
-checksums.json   SHA-256 of the model, of these keys and of the tokenizer's files
+baseline.npz     what the model has to beat: the labels of its train texts, a linear model on TF-IDF
+checksums.json   SHA-256 of the model, of these two and of the tokenizer's files
 model.keras      the model, float32; written last, so a RUN_DIR that has it is complete
 metrics.json     what `evaluate` found, by split and fingerprint of the data
-report.html      what it found last, in pictures and texts
+reports/         the same in pictures and texts, a page for each part of each data set
+report.html      the page of what was found last
 README.md        the model's card
 """
 
@@ -28,8 +30,10 @@ from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
+from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run_files import (
+    BASELINE_FILE,
     CHECKPOINTS,
     CHECKSUMS_FILE,
     CONFIG_FILE,
@@ -137,6 +141,14 @@ class Run:
         """
         return TextKeys.read(self.path / TRAINED_ON_FILE, _ANEW)
 
+    def baseline(self) -> Baseline:
+        """Returns what the model has to beat: the majority label and a linear model on TF-IDF.
+
+        Raises:
+            InputError: their file is missing or damaged.
+        """
+        return Baseline.read(self.path / BASELINE_FILE, len(self.config.labels), _ANEW)
+
     def load_model(self) -> Any:
         """Returns the Keras model, in float32, on the current backend; not compiled.
 
@@ -200,6 +212,7 @@ class Run:
         if corpus.info["fingerprint"] != config.data["fingerprint"]:
             config = replace(config, data={**config.data, "calibrated_on": corpus.identity()})
         config, missed = calibrated(config, saved, batches)
+        baseline = run.baseline()
         texts = run.trained_on().union(TextKeys.of(corpus.splits["train"].texts()))
         history = run.history.read_text("utf-8") if run.history.is_file() else None
 
@@ -212,7 +225,7 @@ class Run:
         held = lock(self.path)
         try:
             remove_leftovers(self.path)  # of a process that was killed: the run is complete
-            write_model(self.path, saved, tokenizer, texts, begin)
+            write_model(self.path, saved, tokenizer, texts, baseline, begin)
         except BaseException:
             put_back(self.path)
             raise
@@ -274,6 +287,8 @@ def open_run(path: str | Path | Run) -> Run:
             f"{path}: a pretrained encoder, which gives no labels; train-transformer --pretrained {path} "
             "makes a classifier of it"
         )
+    if not (path / BASELINE_FILE).is_file():
+        raise InputError(f"{path / BASELINE_FILE} is missing; {_ANEW}")
     return run
 
 

@@ -33,7 +33,7 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
         without_class_weights(fit.model, fit.run.config.class_weight)
     config, missed = calibrated(fit.run.config, fit.model, fit.validation)
     run = dataclasses.replace(fit.run, config=config)
-    run.finish(fit.full_model, corpus.tokenizer())
+    run.finish(fit.full_model, corpus)
     if missed:
         raise InputError(f"{run.path}: {missed}")
     return Run(run.path, config)
@@ -46,7 +46,7 @@ def finish_encoder(fit: Fit, corpus: Corpus) -> None:
         InputError: the loss became NaN or infinite.
     """
     fit = _kept(fit)
-    fit.run.finish(encoder_of(fit.full_model), corpus.tokenizer())
+    fit.run.finish(encoder_of(fit.full_model), corpus)
 
 
 def _kept(fit: Fit) -> Fit:

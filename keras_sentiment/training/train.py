@@ -190,7 +190,7 @@ def save_run(
     run = with_learned_texts(run, corpus, corpus.splits["train"], *unlabelled)
     try:
         run.begin()
-        run.finish(saved, corpus.tokenizer())
+        run.finish(saved, corpus)
     finally:
         run.leave()
     if missed:

@@ -13,7 +13,8 @@ from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.evaluation.perturbations import perturb
 from keras_sentiment.text.tokenizer import Tokenizer
 
-NAMES = {"config.json", "history.csv", "trained_on.npy", "tokenizer", "checksums.json", "model.keras"}
+NAMES = {"config.json", "history.csv", "trained_on.npy", "baseline.npz", "tokenizer", "checksums.json"}
+NAMES |= {"model.keras"}
 
 
 @pytest.fixture

@@ -34,5 +34,5 @@ def save_scattered(path, corpus, model, recipe=RECIPE, seed=0):
     ngrams = ngram_layer(model)
     if ngrams is not None:
         fitted(ngrams)
-    run.finish(model, corpus.tokenizer())
+    run.finish(model, corpus)
     return open_run(path)

@@ -99,7 +99,7 @@ def save_run(
     """A complete run of a model as it is, trained or not."""
     run = new_run(path, corpus, recipe, keras.backend.backend(), precision)
     run.begin()
-    run.finish(model, corpus.tokenizer())
+    run.finish(model, corpus)
     return run
 
 

@@ -52,7 +52,8 @@ def test_a_model_trained_further_takes_the_place_of_the_first(run, corpus):
     model = trained_further(run, corpus)
     before = run.load_model().get_weights()
     saved = run.save(model)
-    names = {"config.json", "history.csv", "trained_on.npy", "tokenizer", "checksums.json", "model.keras"}
+    names = {"config.json", "history.csv", "trained_on.npy", "baseline.npz", "tokenizer", "checksums.json"}
+    names |= {"model.keras"}
     assert {item.name for item in run.path.iterdir()} == names
 
     again = open_run(run.path)

@@ -1,0 +1,36 @@
+"""What a model is and how it was trained, in words that the report and the card share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from keras_sentiment.config import BertConfig
+from keras_sentiment.runs.config import RunConfig
+
+
+def architecture(config: RunConfig) -> str:
+    """Returns what kind of model a run holds, as a noun phrase."""
+    model = config.recipe.model
+    if isinstance(model, BertConfig):
+        kind = f"a BERT ({Path(model.preset).name}) with {model.trainable_blocks} trained blocks"
+    else:
+        begun = "from scratch" if model.pretrained is None else "pretrained on unlabelled texts"
+        kind = f"a Transformer encoder of {model.num_layers} blocks, {model.hidden_dim} wide, {begun}"
+    if model.ngrams:
+        kind += f", averaged with a linear model of n-grams of up to {model.ngrams} tokens"
+    return kind
+
+
+def hyperparameters(config: RunConfig) -> str:
+    """Returns the main hyperparameters of a run's training."""
+    inputs, training = config.recipe.inputs, config.recipe.training
+    parts = [
+        f"{inputs.sequence_length} tokens a text",
+        f"batches of {training.batch_size}",
+        f"at most {training.epochs} epochs",
+        f"learning rate {training.learning_rate:g}",
+        f"seed {training.seed}",
+    ]
+    if training.class_weight:
+        parts.insert(-1, "class weights")
+    return ", ".join(parts)
