@@ -112,9 +112,8 @@ def main() -> None:
             mean = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
             print(f"{'mean':16}" + "".join(f"{value:9.4f}" for value in mean.values()))
             worse = [row["loss"] - min(row["n-grams"], row["encoder"]) for row in rows]
-            print(
-                f"{'':16}log loss less that of the better part: {np.mean(worse):+.4f}, at most {max(worse):+.4f}"
-            )
+            told = f"{np.mean(worse):+.4f}, at most {max(worse):+.4f}"
+            print(f"{'':16}log loss less that of the better part: {told}", flush=True)
 
 
 if __name__ == "__main__":
