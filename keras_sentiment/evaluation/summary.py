@@ -71,8 +71,9 @@ def _figure_line(title: str, value: str, interval: str) -> str:
 def _baselines(metrics: dict[str, Any]) -> list[str]:
     majority = metrics["baselines"]["majority"]
     titles = (f"always {majority['label']}", "TF-IDF")
+    width = max(14, *map(len, titles))
     return [
-        f"  {title:14}  {row.accuracy}  model {row.difference} ({row.interval})"
+        f"  {title:{width}}  {row.accuracy}  model {row.difference} ({row.interval})"
         + ("" if row.loss == NONE else f", loss {row.loss}")
         for title, row in zip(titles, baseline_rows(metrics), strict=True)
     ]
