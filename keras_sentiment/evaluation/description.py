@@ -14,8 +14,9 @@ def architecture(config: RunConfig) -> str:
     if isinstance(model, BertConfig):
         kind = f"a BERT ({Path(model.preset).name}) with {model.trainable_blocks} trained blocks"
     else:
+        blocks = "1 block" if model.num_layers == 1 else f"{model.num_layers} blocks"
         begun = "from scratch" if model.pretrained is None else "pretrained on unlabelled texts"
-        kind = f"a Transformer encoder of {model.num_layers} blocks, {model.hidden_dim} wide, {begun}"
+        kind = f"a Transformer encoder of {blocks}, {model.hidden_dim} wide, {begun}"
     if model.ngrams:
         kind += f", averaged with a linear model of n-grams of up to {model.ngrams} tokens"
     return kind

@@ -19,6 +19,7 @@ from keras_sentiment.evaluation.tables import (
     left_out,
     span,
 )
+from keras_sentiment.runs.chosen import chosen_on_validation
 from keras_sentiment.runs.run import Run
 from keras_sentiment.runs.run_files import short_name
 
@@ -94,30 +95,18 @@ def _measured(recorded: dict[str, Any]) -> str:
 
 
 def _chosen(run: Run) -> str:
-    chosen = ["the temperature"]
-    if run.config.recipe.training.restore_best_weights and not run.config.trained_by_hand:
-        chosen.insert(0, "the epoch")
-    if run.config.threshold is not None:
-        chosen.append("the threshold")
+    config = run.config
+    epoch = config.recipe.training.restore_best_weights and not config.trained_by_hand
     teachers = ", ".join(map(short_name, run.config.recipe.training.teachers))
     taught = f" and from soft labels of unlabelled texts by {teachers}" if teachers else ""
     further = " A program of the user's trained them further." if run.config.trained_by_hand else ""
-    return (
-        f"The weights come from {run.config.trained_reviews:,} of the train reviews{taught}.{further} "
-        f"Validation chose {', '.join(chosen[:-1])}{' and ' if chosen[1:] else ''}{chosen[-1]}."
+    return f"The weights come from {config.trained_reviews:,} of the train reviews{taught}.{further}" + (
+        " Validation chose the epoch." if epoch else ""
     )
 
 
 def _rule(run: Run) -> str:
-    config = run.config
-    text = f"Logits are divided by {config.temperature:.4f}, fitted on validation, before the softmax. "
-    if config.threshold is None:
-        return text + "The most probable label is taken."
-    aim = config.recipe.training.threshold_for
-    return text + (
-        f"The label is {config.labels[1]} where its probability is {config.threshold:.4f} or more"
-        + (f": chosen on validation for {aim}." if aim else ".")
-    )
+    return " ".join(chosen_on_validation(run.config))
 
 
 def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
@@ -198,7 +187,11 @@ def _limits(run: Run, recorded: dict[str, Any], splits: dict[str, Any]) -> list[
         "- It knows the texts that it was trained on: other subjects, other times and other languages need "
         "an evaluation of their own (`keras-sentiment evaluate`).",
         "- It always gives one of its labels, to texts without any sentiment too.",
-        "- Probabilities are calibrated for data like its validation reviews, and only there.",
+        (
+            "- Probabilities are calibrated for data like its validation reviews, and only there."
+            if run.config.calibration is not None and run.config.calibration.fitted
+            else "- Probabilities are the model's own: no temperature was fitted."
+        ),
     ]
     with suppress(*_NOT_OURS):
         own = recorded["test"][splits["test"]["fingerprint"]]

@@ -31,6 +31,7 @@ from keras_sentiment.evaluation.tables import (
 )
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.machine import machine
+from keras_sentiment.runs.chosen import chosen_on_validation
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
 from keras_sentiment.runs.run_files import REPORTS
@@ -87,6 +88,7 @@ class Page:
             "fingerprint": split.fingerprint,
             "metrics": metrics,
             "warnings": seen_warnings(metrics, "reviews"),
+            "chosen": chosen_on_validation(run.config),
             "architecture": architecture(run.config),
             "hyperparameters": hyperparameters(run.config),
             "rows": figure_rows(metrics),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_sentiment.decision import Decision
 from keras_sentiment.evaluation.tables import (
     MANY_LABELS,
     NONE,
@@ -29,8 +30,7 @@ _TITLES = {
 
 def summary(metrics: dict[str, Any]) -> str:
     """Returns the figures as lines to read, of which a terminal of 80 columns holds most."""
-    threshold = metrics["threshold"]
-    rule = "" if threshold is None else f", {metrics['labels'][1]} from {threshold:.4f} on"
+    decision = (metrics[key] for key in ("labels", "temperature", "threshold", "class_weight"))
     before = figure(metrics["before_calibration"]["ece"])
     rows = [
         _figure_line(_TITLES.get(row.key, row.key), row.value, row.interval) for row in figure_rows(metrics)
@@ -41,7 +41,8 @@ def summary(metrics: dict[str, Any]) -> str:
         *rows[:1],
         *_baselines(metrics),
         *rows[1:],
-        f"ece before calibration {before}, temperature {metrics['temperature']:.4f}{rule}",
+        f"ece before calibration {before}, temperature {metrics['temperature']:.4f}",
+        Decision(*decision).rule(),
         *_labels(metrics),
         "accuracy by length in tokens:",
         *(
@@ -71,8 +72,9 @@ def _figure_line(title: str, value: str, interval: str) -> str:
 def _baselines(metrics: dict[str, Any]) -> list[str]:
     majority = metrics["baselines"]["majority"]
     titles = (f"always {majority['label']}", "TF-IDF")
+    width = max(14, *map(len, titles))
     return [
-        f"  {title:14}  {row.accuracy}  model {row.difference} ({row.interval})"
+        f"  {title:{width}}  {row.accuracy}  model {row.difference} ({row.interval})"
         + ("" if row.loss == NONE else f", loss {row.loss}")
         for title, row in zip(titles, baseline_rows(metrics), strict=True)
     ]

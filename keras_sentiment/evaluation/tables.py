@@ -16,7 +16,11 @@ FIGURES = (
     ("roc_auc", "ROC AUC", "of two texts with different labels, how often the right one scores more"),
     ("loss", "Log loss", "cross-entropy, in nats; less is better"),
     ("brier", "Brier score", "mean squared error of the probabilities; less is better"),
-    ("ece", "Calibration error (ECE)", "mean gap between confidence and accuracy; less is better"),
+    (
+        "ece",
+        "Calibration error (ECE)",
+        "mean gap between confidence and accuracy, less what chance alone makes of it; less is better",
+    ),
     ("class_ece", "Calibration error, each label", "the same for each label's probability, averaged"),
     ("mean_absolute_error", "Mean absolute error", "of the label as a number; less is better"),
     ("within_one", "Within one", "share of the labels that are off by 1 at most"),

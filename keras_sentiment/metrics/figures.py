@@ -82,6 +82,7 @@ def evaluate_logits(
         "before_calibration": plain | before.figures,
         "temperature": decision.temperature,
         "threshold": decision.threshold,
+        "class_weight": None if decision.class_weight is None else list(decision.class_weight),
         "confusion": confusion_matrix(labels, predicted, labels=classes).tolist(),
     }
 

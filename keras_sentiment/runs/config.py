@@ -13,6 +13,7 @@ from keras_sentiment.config import (
     TrainingConfig,
     TransformerConfig,
 )
+from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, require, require_decision, require_labels, require_temperature
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.storage.json_files import from_json
@@ -106,6 +107,11 @@ class RunConfig:
         known = label is None or label in self.labels
         require(known, "threshold_label", label, f"one of the labels {', '.join(self.labels)}")
         require_decision(self.labels, self.threshold, self.class_weight)
+
+    @property
+    def decision(self) -> Decision:
+        """The rule from the model's logits to labels."""
+        return Decision(self.labels, self.temperature, self.threshold, self.class_weight)
 
     @property
     def kind(self) -> str:

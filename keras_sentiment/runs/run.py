@@ -107,9 +107,7 @@ class Run:
     @property
     def decision(self) -> Decision:
         """The rule from this model's logits to labels."""
-        return Decision(
-            self.config.labels, self.config.temperature, self.config.threshold, self.config.class_weight
-        )
+        return self.config.decision
 
     @property
     def complete(self) -> bool:

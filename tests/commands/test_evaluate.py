@@ -60,7 +60,7 @@ def test_evaluate_prints_one_object(cli, run, path):
     assert json.loads(out)["examples"] == 120
     assert set(json.loads((run / "metrics.json").read_text())) == {"test", "validation", "all"}
     names = {item.name for item in run.iterdir()}
-    assert names == {*NAMES, "metrics.json", "report.html", "README.md"}
+    assert names == {*NAMES, "metrics.json", "report.html", "reports", "README.md"}
     assert "120 reviews of" in (run / "report.html").read_text()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.pages import Page
 from helpers.tiny import TOKENIZER, hostile_to_cleaning, reviews, train
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.data.config import PrepareConfig
@@ -15,6 +16,7 @@ from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.evaluate import evaluate
 from keras_sentiment.evaluation.perturbations import PERTURBATIONS
+from keras_sentiment.evaluation.report import page_name
 from keras_sentiment.inference.load import load
 from keras_sentiment.metrics.figures import compare
 from keras_sentiment.runs.run import open_run
@@ -24,6 +26,10 @@ from keras_sentiment.text.tokenizer import Tokenizer
 pytestmark = pytest.mark.once
 
 COLUMNS = PrepareConfig()
+
+
+def name_of(corpus):
+    return page_name("test", corpus.splits["test"].fingerprint)
 
 
 def tree(folder):
@@ -38,7 +44,9 @@ def test_nothing_is_written_before_it_is_saved(run, corpus, tmp_path):
     page = evaluation.save()
     assert page == copy.path / "report.html"
     after = tree(copy.path)
-    assert {*after} - {*before} == {Path(name) for name in ("metrics.json", "report.html", "README.md")}
+    assert {*after} - {*before} == {
+        Path(name) for name in ("metrics.json", "report.html", "README.md", f"reports/{name_of(corpus)}")
+    }
     assert all(after[name] == content for name, content in before.items())
     split = corpus.splits["test"]
     recorded = json.loads((copy.path / "metrics.json").read_text())
@@ -142,3 +150,71 @@ def test_columns_are_those_that_are_named(run, tmp_path):
     assert list(evaluation.reviews.texts()) == [review.text for review in rows]
     with pytest.raises(InputError, match="no"):
         evaluate(run, str(table), config=PrepareConfig(text_column="no", label_column="stars"))
+
+
+def test_a_page_outlives_the_evaluation_of_other_data(run, corpus, tmp_path):
+    """And the same data, measured again, has its own page anew."""
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+    evaluate(copy, corpus).save()
+    first = copy.path / "reports" / name_of(corpus)
+    before = first.read_text("utf-8")
+    assert (copy.path / "report.html").read_text("utf-8") == before
+    table = tmp_path / "new <films>.csv"
+    table.write_text("text,label\n" + "".join(f"{r.text},{r.label}\n" for r in reviews(9, seed=5)))
+    evaluate(copy, str(table)).save()
+    assert first.read_text("utf-8") == before
+    page = Page((copy.path / "report.html").read_text("utf-8"))
+    assert "new <films>.csv" in page.text("h1") + page.text("header")
+    assert page.fetched.count(f"reports/{name_of(corpus)}") == 1
+    assert (copy.path / page.fetched[0]).is_file()
+    assert len(list((copy.path / "reports").iterdir())) == 2
+    evaluate(copy, corpus).save()
+    assert len(list((copy.path / "reports").iterdir())) == 2
+    assert first.read_text("utf-8") != before
+    inner = [target for target in Page(first.read_text("utf-8")).fetched if not target.startswith("#")]
+    assert [(first.parent / target).is_file() for target in inner] == [True]
+    assert "new \\<films\\>.csv" in (copy.path / "README.md").read_text("utf-8")
+
+
+def test_another_folder_can_have_the_figures(run, corpus, tmp_path):
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+    before, evaluation = tree(copy.path), evaluate(copy, corpus)
+    assert evaluation.save(tmp_path / "out") == tmp_path / "out" / "report.html"
+    assert tree(copy.path) == before
+    assert {item.name for item in (tmp_path / "out").iterdir()} == {"metrics.json", "report.html"}
+    recorded = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert recorded == {"test": {corpus.splits["test"].fingerprint: evaluation.metrics}}
+    with pytest.raises(InputError, match="out"):
+        evaluation.save(tmp_path / "out")
+
+
+def test_a_link_in_the_place_of_the_pages_is_refused(run, corpus, tmp_path):
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+    (tmp_path / "elsewhere").mkdir()
+    (copy.path / "reports").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="reports"):
+        evaluate(copy, corpus).save()
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_baselines_are_measured_on_the_same_texts(run, corpus):
+    metrics, split = evaluate(run, corpus).metrics, corpus.splits["test"]
+    baseline = run.baseline()
+    right, losses = baseline.score(split.texts(), split.labels)
+    found = metrics["baselines"]
+    assert found["tfidf"]["accuracy"] == pytest.approx(right.mean())
+    assert found["tfidf"]["loss"] == pytest.approx(losses.mean())
+    majority = run.config.labels[baseline.counts.argmax()]
+    assert found["majority"]["label"] == majority
+    assert found["majority"]["accuracy"] == pytest.approx(metrics["support"][majority] / len(split))
+    for each in found.values():
+        assert each["difference"] == pytest.approx(metrics["accuracy"] - each["accuracy"])
+
+
+def test_a_notebook_shows_the_same(run, corpus):
+    evaluation = evaluate(run, corpus)
+    shown = Page(evaluation._repr_html_()).text("table")
+    for name in run.config.labels:
+        assert name in shown
+    for found in evaluation.metrics["baselines"].values():
+        assert f"{found['difference']:+.4f}" in shown
