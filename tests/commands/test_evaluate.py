@@ -1,6 +1,7 @@
 """`evaluate` on the command line."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -93,7 +94,10 @@ def test_evaluate_compares_two_models(cli, run, path, tmp_path):
 
     status, out, _ = cli("evaluate", run, path / "data", "--against", run, "--quiet")
     assert status == 0
-    assert "difference        +0.0000  (+0.0000 to +0.0000, paired)" in out
+    low, high = re.search(
+        r"difference        \+0\.0000  \((-0\.\d{4}) to \+(0\.\d{4}), paired\)", out
+    ).groups()
+    assert low == f"-{high}"
     assert "McNemar's exact p = 1" in out
 
     config = json.loads((tmp_path / "run" / "config.json").read_text())
@@ -121,3 +125,16 @@ def test_evaluate_counts_the_labels_that_a_perturbation_flips(cli, run, path):
     assert metrics["perturbed"]["markup"] == unchanged
     assert "Does it keep its label?" in (run / "report.html").read_text()
     assert "with typos" in cli(*arguments, "--quiet")[1]
+
+
+@pytest.mark.once
+def test_evaluate_writes_where_it_is_told(cli, run, path, tmp_path):
+    before = {item.name for item in run.iterdir()}
+    arguments = ("evaluate", run, path / "data", "--output", tmp_path / "out", "--quiet")
+    assert cli(*arguments)[0] == 0
+    assert {item.name for item in (tmp_path / "out").iterdir()} == {"metrics.json", "report.html"}
+    assert {item.name for item in run.iterdir()} == before
+    status, _, error = cli(*arguments)
+    assert status == 2
+    assert error.count("\n") == 1
+    assert str(tmp_path / "out") in error
