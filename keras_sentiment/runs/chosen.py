@@ -15,8 +15,8 @@ def chosen_on_validation(config: RunConfig) -> list[str]:
         lines.append(_ngrams(config, calibration.ngram_weight))
     if config.recipe.training.class_weight:
         lines.append(
-            "Rare labels had more weight in the losses of train and validation; the weights were taken out of "
-            "the probabilities."
+            "Rare labels had more weight in the losses of train and validation; probabilities are those of "
+            "unweighted texts."
         )
     if calibration.threshold is not None:
         lines.append(_threshold(calibration.threshold))

@@ -122,3 +122,16 @@ def test_evaluate_counts_the_labels_that_a_perturbation_flips(cli, run, path):
     assert metrics["perturbed"]["markup"] == unchanged
     assert "Does it keep its label?" in (run / "report.html").read_text()
     assert "with typos" in cli(*arguments, "--quiet")[1]
+
+
+@pytest.mark.once
+def test_evaluate_writes_where_it_is_told(cli, run, path, tmp_path):
+    before = {item.name for item in run.iterdir()}
+    arguments = ("evaluate", run, path / "data", "--output", tmp_path / "out", "--quiet")
+    assert cli(*arguments)[0] == 0
+    assert {item.name for item in (tmp_path / "out").iterdir()} == {"metrics.json", "report.html"}
+    assert {item.name for item in run.iterdir()} == before
+    status, _, error = cli(*arguments)
+    assert status == 2
+    assert error.count("\n") == 1
+    assert str(tmp_path / "out") in error

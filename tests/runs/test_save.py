@@ -291,7 +291,9 @@ def test_a_run_of_a_model_that_was_not_adapted_is_told(corpus, tmp_path):
         run = keras_sentiment.save_run(model, corpus, tmp_path / "run", RECIPE)
     assert any("was not adapted" in str(warning.message) for warning in told)
     keras_sentiment.evaluate(run, corpus).save()
-    assert "Validation chose the temperature." in (run.path / "README.md").read_text("utf-8")
+    card = (run.path / "README.md").read_text("utf-8")
+    assert "Validation chose the epoch" not in card
+    assert "in the average of logits, which nothing chose." in card
 
 
 @pytest.mark.once
