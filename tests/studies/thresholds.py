@@ -1,10 +1,10 @@
 """How often a threshold that was chosen for a precision has it on new texts.
 
 `python -m tests.studies.thresholds [--draws N]` draws calibrated probabilities and labels, chooses a
-threshold for precision 0.95 on each draw, and looks up its precision in the whole distribution. A row a setting: the
-share of draws that are refused; of the others, in how many the precision is reached, its mean, and the mean
-recall (nan where all are refused). The logits of the probabilities are normal around a mean, with the standard
-deviation of the row.
+threshold for precision 0.95 on each draw, and looks up its precision in the whole distribution. A row a
+setting: the share of draws that are refused; of the others, in how many the precision is reached, its mean,
+and the mean recall (nan where all are refused). The logits of the probabilities are normal around a mean,
+with the standard deviation of the row.
 """
 
 from __future__ import annotations
