@@ -71,7 +71,7 @@ def train(
         TypeError: an argument is of another kind.
 
     Example:
-        >>> recipe = TRANSFORMER_RECIPES["default"].replace(sequence_length=64, num_layers=1)
+        >>> recipe = TRANSFORMER_RECIPES["default"].replace(sequence_length=64, num_layers=1, epochs=2)
         >>> board = keras.callbacks.TensorBoard("logs")
         >>> run = train(corpus, "runs/small", recipe, callbacks=[board], quiet=True)
         >>> evaluation = evaluate(run, corpus)
