@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import click
 
 from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
@@ -34,6 +37,7 @@ from keras_sentiment.scripts.table_options import on_error_option, source_option
     "--output", type=click.Path(), metavar="DIR", help="Write metrics and report there, not into the run."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--group-column", help="Column whose equal values are one draw for the intervals: author.")
 @source_options
 @on_error_option
 @common_options
@@ -56,6 +60,12 @@ def evaluate(
     Besides printing the figures it writes metrics.json, report.html, reports/ with a page for each data set
     that was measured, and README.md, a model card, in RUN_DIR.
     """
+    if (
+        output is not None
+        and Path(output).exists()
+        and not (Path(output).is_dir() and not os.listdir(output))
+    ):
+        raise InputError(f"{output}: there is something already; name a new folder")
     check_backend()
     from keras_sentiment.evaluation import evaluate as measuring
     from keras_sentiment.evaluation.summary import summary

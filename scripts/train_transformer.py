@@ -48,6 +48,8 @@ def train_transformer(
         say(fit.summary())
     for arguments in fit.calls():
         fit.model.fit(**arguments)
+    if report:
+        say("Choosing on validation, fitting the baselines …")
     run = finish(fit, corpus)
     if report:
         for line in chosen_on_validation(run.config):

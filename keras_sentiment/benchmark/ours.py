@@ -133,6 +133,7 @@ def score_ours(
     from keras_sentiment.inference.load import load_model, run_classifier
     from keras_sentiment.models.bert import build_bert
     from keras_sentiment.models.precision import allow_tf32
+    from keras_sentiment.text.cleaning import escaped
     from keras_sentiment.training.run_writer import new_run
 
     allow_tf32()
@@ -153,7 +154,7 @@ def score_ours(
             precision = "float32, weights int8" if format == "onnx_int8" else "float32"
             facts = {"device": "cpu", "precision": precision, "threads": threads()}
         pace.tell(**{**facts, "batch": f"{SCORING_BATCH_TOKENS:,} tokens", "trained_parameters": None})
-        texts = list(split.texts())
+        texts = list(map(escaped, split.texts()))  # cleaned again, they are what the others read
         # jax and tensorflow compile each shape.
         classifier.predict(texts if classifier.engine.compiles else texts[:WARM_TEXTS])
         pace.begin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -210,6 +210,7 @@ def evaluate(
         **evaluate_logits(logits, reviews.labels, run.decision, reviews.groups),
         "by_length": accuracy_by_length(reviews.lengths + 2, correct, reviews.groups),
         "baselines": _beside_baselines(baseline, reviews, correct, labels),
+        "calibration": asdict(run.config.calibration) if run.config.calibration else None,
     }
     if other:
         rival = run_classifier(other, load_model(other, precision), windows)

@@ -23,7 +23,7 @@ from keras_sentiment.runs.chosen import chosen_on_validation
 from keras_sentiment.runs.run import Run
 from keras_sentiment.runs.run_files import short_name
 
-_FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece")
+_FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece", "class_ece")
 # Figures that are not ours: the file keeps them, the card leaves them out.
 _NOT_OURS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration)
 _MARKS = re.compile(r"[\\`*_{}\[\]<>|#!&]")
@@ -106,13 +106,13 @@ def _chosen(run: Run) -> str:
 
 
 def _rule(run: Run) -> str:
-    return " ".join(chosen_on_validation(run.config))
+    return _inline(" ".join(chosen_on_validation(run.config)))
 
 
 def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
     lines = [
-        "| texts | accuracy | TF-IDF | always one label | F1 | ROC AUC | log loss | Brier | ECE |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| texts | accuracy | TF-IDF | always one label | F1 | ROC AUC | log loss | Brier | ECE | ECE of labels |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     warnings: list[str] = []
     labels: list[str] = []

@@ -19,9 +19,9 @@ FIGURES = (
     (
         "ece",
         "Calibration error (ECE)",
-        "mean gap between confidence and accuracy, less what chance alone makes of it; less is better",
+        "root mean square gap between confidence and accuracy, without that of chance; less is better",
     ),
-    ("class_ece", "Calibration error, each label", "the same for each label's probability, averaged"),
+    ("class_ece", "Calibration error, each label", "the same of each label's probability, over all labels"),
     ("mean_absolute_error", "Mean absolute error", "of the label as a number; less is better"),
     ("within_one", "Within one", "share of the labels that are off by 1 at most"),
 )

@@ -31,6 +31,7 @@ def take_weights(ours: keras.Model, model: keras.Model, inputs: dict[str, np.nda
         for mine, its in zip(adapted_layers(ours), adapted_layers(model), strict=True):
             if isinstance(mine, NgramEnsemble) and isinstance(its, NgramEnsemble):
                 mine.resize(its.rows)  # as many n-grams as occur in what it was fitted to
+                mine.share = its.share
         # The policy of both may be another one: Keras has one for all that a program builds.
         ours, model = with_precision(ours, "float32"), with_precision(model, "float32")
         ours.set_weights(model.get_weights())

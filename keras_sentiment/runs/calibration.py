@@ -35,7 +35,8 @@ def calibrated(config: RunConfig, model: Any, batches: Any) -> tuple[RunConfig, 
     labels, groups = np.asarray(batches.split.labels), batches.split.groups
     layer = ngram_layer(model)
     weight = config.recipe.model.ngram_weight
-    if layer is None or weight != "auto" or config.trained_by_hand:
+    chosen = weight == "auto" and not config.trained_by_hand and len(np.unique(labels)) > 1
+    if layer is None or not chosen:
         logits = _finite(_logits_of(model, batches))
         temperature = fit_temperature(logits, labels, groups)
         weight = None if layer is None else layer.share
@@ -53,6 +54,7 @@ def calibrated(config: RunConfig, model: Any, batches: Any) -> tuple[RunConfig, 
         fitted=not temperature.reason,
         reason=temperature.reason,
         ngram_weight=weight,
+        chose_ngram_weight=layer is not None and chosen,
     )
     config = dataclasses.replace(
         config, temperature=temperature.value, threshold=None, calibration=calibration
@@ -61,7 +63,7 @@ def calibrated(config: RunConfig, model: Any, batches: Any) -> tuple[RunConfig, 
     if aim is None:
         return config, ""
     try:
-        return _with_threshold(config, calibration, aim, logits, labels), ""
+        return _with_threshold(config, calibration, aim, logits, labels, groups), ""
     except InputError as error:
         rule = Decision(config.labels, class_weight=config.class_weight).rule()
         return config, f"{error}; the model is saved without one, and {rule}"
@@ -74,7 +76,12 @@ def _finite(logits: np.ndarray) -> np.ndarray:
 
 
 def _with_threshold(
-    config: RunConfig, calibration: Calibration, aim: str, logits: np.ndarray, labels: np.ndarray
+    config: RunConfig,
+    calibration: Calibration,
+    aim: str,
+    logits: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray | None,
 ) -> RunConfig:
     """Returns the config with the threshold that its recipe asks for.
 
@@ -86,7 +93,7 @@ def _with_threshold(
     scores = Decision(config.labels, config.temperature).probabilities(logits)[:, place]
     least = least_precision(aim)
     try:
-        found = _chosen(scores, labels == place, least)
+        found = _chosen(scores, labels == place, groups, least)
     except InputError as error:
         raise InputError(f"label {label}: {error}") from None
     # The rule of a decision speaks of the second label.
@@ -105,8 +112,12 @@ def _with_threshold(
     return dataclasses.replace(config, threshold=threshold, class_weight=None, calibration=calibration)
 
 
-def _chosen(scores: np.ndarray, positive: np.ndarray, least: float | None) -> Threshold:
-    return best_f1(scores, positive) if least is None else with_precision(scores, positive, least)
+def _chosen(
+    scores: np.ndarray, positive: np.ndarray, groups: np.ndarray | None, least: float | None
+) -> Threshold:
+    if least is None:
+        return best_f1(scores, positive, groups)
+    return with_precision(scores, positive, least, groups)
 
 
 def _logits_of(model: Any, batches: Any) -> np.ndarray:

@@ -12,8 +12,11 @@ def chosen_on_validation(config: RunConfig) -> list[str]:
         return ["Nothing was chosen on validation."]
     lines = [_temperature(config.temperature, calibration)]
     if calibration.ngram_weight is not None:
-        lines.append(_ngrams(config, calibration.ngram_weight))
-    if config.recipe.training.class_weight:
+        how = "chosen by log loss on validation" if calibration.chose_ngram_weight else "as it was given"
+        lines.append(
+            f"The n-grams have a weight of {calibration.ngram_weight:g} in the average of logits, {how}."
+        )
+    if config.recipe.training.class_weight and not config.trained_by_hand:
         lines.append(
             "Rare labels had more weight in the losses of train and validation; probabilities are those of "
             "unweighted texts."
@@ -32,12 +35,6 @@ def _temperature(temperature: float, calibration: Calibration) -> str:
     if calibration.fitted:
         return f"Logits are divided by a temperature of {temperature:.4f}, fitted on {on}."
     return f"No temperature was fitted on {on}: {calibration.reason}."
-
-
-def _ngrams(config: RunConfig, weight: float) -> str:
-    auto = config.recipe.model.ngram_weight == "auto" and not config.trained_by_hand
-    how = "chosen by log loss on validation" if auto else "which nothing chose"
-    return f"The n-grams have a weight of {weight:g} in the average of logits, {how}."
 
 
 def _threshold(check: ThresholdCheck) -> str:

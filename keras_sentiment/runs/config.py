@@ -55,6 +55,7 @@ class Calibration:
         fitted: whether a temperature was fitted.
         reason: why not; empty where it was.
         ngram_weight: float in [0, 1], of the n-grams in the average; `None` of a model without n-grams.
+        chose_ngram_weight: whether validation chose it.
         threshold: of a threshold that was chosen.
     """
 
@@ -63,6 +64,7 @@ class Calibration:
     fitted: bool
     reason: str
     ngram_weight: float | None = None
+    chose_ngram_weight: bool = False
     threshold: ThresholdCheck | None = None
 
 

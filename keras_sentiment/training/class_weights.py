@@ -25,7 +25,8 @@ def without_class_weights(model: keras.Model, class_weight: Sequence[float]) -> 
     """Takes class weights out of the logits of a model that was trained with them, n-grams included.
 
     Weights in the loss multiply the odds that are learned (Elkan 2001, "The Foundations of Cost-Sensitive
-    Learning", theorem 2). Less their logarithm, the logits stand for the probabilities of unweighted texts.
+    Learning", theorem 2). Less their logarithm, the logits stand for the probabilities of unweighted texts;
+    nearly so where soft labels were learned, whose weight is that of the most probable label.
     """
     logarithms = np.log(np.asarray(class_weight, "float64")).astype("float32")
     bias, ngrams = _logits_layer(model).bias, ngram_layer(model)

@@ -96,6 +96,9 @@ def fit_data(
         keras.utils.set_random_seed(config.seed + 1)
     weights = balanced_weights(train, len(corpus.labels)) if config.class_weight else None
     if weights is not None:
-        weighted = dataclasses.replace(run.config, class_weight=tuple(weights.values()))
+        # Of a run that was killed while it was saved, what was chosen at its end is chosen again.
+        weighted = dataclasses.replace(
+            run.config, class_weight=tuple(weights.values()), threshold=None, calibration=None
+        )
         run = dataclasses.replace(run, config=weighted)
     return FitData(train, unlabelled, validation, soft, weights), run

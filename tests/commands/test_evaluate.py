@@ -65,6 +65,22 @@ def test_evaluate_prints_one_object(cli, run, path):
 
 
 @pytest.mark.once
+def test_authors_are_the_units_of_the_intervals(cli, run, tmp_path):
+    words = (("bad", "neg"), ("good", "pos"))
+    rows = [f"{words[i % 2][0]} film number {i},{words[i % 2][1]},author {i // 8}" for i in range(80)]
+    (tmp_path / "authors.csv").write_text("\n".join(["text,label,author", *rows]))
+    found = []
+    for options in ([], ["--group-column", "author"]):
+        status, out, _ = cli("evaluate", run, tmp_path / "authors.csv", "--json", "--quiet", *options)
+        assert status == 0
+        found.append(json.loads(out))
+    assert [metrics["groups"] for metrics in found] == [None, 10]
+    lows = [metrics["intervals"]["accuracy"][0] for metrics in found]
+    assert lows[1] < lows[0] - 0.1  # ten authors, and not eighty reviews
+    mistake(cli("evaluate", run, tmp_path / "authors.csv", "--group-column", "writer"), "writer", "author")
+
+
+@pytest.mark.once
 def test_evaluate_compares_two_models(cli, run, path, tmp_path):
     # One that reads other words, and fewer of them.
     tokens = [*TOKENIZER.vocabulary[:-1], "more", TOKENIZER.vocabulary[-1]]

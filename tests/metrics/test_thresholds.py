@@ -1,6 +1,7 @@
 """Thresholds: the best for F1; and those that keep the precision that they were asked for, on new texts."""
 
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -137,3 +138,33 @@ def test_other_aims_are_refused(aim):
 def test_a_label_without_an_aim_is_refused():
     with pytest.raises(InputError, match="threshold_label"):
         TrainingConfig(threshold_label="positive")
+
+
+def test_the_promise_holds_for_texts_in_groups():
+    """Ten authors, each of whom the model overrates or underrates: their texts are no independent draws."""
+    rng = np.random.default_rng(0)
+    broken, given = {"groups": 0, "alone": 0}, {"groups": 0, "alone": 0}
+    whole = rng.normal(0, 3.5, 200_000)
+    scores_of = expit(whole * 0.9)  # nearly calibrated over all authors
+    truth = expit(whole + rng.normal(0, 1.5, 200_000))
+    for _ in range(60):
+        logits, authors = rng.normal(0, 3.5, 2500), np.repeat(np.arange(10), 250)
+        labels = rng.random(2500) < expit(logits + rng.normal(0, 1.5, 10)[authors])
+        for name, groups in (("groups", authors), ("alone", None)):
+            try:
+                found = with_precision(expit(logits * 0.9), labels, 0.9, groups)
+            except InputError:
+                continue
+            given[name] += 1
+            broken[name] += truth[scores_of >= found.value].mean() < 0.9
+    assert broken["groups"] <= 6
+    assert broken["alone"] > broken["groups"]
+    assert given["groups"] < given["alone"] == 60
+
+
+@pytest.mark.parametrize("scores", [[1.0] * 100 + [1 - 1.2e-16] * 5, [0.0] * 80 + [1e-320] * 25, [0.5] * 105])
+def test_probabilities_that_are_next_to_each_other_give_no_threshold(scores):
+    scores, labels = np.array(scores), np.arange(105) % 5 > 0
+    for choose in (lambda: best_f1(scores, labels), lambda: with_precision(scores, labels, 0.5)):
+        with suppress(InputError):
+            assert 0 < choose().value < 1
