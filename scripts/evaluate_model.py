@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import click
 
@@ -60,11 +59,7 @@ def evaluate(
     Besides printing the figures it writes metrics.json, report.html, reports/ with a page for each data set
     that was measured, and README.md, a model card, in RUN_DIR.
     """
-    if (
-        output is not None
-        and Path(output).exists()
-        and not (Path(output).is_dir() and not os.listdir(output))
-    ):
+    if output is not None and (os.path.isfile(output) or (os.path.isdir(output) and os.listdir(output))):
         raise InputError(f"{output}: there is something already; name a new folder")
     check_backend()
     from keras_sentiment.evaluation import evaluate as measuring

@@ -111,7 +111,7 @@ def _rule(run: Run) -> str:
 
 def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
     lines = [
-        "| texts | accuracy | TF-IDF | always one label | F1 | ROC AUC | log loss | Brier | ECE | ECE of labels |",
+        "| texts | accuracy | TF-IDF | majority label | F1 | ROC AUC | log loss | Brier | ECE | label ECE |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     warnings: list[str] = []

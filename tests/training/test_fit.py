@@ -117,6 +117,7 @@ def test_a_complete_run_holds_nothing_else(kept_best):
         "config.json",
         "history.csv",
         "trained_on.npy",
+        "baseline.npz",
         "tokenizer",
         "checksums.json",
         "model.keras",
