@@ -34,8 +34,8 @@ def least_precision(aim: str) -> float | None:
         least = float(value)
     except ValueError:
         least = 0.0
-    expected = "f1 or precision=P with P in (0, 1]"
-    require(name == "precision" and 0 < least <= 1, "threshold_for", aim, expected)
+    expected = "f1 or precision=P with P in (0, 1)"
+    require(name == "precision" and 0 < least < 1, "threshold_for", aim, expected)
     return least
 
 
@@ -85,20 +85,23 @@ class NgramConfig:
     Args:
         ngrams: int >= 0, tokens of the longest n-gram; 0 leaves the linear model out.
         ngram_buckets: int, hashed places that n-grams of two tokens and more share.
-        ngram_weight: float in (0, 1), of the average.
+        ngram_weight: float in [0, 1], of the average; `"auto"` takes 0.5 while the model trains and then
+            the one of a few, 0 and 1 among them, that suits validation best.
         ngram_l2: float > 0, penalty on the linear model's weights, beside the sum of the reviews' losses.
     """
 
     ngrams: int = 3
     ngram_buckets: int = 2**20
-    ngram_weight: float = 0.5
+    ngram_weight: float | Literal["auto"] = "auto"
     ngram_l2: float = 5.0
 
     def __post_init__(self) -> None:
         require(0 <= self.ngrams <= 5, "ngrams", self.ngrams, "from 0 to 5")
         fits = 1 <= self.ngram_buckets <= 2**21
         require(fits, "ngram_buckets", self.ngram_buckets, "from 1 to 2,097,152")
-        require(0 < self.ngram_weight < 1, "ngram_weight", self.ngram_weight, "a number in (0, 1)")
+        weight = self.ngram_weight
+        fits = weight == "auto" if isinstance(weight, str) else 0 <= weight <= 1
+        require(fits, "ngram_weight", self.ngram_weight, "auto or a number in [0, 1]")
         require_positive(self, "ngram_l2")
 
 
@@ -260,7 +263,9 @@ class TrainingConfig:
     """How `model.fit` is run.
 
     Args:
-        epochs: int, most passes over the train reviews.
+        epochs: int, most passes over the train reviews, unless they are few: see `min_steps`.
+        min_steps: int >= 0, least number of steps; of few reviews as many more passes are made. Training
+            stops early only after them.
         batch_size: int, reviews a batch; in pretraining, their mean, as there batches have as many tokens.
         learning_rate: float > 0, its peak.
         warmup: float in [0, 1), share of the steps over which the rate rises from 0.
@@ -269,10 +274,13 @@ class TrainingConfig:
         epsilon: float > 0, AdamW's.
         patience: int, epochs without a better validation loss before training stops; 0 never stops.
         restore_best_weights: whether training ends with the weights of the epoch of least validation loss.
-        class_weight: whether rare classes weigh more, in inverse proportion to their count.
-        threshold_for: what the threshold between two labels is chosen for on validation: `"f1"` of the
-            second label, or `"precision=P"`, its largest recall with at least that precision; `None`
-            takes the most probable label.
+        class_weight: whether rare labels weigh more in the losses of train and validation, in inverse
+            proportion to their count. Probabilities are those of unweighted texts all the same; the label is
+            the one with the largest weight times probability.
+        threshold_for: what the threshold between two labels is chosen for on validation: the largest `"f1"`
+            of `threshold_label`, or `"precision=P"`, at least that precision on new texts in 95% of draws;
+            `None` takes the most probable label.
+        threshold_label: the label that it is meant for; the second one by default.
         word_dropout: float in [0, 1), share of the tokens of a train review that is left out, others in
             each epoch.
         teachers: runs or artifacts, whose soft labels of the unlabelled texts are learned with the labels.
@@ -287,6 +295,7 @@ class TrainingConfig:
     """
 
     epochs: int = 3
+    min_steps: int = 0
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup: float = 0.1
@@ -298,6 +307,7 @@ class TrainingConfig:
     restore_best_weights: bool = True
     class_weight: bool = False
     threshold_for: str | None = None
+    threshold_label: str | None = None
     word_dropout: float = 0.0
     teachers: tuple[str, ...] = ()
     precision: str = "auto"
@@ -307,9 +317,13 @@ class TrainingConfig:
         require_positive(self, "epochs", "batch_size", "learning_rate", "epsilon")
         require_rates(self, "warmup", "word_dropout")
         require(self.patience >= 0, "patience", self.patience, "at least 0")
+        require(self.min_steps >= 0, "min_steps", self.min_steps, "at least 0")
         require(self.seed >= 0, "seed", self.seed, "at least 0")
         require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
         require_choice(self, "precision", *PRECISIONS)
         require_choice(self, "decay", "cosine", "constant")
         if self.threshold_for is not None:
             least_precision(self.threshold_for)
+        else:
+            label = self.threshold_label
+            require(label is None, "threshold_label", label, "left out unless threshold_for is given")

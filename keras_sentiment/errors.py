@@ -48,6 +48,18 @@ def require_temperature(temperature: Any) -> None:
     require(valid, "temperature", temperature, "a number from 0.001 to 1000")
 
 
+def require_decision(labels: Any, threshold: Any, class_weight: Any) -> None:
+    """Raises an InputError unless a threshold and class weights suit the labels and each other."""
+    if threshold is not None:
+        require(len(labels) == 2, "threshold", threshold, "null unless there are two labels")
+        require(type(threshold) is float and 0 < threshold < 1, "threshold", threshold, "a number in (0, 1)")
+        require(class_weight is None, "class_weight", class_weight, "null where there is a threshold")
+    if class_weight is not None:
+        numbers = all(type(each) in (int, float) and 0 < each < 1e9 for each in class_weight)
+        valid = numbers and len(class_weight) == len(labels)
+        require(valid, "class_weight", class_weight, "a number above 0 for each label")
+
+
 def require_rates(config: Any, *names: str) -> None:
     """Raises an InputError unless each named field of a config is in [0, 1)."""
     for name in names:

@@ -52,6 +52,25 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def available_memory() -> int | None:
+    """Returns how many bytes this process can still take, or `None` where Linux doesn't tell.
+
+    A container may have less than its machine: that of cgroups, version 2, is read too.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return None
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = (int((group / f"memory.{name}").read_text("ascii")) for name in ("max", "current"))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text("ascii").splitlines())
+    except (OSError, ValueError):  # none, or without a limit
+        return free
+    return min(free, limit - used + int(stat.get("inactive_file", 0)))  # files that can be read again
+
+
 def package_versions(names: Iterable[str]) -> dict[str, str]:
     """Returns the versions of those packages that are installed."""
     found = {}

@@ -66,11 +66,15 @@ class Recipe(Generic[Model]):
     def replace(self, **changes: Any) -> Recipe[Model]:
         """Returns the recipe with hyperparameters changed by name; `None` leaves one as it is.
 
+        A number of epochs is taken as it is: `min_steps` is 0 then, unless it is given too.
+
         Raises:
             InputError: there is no hyperparameter of a name, or a value is not valid.
         """
         parts: dict[str, Any] = {}
         left = {name: value for name, value in changes.items() if value is not None}
+        if "epochs" in left:
+            left.setdefault("min_steps", 0)
         for part in dataclasses.fields(self):
             config = getattr(self, part.name)
             given = {f.name: left.pop(f.name) for f in dataclasses.fields(config) if f.name in left}
@@ -98,7 +102,7 @@ TRANSFORMER_RECIPES: dict[str, Recipe[TransformerConfig]] = {
     "default": Recipe(
         TransformerConfig(),
         InputConfig(),
-        TrainingConfig(epochs=1, batch_size=16),
+        TrainingConfig(epochs=1, min_steps=300, batch_size=16),
     ),
     "reference": Recipe(
         TransformerConfig(
@@ -128,7 +132,7 @@ BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
     "default": Recipe(
         BertConfig(),
         InputConfig(),
-        TrainingConfig(epochs=1, learning_rate=1e-4, epsilon=1e-6),
+        TrainingConfig(epochs=1, min_steps=100, learning_rate=1e-4, epsilon=1e-6),
     ),
     "reference": Recipe(
         BertConfig(pooling="cls", dropout=0.1, ngrams=0),

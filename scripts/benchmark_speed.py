@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
+import os
 import sys
 from typing import Any
 
 import click
 
-from keras_sentiment.config import BACKENDS
+from keras_sentiment.benchmark.setting import DEVICES, Setting
+from keras_sentiment.config import BACKENDS, PRECISIONS
 from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
 
@@ -37,6 +40,21 @@ TASKS = (*BESIDE_PEERS, *ALONE)
     "--rounds", type=click.IntRange(min=1), default=4, show_default=True, help="Turns that each takes."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, alone, on standard output.")
+@click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    help="Where all contenders compute; by default a GPU, if torch sees one.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    show_default=True,
+    help="In what numbers all contenders compute; auto takes what training takes here.",
+)
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Cores that each may use.  [default: all that there are]"
+)
 @common_options
 def benchmark(
     data_dir: str,
@@ -45,9 +63,15 @@ def benchmark(
     reviews: int,
     rounds: int,
     as_json: bool,
+    device: str | None,
+    precision: str,
+    threads: int | None,
     quiet: bool,
 ) -> None:
-    """Time this project beside its peers, on reviews of DATA_DIR, in turns."""
+    """Time this project beside its peers, on reviews of DATA_DIR, in turns.
+
+    All contenders of a task have one device, one precision and as many threads; each row names them.
+    """
     check_backend()
     tasks = task or BESIDE_PEERS
     for name in ("accelerate", "transformers", "onnxscript", "onnxruntime", "openvino"):
@@ -55,6 +79,7 @@ def benchmark(
             raise InputError(f'{name} is not installed: pip install "keras-sentiment[benchmark]"')
     for name in backend:
         check_backend(name)
+    backends = backend or tuple(filter(installed, BACKENDS))
     from keras_sentiment.benchmark import tasks as timed
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.machine import machine
@@ -62,15 +87,55 @@ def benchmark(
 
     if open_corpus(data_dir).tokenizer().sha256 != find_tokenizer("minilm").sha256:
         raise InputError(f"{data_dir}: it has another vocabulary; prepare it with --tokenizer minilm")
-    results: dict[str, Any] = {"command": " ".join(sys.argv), **machine(timed.PACKAGES), "tasks": []}
-    backends = backend or tuple(filter(installed, BACKENDS))
+    setting = _setting(device, precision, threads, tasks, backends)
+    results: dict[str, Any] = {
+        "command": " ".join(sys.argv),
+        **machine(("keras-sentiment", "numpy", "scipy")),
+        "gpu": _gpu_name() if setting.device == "gpu" else None,
+        **dataclasses.asdict(setting),
+        "tasks": [],
+    }
     for name in tasks:
-        result = timed.compare(name, data_dir, reviews, rounds, backends, (lambda _: None) if quiet else say)
+        progress = (lambda _: None) if quiet else say
+        result = timed.compare(name, data_dir, reviews, rounds, backends, setting, progress)
         results["tasks"].append(result)
         if not as_json:
             click.echo(table(result) + "\n")
     if as_json:
         click.echo(json.dumps(results))
+
+
+def _setting(
+    device: str | None, precision: str, threads: int | None, tasks: tuple[str, ...], backends: tuple[str, ...]
+) -> Setting:
+    """Returns what all contenders have, after what some of them could not do is refused."""
+    from keras_sentiment.inference.engines import threads as all_threads
+    from keras_sentiment.machine import cores
+    from keras_sentiment.models.precision import resolve_precision
+
+    gpu = _gpu_name() is not None
+    if device == "gpu" and not gpu:
+        raise InputError("--device gpu: torch sees no GPU here; leave it out")
+    precision = resolve_precision(precision)
+    threads = threads or all_threads()
+    if threads > cores():
+        raise InputError(f"--threads {threads}: there are {cores()} cores; give at most as many")
+    if threads < cores() and not hasattr(os, "sched_setaffinity"):
+        raise InputError("--threads: this system holds no process to some cores; leave it out")
+    device = device or ("gpu" if gpu and "score-artifacts" not in tasks else "cpu")
+    if "score-artifacts" in tasks and (device, precision) != ("cpu", "float32"):
+        raise InputError(
+            "score-artifacts: they compute on a CPU in float32; leave --device and --precision out"
+        )
+    if precision == "mixed_float16" and device == "cpu" and "jax" in backends:
+        raise InputError("jax has no float16 products on a CPU; leave it out, as with --backend torch")
+    return Setting(device, precision, threads)
+
+
+def _gpu_name() -> str | None:
+    import torch
+
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
 
 
 def installed(package: str) -> bool:
@@ -94,6 +159,20 @@ def table(result: dict[str, Any]) -> str:
         lines.append(
             f"{name:{width}}{row['reviews_per_second']:>10.2f}{ratios}{row['share_of_peak']:>9.1%}"
             f"{row['memory_gb']:>6.1f} GB{row['start_seconds']:>6.0f} s"
+        )
+        versions = ", ".join(f"{package} {version}" for package, version in row["versions"].items())
+        trained, precision = row["trained_parameters"], row["precision"]
+        if (row["device"], precision) == ("gpu", "float32"):
+            precision += " with products in TensorFloat-32"
+        lines.append(
+            f"   {row['device']}, {precision}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}; "
+            f"batches of {row['batch']}; "
+            + (
+                f"{trained:,} parameters train, {row['seconds_before_steps']:.1f} s before the first step; "
+                if trained
+                else ""
+            )
+            + versions
         )
     return "\n".join(lines)
 

@@ -64,6 +64,13 @@ version_option = click.version_option(package_name="keras-sentiment")
 windows_option = click.option(
     "--windows", is_flag=True, help="Read long texts whole, in windows that overlap, instead of cut."
 )
+scoring_precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    show_default=True,
+    help="In what numbers the model computes; auto takes what is fast here.",
+)
 # What every command takes, and what every one that writes takes.
 common_options = options(click.option("--quiet", is_flag=True, help="Show no progress."), version_option)
 output_options = options(
@@ -139,6 +146,9 @@ training_options = options(
         metavar="f1|precision=P",
         help="For what to choose the threshold between two labels, on validation; "
         "without it, the more probable label is taken.",
+    ),
+    click.option(
+        "--threshold-label", metavar="LABEL", help="The label that it is meant for.  [default: the second]"
     ),
     pretraining_options,
 )

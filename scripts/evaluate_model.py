@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
 
 import click
 
 from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
     run_command,
     say,
+    scoring_precision_option,
     windows_option,
 )
 from keras_sentiment.scripts.table_options import on_error_option, source_options
@@ -28,8 +30,13 @@ from keras_sentiment.scripts.table_options import on_error_option, source_option
 )
 @click.option("--against", type=click.Path(), metavar="RUN_DIR", help="Another model to compare with.")
 @windows_option
+@scoring_precision_option
 @click.option("--perturb", is_flag=True, help="Count labels that typos, HTML and a neutral sentence flip.")
+@click.option(
+    "--output", type=click.Path(), metavar="DIR", help="Write metrics and report there, not into the run."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--group-column", help="Column whose equal values are one draw for the intervals: author.")
 @source_options
 @on_error_option
 @common_options
@@ -39,7 +46,9 @@ def evaluate(
     split: str | None,
     against: str | None,
     windows: bool,
+    precision: str,
     perturb: bool,
+    output: str | None,
     as_json: bool,
     config: PrepareConfig,
     on_error: str,
@@ -47,10 +56,14 @@ def evaluate(
 ) -> None:
     """Measure the model of RUN_DIR on DATA: a prepared DATA_DIR, or any source that prepare takes.
 
-    Besides printing the figures it writes metrics.json, report.html and README.md, a model card, in RUN_DIR.
+    Besides printing the figures it writes metrics.json, report.html, reports/ with a page for each data set
+    that was measured, and README.md, a model card, in RUN_DIR.
     """
+    if output is not None and (os.path.isfile(output) or (os.path.isdir(output) and os.listdir(output))):
+        raise InputError(f"{output}: there is something already; name a new folder")
     check_backend()
     from keras_sentiment.evaluation import evaluate as measuring
+    from keras_sentiment.evaluation.summary import summary
 
     evaluation = measuring.evaluate(
         run_dir,
@@ -61,77 +74,13 @@ def evaluate(
         against=against,
         windows=windows,
         perturb=perturb,
+        precision=precision,
         quiet=quiet,
     )
-    click.echo(json.dumps(evaluation.metrics) if as_json else figures(evaluation.metrics))
-    report = evaluation.save()
+    click.echo(json.dumps(evaluation.metrics) if as_json else summary(evaluation.metrics))
+    report = evaluation.save(output)
     if not quiet:
         say(f"Wrote {report}")
-
-
-def figures(metrics: dict[str, Any]) -> str:
-    """Returns the figures as lines to read."""
-    width = max(map(len, metrics["labels"]))
-    columns = [max(len(name), *(len(str(n)) for n in counts)) for name, counts in _columns(metrics)]
-    header = "  ".join(name.rjust(w) for name, w in zip(metrics["labels"], columns, strict=True))
-    rows = [
-        ("accuracy", "accuracy", metrics["accuracy"]),
-        ("f1", "f1, mean", metrics["f1"]),
-        *((f"f1_{name}", f"f1 of {name}", value) for name, value in metrics["f1_per_class"].items()),
-        ("roc_auc", "roc auc", metrics["roc_auc"]),
-        *((name, name, metrics[name]) for name in ("loss", "brier", "ece")),
-    ]
-    before, threshold = metrics["before_calibration"]["ece"], metrics["threshold"]
-    rule = "" if threshold is None else f", {metrics['labels'][1]} from {threshold:.4f} on"
-    return "\n".join(
-        [
-            f"{metrics['examples']:,} reviews ({metrics['split']}), in brackets 95% intervals",
-            *(_line(title, value, metrics["intervals"][name]) for name, title, value in rows),
-            f"ece before calibration {before:.4f}, temperature {metrics['temperature']:.4f}{rule}",
-            "accuracy by length in tokens:",
-            *(
-                _line(_bucket(row), row["accuracy"], row["accuracy_ci95"]) + f", {row['reviews']:,} reviews"
-                for row in metrics["by_length"]
-            ),
-            *(_compared(metrics["against"]) if "against" in metrics else ()),
-            *(
-                f"with {name:11}  {found['accuracy']:.4f}  accuracy; {found['flipped']:,} labels flipped, "
-                f"{found['flipped_share']:.1%}"
-                for name, found in metrics.get("perturbed", {}).items()
-            ),
-            "confusion, a line a true label:",
-            f"{'':{width}}  {header}",
-            *(
-                f"{name:{width}}  " + "  ".join(str(n).rjust(w) for n, w in zip(row, columns, strict=True))
-                for name, row in zip(metrics["labels"], metrics["confusion"], strict=True)
-            ),
-        ]
-    )
-
-
-def _line(title: str, value: float | None, interval: list[float] | None) -> str:
-    if value is None or interval is None:
-        return f"{title:16}  one label only"
-    return f"{title:16}  {value:.4f}  ({interval[0]:.4f} to {interval[1]:.4f})"
-
-
-def _bucket(row: dict[str, Any]) -> str:
-    return f"{row['from']} or more" if row["to"] is None else f"{row['from']} to {row['to']}"
-
-
-def _compared(against: dict[str, Any]) -> list[str]:
-    low, high = against["difference_ci95"]
-    return [
-        f"against {against['run_dir']}, on the same reviews:",
-        f"its accuracy      {against['accuracy']:.4f}",
-        f"difference        {against['difference']:+.4f}  ({low:+.4f} to {high:+.4f}, paired)",
-        f"right alone       {against['only_ours_right']:,} this one, {against['only_theirs_right']:,} that "
-        f"one; McNemar's exact p = {against['p_value']:.2g}",
-    ]
-
-
-def _columns(metrics: dict[str, Any]) -> Any:
-    return zip(metrics["labels"], zip(*metrics["confusion"], strict=True), strict=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from keras_sentiment.scripts.command_line import (
     output_options,
     run_command,
     say,
+    scoring_precision_option,
     windows_option,
 )
 from keras_sentiment.scripts.table_options import names_option, on_error_option, table_options
@@ -64,6 +65,7 @@ PIPE_CLOSED = 141
     "--workers", type=click.IntRange(min=1), help="Of ray, a core each.  [default: the cluster's CPUs]"
 )
 @windows_option
+@scoring_precision_option
 @click.option("--explain", is_flag=True, help="With each TEXT the words that carry its label.")
 @output_options
 @click.pass_context
@@ -79,6 +81,7 @@ def predict(
     engine: str,
     workers: int | None,
     windows: bool,
+    precision: str,
     explain: bool,
     overwrite: bool,
     quiet: bool,
@@ -101,9 +104,9 @@ def predict(
         if source is None:
             for name in context.params:
                 said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-                if said and name not in ("run_dir", "texts", "windows", "explain", "quiet"):
+                if said and name not in ("run_dir", "texts", "windows", "precision", "explain", "quiet"):
                     raise click.UsageError(f"--{name.replace('_', '-')} is for --input FILE.")
-            classifier = _load(run_dir, windows)
+            classifier = _load(run_dir, windows, precision, quiet)
             explained = map(classifier.explain, texts)
             for result in explained if explain else classifier.predict(texts, quiet):
                 click.echo(json.dumps(result, ensure_ascii=False))
@@ -117,7 +120,7 @@ def predict(
         if engine == "ray":
             if keep_columns is not None:
                 raise click.UsageError("--keep-columns is for one process; --engine ray keeps all columns.")
-            artifact = _for_workers(run_dir, source, output)
+            artifact = _for_workers(run_dir, source, output, precision)
             parts = _cut(source, config, skip, quiet)
             _score_on_ray(artifact, parts, Path(output), workers, windows, overwrite, quiet)
         else:
@@ -126,7 +129,7 @@ def predict(
             ending, results = stack.enter_context(_results(source, output, overwrite))
             if table.remark and not quiet:
                 say(table.remark)
-            classifier = _load(run_dir, windows)
+            classifier = _load(run_dir, windows, precision, quiet)
             # A bar and results on one terminal would write over each other.
             quiet = quiet or (output == STANDARD and sys.stdout.isatty())
             _predict_table(classifier, table, config.text_column, keep_columns, ending, results, skip, quiet)
@@ -201,7 +204,7 @@ def _reader_may_leave() -> Iterator[None]:
         sys.exit(PIPE_CLOSED)
 
 
-def _for_workers(path: str, source: str, output: str) -> Artifact:
+def _for_workers(path: str, source: str, output: str, precision: str) -> Artifact:
     """Returns the artifact for workers, after what can be refused before anything is read."""
     if STANDARD in (source, output):
         raise click.UsageError("--engine ray reads --input FILES and writes --output FOLDER; give both.")
@@ -210,8 +213,11 @@ def _for_workers(path: str, source: str, output: str) -> Artifact:
             f"{output}: --engine ray writes a folder of Parquet files; name it without an ending"
         )
     from keras_sentiment.cluster.ray_job import open_for_workers
+    from keras_sentiment.inference.load import require_own_precision
 
-    return open_for_workers(path)
+    artifact = open_for_workers(path)
+    require_own_precision(artifact.path, precision)
+    return artifact
 
 
 def _cut(source: str, config: TableConfig, skip: Callable[[InputError], None] | None, quiet: bool) -> Parts:
@@ -246,13 +252,20 @@ def _require_another(source: str, output: str) -> None:
         raise InputError(f"{output}: is the file that is read; name another for --output")
 
 
-def _load(path: str, windows: bool) -> Classifier:
+def _load(path: str, windows: bool, precision: str, quiet: bool) -> Classifier:
+    """Opens the model, and tells its precision where that is not the default."""
     from keras_sentiment.inference.artifact import is_artifact
     from keras_sentiment.inference.load import load
 
     if not is_artifact(path):
         check_backend()
-    return load(path, windows=windows)
+        if precision != "float32":
+            from keras_sentiment.models.precision import resolve_precision
+
+            precision = resolve_precision(precision)
+            if not quiet:
+                say(f"Computing in {precision}")
+    return load(path, precision, windows)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def train_bert(
         raise click.UsageError("--cache-dir is for --cache-frozen.")
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
+    from keras_sentiment.runs.chosen import chosen_on_validation
     from keras_sentiment.training.finish import finish
     from keras_sentiment.training.train import begin_training
 
@@ -69,8 +70,12 @@ def train_bert(
         say(fit.summary())
     for arguments in fit.calls():
         fit.model.fit(**arguments)
-    finish(fit, corpus)
     if report:
+        say("Choosing on validation, fitting the baselines …")
+    run = finish(fit, corpus)
+    if report:
+        for line in chosen_on_validation(run.config):
+            say(line)
         say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
 
 

@@ -48,7 +48,8 @@ class ReviewBatches(keras.utils.PyDataset):
         devices: that share a batch. With several, an item is this process's part of it, with float32[batch]
             last: the weight of each row, 0 of those that fill a batch up to as many for each device. They
             hold [CLS] alone.
-        class_weight: of each label, only where there are several devices: `fit` can't have both.
+        class_weight: of each label: an item has the weight of each review last, float32[batch]. Of a single
+            device `fit` takes them in its own argument instead; it can't have both.
 
     Raises:
         TypeError: the split is something else.
@@ -162,14 +163,14 @@ class ReviewBatches(keras.utils.PyDataset):
         self._taken.add(index)
         soft = self.split.soft_labels
         targets = np.asarray(self.split.labels) if soft is None else soft
-        if self.devices.count == 1:
-            return self.inputs_of(rows, length), targets[rows]
-        own = self.devices.share(rows)
+        own = rows if self.devices.count == 1 else self.devices.share(rows)
+        inputs = self.inputs_of(own, length)
+        if self.devices.count == 1 and self.class_weight is None:
+            return inputs, targets[own]
         labels = targets[own] if soft is None else targets[own].argmax(axis=1)  # as `fit` weighs them
         weights = [(self.class_weight or {}).get(label, 1.0) for label in labels.tolist()]
-        return self._filled(
-            len(rows), self.inputs_of(own, length), targets[own], np.array(weights, "float32")
-        )
+        item = inputs, targets[own], np.array(weights, "float32")
+        return item if self.devices.count == 1 else self._filled(len(rows), *item)
 
     def _filled(self, rows: int, inputs: Rows, targets: np.ndarray, weights: np.ndarray) -> Any:
         """Returns this process's part of a batch with as many rows for each device.

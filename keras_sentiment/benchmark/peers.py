@@ -1,17 +1,20 @@
 """Those whom users would compare this project with: plain torch loops, and Hugging Face.
 
-Each is a function of (pace, DATA_DIR, reviews), as in `contenders`.
+Each is a function of (pace, DATA_DIR, reviews), as in `ours`; for each, weights are float32.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from keras_sentiment.benchmark.ours import SEED, SEQUENCE_LENGTH, reviews_of
+from keras_sentiment.benchmark.ours import SEED, SEQUENCE_LENGTH, WARM_TEXTS, reviews_of
+from keras_sentiment.benchmark.setting import Setting, torch_facts
 from keras_sentiment.benchmark.turns import Pace
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
@@ -20,12 +23,11 @@ from keras_sentiment.text.tokenizer import Tokenizer, packaged_minilm
 BATCH_SIZE = 32
 
 
-def train_seed(pace: Pace, data_dir: str, count: int, kind: str, autocast: bool) -> None:
+def train_seed(pace: Pace, data_dir: str, count: int, kind: str, setting: Setting) -> None:
     """Trains by the published project's plain torch loop, written from its description.
 
     Args:
         kind: `transformer` or `bert`.
-        autocast: whether products are bfloat16.
     """
     import torch
 
@@ -35,24 +37,57 @@ def train_seed(pace: Pace, data_dir: str, count: int, kind: str, autocast: bool)
         model, rate = _seed_transformer(corpus.tokenizer().vocabulary_size, len(corpus.labels)), 2e-4
     else:
         model, rate = _seed_bert(len(corpus.labels)), 2e-5
+    device = _device(setting)
+    model.to(device)
+    _begin(pace, setting)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.01, eps=1e-8)
+    scaler = torch.amp.GradScaler(device, enabled=setting.precision == "mixed_float16")
     loss_of = torch.nn.CrossEntropyLoss()
     model.train()
 
-    def step(token_ids: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor) -> None:
+    def step(batch: tuple[np.ndarray, ...]) -> torch.dtype:
+        token_ids, mask, labels = (torch.from_numpy(part).to(device) for part in batch)
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            loss = loss_of(model(token_ids, mask), labels)
-        loss.backward()
-        optimizer.step()
+        with _autocast(setting):
+            logits = model(token_ids, mask)
+            loss = loss_of(logits, labels)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        return logits.dtype
 
-    batches = [[torch.from_numpy(part) for part in batch] for batch in _padded(split, corpus.tokenizer())]
-    step(*batches[0])
-    pace.ready(len(batches))
-    for batch in batches:
-        step(*batch)
+    with pace.untimed():
+        products = step(next(_padded(split, corpus.tokenizer())))
+    pace.tell(batch=f"{BATCH_SIZE} reviews", **torch_facts(model, products))
+    pace.plan(math.ceil(len(split) / BATCH_SIZE))
+    for batch in _padded(split, corpus.tokenizer()):
+        step(batch)
         pace.step(len(batch[2]))
+
+
+def _device(setting: Setting) -> str:
+    """Returns torch's name of the device, after float32 products may be of the type that they are in ours."""
+    import torch
+
+    torch.set_float32_matmul_precision("high")  # changes nothing on a CPU
+    return setting.torch_device
+
+
+def _begin(pace: Pace, setting: Setting) -> None:
+    import torch
+
+    pace.begin(torch.cuda.synchronize if setting.device == "gpu" else lambda: None)
+
+
+def _autocast(setting: Setting) -> Any:
+    """Returns the context in which products are of the setting's type, and weights stay float32."""
+    import torch
+
+    enabled = setting.precision != "float32"
+    return torch.autocast(
+        setting.torch_device, getattr(torch, setting.products) if enabled else None, enabled=enabled
+    )
 
 
 def _padded(split: Split, tokenizer: Tokenizer) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -91,15 +126,16 @@ def _seed_transformer(vocabulary_size: int, num_classes: int) -> Any:
 
 
 def _seed_bert(num_classes: int) -> Any:
+    import torch
     from torch import nn
-    from transformers import BertModel, logging
+    from transformers import BertModel
 
-    logging.set_verbosity_error()  # that the head is new is no news
+    _silence()
 
     class Seed(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.bert = BertModel.from_pretrained(packaged_minilm())
+            self.bert = BertModel.from_pretrained(packaged_minilm(), dtype=torch.float32)
             self.dropout = nn.Dropout(0.1)
             self.head = nn.Linear(self.bert.config.hidden_size, num_classes)
 
@@ -111,35 +147,61 @@ def _seed_bert(num_classes: int) -> Any:
     return model
 
 
+def _silence() -> None:
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # that the head is new is no news
+    logging.disable_progress_bar()
+
+
 def _freeze(bert: Any) -> None:
     """Lets the last four blocks of a Hugging Face BERT train."""
     bert.requires_grad_(False)
     bert.encoder.layer[-4:].requires_grad_(True)
 
 
-def train_hugging_face(pace: Pace, data_dir: str, count: int, dropout: bool, bfloat16: bool) -> None:
+def _hugging_face(num_classes: int, **rates: float) -> Any:
+    """Returns Hugging Face's classifier of MiniLM, its weights in float32."""
+    import torch
+    from transformers import BertForSequenceClassification
+
+    _silence()
+    return BertForSequenceClassification.from_pretrained(
+        packaged_minilm(), num_labels=num_classes, dtype=torch.float32, **rates
+    )
+
+
+@contextlib.contextmanager
+def _products_of(layer: Any) -> Iterator[list[Any]]:
+    """Gives a list that gets torch's type of what a layer gives."""
+    found: list[Any] = []
+    hook = layer.register_forward_hook(lambda module, inputs, outputs: found.append(outputs.dtype))
+    yield found
+    hook.remove()
+
+
+def train_hugging_face(pace: Pace, data_dir: str, count: int, dropout: bool, setting: Setting) -> None:
     """Trains by Hugging Face's `Trainer`: padded to the longest of a batch, reviews of like length together.
 
+    As in ours the pooler trains too, and gradients are not clipped.
+
     Args:
-        dropout: whether the model's own rate holds, or none.
+        dropout: whether the model's own rate holds in its blocks, or none, as in ours.
     """
     from transformers import (
-        BertForSequenceClassification,
         BertTokenizerFast,
         DataCollatorWithPadding,
         Trainer,
         TrainerCallback,
         TrainingArguments,
-        logging,
     )
 
-    logging.set_verbosity_error()
     corpus, split = reviews_of(data_dir, count)
     rates = {} if dropout else {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    model = BertForSequenceClassification.from_pretrained(
-        packaged_minilm(), num_labels=len(corpus.labels), **rates
-    )
+    device = _device(setting)
+    model = _hugging_face(len(corpus.labels), classifier_dropout=0.1, **rates)
     _freeze(model.bert)
+    model.bert.pooler.requires_grad_(True)
     tokenizer = BertTokenizerFast.from_pretrained(packaged_minilm())
     encoded = tokenizer(list(split.texts()), truncation=True, max_length=SEQUENCE_LENGTH)["input_ids"]
     rows = [
@@ -148,44 +210,65 @@ def train_hugging_face(pace: Pace, data_dir: str, count: int, dropout: bool, bfl
     ]
 
     class Turns(TrainerCallback):
+        def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+            pace.plan(state.max_steps)
+
         def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step == 1:
-                pace.ready(state.max_steps - 1)
-            else:
-                last = state.global_step == state.max_steps
-                pace.step(len(rows) - BATCH_SIZE * (state.global_step - 1) if last else BATCH_SIZE)
+            last = state.global_step == state.max_steps
+            pace.step(len(rows) - BATCH_SIZE * (state.global_step - 1) if last else BATCH_SIZE)
 
     with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            folder,
-            num_train_epochs=1,
-            per_device_train_batch_size=BATCH_SIZE,
-            learning_rate=2e-5,
-            bf16=bfloat16,
-            train_sampling_strategy="group_by_length",
-            use_cpu=True,
-            save_strategy="no",
-            logging_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            seed=SEED,
-        )
-        collate = DataCollatorWithPadding(tokenizer)
-        Trainer(model, arguments, collate, rows, callbacks=[Turns()]).train()
+
+        def trainer(reviews: list[dict[str, Any]], *callbacks: TrainerCallback) -> Trainer:
+            arguments = TrainingArguments(
+                folder,
+                num_train_epochs=1,
+                per_device_train_batch_size=BATCH_SIZE,
+                learning_rate=2e-5,
+                max_grad_norm=0.0,
+                bf16=setting.precision == "mixed_bfloat16",
+                fp16=setting.precision == "mixed_float16",
+                train_sampling_strategy="group_by_length",
+                use_cpu=device == "cpu",
+                save_strategy="no",
+                logging_strategy="no",
+                report_to="none",
+                disable_tqdm=True,
+                seed=SEED,
+            )
+            collate = DataCollatorWithPadding(tokenizer)
+            return Trainer(model, arguments, collate, reviews, callbacks=list(callbacks))
+
+        with _products_of(model.classifier) as products:
+            trainer(rows[:BATCH_SIZE]).train()
+        pace.tell(batch=f"{BATCH_SIZE} reviews", **torch_facts(model, products[0]))
+        _begin(pace, setting)
+        trainer(rows, Turns()).train()
 
 
-def score_hugging_face(pace: Pace, data_dir: str, count: int, passes: int) -> None:
-    """Labels texts by Hugging Face's text-classification pipeline, in batches as its documentation shows."""
-    from transformers import BertForSequenceClassification, BertTokenizerFast, logging, pipeline
+def score_hugging_face(
+    pace: Pace, data_dir: str, count: int, passes: int, ordered: bool, setting: Setting
+) -> None:
+    """Labels texts by Hugging Face's text-classification pipeline, in batches as its documentation shows.
 
-    logging.set_verbosity_error()
-    _, split = reviews_of(data_dir, count)
-    model = BertForSequenceClassification.from_pretrained(packaged_minilm(), num_labels=2)
+    Args:
+        ordered: whether the texts come by their length, so that those of a batch are of like length.
+    """
+    from transformers import BertTokenizerFast, pipeline
+
+    corpus, split = reviews_of(data_dir, count)
+    model = _hugging_face(len(corpus.labels))
     tokenizer = BertTokenizerFast.from_pretrained(packaged_minilm(), model_max_length=SEQUENCE_LENGTH)
-    classify = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
+    classify = pipeline("text-classification", model=model, tokenizer=tokenizer, device=_device(setting))
     texts = list(split.texts())
-    classify(texts[:BATCH_SIZE], batch_size=BATCH_SIZE, truncation=True)
-    pace.ready(passes)
-    for _ in range(passes):
-        classify(texts, batch_size=BATCH_SIZE, truncation=True)
-        pace.step(len(texts))
+    with _autocast(setting):
+        with _products_of(model.classifier) as products:
+            classify(texts[:WARM_TEXTS], batch_size=BATCH_SIZE, truncation=True)
+        facts = torch_facts(model, products[0])
+        pace.tell(**{**facts, "batch": f"{BATCH_SIZE} reviews", "trained_parameters": None})
+        _begin(pace, setting)
+        pace.plan(passes)
+        for _ in range(passes):
+            given = sorted(texts, key=len) if ordered else texts
+            classify(given, batch_size=BATCH_SIZE, truncation=True)
+            pace.step(len(texts))

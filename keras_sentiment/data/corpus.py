@@ -7,6 +7,7 @@ train/ validation/ test/ unlabelled/       the last one where `prepare` was give
     ids.npy      uint16 or int32[tokens], no special tokens, nothing cut
     offsets.npy  int64[reviews + 1], review i has ids[offsets[i]:offsets[i + 1]]
     labels.npy   int32[reviews], positions in the list of labels, -1 where there is none
+    groups.npy   int64[reviews], equal where reviews belong together; only where that is known
     texts.jsonl  {"text": cleaned, "label": name, "source": where it came from}
 """
 
@@ -39,7 +40,7 @@ FORMAT_VERSION = 1
 INFO_FILE = "data.json"
 REJECTED_FILE = "rejected.csv"
 TOKENIZER_FOLDER = "tokenizer"
-IDS_FILE, OFFSETS_FILE, LABELS_FILE = "ids.npy", "offsets.npy", "labels.npy"
+IDS_FILE, OFFSETS_FILE, LABELS_FILE, GROUPS_FILE = "ids.npy", "offsets.npy", "labels.npy", "groups.npy"
 TEXTS_FILE = "texts.jsonl"
 UNLABELLED = "unlabelled"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -158,6 +159,8 @@ def open_corpus(path: str | Path) -> Corpus:
         texts += [info["splits"][name]["fingerprint"] for name in SPLITS]
         numbers = [info["splits"][name]["reviews"] for name in SPLITS]
         numbers += [info[UNLABELLED]["reviews"]] if UNLABELLED in info else []
+        groups = {name: info["splits"][name]["groups"] for name in SPLITS}
+        numbers += [number for number in groups.values() if number is not None]
         if any(type(text) is not str for text in texts) or any(type(number) is not int for number in numbers):
             raise TypeError("a value is of another type")
     except (InputError, KeyError, TypeError) as error:
@@ -169,7 +172,8 @@ def open_corpus(path: str | Path) -> Corpus:
         raise InputError(f"{path}: its tokenizer is not the one that it was prepared with; prepare it again")
     size, labels = tokenizer.vocabulary_size, info["labels"]
     splits = {
-        name: _open_split(path / name, info["splits"][name]["reviews"], labels, size) for name in SPLITS
+        name: _open_split(path / name, info["splits"][name]["reviews"], labels, size, groups[name])
+        for name in SPLITS
     }
     more = (
         _open_split(path / UNLABELLED, info[UNLABELLED]["reviews"], [], size) if UNLABELLED in info else None
@@ -177,17 +181,26 @@ def open_corpus(path: str | Path) -> Corpus:
     return Corpus(path, info, splits, more)
 
 
-def _open_split(folder: Path, reviews: int, names: Sequence[str], vocabulary_size: int) -> Split:
+def _open_split(
+    folder: Path, reviews: int, names: Sequence[str], vocabulary_size: int, groups: int | None = None
+) -> Split:
     least = 0 if names else -1  # the label of a review that has none
     try:
         ids = open_array(folder / IDS_FILE, ids_dtype(vocabulary_size))
         offsets = open_array(folder / OFFSETS_FILE, np.int64)
         labels = open_array(folder / LABELS_FILE, np.int32)
+        group_numbers = None if groups is None else open_array(folder / GROUPS_FILE, np.int64)
         (folder / TEXTS_FILE).stat()
         if not len(labels) == len(offsets) - 1 == reviews or offsets[-1] != len(ids):
             raise InputError("arrays of other sizes")
         if offsets[0] != 0 or np.any(np.diff(offsets) < 0):
             raise InputError(f"{OFFSETS_FILE} is not in order")
+        if group_numbers is not None and not (
+            len(group_numbers) == reviews
+            and len(np.unique(group_numbers)) == groups
+            and group_numbers.min(initial=0) >= 0
+        ):
+            raise InputError(f"{GROUPS_FILE} doesn't hold {groups} groups of {reviews} reviews")
         # In pieces, because neither array has to fit into memory.
         for array, first, limit in ((ids, 0, vocabulary_size), (labels, least, least + max(1, len(names)))):
             for piece in (array[start : start + (1 << 20)] for start in range(0, len(array), 1 << 20)):
@@ -195,7 +208,8 @@ def _open_split(folder: Path, reviews: int, names: Sequence[str], vocabulary_siz
                     raise InputError(f"a number is not from {first} to {limit - 1}")
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
-    return Split(ids, offsets, labels, partial(read_records, folder / TEXTS_FILE, reviews, names or [""]))
+    records = partial(read_records, folder / TEXTS_FILE, reviews, names or [""])
+    return Split(ids, offsets, labels, records, groups=group_numbers)
 
 
 class SplitWriter:
@@ -229,10 +243,14 @@ class SplitWriter:
         self.words += text.count(" ") + 1
         self.unknown_tokens += int((ids == unknown_id).sum())
 
-    def finish(self, labels: npt.NDArray[np.int64]) -> int:
+    def finish(
+        self, labels: npt.NDArray[np.integer[Any]], groups: npt.NDArray[np.int64] | None = None
+    ) -> int:
         """Write what is known at the end, and return the number of tokens."""
         offsets = np.concatenate([[0], np.cumsum(np.array(self._lengths, np.int64))]).astype(np.int64)
         self._write_header(int(offsets[-1]))
         np.save(self._folder / OFFSETS_FILE, offsets)
         np.save(self._folder / LABELS_FILE, labels.astype(np.int32))
+        if groups is not None:
+            np.save(self._folder / GROUPS_FILE, groups)
         return int(offsets[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.fingerprint import fingerprint, hash_text, unpack_hashes
+from keras_sentiment.data.groups import UNKNOWN, number_groups, where_all_known
 from keras_sentiment.data.reviews import Review, match_label
+from keras_sentiment.data.splitting import SPLITS
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -43,6 +45,8 @@ class Split:
         records: gives an iterator over the cleaned texts, in order; can be pickled, as worker processes
             need.
         soft_labels: float32[reviews, num_classes], the probabilities that are learned in place of labels.
+        groups: int64[reviews], equal where reviews belong together (one author, one product, neighbours among
+            the reviews of films), or None where that is not known.
     """
 
     ids: npt.NDArray[Any]
@@ -50,6 +54,7 @@ class Split:
     labels: npt.NDArray[np.int32]
     records: Callable[[], Iterator[Record]]
     soft_labels: npt.NDArray[np.float32] | None = None
+    groups: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -87,6 +92,15 @@ class Split:
         """Yield the cleaned texts, in order."""
         return (record.text for record in self.records())
 
+    def encoded_by(self, tokenizer: Tokenizer) -> Split:
+        """Return the same reviews with the ids of another tokenizer, in memory.
+
+        The texts are cleaned already, and are not cleaned again: `&amp;lt;` is cleaned to `&lt;`, which would
+        be cleaned to `<`.
+        """
+        ids, offsets = _encode(self.texts(), tokenizer)
+        return replace(self, ids=ids, offsets=offsets)
+
     def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Split:
         """Return the reviews at some indices as a split in memory.
 
@@ -102,6 +116,7 @@ class Split:
             np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64),
             np.asarray(self.labels)[chosen],
             partial(_chosen_records, self.records, set(chosen.tolist())),
+            groups=None if self.groups is None else np.asarray(self.groups)[chosen],
         )
 
     def subsample(self, size: int, seed: int) -> Split:
@@ -135,28 +150,29 @@ class Split:
         labels: Sequence[str] = (),
         names: Iterable[str] = (),
         sources: Iterable[str] = (),
+        groups: npt.NDArray[np.int64] | None = None,
     ) -> Split:
         """Clean and encode texts in memory.
 
         Args:
-            texts: as they were written.
+            texts: as they were written; for those of a split, which are cleaned, there is `encoded_by`.
             tokenizer: of the model that will read them.
             labels: the list of labels; empty where none are known.
             names: the label of each text, one of `labels`.
             sources: what a report calls each text.
+            groups: int64[texts], equal where texts belong together.
         """
         cleaned = [clean(text) for text in texts]
-        parts = [ids for chunk in in_chunks(cleaned) for ids in tokenizer.encode(chunk)]
-        lengths = np.fromiter((len(ids) for ids in parts), np.int64, len(parts))
-        dtype = ids_dtype(tokenizer.vocabulary_size)
+        ids, offsets = _encode(cleaned, tokenizer)
         found = list(names) or [""] * len(cleaned)
         found_sources = list(sources) or [str(index + 1) for index in range(len(cleaned))]
         records = [Record(*row) for row in zip(cleaned, found, found_sources, strict=True)]
         return cls(
-            np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype),
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            ids,
+            offsets,
             np.array([labels.index(name) if labels else -1 for name in found], np.int32),
             partial(iter, records),
+            groups=groups,
         )
 
     @classmethod
@@ -175,7 +191,7 @@ class Split:
         Raises:
             InputError: for a label that the model does not have, or no text, naming the review.
         """
-        texts, names, sources = [], [], []
+        kept, names = [], []
         for review in reviews:
             try:
                 name = labels[match_label(review.label, labels)]
@@ -188,22 +204,47 @@ class Split:
                 bad(wrong)
                 continue
             names.append(name)
-            texts.append(review.text)
-            sources.append(review.source)
+            kept.append(review)
+        texts, sources = [review.text for review in kept], [review.source for review in kept]
         split = cls.from_texts(texts, tokenizer, labels, names, sources)
+        split = replace(split, groups=_groups_of(kept, split.labels))
         for index in np.flatnonzero(split.lengths == 0):
             raise InputError(f"{sources[index]}: the review has no text after cleaning; remove it")
         return split
 
 
 def concatenate(*splits: Split) -> Split:
-    """Return several splits as one, in memory: two or four bytes a token."""
+    """Return several splits of a corpus as one, in memory: two or four bytes a token."""
     lengths = np.concatenate([split.lengths for split in splits])
+    groups = [split.groups for split in splits if split.groups is not None]
     return Split(
         np.concatenate([split.ids for split in splits]),
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         np.concatenate([split.labels for split in splits]),
         lambda: chain.from_iterable(split.records() for split in splits),
+        groups=None if len(groups) < len(splits) else np.concatenate(groups),
+    )
+
+
+def _encode(texts: Iterable[str], tokenizer: Tokenizer) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Return the ids and the offsets of cleaned texts."""
+    parts = [ids for chunk in in_chunks(texts) for ids in tokenizer.encode(chunk)]
+    lengths = np.fromiter((len(ids) for ids in parts), np.int64, len(parts))
+    dtype = ids_dtype(tokenizer.vocabulary_size)
+    return (
+        np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype),
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+    )
+
+
+def _groups_of(reviews: Sequence[Review], labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64] | None:
+    """Return the numbers of the groups of reviews in memory, if all have one."""
+    codes = {name: code for code, name in enumerate(dict.fromkeys(review.group for review in reviews))}
+    named = [UNKNOWN if review.group is None else codes[review.group] for review in reviews]
+    positions = [UNKNOWN if review.position is None else review.position for review in reviews]
+    parts = [SPLITS.index(review.split or SPLITS[0]) for review in reviews]
+    return where_all_known(
+        number_groups(np.array(named, np.int64), np.array(positions, np.int64), labels, np.array(parts))
     )
 
 

@@ -30,6 +30,7 @@ from keras_sentiment.data.corpus import (
 from keras_sentiment.data.doubts import Doubts
 from keras_sentiment.data.encoded_split import ids_dtype
 from keras_sentiment.data.fingerprint import fingerprint
+from keras_sentiment.data.groups import where_all_known
 from keras_sentiment.data.prefetch import ordered_prefetch
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read, source_name
@@ -262,13 +263,16 @@ def _encode(
             if split != DROPPED:
                 writers[split].add(text, names[label], source, ids, tokenizer.unk_id)
             bar.update()
+        group_numbers = index.group_numbers(labels)
         for split, (name, writer) in enumerate(zip(SPLITS, writers, strict=True)):
             members = assignment.splits == split
             counts = np.bincount(labels[members], minlength=len(names)).tolist()
+            groups = where_all_known(group_numbers[members])
             result[name] = {
                 "reviews": int(members.sum()),
                 "labels": dict(zip(names, counts, strict=True)),
-                "tokens": writer.finish(labels[members]),
+                "groups": None if groups is None else len(np.unique(groups)),
+                "tokens": writer.finish(labels[members], groups),
                 "unknown_tokens": writer.unknown_tokens,
                 "words": writer.words,
                 "fingerprint": fingerprint(hashes[members], labels[members], names),

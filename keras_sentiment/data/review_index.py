@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.fingerprint import hash_text
+from keras_sentiment.data.groups import UNKNOWN, number_groups
 from keras_sentiment.data.reviews import Review, name_labels
 from keras_sentiment.data.splitting import SPLITS, TRAIN, Assignment, assign
 
@@ -36,7 +37,6 @@ _RECORD = np.dtype(
     ]
 )
 _pack = struct.Struct("<16s8sibqq").pack
-_NONE = -1
 
 
 def short_hashes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -64,8 +64,8 @@ class ReviewIndex:
 
     def add(self, review: Review, text: str, key: bytes) -> None:
         """Appends a review, with its cleaned text and `copy_key` of it."""
-        position = _NONE if review.position is None else review.position
-        group = _NONE if review.group is None else self._group_codes[review.group]
+        position = UNKNOWN if review.position is None else review.position
+        group = UNKNOWN if review.group is None else self._group_codes[review.group]
         label = self._label_codes[review.label]
         split = SPLITS.index(review.split or "train")
         self._file.write(_pack(hash_text(text), key, label, split, position, group))
@@ -99,6 +99,14 @@ class ReviewIndex:
         """Return how many reviews each label of the source has, by its own name."""
         counts = np.bincount(self._column("label"), minlength=len(self._label_codes)).tolist()
         return dict(zip(self._label_codes, counts, strict=True))
+
+    def group_numbers(self, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+        """Return the number of each review's group, int64[reviews], -1 where it is not known.
+
+        Args:
+            labels: int32[reviews], the final ones.
+        """
+        return number_groups(self._column("group"), self._column("position"), labels, self._column("split"))
 
     def assign(self, labels: npt.NDArray[np.int32], names: list[str], config: PrepareConfig) -> Assignment:
         """Return the split of each review."""

@@ -16,7 +16,7 @@ FEW_LABELS = 20  # so many are labels, however few the reviews
 # Words that may mean a missing label, and may be one.
 MISSING = frozenset(["na", "n/a", "#n/a", "n.a.", "nan", "<na>", "null", "(null)", "none", "nil"])
 MISSING |= {"undefined", "\\n", ".", "-", "?", "#ref!", "#name?", "#value!"}
-# More than this is a column of numbers or of texts that was taken for the labels.
+# Of a model. A column of numbers or of texts that was taken for the labels has more.
 MAX_LABELS = 1000
 # Bytes, characters in a table. What is longer is no review, and need not fit into memory.
 MAX_REVIEW_BYTES = 16 << 20
@@ -99,7 +99,8 @@ def name_labels(found: Iterable[str]) -> dict[str, str]:
     names = sorted(set(found))
     if len(names) > MAX_LABELS:
         raise InputError(
-            f"more than {MAX_LABELS} different labels, such as {names[0]!r}; name another column"
+            f"{len(names):,} different labels, such as {names[0]!r:.60}, and a model can have {MAX_LABELS:,} "
+            "at most; merge or leave out rare ones, or name another column if these are no labels"
         )
     for name in names:
         if not name.isprintable():

@@ -34,9 +34,9 @@ def summarize(info: dict[str, Any]) -> str:
     lines = []
     for name, split in info["splits"].items():
         labels = ", ".join(f"{count:,} {label}" for label, count in split["labels"].items())
-        lines.append(
-            f"{name:<{width}}  {split['reviews']:>9,} reviews, {split['tokens']:>12,} tokens: {labels}"
-        )
+        counts = f"{split['reviews']:>9,} reviews, {split['tokens']:>12,} tokens"
+        groups = "" if split["groups"] is None else f"; {split['groups']:,} groups"
+        lines.append(f"{name:<{width}}  {counts}: {labels}{groups}")
     if more := info.get(UNLABELLED):
         lines.append(f"{UNLABELLED:<{width}}  {more['reviews']:>9,} reviews, {more['tokens']:>12,} tokens")
     dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())

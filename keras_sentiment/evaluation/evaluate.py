@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,17 +19,29 @@ from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.fingerprint import copy_keys
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import source_name
-from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
 from keras_sentiment.evaluation.perturbations import perturbed
-from keras_sentiment.evaluation.report import FIGURES, figure, report, span
+from keras_sentiment.evaluation.report import Page
 from keras_sentiment.evaluation.seen_texts import seen_warnings
+from keras_sentiment.evaluation.tables import (
+    MANY_LABELS,
+    baseline_rows,
+    figure_rows,
+    label_rows,
+    left_out,
+    span,
+    verdict,
+)
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
-from keras_sentiment.runs.metrics_file import record_metrics
+from keras_sentiment.models.precision import resolve_precision
+from keras_sentiment.runs.baseline import Baseline
+from keras_sentiment.runs.metrics_file import as_json, record_metrics
 from keras_sentiment.runs.run import Run, open_run
+from keras_sentiment.runs.run_files import CARD_FILE, METRICS_FILE, REPORT_FILE, REPORTS, short_name
+from keras_sentiment.storage.atomic import staged_folder, write_text, writing
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,10 +72,9 @@ class Evaluation:
     model_sha256: str
 
     def __repr__(self) -> str:
-        metrics, (low, high) = self.metrics, self.metrics["accuracy_ci95"]
+        accuracy, interval = self.metrics["accuracy"], self.metrics["intervals"]["accuracy"]
         return (
-            f"<Evaluation of {self.run.path}: accuracy {metrics['accuracy']:.4f} ({low:.4f} to {high:.4f}) "
-            f"on {self._reviews}>"
+            f"<Evaluation of {self.run.path}: accuracy {accuracy:.4f} ({span(interval)}) on {self._reviews}>"
         )
 
     @property
@@ -71,33 +84,64 @@ class Evaluation:
         return f"{metrics['examples']:,} reviews ({metrics['split']}{trained})"
 
     def _repr_html_(self) -> str:
-        metrics, intervals = self.metrics, self.metrics["intervals"]
-        rows = [
-            f"<tr title='{escape(meaning)}'><th>{name}</th><td>{figure(metrics[key])}</td>"
-            f"<td>{span(intervals[key])}</td></tr>"
-            for key, name, meaning in FIGURES
-        ]
+        metrics = self.metrics
+        rows = [(row.title, row.value, row.interval, row.meaning) for row in figure_rows(metrics)]
+        beside = [(f"Accuracy less that of: {row.title}", row) for row in baseline_rows(metrics)]
+        rows[1:1] = [(title, row.difference, row.interval, row.verdict) for title, row in beside]
         if against := metrics.get("against"):
-            found = f"<td>{against['difference']:+.4f}</td><td>{span(against['difference_ci95'])}</td>"
-            rows.append(f"<tr><th>Accuracy less that of {escape(against['run_dir'])}</th>{found}</tr>")
-        title = f"{self._reviews} of {escape(self.data)}"
+            found = f"{against['difference']:+.4f}", span(against["difference_ci95"], "+")
+            meaning = verdict(against["difference_ci95"])
+            rows.append((f"Accuracy less that of {against['run_dir']}", *found, meaning))
+        cells = (
+            f"<tr title='{escape(meaning)}'><th>{escape(title)}</th><td>{value}</td>"
+            f"<td>{escape(told)}</td></tr>"
+            for title, value, told, meaning in rows
+        )
         head = "<tr><th></th><th></th><th>95% interval</th></tr>"
-        return f"<table><caption>{title}</caption>{head}{''.join(rows)}</table>"
+        of_labels = "".join(
+            f"<tr><th>{escape(row.name)}</th><td>{row.support:,}</td>"
+            + "".join(f"<td>{value} ({told})</td>" for value, told in (row.precision, row.recall, row.f1))
+            + "</tr>"
+            for row in label_rows(metrics)[:MANY_LABELS]
+        )
+        columns = "".join(f"<th>{name}</th>" for name in ("", "Texts", "Precision", "Recall", "F1"))
+        return (
+            f"<table><caption>{self._reviews} of {escape(self.data)}</caption>{head}{''.join(cells)}</table>"
+            f"<table><tr>{columns}</tr>{of_labels}</table>{left_out(metrics)}"
+        )
 
-    def save(self) -> Path:
-        """Writes `metrics.json`, `report.html` and `README.md` into the run; returns the report's path.
+    def save(self, output: str | Path | None = None) -> Path:
+        """Writes the figures and their page; returns the page's path.
+
+        Into the run go `metrics.json`, `README.md`, and the page twice: as `report.html`, which shows what
+        was evaluated last, and in `reports/`, where each part of each data set has its own.
+
+        Args:
+            output: a new folder, which gets `metrics.json` and `report.html`; the run stays as it is.
 
         Raises:
-            InputError: the run holds another model by now, or nothing can be written there.
+            InputError: the run holds another model by now, or nothing can be written there, or `output`
+                holds something.
         """
-        run = self.run
+        run, split, fingerprint = self.run, self.metrics["split"], self.reviews.fingerprint
         if run.model_sha256 != self.model_sha256:
             raise InputError(f"{run.path}: it holds another model than was evaluated; evaluate it again")
-        recorded = record_metrics(run, self.metrics["split"], self.reviews.fingerprint, self.metrics)
-        page = report(self.classifier, run, self.reviews, self.logits, self.metrics, self.data)
-        run.write("report.html", page)
-        run.write("README.md", model_card(run, recorded))
-        return run.path / "report.html"
+        page = Page.of(self.classifier, run, self.reviews, self.logits, self.metrics, self.data)
+        if output is not None:
+            with staged_folder(Path(output), overwrite=False, is_ours=lambda _: False) as new:
+                write_text(new / METRICS_FILE, as_json({split: {fingerprint: self.metrics}}))
+                write_text(new / REPORT_FILE, page.render())
+            return Path(output) / REPORT_FILE
+        recorded = record_metrics(run, split, fingerprint, self.metrics)
+        folder = run.path / REPORTS
+        if folder.is_symlink():
+            raise InputError(f"{folder}: a link; remove it")
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+        run.write(f"{REPORTS}/{page.name}", page.render(recorded))
+        run.write(REPORT_FILE, page.render(recorded, folder=f"{REPORTS}/"))
+        run.write(CARD_FILE, model_card(run, recorded))
+        return run.path / REPORT_FILE
 
 
 def evaluate(
@@ -110,6 +154,7 @@ def evaluate(
     against: Run | str | Path | None = None,
     windows: bool = False,
     perturb: bool = False,
+    precision: str = "float32",
     quiet: bool = True,
 ) -> Evaluation:
     """Measures the model of a run on data; `save` of the result writes metrics, report and card into the run.
@@ -126,10 +171,12 @@ def evaluate(
         against: another run with the same labels, or its path, to compare with.
         windows: whether long texts are read whole.
         perturb: whether to count the labels that typos, HTML and a neutral sentence flip.
+        precision: in what both models compute, as `load` takes it; the metrics name it.
         quiet: whether to show no progress.
 
     Raises:
-        InputError: the data or a model can't be read, or doesn't fit.
+        InputError: the data or a model can't be read, or doesn't fit; or a model can't be computed in that
+            precision.
 
     Example:
         >>> evaluation = evaluate(run, corpus)
@@ -137,6 +184,7 @@ def evaluate(
         ['negative', 'positive']
         >>> page = evaluation.save()  # metrics.json, report.html and a model card, in the run
     """
+    precision = resolve_precision(precision)
     run, other = open_run(run), None if against is None else open_run(against)
     if other and other.config.labels != run.config.labels:
         raise InputError(f"{other.path}: its labels are not those of {run.path}; they can't be compared")
@@ -145,27 +193,48 @@ def evaluate(
     name, reviews = open_evaluation_split(data, split, run.tokenizer(), labels, config, quiet, bad_rows)
     keys = copy_keys(reviews.texts())
     seen = [each.trained_on().count(keys) for each in (run, other) if each]
-    classifier = run_classifier(run, load_model(run), windows)
+    baseline = run.baseline()
+    classifier = run_classifier(run, load_model(run, precision), windows)
     logits = classifier.logits(reviews, quiet)
     correct = run.decision.correct(logits, reviews.labels)
+    source = str(data.path) if isinstance(data, Corpus) else source_name(data)
     metrics = {
+        "data": short_name(source),
         "split": name,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model_sha256": model_sha256,
         "windows": windows,
+        "precision": precision,
         "rejected": bad_rows.count,
         "seen_in_training": seen[0],
-        **evaluate_logits(logits, reviews.labels, run.decision),
-        "by_length": accuracy_by_length(reviews.lengths + 2, correct),
+        **evaluate_logits(logits, reviews.labels, run.decision, reviews.groups),
+        "by_length": accuracy_by_length(reviews.lengths + 2, correct, reviews.groups),
+        "baselines": _beside_baselines(baseline, reviews, correct, labels),
+        "calibration": asdict(run.config.calibration) if run.config.calibration else None,
     }
     if other:
-        rival = run_classifier(other, load_model(other), windows)
-        # Its vocabulary may be another one.
-        texts = (Review(*record) for record in reviews.records())
-        theirs = rival.logits(Split.from_reviews(texts, rival.tokenizer, rival.labels), quiet)
-        found = compare(correct, other.decision.correct(theirs, reviews.labels))
+        rival = run_classifier(other, load_model(other, precision), windows)
+        theirs = rival.logits(reviews.encoded_by(rival.tokenizer), quiet)
+        found = compare(correct, other.decision.correct(theirs, reviews.labels), reviews.groups)
         metrics["against"] = {"run_dir": str(other.path), **found, "seen_in_training": seen[1]}
     if perturb:
         metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)
-    source = str(data.path) if isinstance(data, Corpus) else source_name(data)
     for warning in seen_warnings(metrics, f"reviews of {source} ({name})"):
         print(f"Warning: {warning}", file=sys.stderr)
     return Evaluation(run, source, reviews, classifier, logits, metrics, model_sha256)
+
+
+def _beside_baselines(
+    baseline: Baseline, reviews: Split, correct: np.ndarray, labels: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Returns what always the majority label, and a linear model on TF-IDF, reach on the same reviews."""
+    right, losses = baseline.score(reviews.texts(), reviews.labels)
+    kept = ("accuracy", "difference", "difference_ci95")
+    majority, tfidf = (
+        {key: compare(correct, theirs, reviews.groups)[key] for key in kept}
+        for theirs in (np.asarray(reviews.labels) == baseline.majority, right)
+    )
+    return {
+        "majority": {"label": labels[baseline.majority], **majority},
+        "tfidf": {**tfidf, "loss": float(losses.mean()), "trained_on": baseline.trained_on},
+    }

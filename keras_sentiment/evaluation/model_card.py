@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.config import BertConfig
 from keras_sentiment.data.padding import head_tail
+from keras_sentiment.evaluation.description import architecture, hyperparameters
 from keras_sentiment.evaluation.seen_texts import seen_warnings
+from keras_sentiment.evaluation.tables import (
+    MANY_LABELS,
+    NONE,
+    BaselineRow,
+    baseline_rows,
+    label_rows,
+    left_out,
+    span,
+)
+from keras_sentiment.runs.chosen import chosen_on_validation
 from keras_sentiment.runs.run import Run
 from keras_sentiment.runs.run_files import short_name
 
-_FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece")
+_FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece", "class_ece")
 # Figures that are not ours: the file keeps them, the card leaves them out.
-_NOT_OURS = (LookupError, TypeError, ValueError, ArithmeticError, StopIteration)
+_NOT_OURS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration)
+_MARKS = re.compile(r"[\\`*_{}\[\]<>|#!&]")
 _USE = """## How to use it
 
     keras-sentiment predict {name} "I laughed, I cried, I left early."
@@ -39,20 +51,14 @@ def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
     """
     config = run.config
     name = run.path.resolve().name
-    model = config.recipe.model
-    if isinstance(model, BertConfig):
-        kind = f"a BERT ({Path(model.preset).name}) with {model.trainable_blocks} trained blocks"
-    else:
-        begun = "from scratch" if model.pretrained is None else "pretrained on unlabelled texts"
-        kind = f"a Transformer encoder of {model.num_layers} blocks, {model.hidden_dim} wide, {begun}"
-    if model.ngrams:
-        kind += f", averaged with a linear model of n-grams of up to {model.ngrams} tokens"
     splits = config.data["splits"]
     counts = ", ".join(f"{part['reviews']:,} {split}" for split, part in splits.items())
     return "\n".join(
         [
             f"# {name}\n",
-            f"Labels texts as {_either(config.labels)}: {kind}, trained by keras_sentiment.\n",
+            f"Labels texts as {_either(config.labels)}: {architecture(config)}, trained by "
+            "keras_sentiment.\n",
+            f"Trained with {hyperparameters(config)}.{_measured(recorded)}\n",
             "## Data\n",
             f"{Path(config.data['source']).name}: {counts}; fingerprint "
             f"`{config.data['fingerprint'][:12]}`. {_chosen(run)} Test chose nothing.\n",
@@ -66,66 +72,110 @@ def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
             "",
             f"Seed {config.recipe.training.seed}; {config.backend}, {config.precision}; "
             f"{', '.join(f'{package} {number}' for package, number in config.versions.items())}. "
-            "`config.json` has every hyperparameter, `report.html` the last evaluation in pictures.\n",
+            "`config.json` has every hyperparameter, `report.html` the last evaluation in pictures, "
+            "`reports/` every one.\n",
         ]
     )
 
 
 def _either(labels: tuple[str, ...]) -> str:
+    if len(labels) > MANY_LABELS:
+        return f"one of {len(labels):,} labels"
     return f"{', '.join(labels[:-1])} or {labels[-1]}"
 
 
+def _measured(recorded: dict[str, Any]) -> str:
+    """Returns when the model was last measured."""
+    dates = []
+    for by_fingerprint in recorded.values():
+        for metrics in by_fingerprint.values():
+            with suppress(*_NOT_OURS):
+                dates.append(f"{metrics['date'][:10]:s}")
+    return f" Last measured on {_inline(max(dates))}." if dates else ""
+
+
 def _chosen(run: Run) -> str:
-    chosen = ["the temperature"]
-    if run.config.recipe.training.restore_best_weights and not run.config.trained_by_hand:
-        chosen.insert(0, "the epoch")
-    if run.config.threshold is not None:
-        chosen.append("the threshold")
+    config = run.config
+    epoch = config.recipe.training.restore_best_weights and not config.trained_by_hand
     teachers = ", ".join(map(short_name, run.config.recipe.training.teachers))
     taught = f" and from soft labels of unlabelled texts by {teachers}" if teachers else ""
     further = " A program of the user's trained them further." if run.config.trained_by_hand else ""
-    return (
-        f"The weights come from {run.config.trained_reviews:,} of the train reviews{taught}.{further} "
-        f"Validation chose {', '.join(chosen[:-1])}{' and ' if chosen[1:] else ''}{chosen[-1]}."
+    return f"The weights come from {config.trained_reviews:,} of the train reviews{taught}.{further}" + (
+        " Validation chose the epoch." if epoch else ""
     )
 
 
 def _rule(run: Run) -> str:
-    config = run.config
-    text = f"Logits are divided by {config.temperature:.4f}, fitted on validation, before the softmax. "
-    if config.threshold is None:
-        return text + "The most probable label is taken."
-    aim = config.recipe.training.threshold_for
-    return text + (
-        f"The label is {config.labels[1]} where its probability is {config.threshold:.4f} or more"
-        + (f": chosen on validation for {aim}." if aim else ".")
-    )
+    return _inline(" ".join(chosen_on_validation(run.config)))
 
 
 def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
     lines = [
-        "| reviews | accuracy | F1 | ROC AUC | log loss | Brier | ECE |",
-        "|---|---|---|---|---|---|---|",
+        "| texts | accuracy | TF-IDF | majority label | F1 | ROC AUC | log loss | Brier | ECE | label ECE |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     warnings: list[str] = []
+    labels: list[str] = []
     for split, by_fingerprint in recorded.items():
         for fingerprint, metrics in by_fingerprint.items():
             own = splits.get(split, {}).get("fingerprint") == fingerprint
-            where = f"{split} of this data" if own else f"other data, {split} (`{fingerprint[:12]}`)"
             with suppress(*_NOT_OURS):
+                other = f"other data, {split} of {_inline(metrics['data'])} (`{fingerprint[:12]}`)"
+                where = f"{split} of this data" if own else other
                 cells = [_cell(metrics, figure) for figure in _FIGURES]
-                lines.append(f"| {metrics['examples']:,}, {where} | {' | '.join(cells)} |")
+                cells[1:1] = [_baseline(row) for row in reversed(baseline_rows(metrics))]
+                line = f"| {metrics['examples']:,}, {where} | {' | '.join(cells)} |"
                 reviews = f"{split} reviews of this data" if own else f"reviews of {where}"
-                warnings += seen_warnings(metrics, reviews)
-    lines += ["", "In brackets 95% bootstrap intervals. F1 is the mean over the labels."]
+                told = seen_warnings(metrics, reviews)
+                labels = _labels(metrics) if own and split == "test" else labels
+                lines.append(line)
+                warnings += told
+    lines += [
+        "",
+        "In brackets 95% intervals. TF-IDF is a logistic regression on TF-IDF, fitted on texts that trained "
+        "this model too; the other baseline always says the most frequent label. Beside the accuracy of each "
+        "stands how far this model's lies above it. F1 is the mean over labels that occur or are predicted.",
+        *labels,
+    ]
     return [*lines, *([""] if warnings else []), *(f"- Warning: {warning}." for warning in warnings)]
 
 
-def _cell(metrics: dict[str, Any], figure: str) -> str:
-    interval = metrics["intervals"][figure]
-    if metrics[figure] is None or interval is None:
-        return "–"
-    return f"{metrics[figure]:.4f} ({interval[0]:.4f} to {interval[1]:.4f})"
+def _baseline(row: BaselineRow) -> str:
+    return f"{row.accuracy}, {row.difference} ({row.interval})"
+
+
+def _labels(metrics: dict[str, Any]) -> list[str]:
+    """Returns the table of labels on this data's test part."""
+    rows = label_rows(metrics)
+    more = f"; the {MANY_LABELS} most frequent of {len(rows):,}" if rows[MANY_LABELS:] else ""
+    return [
+        "",
+        f"Each label on test{more}:",
+        "",
+        "| label | texts | precision | recall | F1 |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {_inline(row.name)} | {row.support:,} ({row.share}) | "
+            + " | ".join(f"{value} ({told})" for value, told in (row.precision, row.recall, row.f1))
+            + " |"
+            for row in rows[:MANY_LABELS]
+        ),
+        *(["", text] if (text := left_out(metrics)) else []),
+    ]
+
+
+def _inline(name: str) -> str:
+    """Returns a name as text within a line of Markdown."""
+    return _MARKS.sub(r"\\\g<0>", " ".join(name.split()))
+
+
+def _cell(metrics: dict[str, Any], key: str) -> str:
+    value, interval = metrics[key], metrics["intervals"][key]
+    if value is None:
+        return f"{NONE} ({_inline(metrics['absent'][key])})"
+    if interval is None:
+        return f"{value:.4f} (no interval: {_inline(metrics['absent'][f'interval of {key}'])})"
+    return f"{value:.4f} ({span(interval)})"
 
 
 def _limits(run: Run, recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
@@ -137,7 +187,11 @@ def _limits(run: Run, recorded: dict[str, Any], splits: dict[str, Any]) -> list[
         "- It knows the texts that it was trained on: other subjects, other times and other languages need "
         "an evaluation of their own (`keras-sentiment evaluate`).",
         "- It always gives one of its labels, to texts without any sentiment too.",
-        "- Probabilities are calibrated for data like its validation reviews, and only there.",
+        (
+            "- Probabilities are calibrated for data like its validation reviews, and only there."
+            if run.config.calibration is not None and run.config.calibration.fitted
+            else "- Probabilities are the model's own: no temperature was fitted."
+        ),
     ]
     with suppress(*_NOT_OURS):
         own = recorded["test"][splits["test"]["fingerprint"]]

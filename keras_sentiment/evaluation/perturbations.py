@@ -12,6 +12,7 @@ from sklearn import metrics
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.text.cleaning import escaped
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _SPACE = re.compile(r" ")
@@ -64,9 +65,12 @@ PERTURBATIONS: dict[str, Callable[[str, np.random.Generator], str]] = {
 
 
 def perturb(texts: Iterable[str], name: str, seed: int) -> list[str]:
-    """Returns the texts, each changed by a perturbation; the same for the same seed."""
+    """Returns cleaned texts, each changed by a perturbation; the same for the same seed.
+
+    They are to be cleaned: that takes away what a perturbation has put in, and leaves all else as it was.
+    """
     rng = np.random.default_rng(seed)
-    return [PERTURBATIONS[name](text, rng) for text in texts]
+    return [PERTURBATIONS[name](escaped(text), rng) for text in texts]
 
 
 def perturbed(

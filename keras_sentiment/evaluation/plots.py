@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from sklearn.metrics import roc_curve
 
-from keras_sentiment.metrics.intervals import ECE_BINS
+from keras_sentiment.metrics.calibration_error import equal_mass_bins
 
-LEGEND_NAMES = 8  # more would cover the curves
+MOST_CURVES = 8  # more can't be told apart
 # Of what has no colour of its own; replaced by the page's, so that a dark page has light axes.
 _INK = "#010203"
 _STYLE: Any = {
@@ -73,8 +73,7 @@ def roc(labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str], alt
                 found, missed, _ = roc_curve(labels == label, probabilities[:, label])
                 axes.plot(found, missed, label=names[label])
         axes.set_aspect("equal")
-        if len(names) <= LEGEND_NAMES:
-            axes.legend(loc="lower right")
+        axes.legend(loc="lower right")
         return _svg(axes, alt)
 
 
@@ -85,15 +84,15 @@ def reliability(labels: np.ndarray, before: np.ndarray, after: np.ndarray, alt: 
         before: float[reviews, num_classes], probabilities at temperature 1.
         after: those of the run.
     """
-    with _axes("probability of the more probable label", "share that is right") as axes:
+    with _axes("probability of the most probable label", "share that is right") as axes:
         axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=":")
         for name, probabilities, style in (("before", before, "o--"), ("after calibration", after, "s-")):
             confidence = probabilities.max(axis=1)
             right = probabilities.argmax(axis=1) == labels
-            bins = np.minimum((confidence * ECE_BINS).astype("int64"), ECE_BINS - 1)
-            counts = np.bincount(bins, minlength=ECE_BINS)
+            bins = equal_mass_bins(confidence)
+            counts = np.bincount(bins)
             held = counts > 0
-            means = [np.bincount(bins, v, ECE_BINS)[held] / counts[held] for v in (confidence, right)]
+            means = [np.bincount(bins, v)[held] / counts[held] for v in (confidence, right)]
             axes.plot(*means, style, label=name, linewidth=1.5)
         lowest = 1 / before.shape[1]
         axes.set_xlim(lowest - 0.02, 1.02)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from html import unescape
 from importlib import resources
 from typing import Any
 
@@ -13,78 +16,146 @@ import numpy as np
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
 from keras_sentiment.evaluation import plots
+from keras_sentiment.evaluation.description import architecture, hyperparameters
 from keras_sentiment.evaluation.seen_texts import seen_warnings
+from keras_sentiment.evaluation.tables import (
+    MANY_LABELS,
+    baseline_rows,
+    confused_pairs,
+    figure,
+    figure_rows,
+    label_rows,
+    left_out,
+    percent,
+    span,
+)
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.machine import machine
+from keras_sentiment.runs.chosen import chosen_on_validation
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
+from keras_sentiment.runs.run_files import REPORTS
+from keras_sentiment.text.cleaning import escaped
 
 SHOWN_ERRORS = 50
 EXPLAINED_ERRORS = 10  # each is scored as often as its text has parts
 CARRYING_WORDS = 5
 EXCERPT = 280  # characters
-# From here on, a calibrated model that contradicts a label is more often right than the label is.
-MIN_LABEL_ERROR_PROBABILITY = 0.95
-
-FIGURES = (
-    ("accuracy", "Accuracy", "share of the labels that are right"),
-    ("f1", "F1, mean over the labels", "harmonic mean of precision and recall"),
-    ("roc_auc", "ROC AUC", "of two reviews with different labels, how often the right one scores more"),
-    ("loss", "Log loss", "cross-entropy, in nats; less is better"),
-    ("brier", "Brier score", "mean squared error of the probabilities; less is better"),
-    ("ece", "Calibration error (ECE)", "mean gap between confidence and accuracy; less is better"),
-)
+SHOWN_PAIRS = 20
+# Of a metrics.json that is not ours: what can't be shown is left out.
+_NOT_OURS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 
 
-def report(
-    classifier: Classifier, run: Run, split: Split, logits: np.ndarray, metrics: dict[str, Any], data: str
-) -> str:
-    """Returns the page.
+@dataclass(frozen=True)
+class Page:
+    """The page of one evaluation.
 
     Args:
-        split: the reviews that were measured.
-        logits: float[reviews, num_classes], of them.
-        metrics: what `metrics.json` gets of them.
-        data: what the user calls the data.
+        values: what the template takes, but for the other evaluations of the model.
+        name: of the file that it has to itself.
     """
-    labels, decision = np.asarray(split.labels), classifier.decision
-    probabilities = decision.probabilities(logits)
-    source = resources.files("keras_sentiment.evaluation").joinpath("report.html").read_text("utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.globals["zip"] = zip
-    environment.filters |= {"figure": figure, "span": span}
-    errors = find_errors(split, probabilities, decision)
-    for error in errors[:EXPLAINED_ERRORS]:
-        explanation = classifier.explain(error["text"])
-        error["parts"], error["words"] = marked(error["text"], explanation["words"])
-    return environment.from_string(source).render(
-        run=run,
-        data=data,
-        fingerprint=split.fingerprint,
-        metrics=metrics,
-        warnings=seen_warnings(metrics, "reviews"),
-        figures=FIGURES,
-        machine=machine([*run.config.versions, "scikit-learn"]),
-        backend=keras.backend.backend(),
-        pictures=_pictures(run, labels, logits, decision, metrics),
-        bucket_name=bucket_name,
-        likely=[error for error in errors if error["probability"] >= MIN_LABEL_ERROR_PROBABILITY],
-        others=[error for error in errors if error["probability"] < MIN_LABEL_ERROR_PROBABILITY],
-        sure=MIN_LABEL_ERROR_PROBABILITY,
-        wrong=int((decision.choose(probabilities) != labels).sum()),
-    )
+
+    values: dict[str, Any]
+    name: str
+
+    @classmethod
+    def of(
+        cls,
+        classifier: Classifier,
+        run: Run,
+        split: Split,
+        logits: np.ndarray,
+        metrics: dict[str, Any],
+        data: str,
+    ) -> Page:
+        """Returns the page, its pictures drawn.
+
+        Args:
+            split: the reviews that were measured.
+            logits: float[reviews, num_classes], of them.
+            metrics: what `metrics.json` gets of them.
+            data: what the user calls the data.
+        """
+        labels, decision = np.asarray(split.labels), classifier.decision
+        probabilities = decision.probabilities(logits)
+        errors = find_errors(split, probabilities, decision)
+        for error in errors[:EXPLAINED_ERRORS]:
+            error["parts"], error["words"] = explained(classifier, error["text"])
+        counts = run.baseline().counts
+        values = {
+            "run": run,
+            "data": data,
+            "fingerprint": split.fingerprint,
+            "metrics": metrics,
+            "warnings": seen_warnings(metrics, "reviews"),
+            "chosen": chosen_on_validation(run.config),
+            "architecture": architecture(run.config),
+            "hyperparameters": hyperparameters(run.config),
+            "rows": figure_rows(metrics),
+            "label_rows": label_rows(metrics),
+            "trained_share": {
+                name: percent(count, int(counts.sum()))
+                for name, count in zip(metrics["labels"], counts.tolist(), strict=True)
+            },
+            "baselines": baseline_rows(metrics),
+            "left_out": left_out(metrics),
+            "many_labels": MANY_LABELS,
+            "pairs": confused_pairs(metrics, SHOWN_PAIRS),
+            "machine": machine([*run.config.versions, "scikit-learn"]),
+            "backend": keras.backend.backend(),
+            "pictures": _pictures(run, labels, logits, decision, metrics),
+            "errors": errors,
+            "wrong": int((decision.choose(probabilities) != labels).sum()),
+        }
+        return cls(values, page_name(metrics["split"], split.fingerprint))
+
+    def render(self, recorded: dict[str, Any] | None = None, folder: str = "") -> str:
+        """Returns the HTML.
+
+        Args:
+            recorded: what `metrics.json` holds; the page lists it where it is more than this evaluation.
+            folder: where the pages of other evaluations are, relative to this one.
+        """
+        source = resources.files("keras_sentiment.evaluation").joinpath("report.html").read_text("utf-8")
+        environment = jinja2.Environment(
+            autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        )
+        environment.globals |= {"zip": zip, "percent": percent, "bucket_name": bucket_name}
+        environment.filters |= {"figure": figure, "span": span}
+        evaluations = self._evaluations(recorded or {}, folder)
+        return environment.from_string(source).render(**self.values, evaluations=evaluations)
+
+    def _evaluations(self, recorded: dict[str, Any], folder: str) -> list[dict[str, Any]]:
+        """Returns the evaluations of the model that can be shown, each in the words of a row."""
+        reports = self.values["run"].path / REPORTS
+        found = []
+        for split, by_fingerprint in recorded.items():
+            for fingerprint, metrics in by_fingerprint.items():
+                name = page_name(split, fingerprint)
+                with suppress(*_NOT_OURS):
+                    found.append(
+                        {
+                            "data": f"{metrics['data']:s} ({split})",
+                            "date": f"{metrics['date'][:10]:s}",
+                            "examples": f"{metrics['examples']:,}",
+                            "accuracy": figure(metrics["accuracy"]),
+                            "interval": span(metrics["intervals"]["accuracy"]),
+                            "tfidf": figure(metrics["baselines"]["tfidf"]["accuracy"]),
+                            "this": name == self.name,
+                            "page": folder + name if (reports / name).is_file() else None,
+                        }
+                    )
+        return found
 
 
-def figure(value: float | None) -> str:
-    """Returns a figure as it is shown."""
-    return "–" if value is None else f"{value:.4f}"
+def page_name(split: str, fingerprint: str) -> str:
+    """Returns the name of the file that has the page of a part of some data, from letters and digits alone.
 
-
-def span(interval: Sequence[float] | None) -> str:
-    """Returns an interval as it is shown."""
-    return "–" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+    Example:
+        >>> page_name("test", "3fa9c2d1e0b4" + 52 * "0")
+        'test-3fa9c2d1e0b4.html'
+    """
+    return "-".join(re.sub("[^a-z0-9]", "", part.lower())[:12] for part in (split, fingerprint)) + ".html"
 
 
 def find_errors(split: Split, probabilities: np.ndarray, decision: Decision) -> list[dict[str, Any]]:
@@ -130,6 +201,12 @@ def marked(text: str, words: list[dict[str, Any]]) -> tuple[list[tuple[str, bool
     return [*pieces, (text[end:], False)], [word["text"] for word in carrying]
 
 
+def explained(classifier: Classifier, text: str) -> tuple[list[tuple[str, bool]], list[str]]:
+    """Returns what `marked` does, of a cleaned text: `explain` cleans what it is given."""
+    pieces, words = marked(written := escaped(text), classifier.explain(written)["words"])
+    return [(unescape(piece), carries) for piece, carries in pieces], [unescape(word) for word in words]
+
+
 def bucket_name(row: dict[str, Any]) -> str:
     """Returns what to call a range of lengths."""
     return f"> {row['from'] - 1}" if row["to"] is None else f"{row['from']}–{row['to']}"
@@ -146,7 +223,8 @@ def _pictures(
             before,
             probabilities,
             "Reliability diagram: the calibration error is "
-            f"{metrics['before_calibration']['ece']:.4f} before and {metrics['ece']:.4f} after calibration.",
+            f"{figure(metrics['before_calibration']['ece'])} before and {figure(metrics['ece'])} after "
+            "calibration.",
         ),
         "lengths": plots.lengths(
             rows,
@@ -155,7 +233,7 @@ def _pictures(
             + ", ".join(f"{bucket_name(row)} {row['accuracy']:.3f}" for row in rows),
         ),
     }
-    if metrics["roc_auc"] is not None:
+    if metrics["roc_auc"] is not None and len(names) <= plots.MOST_CURVES:
         alt = f"ROC curve: the area under it is {metrics['roc_auc']:.4f}."
         found["roc"] = plots.roc(labels, probabilities, names, alt)
     history = read_history(run)

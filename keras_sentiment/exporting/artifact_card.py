@@ -25,9 +25,9 @@ The client turns texts into ids first (below).
         tensorflow/serving
     curl -d '{{"instances": ["A good film."]}}' localhost:8501/v1/models/{name}:predict
 
-The graph takes texts: cleaning, tokenizer, cutting, temperature and threshold are in it. It needs the
-operations of tensorflow-text, which TensorFlow Serving has; in Python `import tensorflow_text` before
-loading. A SavedModel can hold any code: load it only if you know who made it.
+The graph takes texts: cleaning, tokenizer, cutting, temperature and the choice of the label are in it. It
+needs the operations of tensorflow-text, which TensorFlow Serving has; in Python `import tensorflow_text`
+before loading. A SavedModel can hold any code: load it only if you know who made it.
 """,
 }
 _IDS = """
@@ -40,7 +40,8 @@ A client
 2. encodes it with `tokenizer/tokenizer.json` (Hugging Face `tokenizers`),
 3. cuts what is longer than {length} tokens, [CLS] and [SEP] included, to {cutting} between them,
 4. pads {padding} with id {pad}, and sets `padding_mask` to 1 for tokens and 0 for padding,
-5. divides the logits by {temperature}, and takes their softmax.
+5. divides the logits by {temperature}, and takes their softmax: the probabilities,
+6. chooses: {rule}.
 """
 
 
@@ -64,16 +65,12 @@ def artifact_card(artifact: Artifact) -> str:
         padding="to the longest of the batch" if padding == "longest" else f"to {padding}",
         pad=tokenizer.pad_id,
         temperature=artifact.temperature,
+        rule=artifact.decision.rule(),
     )
-    rule = f"the most probable of {', '.join(artifact.labels)}"
-    if artifact.threshold is not None:
-        rule = (
-            f"{artifact.labels[1]} if its probability is at least {artifact.threshold}, "
-            f"else {artifact.labels[0]}"
-        )
     lines = [
         f"# {artifact.name} ({artifact.format})\n",
-        f"Labels a text: {rule}. Exported by keras_sentiment from a Keras model.\n",
+        f"Labels a text as {', '.join(artifact.labels[:-1])} or {artifact.labels[-1]}: "
+        f"{artifact.decision.rule()}. Exported by keras_sentiment from a Keras model.\n",
         "## Is it the model?\n",
         f"Read in a fresh process, on {parity['texts']} texts at batch sizes "
         f"{', '.join(map(str, parity['batch_sizes']))}, its probabilities differ from the Keras model's by "

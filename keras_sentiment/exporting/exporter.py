@@ -38,6 +38,7 @@ from keras_sentiment.runs.run import Run, open_run
 from keras_sentiment.runs.run_files import MODEL_FILE
 from keras_sentiment.storage.atomic import staged_folder
 from keras_sentiment.storage.disk_space import require_disk_space
+from keras_sentiment.text.cleaning import escaped
 
 if TYPE_CHECKING:
     import torch
@@ -101,7 +102,7 @@ def export(
         exporter = Exporter(run, Path(folder))
         texts = list(TEXTS)
         if validation is not None:
-            texts += validation.subsample(REAL_TEXTS, DEFAULT_SEED).texts()
+            texts += map(escaped, validation.subsample(REAL_TEXTS, DEFAULT_SEED).texts())
         expected = exporter.classifier.predict(texts)
         artifacts = []
         for format in formats:
@@ -154,6 +155,7 @@ class Exporter:
             cleaning_version=config.cleaning_version,
             temperature=config.temperature,
             threshold=config.threshold,
+            class_weight=config.class_weight,
             origin={"data": data, "versions": package_versions(_PACKAGES)},
         )
         {

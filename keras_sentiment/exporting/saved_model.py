@@ -40,7 +40,8 @@ class TextClassifier(tf.Module):
         logits = self.model(self._rows(self.text_graph(text)), training=False)
         probabilities = tf.nn.softmax(logits / self._decision.temperature)
         if self._decision.threshold is None:
-            chosen = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+            weights = self._decision.class_weight or [1.0]
+            chosen = tf.argmax(probabilities * tf.constant(weights), axis=-1, output_type=tf.int32)
         else:
             chosen = tf.cast(probabilities[:, 1] >= self._decision.threshold, tf.int32)
         label = tf.gather(tf.constant(list(self._decision.labels)), chosen)

@@ -19,13 +19,13 @@ from typing import Any
 
 from keras_sentiment.config import InputConfig
 from keras_sentiment.decision import Decision
-from keras_sentiment.errors import InputError, require_labels, require_temperature
+from keras_sentiment.errors import InputError, require_decision, require_labels, require_temperature
 from keras_sentiment.storage.checksums import sha256, verify
 from keras_sentiment.storage.json_files import from_json, read_versioned
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST_FILE = "artifact.json"
 CARD_FILE = "README.md"
 TOKENIZER_FOLDER = "tokenizer"
@@ -55,6 +55,8 @@ class Artifact:
         cleaning_version: of the rules that texts were cleaned by.
         temperature: float > 0, divides the logits before the softmax.
         threshold: float in (0, 1) on the probability of `labels[1]`, or None.
+        class_weight: float > 0 for each label, which its probability is multiplied by before the largest is
+            taken, or None.
         parity: what the check against the Keras model found.
         origin: of what run it was made, and by what versions.
         files: SHA-256 of every file beside the manifest, by its path within the folder.
@@ -74,6 +76,7 @@ class Artifact:
     cleaning_version: int
     temperature: float
     threshold: float | None
+    class_weight: tuple[float, ...] | None = None
     parity: dict[str, Any] = dataclasses.field(default_factory=dict)
     origin: dict[str, Any] = dataclasses.field(default_factory=dict)
     files: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -85,7 +88,7 @@ class Artifact:
     @property
     def decision(self) -> Decision:
         """The rule from logits to labels."""
-        return Decision(self.labels, self.temperature, self.threshold)
+        return Decision(self.labels, self.temperature, self.threshold, self.class_weight)
 
     def tokenizer(self) -> Tokenizer:
         """Returns the tokenizer of the model."""
@@ -131,6 +134,7 @@ def open_artifact(path: str | Path) -> Artifact:
         inputs = from_json(InputConfig, values["inputs"])
         artifact = from_json(Artifact, {**values, "path": path, "inputs": inputs, "labels": tuple(labels)})
         require_temperature(artifact.temperature)
+        require_decision(artifact.labels, artifact.threshold, artifact.class_weight)
     except (KeyError, TypeError, InputError) as error:
         raise InputError(f"{file}: it lacks or mistakes a key ({error}); export it again") from None
     _check(artifact)
@@ -146,10 +150,6 @@ def _check(artifact: Artifact) -> None:
             f"{path}: its texts were cleaned by version {artifact.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; export it again"
         )
-    threshold = artifact.threshold
-    valid = threshold is None or (len(artifact.labels) == 2 and 0 < threshold < 1)
-    if not valid:
-        raise InputError(f"{path / MANIFEST_FILE}: its threshold makes no sense; export it again")
     first_parts = {name.split("/")[0] for name in artifact.files}
     if len(artifact.files) > MAX_FILES or GRAPH_FILES[artifact.format] not in first_parts:
         raise InputError(f"{path}: its list of files is not that of an artifact; export it again")

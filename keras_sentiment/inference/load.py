@@ -20,11 +20,13 @@ def load(path: str | Path | Run | Artifact, precision: str = "float32", windows:
     Args:
         path: the folder of a run or an artifact, or what `train` and `export` return.
         precision: of a run's Keras model: `"float32"`, `"mixed_float16"`, `"mixed_bfloat16"`, or
-            `"auto"` for what is fast here. An artifact has the precision that it was exported with.
+            `"auto"` for what is fast here. An artifact has the precision that it was exported with, and
+            takes no other.
         windows: whether texts that are too long for a row are read whole, in overlapping windows.
 
     Raises:
-        InputError: there is neither at `path`, or one that can't be read, or its runtime is missing.
+        InputError: there is neither at `path`, or one that can't be read, or its runtime is missing; or it
+            can't be computed in that precision.
 
     Example:
         >>> classifier = load("runs/films")
@@ -33,8 +35,7 @@ def load(path: str | Path | Run | Artifact, precision: str = "float32", windows:
     """
     path = path.path if isinstance(path, (Run, Artifact)) else path
     if is_artifact(path):
-        if precision != "float32":
-            raise InputError(f"{path}: an artifact has its own precision. Received: precision={precision!r}")
+        require_own_precision(path, precision)
         return Classifier.of_artifact(open_artifact(path), windows)
     if inside := sorted(item.name for item in Path(path).glob("*") if is_artifact(item)):
         raise InputError(f"{path}: it holds {', '.join(inside)}; load {Path(path) / inside[0]}")
@@ -42,6 +43,19 @@ def load(path: str | Path | Run | Artifact, precision: str = "float32", windows:
     from keras_sentiment.models.precision import resolve_precision
 
     return run_classifier(run, load_model(run, resolve_precision(precision)), windows)
+
+
+def require_own_precision(path: str | Path, precision: str) -> None:
+    """Refuses another precision for an artifact than the one it was exported in.
+
+    Raises:
+        InputError: with the fix.
+    """
+    if precision != "float32":
+        raise InputError(
+            f"{path}: an artifact keeps the precision that it was exported in; leave out precision, or give "
+            f"the run that it was made of. Received: precision={precision!r}"
+        )
 
 
 def load_model(run: Run, precision: str = "float32") -> Any:

@@ -1,134 +1,91 @@
-"""Intervals: how far the figures of a test set would move with another draw of its reviews.
+"""What all intervals share: their level, the units that were drawn, and limits of a mean of figures.
 
-A percentile bootstrap (Efron & Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3).
-scikit-learn takes half a minute for a thousand resamples of a few thousand reviews. Here every figure that is
-a function of sums over reviews comes from one matrix product, and the curves from one sorting.
+Reviews of one group (an author, a film) are alike, so they tell less than as many independent ones. An
+interval is the one for independent reviews, of the smaller number that tells as much: the number over the
+design effect (Rao & Scott 1992; Korn & Graubard 1998).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import norm, t
 
-RESAMPLES = 1000
-LEVEL = (2.5, 97.5)
-ECE_BINS = 15
-_CELLS = 500_000  # counts at a time, of resamples times reviews
-
-
-def resampled_figures(
-    labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray, counts: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Returns the figures of merit of resamples, each as scikit-learn defines it.
-
-    Args:
-        labels: int[reviews].
-        probabilities: float64[reviews, num_classes].
-        predicted: int[reviews].
-        counts: float64[resamples, reviews], how often each resample holds each review.
-
-    Returns:
-        `accuracy`, `loss`, `brier`, `ece`, `f1`, `roc_auc`, float64[resamples] (NaN for the area under the
-        curve where a resample has one label only), and `f1_per_class`, float64[num_classes, resamples].
-    """
-    classes = np.arange(probabilities.shape[1])
-    size = counts.sum(axis=1)
-    columns = [
-        _losses(labels, probabilities),
-        *_hits(labels, predicted, classes),
-        calibration_gaps(labels, probabilities),
-    ]
-    sums = counts @ np.concatenate(columns, axis=1)
-    loss, brier = sums[:, :2].T / size
-    found, guessed, present = sums[:, 2:-ECE_BINS].T.reshape(3, len(classes), -1)
-    f1 = 2 * found / np.maximum(guessed + present, 1)
-    areas = np.stack([_areas(labels == label, probabilities[:, label], counts) for label in classes])
-    known = (~np.isnan(areas)).sum(axis=0)
-    return {
-        "accuracy": found.sum(axis=0) / size,
-        "f1": f1.mean(axis=0),
-        "f1_per_class": f1,
-        # A class that no review has is neither found nor missed; the others' areas are averaged.
-        "roc_auc": np.nansum(areas, axis=0) / np.where(known, known, np.nan),
-        "loss": loss,
-        "brier": brier,
-        "ece": np.abs(sums[:, -ECE_BINS:]).sum(axis=1) / size,
-    }
+Interval = list[float] | None  # `[low, high]`, or that there is none
+Estimate = tuple[float, Interval]
+TAIL = 0.025  # on each side of a 95% interval
+ONE_GROUP = "all texts are of one group"
+Z = float(norm.ppf(1 - TAIL))
 
 
-def bootstrap(
-    labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray, names: Sequence[str]
-) -> dict[str, list[float] | None]:
-    """Returns the 95% interval `[low, high]` of each figure, the same at every call.
+class Units:
+    """What was drawn independently: the groups of reviews, or the reviews.
 
     Args:
-        names: of the classes, whose F1 is `f1_` and the name.
+        reviews: how many there are.
+        groups: int[reviews], equal for reviews of one group; `None` where they are not known.
+
+    Attributes:
+        groups: how many groups there are, or `None`.
+        count: number of units.
+        of: int64[reviews], the unit of each review, from 0.
+        grouped: whether a unit has several reviews.
     """
-    rng = np.random.default_rng(0)
-    chunks, rows = [], max(1, _CELLS // len(labels))
-    for begin in range(0, RESAMPLES, rows):
-        drawn = rng.integers(len(labels), size=(min(rows, RESAMPLES - begin), len(labels)))
-        counts = np.stack([np.bincount(row, minlength=len(labels)) for row in drawn]).astype("float64")
-        chunks.append(resampled_figures(labels, probabilities, predicted, counts))
-    figures = {name: np.concatenate([chunk[name] for chunk in chunks], axis=-1) for name in chunks[0]}
-    for name, row in zip(names, figures.pop("f1_per_class"), strict=True):
-        figures[f"f1_{name}"] = row
-    return {name: _interval(values) for name, values in figures.items()}
+
+    def __init__(self, reviews: int, groups: np.ndarray | None = None) -> None:
+        self.groups, self.of, self.count = None, np.arange(reviews), reviews
+        if groups is not None:
+            found, self.of = np.unique(groups, return_inverse=True)
+            self.groups = self.count = len(found)
+        self.grouped = self.count < reviews
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Returns float64[units], the sum of float[reviews] over each unit."""
+        return np.bincount(self.of, values, self.count)
+
+    def variance(self, influence: np.ndarray) -> float:
+        """Returns the variance of a figure, of float[reviews], the influence of each; their sum is 0."""
+        return float((self.sums(influence) ** 2).sum() * self.count / max(self.count - 1, 1))
+
+    def effect(self, influence: np.ndarray, unseen: float = 0.0) -> float:
+        """Returns by how many times fewer independent reviews would tell as much of a figure, at least 1.
+
+        Student's quantile is in it, so that limits may be made with the normal one.
+
+        Args:
+            influence: float[reviews], of each review on the figure; their sum is 0.
+            unseen: the square of one review's, which is added as if the reviews of a group were wholly alike:
+                where hardly any review has an influence, nobody sees how alike they are.
+        """
+        alone = float((influence**2).sum()) + unseen
+        if not self.grouped or not alone:
+            return 1.0
+        alike = unseen * float((self.sums(np.ones(len(self.of))) ** 2).sum()) / len(self.of)
+        return max(1.0, (self.variance(influence) + alike) / alone) * float(student(self.count) / Z) ** 2
 
 
-def calibration_gaps(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Returns correctness less confidence of each review, in the column of its bin.
+def student(count: np.ndarray | int) -> np.ndarray:
+    """Returns the quantile of Student's distribution for means of so many units, two or more."""
+    return np.asarray(t.ppf(1 - TAIL, np.maximum(np.asarray(count) - 1, 1)))
 
-    The bins have equal widths: Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
 
-    Returns:
-        float64[reviews, ECE_BINS].
+def mean_limits(
+    figures: np.ndarray, low: np.ndarray, high: np.ndarray, inflation: float, bias: float = 0.0
+) -> list[float]:
+    """Returns limits of the mean of figures, of the limits of each (MOVER: Zou & Donner 2008).
+
+    Args:
+        figures: float[labels].
+        low: float[labels], lower limits.
+        high: float[labels], upper limits.
+        inflation: variance of the mean, over what it would be if the figures were independent.
+        bias: how far the mean of the figures lies from what it estimates, on average.
     """
-    confidence = probabilities.max(axis=1)
-    gaps = np.zeros((len(labels), ECE_BINS))
-    bins = np.minimum((confidence * ECE_BINS).astype("int64"), ECE_BINS - 1)
-    gaps[np.arange(len(labels)), bins] = (probabilities.argmax(axis=1) == labels) - confidence
-    return gaps
+    mean, number = float(figures.mean()), len(figures)
+    below = np.sqrt(inflation * ((figures - low) ** 2).sum()) / number
+    above = np.sqrt(inflation * ((high - figures) ** 2).sum()) / number
+    return within(mean, mean - bias - below, mean - bias + above)
 
 
-def share_interval(hits: int, total: int) -> list[float]:
-    """Returns Wilson's 95% interval of a share, which suits a few reviews too (Wilson 1927)."""
-    low, high = binomtest(hits, total).proportion_ci(method="wilson")
-    return [float(low), float(high)]
-
-
-def _interval(values: np.ndarray) -> list[float] | None:
-    values = values[~np.isnan(values)]
-    return [float(bound) for bound in np.percentile(values, LEVEL)] if len(values) else None
-
-
-def _losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Cross-entropy and Brier score of each review, float64[reviews, 2]."""
-    rows = np.arange(len(labels))
-    least = np.finfo("float64").eps  # scikit-learn's: certain and wrong is a finite loss
-    loss = -np.log(np.clip(probabilities[rows, labels], least, 1 - least))
-    squares = ((probabilities - np.eye(probabilities.shape[1])[labels]) ** 2).sum(axis=1)
-    # Over two classes Brier's score counts the probability of one of them.
-    return np.stack([loss, squares / (2 if probabilities.shape[1] == 2 else 1)], axis=1)
-
-
-def _hits(labels: np.ndarray, predicted: np.ndarray, classes: np.ndarray) -> list[np.ndarray]:
-    """Whether each review is of each class and found, is put there, is of it; bool[reviews, num_classes]."""
-    guessed, present = predicted[:, None] == classes, labels[:, None] == classes
-    return [guessed & present, guessed, present]
-
-
-def _areas(positive: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve of each resample: of pairs, the share in which the positive one scores more.
-
-    Equal scores count one half (Mann & Whitney's U). NaN where a resample has no pair.
-    """
-    order = np.argsort(scores, kind="stable")
-    higher, lower = order[positive[order]], order[~positive[order]]
-    below = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(counts[:, lower], axis=1)], axis=1)
-    first, last = (np.searchsorted(scores[lower], scores[higher], side) for side in ("left", "right"))
-    won = np.einsum("ij,ij->i", counts[:, higher], below[:, first] + below[:, last]) / 2
-    pairs = counts[:, higher].sum(axis=1) * below[:, -1]
-    return np.divide(won, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
+def within(figure: float, low: float, high: float, least: float = 0.0, most: float = 1.0) -> list[float]:
+    """Returns `[low, high]` cut to what is possible, and never so that they exclude the figure."""
+    return [float(min(max(low, least), figure)), float(max(min(high, most), figure))]

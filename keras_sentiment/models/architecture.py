@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_sentiment.errors import InputError, first_line
-from keras_sentiment.models.ngrams import adapted_layers
+from keras_sentiment.models.ngrams import NgramEnsemble, adapted_layers
 from keras_sentiment.models.precision import with_precision
 
 _TOLERANCE = 1e-3  # of the logits of one model, computed twice in float32
@@ -28,6 +28,10 @@ def take_weights(ours: keras.Model, model: keras.Model, inputs: dict[str, np.nda
         InputError: they compute something else.
     """
     try:
+        for mine, its in zip(adapted_layers(ours), adapted_layers(model), strict=True):
+            if isinstance(mine, NgramEnsemble) and isinstance(its, NgramEnsemble):
+                mine.resize(its.rows)  # as many n-grams as occur in what it was fitted to
+                mine.share = its.share
         # The policy of both may be another one: Keras has one for all that a program builds.
         ours, model = with_precision(ours, "float32"), with_precision(model, "float32")
         ours.set_weights(model.get_weights())

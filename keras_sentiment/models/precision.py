@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from keras_sentiment.errors import InputError
+from keras_sentiment.config import PRECISIONS
+from keras_sentiment.errors import InputError, require
 from keras_sentiment.models.layer_names import FLOAT32_LAYERS
 
 
@@ -18,8 +19,9 @@ def resolve_precision(name: str) -> str:
     bfloat16 in hardware, and `float32` elsewhere.
 
     Raises:
-        InputError: the backend cannot compute in it on this machine.
+        InputError: there is none of that name, or the backend cannot compute in it on this machine.
     """
+    require(name in PRECISIONS, "precision", name, f"one of {', '.join(PRECISIONS)}")
     if name == "mixed_float16" and keras.backend.backend() == "jax" and not gpu_available():
         raise InputError("jax has no float16 products on a CPU; give --precision float32")
     if name != "auto":

@@ -13,11 +13,59 @@ from keras_sentiment.config import (
     TrainingConfig,
     TransformerConfig,
 )
-from keras_sentiment.errors import InputError, require, require_labels, require_temperature
+from keras_sentiment.decision import Decision
+from keras_sentiment.errors import InputError, require, require_decision, require_labels, require_temperature
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.storage.json_files import from_json
 
 _KINDS = {"bert": BertConfig, "transformer": TransformerConfig, "masked_lm": MaskedLMConfig}
+
+
+@dataclass(frozen=True)
+class ThresholdCheck:
+    """What a threshold does to the validation reviews that it was chosen on.
+
+    Args:
+        label: the one that it is meant for.
+        aim: what it was chosen for, as in `TrainingConfig.threshold_for`.
+        precision, recall: floats of that label.
+        precision_ci95, recall_ci95: their 95% intervals.
+        predicted: int, reviews that get the label.
+        present: int, reviews that have it.
+    """
+
+    label: str
+    aim: str
+    precision: float
+    recall: float
+    precision_ci95: tuple[float, ...]
+    recall_ci95: tuple[float, ...]
+    predicted: int
+    present: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What validation chose for the trained model, and from how much.
+
+    Args:
+        reviews: int, validation reviews.
+        groups: int, what of them counts as independent of one another, such as films; `None` where each
+            review does.
+        fitted: whether a temperature was fitted.
+        reason: why not; empty where it was.
+        ngram_weight: float in [0, 1], of the n-grams in the average; `None` of a model without n-grams.
+        chose_ngram_weight: whether validation chose it.
+        threshold: of a threshold that was chosen.
+    """
+
+    reviews: int
+    groups: int | None
+    fitted: bool
+    reason: str
+    ngram_weight: float | None = None
+    chose_ngram_weight: bool = False
+    threshold: ThresholdCheck | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +76,10 @@ class RunConfig:
         labels: names of the classes; a label is its position here.
         temperature: float > 0, divides the logits before the softmax.
         threshold: float in (0, 1) on the probability of `labels[1]`, two classes only; `None` takes
-            the most probable label.
+            the most probable label, or what `class_weight` says.
+        class_weight: float > 0 for each label, by which probabilities are multiplied before the largest is
+            taken; `None` stands for equal weights.
+        calibration: what was chosen on validation; `None` before that.
         versions: package name to version, of what trained it.
         data: what identifies the DATA_DIR: path, source, fingerprint, counts; and how many reviews train.
         trained_by_hand: whether the model was trained further by a program of the user's, and saved back.
@@ -43,6 +94,8 @@ class RunConfig:
     data: dict[str, Any]
     temperature: float = 1.0
     threshold: float | None = None
+    class_weight: tuple[float, ...] | None = None
+    calibration: Calibration | None = None
     trained_by_hand: bool = False
 
     def __post_init__(self) -> None:
@@ -52,9 +105,15 @@ class RunConfig:
         require(isinstance(by_hand, bool), "trained_by_hand", by_hand, "true or false")
         aim = self.recipe.training.threshold_for
         require(aim is None or len(self.labels) == 2, "threshold_for", aim, "left out: it's for two labels")
-        if self.threshold is not None:
-            require(len(self.labels) == 2, "threshold", self.threshold, "null unless there are two labels")
-            require(0 < self.threshold < 1, "threshold", self.threshold, "a number in (0, 1)")
+        label = self.recipe.training.threshold_label
+        known = label is None or label in self.labels
+        require(known, "threshold_label", label, f"one of the labels {', '.join(self.labels)}")
+        require_decision(self.labels, self.threshold, self.class_weight)
+
+    @property
+    def decision(self) -> Decision:
+        """The rule from the model's logits to labels."""
+        return Decision(self.labels, self.temperature, self.threshold, self.class_weight)
 
     @property
     def kind(self) -> str:
@@ -84,9 +143,17 @@ class RunConfig:
             kind: Any = _KINDS[values.pop("kind")]
             inputs = from_json(InputConfig, values.pop("inputs"))
             training = from_json(TrainingConfig, values.pop("training"))
+            calibration = values.pop("calibration")
+            if calibration is not None:
+                check = calibration["threshold"]
+                check = None if check is None else from_json(ThresholdCheck, check)
+                calibration = from_json(Calibration, {**calibration, "threshold": check})
             recipe: Recipe[Any] = Recipe(from_json(kind, values.pop("model")), inputs, training)
             require_labels(values["labels"])
-            config = cls(**{**values, "labels": tuple(values["labels"]), "recipe": recipe})
+            weights = values["class_weight"]
+            values["class_weight"] = None if weights is None else tuple(weights)
+            labels = tuple(values["labels"])
+            config = cls(**{**values, "labels": labels, "recipe": recipe, "calibration": calibration})
             # What a report says of the data.
             numbers = [config.trained_reviews, *(part["reviews"] for part in config.data["splits"].values())]
             texts = [config.data[key] for key in ("source", "fingerprint", "data_dir")]

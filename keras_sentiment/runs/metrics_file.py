@@ -26,10 +26,15 @@ def record_metrics(run: Run, split: str, fingerprint: str, metrics: dict[str, An
     try:
         recorded = _recorded(run.path / METRICS_FILE)
         recorded.setdefault(split, {})[fingerprint] = metrics
-        run.write(METRICS_FILE, json.dumps(recorded, indent=1) + "\n")
+        run.write(METRICS_FILE, as_json(recorded))
     finally:
         unlock(held)
     return recorded
+
+
+def as_json(recorded: dict[str, Any]) -> str:
+    """Returns the text of the file."""
+    return json.dumps(recorded, indent=1) + "\n"
 
 
 def _recorded(path: Path) -> dict[str, dict[str, Any]]:

@@ -7,10 +7,12 @@ previous/        the complete run that was there before, until this one is compl
 history.csv      a row an epoch
 tokenizer/       the tokenizer of the model
 trained_on.npy   the keys of all texts that the model has learned from, 8 bytes each
-checksums.json   SHA-256 of the model, of these keys and of the tokenizer's files
+baseline.npz     what the model has to beat: the labels of its train texts, a linear model on TF-IDF
+checksums.json   SHA-256 of the model, of these two and of the tokenizer's files
 model.keras      the model, float32; written last, so a RUN_DIR that has it is complete
 metrics.json     what `evaluate` found, by split and fingerprint of the data
-report.html      what it found last, in pictures and texts
+reports/         the same in pictures and texts, a page for each part of each data set
+report.html      the page of what was found last
 README.md        the model's card
 """
 
@@ -22,16 +24,16 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
+from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run_files import (
+    BASELINE_FILE,
     CHECKPOINTS,
     CHECKSUMS_FILE,
     CONFIG_FILE,
@@ -63,7 +65,7 @@ class Run:
 
     Args:
         path: the folder.
-        config: what `config.json` held when it was opened: labels, recipe, temperature, threshold, data.
+        config: what `config.json` held when it was opened: labels, recipe, decision, calibration, data.
 
     Example:
         >>> run = open_run(run.path)
@@ -89,7 +91,7 @@ class Run:
             "labels": ", ".join(config.labels),
             "trained on": f"{config.trained_reviews:,} reviews of {config.data['source']}",
             "temperature": f"{config.temperature:.3f}",
-            "threshold": "the most probable label" if config.threshold is None else f"{config.threshold:.3f}",
+            "decision": self.decision.rule(),
         }
         cells = (f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items())
         return f"<table>{''.join(cells)}</table>"
@@ -105,7 +107,7 @@ class Run:
     @property
     def decision(self) -> Decision:
         """The rule from this model's logits to labels."""
-        return Decision(self.config.labels, self.config.temperature, self.config.threshold)
+        return self.config.decision
 
     @property
     def complete(self) -> bool:
@@ -137,6 +139,14 @@ class Run:
         """
         return TextKeys.read(self.path / TRAINED_ON_FILE, _ANEW)
 
+    def baseline(self) -> Baseline:
+        """Returns what the model has to beat: the majority label and a linear model on TF-IDF.
+
+        Raises:
+            InputError: their file is missing or damaged.
+        """
+        return Baseline.read(self.path / BASELINE_FILE, len(self.config.labels), _ANEW)
+
     def load_model(self) -> Any:
         """Returns the Keras model, in float32, on the current backend; not compiled.
 
@@ -157,8 +167,9 @@ class Run:
     def save(self, model: Any, corpus: Corpus | None = None) -> Run:
         """Saves a model that was trained further by hand in the place of this run's own.
 
-        Its weights are taken, and the layers stay this run's. Temperature and threshold are chosen anew on
-        validation, and what `evaluate` found of the model before is removed.
+        Its weights are taken, and the layers stay this run's. Class weights of a loss of your own are not
+        taken out of the logits. Temperature and threshold are chosen anew on validation, and what `evaluate`
+        found of the model before is removed.
 
         Args:
             model: a Keras model of this run's architecture, in any precision, however compiled.
@@ -186,7 +197,7 @@ class Run:
         from keras_sentiment.batches.review_batches import ReviewBatches
         from keras_sentiment.data.evaluation_split import open_evaluation_split
         from keras_sentiment.models.architecture import take_weights
-        from keras_sentiment.runs.calibration import calibrated, logits_of
+        from keras_sentiment.runs.calibration import calibrated
 
         run = open_run(self.path)  # as it is now
         if corpus is None:
@@ -198,7 +209,8 @@ class Run:
         config = replace(run.config, trained_by_hand=True)
         if corpus.info["fingerprint"] != config.data["fingerprint"]:
             config = replace(config, data={**config.data, "calibrated_on": corpus.identity()})
-        config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
+        config, missed = calibrated(config, saved, batches)
+        baseline = run.baseline()
         texts = run.trained_on().union(TextKeys.of(corpus.splits["train"].texts()))
         history = run.history.read_text("utf-8") if run.history.is_file() else None
 
@@ -211,7 +223,7 @@ class Run:
         held = lock(self.path)
         try:
             remove_leftovers(self.path)  # of a process that was killed: the run is complete
-            write_model(self.path, saved, tokenizer, texts, begin)
+            write_model(self.path, saved, tokenizer, texts, baseline, begin)
         except BaseException:
             put_back(self.path)
             raise
@@ -273,6 +285,8 @@ def open_run(path: str | Path | Run) -> Run:
             f"{path}: a pretrained encoder, which gives no labels; train-transformer --pretrained {path} "
             "makes a classifier of it"
         )
+    if not (path / BASELINE_FILE).is_file():
+        raise InputError(f"{path / BASELINE_FILE} is missing; {_ANEW}")
     return run
 
 

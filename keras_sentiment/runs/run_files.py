@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from keras_sentiment.data.text_keys import TextKeys
+from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.atomic import staged_name, staged_path, write_text
 from keras_sentiment.storage.checksums import sha256
 from keras_sentiment.text.tokenizer import Tokenizer
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"
 HISTORY_FILE, METRICS_FILE, TRAINED_ON_FILE = "history.csv", "metrics.json", "trained_on.npy"
+BASELINE_FILE, REPORT_FILE, REPORTS, CARD_FILE = "baseline.npz", "report.html", "reports", "README.md"
 TOKENIZER_FOLDER, CHECKPOINTS, PREVIOUS = "tokenizer", "checkpoints", "previous"
 _NAMES = {
     CONFIG_FILE,
@@ -28,9 +30,11 @@ _NAMES = {
     TOKENIZER_FOLDER,
     CHECKSUMS_FILE,
     MODEL_FILE,
+    BASELINE_FILE,
     METRICS_FILE,
-    "report.html",
-    "README.md",
+    REPORT_FILE,
+    REPORTS,
+    CARD_FILE,
 }
 
 
@@ -93,14 +97,20 @@ def write_config(path: Path, config: RunConfig) -> None:
 
 
 def write_model(
-    path: Path, model: Any, tokenizer: Tokenizer, texts: TextKeys, begin: Callable[[], None]
+    path: Path,
+    model: Any,
+    tokenizer: Tokenizer,
+    texts: TextKeys,
+    baseline: Baseline | None,
+    begin: Callable[[], None],
 ) -> None:
-    """Writes the tokenizer, the keys of texts, the checksums and, last, the model, under the float32 policy.
+    """Writes tokenizer, keys of texts, baselines, checksums and, last, the model, under the float32 policy.
 
     What a complete run doesn't need goes then: its checkpoints, and the run before it.
 
     Args:
         texts: that the model has learned from.
+        baseline: none of an encoder, which gives no labels.
         begin: writes what comes before them; it is called once the model is on the disk, under another name.
     """
     from keras_sentiment.models.precision import with_precision
@@ -113,6 +123,9 @@ def write_model(
         texts.write(path / TRAINED_ON_FILE)
         files = {f"{TOKENIZER_FOLDER}/{file.name}": file for file in folder.iterdir()}
         files |= {TRAINED_ON_FILE: path / TRAINED_ON_FILE, MODEL_FILE: staging}
+        if baseline is not None:
+            baseline.write(path / BASELINE_FILE)
+            files[BASELINE_FILE] = path / BASELINE_FILE
         checksums = {name: sha256(file) for name, file in files.items()}
         write_text(path / CHECKSUMS_FILE, json.dumps(checksums, indent=1) + "\n")
     remove_leftovers(path)

@@ -124,7 +124,8 @@ _CHARACTER = re.compile(_character_class(CHARACTERS))
 def clean(text: str) -> str:
     """Clean a review: tags, written line ends, entities, characters, white space.
 
-    Cleaning twice is not cleaning once: `&amp;lt;` becomes `&lt;`, and that would become `<`.
+    Cleaning twice is not cleaning once: `&amp;lt;` becomes `&lt;`, and that would become `<`. What is cleaned
+    already goes through `escaped` where it has to be cleaned.
 
     Args:
         text: str, as it was written; it may hold anything, lone surrogates too.
@@ -144,3 +145,12 @@ def clean(text: str) -> str:
         text = _ENTITY.sub(lambda match: ENTITIES.get(match[0], match[0]), text)
     text = _CHARACTER.sub(lambda match: CHARACTERS[match[0]], text)
     return " ".join(text.split())
+
+
+def escaped(cleaned: str) -> str:
+    """Return a text that `clean` turns into exactly this cleaned one.
+
+    All that cleaning reads begins with one of three characters; each is written as the entity that stands for
+    it, which is decoded last.
+    """
+    return cleaned.replace("&", "&amp;").replace("<", "&lt;").replace("\\", "&#92;")

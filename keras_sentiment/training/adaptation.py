@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import DEFAULT_SEED, TransformerConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
+from keras_sentiment.machine import available_memory
 from keras_sentiment.models.layers import TokenEmbedding
 from keras_sentiment.models.ngrams import NgramEnsemble, adapted_layers, ngram_layer
 from keras_sentiment.storage.disk_space import require_disk_space
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.checkpoint_file import Checkpoint, restore, to_arrays
 from keras_sentiment.training.cooccurrence import token_vectors
-from keras_sentiment.training.nbsvm import Batch, fit_nbsvm
+from keras_sentiment.training.nbsvm import Batch, fit_nbsvm, memory_needed, most_weights
 from keras_sentiment.training.run_writer import TrainingRun
 
 _KIND, _FILE = "adapted", "adapted.npz"
@@ -48,32 +51,60 @@ def adapt(
     """
     recipe, ngrams = run.config.recipe, ngram_layer(model)
     counts = isinstance(recipe.model, TransformerConfig) and recipe.model.uses_cooccurrence
-    variables: list[Any] = [] if ngrams is None else [ngrams.kernel, ngrams.bias]
     fitted: list[Any] = [] if ngrams is None else [ngrams]
     if counts:
         fitted.append(model.get_layer("token_embedding"))
-        variables += fitted[-1].weights
-    if not variables:
+    if not fitted:
         return
     path = run.checkpoints / _FILE
     if run.devices.writes and not (run.resumed and Checkpoint.read(path)):
         if ngrams is not None:
-            _tell(quiet, "Fitting the n-grams …")
             batches = ReviewBatches(train, tokenizer, recipe.inputs)
-            needed = 4 * ngrams.order * int(batches.lengths.sum())
-            require_disk_space(run.checkpoints, needed, "the n-grams", "make room, or give --set ngrams=0")
-            adapt_ngrams(ngrams, batches, class_weight, run.checkpoints)
+            _tell(quiet, "Fitting the n-grams …")
+            for line in adapt_ngrams(ngrams, batches, class_weight, run.checkpoints):
+                _tell(quiet, line)
         if counts:
             _tell(quiet, "Counting neighbours of tokens …")
             adapt_embeddings(model, [train, *others], recipe.training.seed)
-        Checkpoint(to_arrays(_KIND, variables), {}).write(path)
+        state = {} if ngrams is None else {"rows": ngrams.rows}
+        Checkpoint(to_arrays(_KIND, _weights(fitted)), state).write(path)
     run.devices.wait("read the texts")
     kept = Checkpoint.read(path)
     if kept is None:
         raise InputError(f"{path}: it can't be read; processes that train together share the run's folder")
-    restore(variables, _KIND, kept.arrays)
+    if ngrams is not None:
+        ngrams.resize(kept.state["rows"])
+    restore(_weights(fitted), _KIND, kept.arrays)
     for layer in fitted:
         layer.adapted = True
+
+
+def _weights(layers: Sequence[keras.layers.Layer]) -> list[Any]:
+    return [weight for layer in layers for weight in layer.weights]
+
+
+def require_room(model: keras.Model, run: TrainingRun, train: Split, tokenizer: Tokenizer) -> None:
+    """Refuses to fit n-grams that memory or disk may have no room for; of a new run, before it begins.
+
+    Raises:
+        InputError: it says how much they may take, and what helps.
+    """
+    ngrams = ngram_layer(model)
+    if ngrams is None or run.resumed or not run.devices.writes:
+        return
+    tokens = int(ReviewBatches(train, tokenizer, run.config.recipe.inputs).lengths.sum())
+    occurring, labels = ngrams.order * tokens, len(run.config.labels)
+    weights = most_weights(min(occurring, ngrams.index.shape[0]), labels)
+    fix = "give --set ngrams=1, fewer --set ngram_buckets=…, or --set ngrams=0"
+    needed, free = memory_needed(weights), available_memory()
+    if free is not None and needed > free:
+        raise InputError(
+            f"{run.path}: fitting the n-grams of {labels:,} labels may take {needed / 1e9:.2g} GB of memory, "
+            f"{free / 1e9:.2g} GB are free; {fix}"
+        )
+    # The file of n-grams; then the checkpoint and the model, each with the weights and the index.
+    needed = 4 * occurring + 2 * 4 * (weights + ngrams.index.shape[0])
+    require_disk_space(run.checkpoints, needed, "the n-grams", f"make room, or {fix}")
 
 
 def adapt_model(
@@ -96,6 +127,9 @@ def adapt_model(
         class_weight: weight of each label's loss, by its position.
         seed: int, of the token embeddings.
 
+    Warns:
+        UserWarning: of many labels, n-grams that few texts hold are left out.
+
     Raises:
         InputError: the model has trained already.
 
@@ -117,7 +151,10 @@ def adapt_model(
         )
     ngrams = ngram_layer(model)
     if ngrams is not None and not ngrams.adapted:
-        adapt_ngrams(ngrams, train, class_weight)
+        for line in adapt_ngrams(ngrams, train, class_weight):
+            warnings.warn(line, stacklevel=2)
+        # What was compiled with the kernel that was there before.
+        model.train_function = model.test_function = model.predict_function = None
     if any(isinstance(layer, TokenEmbedding) and not layer.adapted for layer in model.layers):
         adapt_embeddings(model, [train.split] + ([] if unlabelled is None else [unlabelled]), seed)
 
@@ -135,7 +172,7 @@ def adapt_ngrams(
     batches: ReviewBatches,
     class_weight: Mapping[int, float] | None = None,
     folder: Path | None = None,
-) -> None:
+) -> list[str]:
     """Fits the linear model of n-grams to the train reviews (`nbsvm`).
 
     Args:
@@ -143,20 +180,28 @@ def adapt_ngrams(
         class_weight: of the loss of each label.
         folder: for a temporary file of four bytes for each n-gram of each review.
 
+    Returns:
+        A line for the user where n-grams were left out.
+
     Raises:
         InputError: it can't be written.
     """
     # In the order of length, and without word dropout, which makes pairs that nobody wrote.
     whole = ReviewBatches(batches.split, batches.tokenizer, batches.inputs)
-    size = layer.kernel.shape[0]
-    kernel, bias = fit_nbsvm(_ngram_batches(layer, whole), size, layer.l2, class_weight, folder)
-    layer.kernel.assign(kernel)
-    layer.bias.assign(bias)
-    layer.adapted = True
+    found = fit_nbsvm(_ngram_batches(layer, whole), layer.num_classes, layer.l2, class_weight, folder)
+    layer.set_ngrams(found.features, found.weights, found.bias)
+    kept = len(found.features)
+    if kept == found.occurring:
+        return []
+    return [
+        f"N-grams: of {found.occurring:,} that occur, the {kept:,} that most texts hold are kept, as "
+        f"{layer.num_classes:,} labels take a weight of each"
+    ]
 
 
 def _ngram_batches(layer: NgramEnsemble, batches: ReviewBatches) -> Iterator[Batch]:
-    targets = batches.split.targets(layer.kernel.shape[1])
+    soft = batches.split.soft_labels
+    targets = np.asarray(batches.split.labels) if soft is None else soft
     for rows, inputs in batches.for_scoring():
         found, counted = map(keras.ops.convert_to_numpy, layer.ngrams_of(**inputs))
         yield Batch(found[counted], counted.sum(axis=1), targets[rows])

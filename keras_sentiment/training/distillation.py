@@ -70,7 +70,7 @@ class SoftLabels:
         for path, classifier in zip(paths, classifiers, strict=True):
             read = texts
             if classifier.tokenizer.sha256 != corpus.info["tokenizer"]["sha256"]:
-                read = Split.from_texts(texts.texts(), classifier.tokenizer)
+                read = texts.encoded_by(classifier.tokenizer)
             total += classifier.logits(read, quiet) / classifier.decision.temperature
             if not np.isfinite(total).all():
                 raise InputError(f"{path}: a teacher whose logits are no finite numbers; name another")

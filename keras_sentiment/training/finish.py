@@ -5,20 +5,21 @@ from __future__ import annotations
 import dataclasses
 import math
 
-import numpy as np
-
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.layer_names import UPPER
 from keras_sentiment.models.transformer import encoder_of
-from keras_sentiment.runs.calibration import calibrated, logits_of
+from keras_sentiment.runs.calibration import calibrated
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
+from keras_sentiment.training.class_weights import without_class_weights
 from keras_sentiment.training.fit import Fit
 
 
 def finish(fit: Fit, corpus: Corpus) -> Run:
     """Puts back the best epoch's weights, if the config says so, calibrates, and saves the run.
+
+    Class weights are taken out of the logits first: probabilities are those of unweighted texts.
 
     Returns:
         The run with the temperature, and the threshold if one was asked for, that suit validation.
@@ -28,10 +29,11 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
             reaches its aim, and the run is saved without one.
     """
     fit = _kept(fit)
-    logits, labels = logits_of(fit.model, fit.validation), np.asarray(fit.validation.split.labels)
-    config, missed = calibrated(fit.run.config, logits, labels)
+    if fit.run.config.class_weight is not None:
+        without_class_weights(fit.model, fit.run.config.class_weight)
+    config, missed = calibrated(fit.run.config, fit.model, fit.validation)
     run = dataclasses.replace(fit.run, config=config)
-    run.finish(fit.full_model, corpus.tokenizer())
+    run.finish(fit.full_model, corpus)
     if missed:
         raise InputError(f"{run.path}: {missed}")
     return Run(run.path, config)
@@ -44,7 +46,7 @@ def finish_encoder(fit: Fit, corpus: Corpus) -> None:
         InputError: the loss became NaN or infinite.
     """
     fit = _kept(fit)
-    fit.run.finish(encoder_of(fit.full_model), corpus.tokenizer())
+    fit.run.finish(encoder_of(fit.full_model), corpus)
 
 
 def _kept(fit: Fit) -> Fit:
@@ -55,8 +57,9 @@ def _kept(fit: Fit) -> Fit:
     fit = dataclasses.replace(fit, full_model=full_model, model=model)
     devices.wait("trained")
     best = fit.run.config.recipe.training.restore_best_weights
-    # The first epoch counts as the best until one is better, and none is better than NaN.
-    if not math.isfinite(read_history(fit.run)[0 if best else -1]["val_loss"]):
+    # The first epoch that may be the best counts as it until one is better, and none is better than NaN.
+    first = fit.epochs - fit.run.config.recipe.training.epochs
+    if not math.isfinite(read_history(fit.run)[first if best else -1]["val_loss"]):
         raise InputError(
             f"{fit.run.path}: the loss is not a number; train again with a lower --learning-rate"
         )

@@ -13,12 +13,12 @@ import keras
 from keras_sentiment.batches.devices import find_devices
 from keras_sentiment.batches.frozen_cache import HiddenStateBatches, cached_batches
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
+from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig, TrainingConfig
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.training.adaptation import adapt
+from keras_sentiment.training.adaptation import adapt, require_room
 from keras_sentiment.training.callbacks import EpochRecord, LossWatch, Progress
 from keras_sentiment.training.checkpoints import Checkpoints
 from keras_sentiment.training.fit_data import fit_data
@@ -37,6 +37,8 @@ class Fit:
         run: what is trained, and where to.
         full_model: what a run is made of: `model`, or what `model` is the upper part of.
         checkpoints: the last of the callbacks.
+        epochs: int, most of them: as many as the recipe has, or more for its `min_steps`.
+        class_weight: of each label in the loss, where `fit` applies it and not the batches.
     """
 
     run: TrainingRun
@@ -46,6 +48,7 @@ class Fit:
     validation: ReviewBatches
     callbacks: list[keras.callbacks.Callback]
     checkpoints: Checkpoints
+    epochs: int
     class_weight: dict[int, float] | None
 
     def summary(self) -> str:
@@ -53,7 +56,8 @@ class Fit:
         trained = sum(math.prod(weight.shape) for weight in self.full_model.trainable_weights)
         return (
             f"{self.full_model.name}: {self.full_model.count_params():,} parameters, {trained:,} train; "
-            f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch; "
+            f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch, "
+            f"{self.epochs} epochs; "
             f"{keras.backend.backend()}, {self.run.config.precision}"
         )
 
@@ -63,7 +67,7 @@ class Fit:
         Args:
             callbacks: more of them, called before those of the run.
         """
-        for epochs in self.checkpoints.epoch_ranges(self.run.config.recipe.training.epochs):
+        for epochs in self.checkpoints.epoch_ranges(self.epochs):
             yield {
                 "x": self.train,
                 "validation_data": self.validation,
@@ -128,8 +132,8 @@ def prepare_fit(
         checkpoints: how often they are written, and how many stay.
 
     Raises:
-        InputError: the disk has no room for the hidden states or the n-grams, the run can't be resumed like
-            this, or a model that it learns from doesn't tell what texts it has seen.
+        InputError: the disk has no room for the hidden states, or disk or memory for the n-grams, the run
+            can't be resumed like this, or a model that it learns from doesn't tell what texts it has seen.
     """
     config, tokenizer, precision = run.config.recipe.training, corpus.tokenizer(), run.config.precision
     data, run = fit_data(corpus, run, limit, quiet)
@@ -143,6 +147,7 @@ def prepare_fit(
         train, validation = cached = cached_batches(
             [train, validation], model.get_layer(LOWER), folder, quiet
         )
+    require_room(model, run, data.train, tokenizer)
     run.begin()
     if data.soft is not None:
         data.soft.keep(run)
@@ -152,26 +157,42 @@ def prepare_fit(
         batches.open(keep=cache_dir is not None, quiet=quiet)
     full_model = run.devices.replicate(model, precision)
     model = full_model.get_layer(UPPER) if cached else full_model
+    epochs = epochs_of(config, train.steps)
     compile_model(
         model,
         config,
-        config.epochs * train.steps,
+        epochs * train.steps,
         precision,
         masked=isinstance(run.config.recipe.model, MaskedLMConfig),
         weighted=run.devices.count > 1,
         soft=data.soft is not None,
     )
-    callbacks = _callbacks(run, full_model, train, checkpoints or CheckpointConfig(), quiet)
+    callbacks = _callbacks(run, full_model, train, epochs, checkpoints or CheckpointConfig(), quiet)
     weights = data.class_weight if run.devices.count == 1 else None  # else the batches hold them
-    return Fit(run, model, full_model, train, validation, callbacks, callbacks[-1], weights)
+    return Fit(run, model, full_model, train, validation, callbacks, callbacks[-1], epochs, weights)
+
+
+def epochs_of(config: TrainingConfig, steps: int) -> int:
+    """Returns how many epochs of so many steps make the least number of steps, or the recipe's epochs."""
+    return max(config.epochs, math.ceil(config.min_steps / steps))
 
 
 def _callbacks(
-    run: TrainingRun, full_model: keras.Model, train: ReviewBatches, config: CheckpointConfig, quiet: bool
+    run: TrainingRun,
+    full_model: keras.Model,
+    train: ReviewBatches,
+    epochs: int,
+    config: CheckpointConfig,
+    quiet: bool,
 ) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of a run; the last one saves what the others know."""
-    epochs, patience = run.config.recipe.training.epochs, run.config.recipe.training.patience
-    stopping = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs)
+    training = run.config.recipe.training
+    # Epochs that only make the least number of steps are neither the best nor the last: a loss of few
+    # reviews falls and rises by chance, and the learning rate falls to the end.
+    first = epochs - training.epochs
+    stopping = keras.callbacks.EarlyStopping(
+        "val_loss", patience=training.patience or epochs, start_from_epoch=first
+    )
     record = EpochRecord(run, len(train.split))
     checkpoints = Checkpoints(run, full_model, train, stopping, record, config)
     callbacks = [

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_sentiment.batches.masked_batches import MaskedBatches
 from keras_sentiment.batches.review_batches import ReviewBatches
@@ -16,6 +15,7 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.encoded_split import Split, concatenate
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer
+from keras_sentiment.training.class_weights import balanced_weights
 from keras_sentiment.training.distillation import SoftLabels
 from keras_sentiment.training.run_writer import TrainingRun
 
@@ -29,7 +29,7 @@ class FitData:
         unlabelled: texts beside them that adapt a model and don't train it.
         validation: the reviews that choose.
         soft: what the teachers of the run found, if it has some.
-        class_weight: of each label, or `None` for equal ones.
+        class_weight: of each label, or `None` for equal ones; they weigh in validation's loss too.
     """
 
     train: Split
@@ -51,10 +51,11 @@ class FitData:
             batch_size=config.batch_size,
             seed=config.seed,
             word_dropout=config.word_dropout,
-            class_weight=self.class_weight,
+            # Of one device `fit` is given them.
+            class_weight=self.class_weight if run.devices.count > 1 else None,
             **shared,
         )
-        return train, kind(self.validation, **shared)
+        return train, kind(self.validation, class_weight=self.class_weight, **shared)
 
 
 def fit_data(
@@ -94,13 +95,10 @@ def fit_data(
         # the seed itself gives are in the model's first weights already.
         keras.utils.set_random_seed(config.seed + 1)
     weights = balanced_weights(train, len(corpus.labels)) if config.class_weight else None
+    if weights is not None:
+        # Of a run that was killed while it was saved, what was chosen at its end is chosen again.
+        weighted = dataclasses.replace(
+            run.config, class_weight=tuple(weights.values()), threshold=None, calibration=None
+        )
+        run = dataclasses.replace(run, config=weighted)
     return FitData(train, unlabelled, validation, soft, weights), run
-
-
-def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
-    """Returns a weight a class, in inverse proportion to its count; their mean over reviews is 1.
-
-    A review of soft labels counts as one of its most probable label, as Keras weights it.
-    """
-    counts = np.bincount(split.targets(num_classes).argmax(axis=1), minlength=num_classes)
-    return {label: len(split) / (num_classes * count) for label, count in enumerate(counts.tolist())}

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from keras_sentiment.batches.devices import ONE_DEVICE, Devices
+from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.text_keys import NO_TEXTS, TextKeys
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.recipes import Recipe
+from keras_sentiment.runs.baseline import fit_baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run import Run, read_config
 from keras_sentiment.runs.run_files import (
@@ -27,7 +29,6 @@ from keras_sentiment.runs.run_files import (
 )
 from keras_sentiment.storage.atomic import remove_abandoned, staged_name
 from keras_sentiment.storage.locks import lock, unlock
-from keras_sentiment.text.tokenizer import Tokenizer
 
 _RECORDED_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
 
@@ -82,11 +83,17 @@ class TrainingRun(Run):
         if self.devices.writes:
             super().write(name, text)
 
-    def finish(self, model: Any, tokenizer: Tokenizer) -> None:
-        """Completes the run: the config again, the tokenizer, then the model under the float32 policy."""
+    def finish(self, model: Any, corpus: Corpus) -> None:
+        """Completes the run: its baselines, the config again, the tokenizer, the model in float32.
+
+        Args:
+            corpus: that the model was trained on.
+        """
         if self.devices.writes:
+            encoder = isinstance(self.config.recipe.model, MaskedLMConfig)
+            baseline = None if encoder else fit_baseline(corpus, self.config)
             write_config(self.path, self.config)
-            write_model(self.path, model, tokenizer, self.texts, begin=lambda: None)
+            write_model(self.path, model, corpus.tokenizer(), self.texts, baseline, begin=lambda: None)
             unlock(lock(self.path))
         self.devices.wait("saved the run")
 

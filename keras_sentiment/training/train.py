@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
@@ -20,9 +19,10 @@ from keras_sentiment.models.ngrams import adapted_layers
 from keras_sentiment.models.precision import precision_of
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, load_encoder_weights
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
-from keras_sentiment.runs.calibration import calibrated, logits_of
+from keras_sentiment.runs.calibration import calibrated
 from keras_sentiment.runs.run import Run, open_encoder, open_run
 from keras_sentiment.text.tokenizer import find_tokenizer
+from keras_sentiment.training.class_weights import balanced_weights, without_class_weights
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import Fit, prepare_fit, start_run
 from keras_sentiment.training.learned_texts import with_learned_texts
@@ -71,7 +71,7 @@ def train(
         TypeError: an argument is of another kind.
 
     Example:
-        >>> recipe = TRANSFORMER_RECIPES["default"].replace(sequence_length=64, num_layers=1)
+        >>> recipe = TRANSFORMER_RECIPES["default"].replace(sequence_length=64, num_layers=1, epochs=2)
         >>> board = keras.callbacks.TensorBoard("logs")
         >>> run = train(corpus, "runs/small", recipe, callbacks=[board], quiet=True)
         >>> evaluation = evaluate(run, corpus)
@@ -138,6 +138,7 @@ def save_run(
     """Makes a run of a model that was trained by hand, calibrated on validation.
 
     The hyperparameters of the recipe's `training` are recorded as they are: make them those that you used.
+    With `class_weight` the balanced weights of the train split are taken out of the logits.
 
     Args:
         model: of the architecture that the recipe describes, in any precision, however compiled.
@@ -179,13 +180,17 @@ def save_run(
     for layer in adapted_layers(saved):
         warn_unless_adapted(layer, "the run is of a model without it")
     config = dataclasses.replace(run.config, precision=precision_of(model), trained_by_hand=True)
-    config, missed = calibrated(config, logits_of(saved, batches), np.asarray(split.labels))
+    if recipe.training.class_weight:
+        weights = tuple(balanced_weights(corpus.splits["train"], len(corpus.labels)).values())
+        without_class_weights(saved, weights)
+        config = dataclasses.replace(config, class_weight=weights)
+    config, missed = calibrated(config, saved, batches)
     unlabelled = [corpus.unlabelled] if corpus.unlabelled and recipe.reads_unlabelled else []
     run = dataclasses.replace(run, config=config)
     run = with_learned_texts(run, corpus, corpus.splits["train"], *unlabelled)
     try:
         run.begin()
-        run.finish(saved, corpus.tokenizer())
+        run.finish(saved, corpus)
     finally:
         run.leave()
     if missed:

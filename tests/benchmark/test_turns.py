@@ -4,17 +4,24 @@ import multiprocessing
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from keras_sentiment.benchmark.turns import Contender, take_turns
+from keras_sentiment.benchmark.turns import Contender, Pace, take_turns
+from keras_sentiment.machine import cores
 
 pytestmark = pytest.mark.once
 
 
 def write(pace, file, name, steps, seconds):
-    """A contender that writes a line a step."""
-    pace.ready(steps)
+    """A contender that writes a line a step, after work of its own and warming up."""
+    pace.begin()
+    time.sleep(seconds)
+    with pace.untimed():
+        time.sleep(0.5)
+    pace.tell(steps=steps)
+    pace.plan(steps)
     for _ in range(steps):
         print(name)
         time.sleep(seconds)
@@ -24,7 +31,8 @@ def write(pace, file, name, steps, seconds):
 
 
 def fail(pace):
-    pace.ready(2)
+    pace.begin()
+    pace.plan(2)
     pace.step(1)
     raise SystemExit("as it should")
 
@@ -44,11 +52,70 @@ def test_contenders_take_turns(tmp_path, capfd):
     expected = [f"{name} {flavours[name]}" for turn in rounds for name in turn]
     assert Path(file).read_text().splitlines() == expected
     assert {name: timing.units for name, timing in timings.items()} == {"a": 15, "b": 30, "c": 6}
-    assert timings["b"].seconds >= 10 * 0.02
+    # What comes before the steps counts, warming up does not.
+    assert timings["b"].seconds >= 11 * 0.02
+    assert timings["b"].facts["seconds_before_steps"] >= 0.02
+    assert all(timing.start_seconds >= 0.5 for timing in timings.values())
+    assert {name: timing.facts["steps"] for name, timing in timings.items()} == {"a": 5, "b": 10, "c": 2}
     assert all(timing.memory_bytes > 1e6 and timing.start_seconds > 0 for timing in timings.values())
     assert said[-1] == "round 5 of 5"
     assert capfd.readouterr().out == ""  # standard output is for results
     assert not multiprocessing.active_children()
+
+
+def clock(monkeypatch):
+    """A clock that a test sets by hand."""
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr("keras_sentiment.benchmark.turns.time.perf_counter", lambda: now.seconds)
+    return now
+
+
+def test_warming_up_is_not_timed(monkeypatch):
+    """But what lies around it is, and what the device still has to do at the end of a slice."""
+    now, sent = clock(monkeypatch), []
+    shares = iter([0.5, 1])
+    pace = Pace(SimpleNamespace(recv=lambda: next(shares), send=sent.append))
+    pending = [0.0]
+
+    def synchronize():
+        now.seconds += pending[0]
+        pending[0] = 0.0
+
+    pace.begin(synchronize)
+    now.seconds += 3
+    with pace.untimed():
+        now.seconds += 100
+        pending[0] = 50
+    now.seconds += 4
+    pace.plan(2)
+    pending[0] = 20
+    pace.step(8)
+    now.seconds += 1
+    pace.step(8)
+    (first, second) = sent[1:]
+    assert (first[0], first[1], first[2]) == (8, 3 + 4 + 20, 150)
+    assert (second[0], second[1], second[2]) == (8, 1, 0)
+    assert first[-1]["seconds_before_steps"] == 7
+
+
+def look(pace):
+    """A contender that tells how many cores it has, and what a library would have read at its import."""
+    pace.tell(cores=cores(), threads=os.environ["OMP_NUM_THREADS"])
+    pace.begin()
+    pace.plan(1)
+    pace.step(1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system holds no process to some cores")
+def test_contender_has_as_many_cores_as_it_is_given(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    found = []
+    contender = Contender("it", look, (), {"OMP_NUM_THREADS": "1"}, cores=1)
+    take_turns([contender], 1, lambda _: None, lambda name, facts: found.append((name, facts)))
+    ((name, facts),) = found
+    assert name == "it"
+    assert (facts["cores"], facts["threads"]) == (1, "1")
+    assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
 def test_contender_that_fails_is_named(capfd):

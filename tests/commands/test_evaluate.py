@@ -13,7 +13,8 @@ from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.evaluation.perturbations import perturb
 from keras_sentiment.text.tokenizer import Tokenizer
 
-NAMES = {"config.json", "history.csv", "trained_on.npy", "tokenizer", "checksums.json", "model.keras"}
+NAMES = {"config.json", "history.csv", "trained_on.npy", "baseline.npz", "tokenizer", "checksums.json"}
+NAMES |= {"model.keras"}
 
 
 @pytest.fixture
@@ -51,13 +52,32 @@ def test_evaluate_prints_one_object(cli, run, path):
 
     status, out, _ = cli("evaluate", run, path / "data", "--split", "validation", "--quiet")
     assert status == 0
-    assert "12 reviews (validation)" in out
+    assert "12 reviews (validation), float32" in out
+    status, out, _ = cli("evaluate", run, path / "data", "--precision", "mixed_bfloat16", "--json", "--quiet")
+    assert (found["precision"], json.loads(out)["precision"]) == ("float32", "mixed_bfloat16")
+    assert json.loads(out)["loss"] != found["loss"]
     status, out, _ = cli("evaluate", run, path / "films.csv", "--json", "--quiet")
     assert json.loads(out)["examples"] == 120
     assert set(json.loads((run / "metrics.json").read_text())) == {"test", "validation", "all"}
     names = {item.name for item in run.iterdir()}
-    assert names == {*NAMES, "metrics.json", "report.html", "README.md"}
+    assert names == {*NAMES, "metrics.json", "report.html", "reports", "README.md"}
     assert "120 reviews of" in (run / "report.html").read_text()
+
+
+@pytest.mark.once
+def test_authors_are_the_units_of_the_intervals(cli, run, tmp_path):
+    words = (("bad", "neg"), ("good", "pos"))
+    rows = [f"{words[i % 2][0]} film number {i},{words[i % 2][1]},author {i // 8}" for i in range(80)]
+    (tmp_path / "authors.csv").write_text("\n".join(["text,label,author", *rows]))
+    found = []
+    for options in ([], ["--group-column", "author"]):
+        status, out, _ = cli("evaluate", run, tmp_path / "authors.csv", "--json", "--quiet", *options)
+        assert status == 0
+        found.append(json.loads(out))
+    assert [metrics["groups"] for metrics in found] == [None, 10]
+    lows = [metrics["intervals"]["accuracy"][0] for metrics in found]
+    assert lows[1] < lows[0] - 0.1  # ten authors, and not eighty reviews
+    mistake(cli("evaluate", run, tmp_path / "authors.csv", "--group-column", "writer"), "writer", "author")
 
 
 @pytest.mark.once
@@ -89,7 +109,8 @@ def test_evaluate_compares_two_models(cli, run, path, tmp_path):
 
     status, out, _ = cli("evaluate", run, path / "data", "--against", run, "--quiet")
     assert status == 0
-    assert "difference        +0.0000  (+0.0000 to +0.0000, paired)" in out
+    # Of 12 reviews, on which two models never differ: half a review more in each of the four cells.
+    assert "difference        +0.0000  (-0.1400 to +0.1400, paired)" in out
     assert "McNemar's exact p = 1" in out
 
     config = json.loads((tmp_path / "run" / "config.json").read_text())
@@ -117,3 +138,16 @@ def test_evaluate_counts_the_labels_that_a_perturbation_flips(cli, run, path):
     assert metrics["perturbed"]["markup"] == unchanged
     assert "Does it keep its label?" in (run / "report.html").read_text()
     assert "with typos" in cli(*arguments, "--quiet")[1]
+
+
+@pytest.mark.once
+def test_evaluate_writes_where_it_is_told(cli, run, path, tmp_path):
+    before = {item.name for item in run.iterdir()}
+    arguments = ("evaluate", run, path / "data", "--output", tmp_path / "out", "--quiet")
+    assert cli(*arguments)[0] == 0
+    assert {item.name for item in (tmp_path / "out").iterdir()} == {"metrics.json", "report.html"}
+    assert {item.name for item in run.iterdir()} == before
+    status, _, error = cli(*arguments)
+    assert status == 2
+    assert error.count("\n") == 1
+    assert str(tmp_path / "out") in error

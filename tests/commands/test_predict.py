@@ -31,6 +31,31 @@ def test_predict_prints_a_line_a_text_in_order(cli, path):
         assert line["probabilities"] == pytest.approx(result["probabilities"])
 
 
+def test_predict_computes_in_the_precision_that_is_asked_for(cli, path, tmp_path):
+    """And names it, but for the default."""
+    texts = ["good " * 30, "bad", "the film is good"]
+    expected = keras_sentiment.load(path / "run", "mixed_bfloat16").predict(texts)
+    plain = keras_sentiment.load(path / "run").predict(texts)
+    assert [r["probability"] for r in expected] != [r["probability"] for r in plain]
+    status, out, error = cli("predict", path / "run", *texts, "--precision", "mixed_bfloat16")
+    assert (status, error) == (0, "Computing in mixed_bfloat16\n")
+    found = [json.loads(line)["probability"] for line in out.splitlines()]
+    assert found == pytest.approx([result["probability"] for result in expected])
+    (tmp_path / "it.txt").write_text("\n".join(texts) + "\n")
+    arguments = ["predict", path / "run", "--input", tmp_path / "it.txt", "--precision", "mixed_bfloat16"]
+    status, out, error = cli(*arguments, "--quiet")
+    assert (status, error) == (0, "")
+    assert [json.loads(line)["probability"] for line in out.splitlines()] == pytest.approx(found)
+
+
+def test_predict_refuses_a_precision_that_can_not_be(cli, path, artifacts):
+    artifact = artifacts["onnx"].path
+    for precision in ("auto", "mixed_bfloat16"):
+        mistake(cli("predict", artifact, "good", "--precision", precision), artifact, "precision", "exported")
+    assert cli("predict", artifact, "good", "--precision", "float32")[0] == 0
+    mistake(cli("predict", path / "run", "good", "--precision", "float8"), "float8", "mixed_bfloat16")
+
+
 def test_predict_names_the_words_that_carry_a_label(cli, path, tmp_path):
     """The made-up reviews are positive by the word `good` and nothing else, at half of their words.
 

@@ -50,6 +50,14 @@ def short_parts(monkeypatch):
     monkeypatch.setattr(partition_module, "PART_ROWS", 7)
 
 
+def test_workers_have_the_precision_of_the_artifact(run, artifact, tmp_path):
+    write_csv(tmp_path / "it.csv", 3)
+    arguments = ["--input", tmp_path / "it.csv", "--output", tmp_path / "out", *ALONE]
+    found = run(artifact.path, *arguments, "--precision", "mixed_bfloat16")
+    mistake(found, artifact.path, "precision='mixed_bfloat16'")
+    assert not (tmp_path / "out").exists()
+
+
 def test_files_that_match_follow_one_another(run, workers, artifact, tmp_path):
     for part in (2, 0, 1):
         write_csv(tmp_path / f"it-{part}.csv", 10 * part)

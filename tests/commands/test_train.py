@@ -77,12 +77,16 @@ def test_threshold_is_chosen_for_what_the_option_says(cli, path, tmp_path):
     arguments = ["train-transformer", path / "data", tmp_path / "run", "--epochs", "1", *SMALL, "--quiet"]
     mistake(cli(*arguments, "--threshold-for", "recall"), "f1 or precision=P", "recall")
     assert not (tmp_path / "run").exists()
-    assert cli(*arguments, "--threshold-for", "f1")[0] == 0
+    mistake(cli(*arguments, "--threshold-label", "positive"), "threshold_label", "threshold_for")
+    loud = [argument for argument in arguments if argument != "--quiet"]
+    status, _, err = cli(*loud, "--threshold-for", "f1", "--threshold-label", "negative")
+    assert status == 0
+    assert "The threshold of negative was chosen for f1: of the validation reviews" in err
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert 0 < config["threshold"] < 1
     status, out, _ = cli("evaluate", tmp_path / "run", path / "data", "--quiet")
     assert status == 0
-    assert f"positive from {config['threshold']:.4f} on" in out
+    assert f"the label is positive where its probability is {config['threshold']:.6g} or more" in out
     for text in ("good " * 9, "bad " * 9, "a film"):
         _, out, _ = cli("predict", tmp_path / "run", text)
         result = json.loads(out)

@@ -5,12 +5,14 @@ import pickle
 import numpy as np
 import pytest
 
-from helpers.made_up import make_reviews
+from helpers.made_up import VOCABULARY, make_reviews
 from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
+from keras_sentiment.text.cleaning import clean
+from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
 
@@ -83,3 +85,18 @@ def test_splits_reach_worker_processes(prepared, tokenizer):
     for each in (split.take([1, 2]), Split.from_texts(["worda"], tokenizer)):
         copy = pickle.loads(pickle.dumps(each))
         assert_same_reviews(each, range(len(each)), copy)
+
+
+@pytest.mark.parametrize(
+    "raw", ["&amp;lt;worda&amp;gt; wordb", r"worda &#92;n wordb", "&lt;b x=worda&gt; wordb"]
+)
+def test_another_tokenizer_reads_texts_that_were_cleaned_once(tokenizer, raw):
+    """Each of them would be another text if it were cleaned again."""
+    other = Tokenizer([*VOCABULARY[:5], *"<>&;=\\nltgbx", *reversed(VOCABULARY[5:])])
+    assert clean(clean(raw)) != clean(raw)
+    split = Split.from_texts([raw, "wordc"], tokenizer, ["a", "b"], ["b", "a"])
+    again = split.encoded_by(other)
+    assert_same_reviews(again, [0, 1], Split.from_texts([raw, "wordc"], other, ["a", "b"], ["b", "a"]))
+    assert list(again.records()) == list(split.records())
+    np.testing.assert_array_equal(again[0], other.encode([clean(raw)])[0])
+    assert_same_reviews(split, [0, 1], again.encoded_by(tokenizer))

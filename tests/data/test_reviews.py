@@ -23,6 +23,12 @@ def test_names_of_labels(found, expected):
     assert name_labels(found) == expected
 
 
+def test_more_labels_than_a_model_has_are_counted():
+    assert len(name_labels(f"intent {number}" for number in range(1000))) == 1000
+    with pytest.raises(InputError, match=r"1,200 different labels, such as 'intent 0', .* 1,000 at most"):
+        name_labels(f"intent {number}" for number in range(1200))
+
+
 @pytest.mark.parametrize(
     "found", [["pos"], ["pos", "positive"], ["joy"], [], ["a\nb", "c"], map(str, range(2000))]
 )

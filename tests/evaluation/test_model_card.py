@@ -45,7 +45,12 @@ def test_untrusted_metrics_are_reported_or_shown(run, split, tmp_path):
                 assert model_card(opened, recorded).startswith("# run\n")
     assert said
     file.write_text(json.dumps({"test": {"a": metrics, "b": metrics, "c": {**metrics, "examples": "many"}}}))
-    assert model_card(opened, record_metrics(opened, "test", "b", metrics)).count(", other data, test") == 2
+    assert (
+        model_card(opened, record_metrics(opened, "test", "b", metrics)).count(
+            ", other data, test of some films"
+        )
+        == 2
+    )
     assert all(line.startswith(f"{file}: it can't be read") and "\n" not in line for line in said)
 
 
@@ -63,17 +68,25 @@ def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     assert f"{sklearns.roc_auc_score(split.labels, logits[:, 1] - logits[:, 0]):.4f}" in card
     assert f"({low:.4f} to {high:.4f})" in card
     assert "test of this data" in card
-    assert "from 240 of the train reviews. Validation chose the epoch and the temperature." in card
+    tfidf = metrics["baselines"]["tfidf"]
+    assert f"| {tfidf['accuracy']:.4f}, {tfidf['difference']:+.4f} (" in card
+    low, high = metrics["intervals"]["recall_positive"]
+    assert f"{metrics['recall_per_class']['positive']:.4f} ({low:.4f} to {high:.4f})" in card
+    assert "batches of 8, at most 2 epochs" in card
+    assert "Last measured on 2025-02-03." in card
+    assert "from 240 of the train reviews. Validation chose the epoch." in card
+    assert "fitted on" in card
+    assert "in the average of logits, as it was given." in card
     assert "other data" not in card
     assert 'keras_sentiment.load("my model")' in card
     assert "longer than 6 tokens it reads its first 1 and last 5" in card
     assert str(tmp_path) not in card
     # Three labels, one of them missing in a test set, and a threshold.
     values = {**metrics, "roc_auc": None, "intervals": {**metrics["intervals"], "roc_auc": None}}
+    values["absent"] = {"roc_auc": "all texts have one label"}
     config = dataclasses.replace(opened.config, threshold=0.25)
     card = model_card(dataclasses.replace(opened, config=config), {"all": {"f" * 64: values}})
-    assert "| – |" in card
-    assert "other data, all (`ffffffffffff`)" in card
-    assert "probability is 0.2500 or more" in card
-    assert "from 240 of the train reviews. Validation chose the epoch, the temperature and the" in card
+    assert "| – (all texts have one label) |" in card
+    assert "other data, all of some films (`ffffffffffff`)" in card
+    assert "probability is 0.25 or more" in card
     json.dumps(values)

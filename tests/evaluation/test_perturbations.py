@@ -6,6 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from helpers.hard_texts import HARD_TEXTS
+from helpers.tiny import hostile_to_cleaning
 from keras_sentiment.evaluation.perturbations import PERTURBATIONS, perturb
 from keras_sentiment.text.cleaning import clean
 
@@ -42,6 +44,16 @@ def test_cleaning_takes_markup_away():
     for changed, text in zip(perturb(TEXTS, "markup", 1), TEXTS, strict=True):
         assert re.search("<|&", changed)
         assert clean(changed).split() == text.split()
+
+
+@pytest.mark.parametrize("raw", [*HARD_TEXTS[:-2], *(text for text, _ in hostile_to_cleaning(6))])
+def test_a_cleaned_text_is_changed_by_its_perturbation_alone(raw):
+    """Once what is put in has been cleaned away; cleaned as it is, it might become another text."""
+    text = clean(raw)
+    for name, change in PERTURBATIONS.items():
+        (found,) = perturb([text], name, 1)
+        expected = text if name == "markup" else change(text, np.random.default_rng(1)).strip()
+        assert clean(found) == expected
 
 
 def test_a_neutral_sentence_comes_last():

@@ -8,12 +8,14 @@ import pytest
 
 from helpers.browser import is_cut_off, open_page, requested, resize
 from helpers.pages import HOSTILE, Page, bad_logits, measured
+from helpers.served import make_classifier
 from helpers.tiny import build
-from keras_sentiment.evaluation import report
+from keras_sentiment.evaluation import report, tables
 from keras_sentiment.inference.load import run_classifier
 from keras_sentiment.metrics.figures import compare
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import open_run
+from keras_sentiment.text.cleaning import clean
 
 pytestmark = pytest.mark.once
 
@@ -29,7 +31,7 @@ def page(run, split):
         **compare(run.decision.correct(logits, split.labels), theirs),
     }
     classifier = run_classifier(run, run.load_model())
-    text = report.report(classifier, run, split, logits, metrics, "films & more")
+    text = report.Page.of(classifier, run, split, logits, metrics, "films & more").render()
     return text, Page(text), metrics
 
 
@@ -64,6 +66,7 @@ def test_reviews_and_names_are_text(page):
     assert "<script" not in text
     assert '<script>alert("x")</script>' in parsed.text()
     assert "films & more" in parsed.text("p")
+    assert "films & more" in parsed.text("td")
     assert "tiny <run>" in parsed.text("h1")
 
 
@@ -116,9 +119,7 @@ def test_errors_come_surest_first(page, split, run):
     _, parsed, _ = page
     assert parsed.count("li") == len(errors)
     assert parsed.text("li").index("alert") < 100
-    likely = sum(p >= report.MIN_LABEL_ERROR_PROBABILITY for p in shown)
-    assert 0 < likely < len(errors)
-    assert ("ol", {"start": str(likely + 1)}) in parsed.elements
+    assert "label errors" not in parsed.text().lower()
 
 
 def test_no_more_than_fifty_errors_are_shown(corpus, run):
@@ -147,13 +148,21 @@ def test_marks_are_what_carried_the_label():
     assert report.marked(text, []) == ([(text, False)], [])
 
 
+def test_what_carried_the_label_is_found_in_the_text_that_was_read():
+    """Cleaned again, it would be another text, that says the contrary."""
+    text = "<b title= good good > the bad film AT&amp;T in C:\\new &lt; \\n"
+    assert clean(text) == r"the bad film AT&T in C:\new <"
+    pieces, carrying = report.explained(make_classifier(), text)
+    assert "".join(piece for piece, _ in pieces) == text
+    assert [piece for piece, on in pieces if on] == carrying == ["good", "good"]
+
+
 def test_a_perfect_model_and_one_label(run, split):
     """No errors and no ROC curve."""
     part = split.take(np.flatnonzero(split.labels == 1))
     logits = np.tile([-3.0, 3.0], (len(part), 1))
-    text = report.report(
-        run_classifier(run, build()), run, part, logits, measured(part, logits, run.decision), "x"
-    )
+    metrics = measured(part, logits, run.decision)
+    text = report.Page.of(run_classifier(run, build()), run, part, logits, metrics, "x").render()
     parsed = Page(text)
     assert "nan" not in re.sub(r"[a-z]*nan[a-z]+|[a-z]+nan", "", parsed.text().lower())
     assert parsed.count("li") == 0
@@ -171,7 +180,7 @@ def test_without_its_history_a_run_has_no_learning_curves(run, split, tmp_path):
     copy.history.unlink()
     logits = bad_logits(split)
     metrics = measured(split, logits, copy.decision)
-    text = report.report(run_classifier(copy, build()), copy, split, logits, metrics, "x")
+    text = report.Page.of(run_classifier(copy, build()), copy, split, logits, metrics, "x").render()
     assert Page(text).count("figure") == 3
 
 
@@ -181,3 +190,56 @@ def test_a_name_that_is_no_text_breaks_no_file(run, tmp_path):
     copy.write("report.html", "films\udcff.csv")
     assert (copy.path / "report.html").read_text() == "films?.csv"
     assert {item.name for item in copy.path.iterdir()} == {*before, "report.html"}
+
+
+def test_the_page_says_what_the_model_is_worth(page, run):
+    """Beside two baselines; and each label, its share, and the rows of the confusion in percent."""
+    _, parsed, metrics = page
+    body = parsed.text()
+    majority, tfidf = metrics["baselines"]["majority"], metrics["baselines"]["tfidf"]
+    assert f"Always {majority['label']}" in body
+    assert "fitted on 1,234 train texts" in body
+    for found in (majority, tfidf):
+        low, high = found["difference_ci95"]
+        assert f"{found['difference']:+.4f}{low:+.4f} to {high:+.4f}" in body
+    for name in metrics["labels"]:
+        for kind in ("precision", "recall", "f1"):
+            low, high = metrics["intervals"][f"{kind}_{name}"]
+            assert f"{metrics[f'{kind}_per_class'][name]:.4f}{low:.4f} to {high:.4f}" in body
+        row = metrics["confusion"][metrics["labels"].index(name)]
+        assert all(f"{count}{count / sum(row):.1%}" in body for count in row)
+    assert "batches of 8" in body
+    assert metrics["date"][:10] in body
+    assert "bootstrap" not in body
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        ([0.01, 0.2], "the model is better"),
+        ([-0.2, -0.01], "the model is worse"),
+        ([-0.1, 0.1], "these texts can't tell which is better"),
+        (None, "not known: all texts are of one group"),
+    ],
+)
+def test_a_verdict_follows_the_interval(interval, said):
+    assert tables.verdict(interval) == said
+
+
+def test_names_of_pages_are_letters_and_digits():
+    """Whatever a `metrics.json` that is not ours says."""
+    assert report.page_name("test", "3fa9c2d1e0b4ffff") == "test-3fa9c2d1e0b4.html"
+    for split, fingerprint in (("../../x", "/etc/passwd"), ("a\0b", "..\\.."), ("", "<script>")):
+        assert re.fullmatch(r"[a-z0-9]*-[a-z0-9]*\.html", report.page_name(split, fingerprint))
+
+
+def test_evaluations_that_are_not_ours_are_left_out(run, split):
+    logits = bad_logits(split)
+    metrics = measured(split, logits, run.decision)
+    page = report.Page.of(run_classifier(run, build()), run, split, logits, metrics, "x")
+    hostile = {**metrics, "data": "<script>alert(1)</script>"}
+    entries = {"a": hostile, "b": {}, "c": [], "d": {**metrics, "data": 3}, "e": {**metrics, "examples": "x"}}
+    text = page.render({"test": entries, "all": {"f": metrics}})
+    assert "<script" not in text
+    assert "<script>alert(1)</script> (test)" in Page(text).text()
+    assert Page(text).text().count("some films") == 1

@@ -13,7 +13,7 @@ import pytest
 
 import keras_sentiment
 from helpers.exported import save_scattered
-from helpers.tiny import INPUTS, MODEL, TRAINING, build, reviews
+from helpers.tiny import INPUTS, MODEL, TRAINING, build, hostile_to_cleaning, reviews
 from keras_sentiment.config import BertConfig
 from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.errors import InputError
@@ -23,6 +23,7 @@ from keras_sentiment.exporting.parity import TEXTS, ParityError, check
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.recipes import Recipe
+from keras_sentiment.text.cleaning import clean
 
 BACKEND = keras.backend.backend()
 # Their probabilities of the positive label lie on both sides of the threshold, and between it and 1/2.
@@ -118,6 +119,22 @@ def test_the_command_exports_on_torch_whatever_the_backend(exported_run, tmp_pat
     assert process.stdout == f"{tmp_path / 'out' / 'onnx'}\n"
     found = keras_sentiment.load(tmp_path / "out" / "onnx").predict(TEXTS)
     assert max(differences(found, keras_sentiment.load(exported_run.path).predict(TEXTS))) < 1e-4
+
+
+@pytest.mark.once
+def test_artifacts_are_compared_on_texts_that_were_cleaned_once(exported_run, tmp_path, monkeypatch):
+    seen = []
+
+    def stop(artifact, expected, texts):
+        seen.extend(texts[len(TEXTS) :])
+        raise ParityError("stop")
+
+    monkeypatch.setattr(exporter, "check", stop)
+    monkeypatch.setattr(exporter.Exporter, "write", lambda *arguments: None)
+    pairs = hostile_to_cleaning(40)
+    with pytest.raises(ParityError, match="stop"):
+        export(exported_run, tmp_path / "out", ["onnx"], data=pairs)
+    assert [clean(text) for text in seen] == [clean(text) for text, _ in pairs]
 
 
 def ignore_the_mask(self, token_ids, padding_mask):

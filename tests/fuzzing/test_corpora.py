@@ -8,13 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.strategies import FUZZ, amounts, edited, edited_json, edits, json_edits, refused
+from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.preparation import prepare_corpus
 
 pytestmark = pytest.mark.once
 
 
 @amounts(60)
-def test_corpora(examples, corpus, tmp_path):
+def test_corpora(examples, tmp_path_factory, tmp_path):
+    films = [review._replace(group=f"film {n % 20}") for n, review in enumerate(reviews(200))]
+    whole = tmp_path_factory.mktemp("whole") / "data"
+    prepare_corpus(films, whole, TOKENIZER, quiet=True)
+    corpus = open_corpus(whole)
     files = sorted(file.relative_to(corpus.path) for file in corpus.path.rglob("*") if file.is_file())
 
     @settings(FUZZ, max_examples=examples)
@@ -31,6 +37,7 @@ def test_corpora(examples, corpus, tmp_path):
                 assert all(len(split[index]) == length for index, length in enumerate(split.lengths))
                 assert sum(1 for _ in split.records()) == len(split)
                 assert len(split.fingerprint) == 64
+                assert split.groups is None or len(split.groups) == len(split)
         assert os.listdir(tmp_path) == ["copy"]
 
     check()

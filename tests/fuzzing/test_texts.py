@@ -20,8 +20,9 @@ from helpers.tiny import WORDS
 from keras_sentiment.data.config import TABLE_FORMATS
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.reviews import Review
+from keras_sentiment.evaluation.perturbations import markup
 from keras_sentiment.exporting.text_graph import text_graph
-from keras_sentiment.text.cleaning import clean
+from keras_sentiment.text.cleaning import clean, escaped
 from keras_sentiment.text.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.once
@@ -123,6 +124,11 @@ PIECES = [
     "&#",
     "x41;",
     "&eacute;",
+    "&lt;",
+    "lt;br&gt;",
+    "&#92;",
+    "\\n",
+    " ",
     "[MASK]",
     "##a",
     "\x85",
@@ -155,6 +161,8 @@ def test_cleaning_and_tokenizing(examples):
     def check(text):
         cleaned = clean(text)
         assert cleaned == " ".join(cleaned.split())
+        assert clean(escaped(cleaned)) == cleaned
+        assert clean(markup(escaped(cleaned), np.random.default_rng(len(text)))) == cleaned
         cleaned.encode()
         (ids,) = SPELLING.encode([cleaned])
         assert np.all((ids >= 0) & (ids < SPELLING.vocabulary_size))

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 # What the contract promises of `evaluate --json`.
-FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "accuracy_ci95"}
+FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "class_ece"}
 FIELDS |= {"intervals", "f1_per_class"}
 SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]
 SMALL += ["--set", "ngram_buckets=4096", "--set", "ngram_weight=0.2"]

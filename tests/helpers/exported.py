@@ -5,8 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 
+from helpers.ngram_inputs import fitted
 from helpers.tiny import RECIPE
 from keras_sentiment.data.text_keys import TextKeys
+from keras_sentiment.models.ngrams import ngram_layer
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.training.run_writer import new_run
 
@@ -23,6 +25,14 @@ def save_scattered(path, corpus, model, recipe=RECIPE, seed=0):
     run = dataclasses.replace(run, config=config, texts=texts)
     run.begin()
     weights = [np.random.default_rng(seed + i).normal(0, 1, w.shape) for i, w in enumerate(model.weights)]
-    model.set_weights(weights)
-    run.finish(model, corpus.tokenizer())
+    model.set_weights(
+        [
+            drawn if weight.dtype == "float32" else keras.ops.convert_to_numpy(weight)
+            for weight, drawn in zip(model.weights, weights, strict=True)
+        ]
+    )
+    ngrams = ngram_layer(model)
+    if ngrams is not None:
+        fitted(ngrams)
+    run.finish(model, corpus)
     return open_run(path)

@@ -9,9 +9,18 @@ SIZE, BUCKETS = TOKENIZER.vocabulary_size, 97
 
 
 def layer(order=3, share=0.75, num_classes=2, size=SIZE, buckets=BUCKETS):
-    """Random weights."""
+    """No weights yet."""
     made = NgramEnsemble(size, order, buckets, share, l2=0.1)
     made.build((None, num_classes))
-    for weight in (made.kernel, made.bias):
-        weight.assign(np.random.default_rng(0).normal(size=weight.shape))
     return made
+
+
+def fitted(linear):
+    """Gives a layer random weights for two n-grams of three; returns the weights of all, and the bias."""
+    rng = np.random.default_rng(0)
+    places, num_classes = linear.index.shape[0], linear.num_classes
+    kept = rng.permutation(places)[: 2 * places // 3]
+    weights, bias = rng.normal(size=(places, num_classes)), rng.normal(size=num_classes)
+    weights[np.setdiff1d(np.arange(places), kept)] = 0
+    linear.set_ngrams(kept, weights[kept], bias)
+    return weights, bias

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from keras_sentiment.metrics.figures import accuracy_by_length, evaluate_logits
+from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
 
 HOSTILE = '<script>alert("x")</script> & <img src="https://example.com/a.png"> a dull film ' + "very " * 200
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -49,12 +49,26 @@ def measured(split, logits, decision):
     correct = decision.correct(logits, split.labels)
     found = evaluate_logits(logits, split.labels, decision)
     return {
+        "data": "some films",
         "split": "test",
+        "date": "2025-02-03T10:20:30+00:00",
         "windows": False,
+        "precision": "float32",
         "seen_in_training": 0,
         **found,
         "by_length": accuracy_by_length(split.lengths + 2, correct),
+        "baselines": baselines(split, decision, correct),
     }
+
+
+def baselines(split, decision, correct):
+    """The two of an evaluation: always the first label, and one that is right about every other text."""
+    kept = ("accuracy", "difference", "difference_ci95")
+    theirs = {"majority": np.asarray(split.labels) == 0, "tfidf": np.arange(len(split)) % 2 == 0}
+    found = {name: {key: compare(correct, right)[key] for key in kept} for name, right in theirs.items()}
+    found["majority"]["label"] = decision.labels[0]
+    found["tfidf"] |= {"loss": 0.7, "trained_on": 1234}
+    return found
 
 
 def bad_logits(split):

@@ -1,5 +1,7 @@
 """Random logits and labels."""
 
+import itertools
+
 import numpy as np
 
 NAMES = ("anger", "fear", "joy", "love")
@@ -17,11 +19,13 @@ def softmax(logits):
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
-def ece_by_loop(p, labels):
-    confidence, gaps = p.max(axis=1), 0.0
-    for low in np.arange(15) / 15:
-        inside = (confidence >= low) & ((confidence < low + 1 / 15) | (low == 14 / 15))
-        if inside.any():
-            right = (p.argmax(axis=1) == labels)[inside].mean()
-            gaps += inside.mean() * abs(right - confidence[inside].mean())
-    return gaps
+def calibration_by_loop(scores, happened):
+    """Root mean squared gap of bins of equal size, less what chance alone gives; 0 where that is more.
+
+    No two scores may be equal.
+    """
+    order, total = np.argsort(scores), 0.0
+    for begin, end in itertools.pairwise(np.round(np.arange(16) * len(scores) / 15).astype(int)):
+        gaps = (happened - scores)[order[begin:end]]
+        total += len(gaps) / len(scores) * (gaps.mean() ** 2 - gaps.var(ddof=1) / len(gaps))
+    return np.sqrt(max(total, 0))

@@ -32,6 +32,7 @@ MODEL = TransformerConfig(
     dropout=0.0,
     head_dropout=0.0,
     ngram_buckets=64,
+    ngram_weight=0.5,
 )
 INPUTS = InputConfig(sequence_length=40)
 TRAINING = TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-2, precision="float32")
@@ -49,6 +50,16 @@ def reviews(count: int, seed: int = 0) -> list[Review]:
         text = " ".join(rng.permutation(words))
         found.setdefault(text, Review(text, label, f"line {len(found)}"))
     return list(found.values())
+
+
+def hostile_to_cleaning(count: int) -> list[tuple[str, str]]:
+    """Texts and labels: cleaned once, a text says what its label does; cleaned twice, the contrary."""
+    other = {"good": "bad", "bad": "good"}
+    return [
+        (f"the {' '.join([other[word]] * 3)} &lt;b title={' '.join([word] * (10 + n))}&gt;", label)
+        for n in range(count // 2)
+        for word, label in (("good", "pos"), ("bad", "neg"))
+    ]
 
 
 def make_corpus(path: Path, count: int = 200) -> Corpus:
@@ -88,7 +99,7 @@ def save_run(
     """A complete run of a model as it is, trained or not."""
     run = new_run(path, corpus, recipe, keras.backend.backend(), precision)
     run.begin()
-    run.finish(model, corpus.tokenizer())
+    run.finish(model, corpus)
     return run
 
 

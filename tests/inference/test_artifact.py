@@ -64,7 +64,7 @@ def test_a_file_that_was_touched_is_named(artifact, name):
     ("values", "expected"),
     [
         ({"format_version": 99}, "update keras-sentiment"),
-        ({"format_version": 1}, "written in format 1, and this version reads 2; make one with `export`"),
+        ({"format_version": 1}, "written in format 1, and this version reads 3; make one with `export`"),
         ({"format": "pickle"}, "'pickle'"),
         ({"cleaning_version": CLEANING_VERSION + 1}, "export it again"),
         ({"labels": ["one"]}, "labels"),

@@ -161,7 +161,7 @@ def test_padding_to_a_number_is_the_same_alone_and_in_company(corpus, tmp_path):
         recipe = Recipe(config, inputs, TRAINING)
         run = new_run(tmp_path / str(pad_to), corpus, recipe, keras.backend.backend(), "float32")
         run.begin()
-        run.finish(network, TOKENIZER)
+        run.finish(network, corpus)
         found = run_classifier(run, network)
         splits = [Split.from_texts(texts, TOKENIZER) for texts in (TEXTS[:1], [TEXTS[2], TEXTS[0]])]
         logits[pad_to] = [found.logits(split)[-1] for split in splits]

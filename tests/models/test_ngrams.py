@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers.ngram_inputs import BUCKETS, SIZE, layer
+from helpers.ngram_inputs import BUCKETS, SIZE, fitted, layer
 from helpers.tiny import MODEL, build
 from keras_sentiment.models.ngrams import NgramEnsemble, ngram_layer
 
@@ -27,16 +27,63 @@ def places(linear, tokens):
     return sorted(found)
 
 
+def centered(logits):
+    """What is left of logits where what is added to all of a text doesn't matter."""
+    return logits - logits.mean(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
 @pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize("tokens", [[7], [5, 6], [5, 6, 5, 6, 5, 6, 9], list(range(5, 15))])
-def test_each_ngram_counts_once(tokens, order):
-    linear = layer(order)
-    kernel, bias = map(keras.ops.convert_to_numpy, (linear.kernel, linear.bias))
-    deep = np.array([[0.5, -2.0]], "float32")
-    expected = 0.25 * deep[0] + 0.75 * (kernel[places(linear, tokens)].sum(axis=0) + bias)
+def test_each_ngram_counts_once(tokens, order, num_classes):
+    linear = layer(order, num_classes=num_classes)
+    weights, bias = fitted(linear)
+    expected = weights[places(linear, tokens)].sum(axis=0) + bias
+    deep = np.array([[0.5, -2.0, 1.0]], "float32")[:, :num_classes]
     for padding in (0, 4):
-        logits = keras.ops.convert_to_numpy(linear(deep, *row(tokens, padding)))[0]
-        np.testing.assert_allclose(logits, expected, atol=1e-5)
+        rows = row(tokens, padding)
+        alone = keras.ops.convert_to_numpy(linear.linear_logits(*rows))[0]
+        np.testing.assert_allclose(centered(alone), centered(expected), atol=1e-5)
+        for share in (0, 0.75, 1):
+            linear.share = share
+            logits = keras.ops.convert_to_numpy(linear(deep, *rows))[0]
+            mean = (1 - share) * deep[0] + share * expected
+            np.testing.assert_allclose(centered(logits), centered(mean), atol=1e-5)
+
+
+def test_a_share_of_all_takes_nothing_of_the_other_part():
+    linear = layer(share=1)
+    fitted(linear)
+    broken = np.full((1, 2), np.nan, "float32")
+    assert np.isfinite(keras.ops.convert_to_numpy(linear(broken, *row([5, 6])))).all()
+
+
+def test_weights_are_kept_of_what_has_some():
+    """And the layer of another number of them comes back from its config, its weights in the same order."""
+    linear = layer(num_classes=3)
+    assert linear.kernel.shape == (1, 3)
+    linear.set_ngrams(np.array([5, 40]), np.ones((2, 3), "float32"), np.zeros(3, "float32"))
+    assert linear.kernel.shape == (3, 3)
+    copy = NgramEnsemble.from_config(linear.get_config())
+    copy.build((None, 3))
+    copy.set_weights(linear.get_weights())
+    for inputs in (row([5]), row([6]), row([5, 6, 7])):
+        found, expected = (keras.ops.convert_to_numpy(one.linear_logits(*inputs)) for one in (copy, linear))
+        np.testing.assert_array_equal(found, expected)
+    assert [weight.name for weight in linear.weights] == [weight.name for weight in copy.weights]
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_an_index_beyond_the_rows_is_refused(tmp_path):
+    model = build()
+    linear = model.get_layer("ngrams")
+    index = np.zeros(linear.index.shape, "int32")
+    for row_number in (1, -1):
+        index[3] = row_number
+        linear.index.assign(index)
+        model.save(tmp_path / "model.keras")
+        with pytest.raises(ValueError, match="points beyond its 1 rows"):
+            keras.models.load_model(tmp_path / "model.keras")
 
 
 def test_largest_ids_stay_in_the_table():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from helpers.tiny import TOKENIZER, TRAINING, build
+from keras_sentiment.errors import InputError
 from keras_sentiment.models import precision
 from keras_sentiment.models.precision import resolve_precision, with_precision
 from keras_sentiment.training.optimization import compile_model
@@ -74,6 +75,12 @@ def test_auto_takes_what_the_machine_is_fast_at(monkeypatch, gpu, bfloat16, expe
     monkeypatch.setattr(precision, "cpu_multiplies_bfloat16", lambda: bfloat16)
     assert resolve_precision("auto") == expected
     assert resolve_precision("float32") == "float32"
+
+
+@pytest.mark.once
+def test_precision_that_there_is_not_is_refused():
+    with pytest.raises(InputError, match="precision must be one of"):
+        resolve_precision("float8")
 
 
 @pytest.mark.once

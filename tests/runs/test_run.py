@@ -33,8 +33,8 @@ def write(text):
     ("damage", "expected"),
     [
         (lambda path: (path / "model.keras").unlink(), "did not end"),
-        (rewrite(format_version=3), "written in format 3, and this version reads 2; update keras-sentiment"),
-        (rewrite(format_version=1), "written in format 1, and this version reads 2; train one with"),
+        (rewrite(format_version=4), "written in format 4, and this version reads 3; update keras-sentiment"),
+        (rewrite(format_version=1), "written in format 1, and this version reads 3; train one with"),
         (rewrite(cleaning_version=99), "train again"),
         (shutil.rmtree, "not a trained model"),
         (write('{"model_type": "bert", "hidden_act": "gelu"}'), "not a trained model"),

@@ -52,7 +52,8 @@ def test_a_model_trained_further_takes_the_place_of_the_first(run, corpus):
     model = trained_further(run, corpus)
     before = run.load_model().get_weights()
     saved = run.save(model)
-    names = {"config.json", "history.csv", "trained_on.npy", "tokenizer", "checksums.json", "model.keras"}
+    names = {"config.json", "history.csv", "trained_on.npy", "baseline.npz", "tokenizer", "checksums.json"}
+    names |= {"model.keras"}
     assert {item.name for item in run.path.iterdir()} == names
 
     again = open_run(run.path)
@@ -64,7 +65,7 @@ def test_a_model_trained_further_takes_the_place_of_the_first(run, corpus):
     split = corpus.splits["validation"]
     classifier = keras_sentiment.load(run)
     logits = classifier.logits(split)
-    assert again.config.temperature == pytest.approx(fit_temperature(logits, split.labels), rel=1e-4)
+    assert again.config.temperature == pytest.approx(fit_temperature(logits, split.labels).value, rel=1e-4)
     evaluation = keras_sentiment.evaluate(run, corpus)
     right = classifier.logits(corpus.splits["test"]).argmax(axis=1) == corpus.splits["test"].labels
     assert evaluation.metrics["accuracy"] == pytest.approx(right.mean())
@@ -290,7 +291,9 @@ def test_a_run_of_a_model_that_was_not_adapted_is_told(corpus, tmp_path):
         run = keras_sentiment.save_run(model, corpus, tmp_path / "run", RECIPE)
     assert any("was not adapted" in str(warning.message) for warning in told)
     keras_sentiment.evaluate(run, corpus).save()
-    assert "Validation chose the temperature." in (run.path / "README.md").read_text("utf-8")
+    card = (run.path / "README.md").read_text("utf-8")
+    assert "Validation chose the epoch" not in card
+    assert "in the average of logits, as it was given." in card
 
 
 @pytest.mark.once

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from helpers.hard_texts import HARD_TEXTS
-from keras_sentiment.text.cleaning import CHARACTERS, ENTITIES, clean
+from keras_sentiment.text.cleaning import CHARACTERS, ENTITIES, clean, escaped
 
 pytestmark = pytest.mark.once  # no Keras here
 
@@ -53,6 +53,12 @@ def test_cleaned_text_is_one_line_without_invisible_characters(text: str) -> Non
     cleaned = clean(text)
     assert cleaned == " ".join(cleaned.split())
     assert not set(cleaned) & (set(CHARACTERS) - {" "})
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_cleaning_gives_an_escaped_text_back(text: str) -> None:
+    cleaned = clean(text)
+    assert clean(escaped(cleaned)) == cleaned
 
 
 def test_no_replacement_needs_another_replacement() -> None:

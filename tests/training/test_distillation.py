@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import keras_sentiment
-from helpers.tiny import INPUTS, RECIPE, TOKENIZER, build, fit_all, reviews, train
+from helpers.tiny import INPUTS, RECIPE, TOKENIZER, build, fit_all, hostile_to_cleaning, reviews, train
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
+from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
 from keras_sentiment.recipes import Recipe
@@ -21,10 +22,10 @@ from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.adaptation import adapt_ngrams
+from keras_sentiment.training.class_weights import balanced_weights
 from keras_sentiment.training.distillation import SoftLabels
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import prepare_fit, start_run
-from keras_sentiment.training.fit_data import balanced_weights
 from keras_sentiment.training.optimization import compile_model
 
 FEW = 8  # labelled reviews
@@ -123,6 +124,19 @@ def test_soft_labels_are_the_mean_of_tempered_logits_and_labels_stay(corpus, tea
     assert sum(weights[label] for label in likely.tolist()) == pytest.approx(len(joined))
 
 
+@pytest.mark.once
+def test_a_teacher_of_another_vocabulary_reads_texts_that_were_cleaned_once(teacher, folder):
+    texts = [text for text, _ in hostile_to_cleaning(40)]
+    more = [Review(text, "", str(n)) for n, text in enumerate(texts)]
+    corpus = prepare(folder / "hostile", reviews(60), unlabelled=more)
+    run = start_run(folder / "taught", corpus, RECIPE.replace(teachers=[teacher]))
+    found = SoftLabels.of_run(run, corpus, quiet=True).probabilities
+    model = keras_sentiment.load(teacher)
+    np.testing.assert_allclose(found, model.probabilities(texts), atol=1e-5)
+    twice = model.probabilities(corpus.unlabelled.texts())
+    assert not np.isclose(found, twice, atol=0.1).any()
+
+
 @pytest.mark.filterwarnings("ignore:.*was not adapted")
 def test_certain_soft_labels_are_labels(corpus):
     """The same n-grams, and the same loss and accuracy, before and after steps, as the labels have."""
@@ -179,7 +193,7 @@ def test_ngrams_are_fitted_to_what_is_learned(corpus, teacher, tmp_path, monkeyp
     """The unlabelled texts with their soft labels, weights of labels."""
     asked = []
     monkeypatch.setattr(
-        "keras_sentiment.training.adaptation.adapt_ngrams", lambda *arguments: asked.append(arguments)
+        "keras_sentiment.training.adaptation.adapt_ngrams", lambda *arguments: asked.append(arguments) or []
     )
     recipe = RECIPE.replace(teachers=[teacher], class_weight=True)
     fit = prepare_fit(build(), corpus, start_run(tmp_path / "run", corpus, recipe), quiet=True)

@@ -7,22 +7,23 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from scipy.special import log_softmax
-from sklearn.metrics import precision_score
+from sklearn.metrics import precision_score, recall_score
 
 import keras_sentiment
 from helpers.calibrated import loss
 from helpers.tiny import RECIPE, make_corpus, train
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.load import run_classifier
-from keras_sentiment.metrics.calibration import choose_threshold, fit_temperature
+from keras_sentiment.metrics.calibration import fit_temperature
+from keras_sentiment.metrics.thresholds import with_precision
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.scripts.command_line import commands
 
 pytestmark = pytest.mark.once
 
-AIM = "precision=0.9"
-# Hard enough that some validation review is labelled wrongly: without an error no temperature fits.
-HARD = RECIPE.replace(sequence_length=5, epochs=1, threshold_for=AIM)
+AIM = "precision=0.7"
+# Hard enough that the temperature is another than 1, by more than chance.
+HARD = RECIPE.replace(sequence_length=5, epochs=1, ngram_l2=200.0, threshold_for=AIM)
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +44,38 @@ def test_run_is_calibrated_on_validation(trained, corpus):
     assert 0 < (logits.argmax(axis=1) != split.labels).mean() < 0.5
     temperature = opened.config.temperature
     assert temperature != 1
-    assert temperature == pytest.approx(fit_temperature(logits, split.labels), rel=1e-3)
+    assert temperature == pytest.approx(fit_temperature(logits, split.labels).value, rel=1e-3)
     assert loss(logits, split.labels, temperature) < loss(logits, split.labels, 1.0)
 
     values = json.loads((trained.path / "config.json").read_text())
     assert values["training"]["threshold_for"] == AIM
     p = opened.decision.probabilities(logits)
-    assert values["threshold"] == pytest.approx(choose_threshold(p, split.labels, AIM), abs=1e-4)
-    assert precision_score(split.labels, opened.decision.choose(p)) >= 0.9
+    found = with_precision(p[:, 1], split.labels == 1, 0.7)
+    assert values["threshold"] == pytest.approx(found.value, abs=1e-4)
+    check = opened.config.calibration.threshold
+    assert (check.label, check.aim) == ("positive", AIM)
+    assert check.precision == precision_score(split.labels, opened.decision.choose(p)) >= 0.7
+    assert check.recall == recall_score(split.labels, opened.decision.choose(p))
+    assert check.precision_ci95[0] < check.precision < check.precision_ci95[1]
+    assert opened.config.calibration.reviews == len(split)
+
+
+def test_a_threshold_may_be_meant_for_the_first_label(corpus, tmp_path):
+    run = train(corpus, tmp_path / "run", HARD.replace(threshold_label="negative"))
+    split = corpus.splits["validation"]
+    predicted = run.decision.choose(
+        run.decision.probabilities(run_classifier(run, run.load_model()).logits(split))
+    )
+    check = run.config.calibration.threshold
+    assert check.label == "negative"
+    assert check.precision == precision_score(split.labels, predicted, pos_label=0) >= 0.7
+    assert check.predicted == (predicted == 0).sum()
+
+
+def test_an_unknown_label_for_a_threshold_is_refused(corpus, tmp_path):
+    with pytest.raises(InputError, match=r"threshold_label.*negative, positive"):
+        train(corpus, tmp_path / "run", HARD.replace(threshold_label="good"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_every_output_uses_both(trained, corpus):
@@ -81,15 +106,13 @@ def test_config_is_calibrated_before_there_is_a_model(corpus, tmp_path, monkeypa
     assert not list(run.path.glob(".*"))
 
 
-def test_an_aim_out_of_reach_is_said_and_the_model_kept(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "keras_sentiment.training.finish.logits_of", lambda model, batches: np.tile([1.0, 0.0], (80, 1))
-    )
+def test_an_aim_out_of_reach_is_said_and_the_model_kept(corpus, tmp_path):
     with pytest.raises(InputError) as caught:
-        train(corpus, tmp_path / "run", HARD)
+        train(corpus, tmp_path / "run", HARD.replace(threshold_for="precision=0.999"))
     message = str(caught.value)
     assert "\n" not in message
-    assert "precision=0.9" in message
+    assert "precision 0.999" in message
+    assert "the label is the most probable one" in message
     assert open_run(tmp_path / "run").config.threshold is None
 
 

@@ -117,6 +117,7 @@ def test_a_complete_run_holds_nothing_else(kept_best):
         "config.json",
         "history.csv",
         "trained_on.npy",
+        "baseline.npz",
         "tokenizer",
         "checksums.json",
         "model.keras",
@@ -198,6 +199,17 @@ def test_summary_counts_what_trains(corpus, tmp_path):
     frozen += fit.model.get_layer("ngrams").count_params()
     total = fit.model.count_params()
     assert f"{total:,} parameters, {total - frozen:,} train; 160 reviews" in fit.summary()
+
+
+@pytest.mark.once
+def test_ngrams_that_dont_fit_are_refused_before_the_run_begins(corpus, tmp_path, monkeypatch):
+    place = "keras_sentiment.training.adaptation.available_memory"
+    monkeypatch.setattr(place, lambda: 10**6)
+    with pytest.raises(InputError, match=r"of 2 labels may take .* GB of memory.*--set ngrams=1"):
+        prepare_fit(build(), corpus, start_run(tmp_path / "run", corpus, SHORT), quiet=True)
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setattr(place, lambda: None)
+    prepare_fit(build(), corpus, start_run(tmp_path / "run", corpus, SHORT), quiet=True)
 
 
 @pytest.mark.once

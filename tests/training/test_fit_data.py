@@ -5,7 +5,7 @@ import pytest
 from helpers.short_training import prepared
 from helpers.tiny import make_split
 from keras_sentiment.errors import InputError
-from keras_sentiment.training.fit_data import balanced_weights
+from keras_sentiment.training.class_weights import balanced_weights
 
 
 @pytest.mark.once
@@ -35,3 +35,12 @@ def test_class_weights_make_labels_count_alike(corpus, tmp_path):
     assert prepared(corpus, tmp_path / "plain")[1].class_weight is None
     weighed = prepared(corpus, tmp_path / "weighed", class_weight=True)[1]
     assert weighed.class_weight == balanced_weights(corpus.splits["train"], 2)
+    assert weighed.run.config.class_weight == tuple(weighed.class_weight.values())
+
+
+@pytest.mark.once
+def test_validation_weighs_labels_like_train(corpus, tmp_path):
+    _, fit = prepared(corpus, tmp_path / "run", class_weight=True)
+    _, labels, weights = fit.validation[0]
+    assert weights.tolist() == pytest.approx([fit.class_weight[label] for label in labels.tolist()])
+    assert len(fit.train[0]) == 2  # `fit` gives train its weights

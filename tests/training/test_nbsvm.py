@@ -1,162 +1,118 @@
-"""NB-SVM: the weights are those of a logistic regression on log-count ratios, wherever the features lie."""
-
-import errno
-import io
-import math
+"""The linear model of n-grams: what it is, in whatever parts it is fitted, and what it leaves out."""
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from keras_sentiment.errors import InputError
 from keras_sentiment.training import nbsvm
-from keras_sentiment.training.nbsvm import Batch, fit_nbsvm
+from keras_sentiment.training.nbsvm import Batch, fit_nbsvm, memory_needed, most_weights
 
-SIZE = 40
 pytestmark = pytest.mark.once
 
-
-def corpus(num_classes, texts=120):
-    """Texts of some of the first 30 features, each label with its own favourites."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, num_classes, texts)
-    likely = rng.random((num_classes, 30))
-    found = [np.flatnonzero(rng.random(30) < 0.5 * likely[label]) for label in labels]
-    return found, labels
+SIZE = 60
 
 
-def batches(found, targets, size=50):
-    """The texts in batches of some."""
-    for first in range(0, len(found), size):
-        part = found[first : first + size]
-        lengths = np.array([len(features) for features in part])
-        yield Batch(np.concatenate(part), lengths, targets[first : first + size])
+def texts(num_classes, count=400, seed=0):
+    """Which of some features each text holds, bool[texts, features], and labels; each has some of its own."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, num_classes, count)
+    shares = np.linspace(0.02, 0.3, SIZE) + 0.3 * (np.arange(SIZE) % num_classes == labels[:, None])
+    return rng.random((count, SIZE)) < shares, labels
 
 
-def hard(labels, num_classes):
-    return np.eye(num_classes)[labels]
+def batches(held, targets, size=70):
+    for first in range(0, len(held), size):
+        part = held[first : first + size]
+        yield Batch(np.nonzero(part)[1] * 3, part.sum(axis=1), targets[first : first + size])
 
 
-def log_count_ratios(found, targets):
-    """Found text by text; 0 of what doesn't occur."""
-    num_classes = targets.shape[1]
-    counts = np.ones((SIZE, num_classes))
-    for features, target in zip(found, targets, strict=True):
-        counts[features] += target
-    occurs = np.isin(np.arange(SIZE), np.concatenate(found))
-    totals = counts[occurs].sum(axis=0)
-    ratios = np.zeros_like(counts)
-    for feature in np.flatnonzero(occurs):
-        for label in range(num_classes):
-            others = [other for other in range(num_classes) if other != label]
-            share = counts[feature, label] / totals[label]
-            ratios[feature, label] = math.log(share / (counts[feature, others].sum() / totals[others].sum()))
-    return ratios
+def probabilities(model, held):
+    weights = np.zeros((SIZE, len(model.bias)))
+    weights[model.features // 3] = model.weights
+    logits = held @ weights + model.bias
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def penalized(kernel, bias, ratios, found, targets, l2, weights):
-    """The loss that is to be least, computed text by text."""
-    used = ratios != 0
-    loss = l2 / 2 * ((kernel[used] / ratios[used]) ** 2).sum()
-    for features, target, weight in zip(found, targets, weights, strict=True):
-        logits = kernel[features].sum(axis=0) + bias
-        loss -= weight * float(target @ (logits - np.log(np.exp(logits).sum())))
-    return loss
+def fit(held, targets, num_classes, l2=1.0, **options):
+    return fit_nbsvm(batches(held, targets), num_classes, l2, **options)
 
 
-def test_two_labels_are_scikit_learns_logistic_regression():
-    found, labels = corpus(2)
-    kernel, bias = fit_nbsvm(batches(found, hard(labels, 2)), SIZE, l2=3.0)
-    ratios = log_count_ratios(found, hard(labels, 2))[:, 1]
-    held = np.zeros((len(found), SIZE))
-    for row, features in zip(held, found, strict=True):
-        row[features] = 1
-    # Two columns of weights, equal by symmetry, are penalized half as much as their one.
-    theirs = LogisticRegression(C=2 / 3.0, tol=1e-8, max_iter=1000).fit(held * ratios, labels)
-    expected = theirs.decision_function(held * ratios)
-    logits = held @ kernel + bias
-    np.testing.assert_allclose(logits[:, 1] - logits[:, 0], expected, atol=0.02)
-    assert np.ptp(expected) > 2
+def test_two_labels_are_a_logistic_regression_on_log_count_ratios(monkeypatch):
+    """As scikit-learn fits it: of the difference of two logits the penalty is half as large."""
+    monkeypatch.setattr(nbsvm, "_TOLERANCE", 1e-12)
+    held, labels = texts(2)
+    counts = np.stack([1 + held[labels == label].sum(axis=0) for label in (0, 1)])
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    ratios = np.log(shares[1] / shares[0])
+    expected = LogisticRegression(C=2.0, tol=1e-10, max_iter=10_000).fit(held * ratios, labels)
+    found = fit(held, labels, 2)
+    np.testing.assert_allclose(
+        np.diff(found.weights)[:, 0], ratios[found.features // 3] * expected.coef_[0], atol=2e-4
+    )
+    np.testing.assert_allclose(np.diff(found.bias), expected.intercept_, atol=1e-3)
 
 
-@pytest.mark.parametrize("num_classes", [2, 3])
-def test_the_loss_is_least(num_classes):
-    """In every direction it rises as in the opposite one; of soft labels, with weights of labels."""
-    found, labels = corpus(num_classes)
-    rng = np.random.default_rng(1)
-    targets = hard(labels, num_classes) * rng.uniform(1, 9, (len(labels), 1)) + rng.random(num_classes)
-    targets /= targets.sum(axis=1, keepdims=True)
-    class_weight = {0: 2.0, 1: 0.5}
-    kernel, bias = map(np.float64, fit_nbsvm(batches(found, targets), SIZE, 2.0, class_weight))
-    ratios = log_count_ratios(found, targets)
-    assert not kernel[ratios.any(axis=1) == 0].any()
-    weights = [class_weight.get(int(target.argmax()), 1.0) for target in targets]
+@pytest.mark.parametrize("labels_at_once", [1, 3, 4])
+def test_labels_are_fitted_in_parts_to_the_same(monkeypatch, labels_at_once):
+    """The loss is that of all labels: logits keep the scale that the mean with a deep model needs."""
+    held, labels = texts(7)
+    expected = probabilities(fit(held, labels, 7), held)
+    solved, minimize = [], nbsvm.optimize.minimize
+    monkeypatch.setattr(nbsvm, "_BLOCK", labels_at_once * (SIZE + 1))
+    monkeypatch.setattr(
+        nbsvm.optimize,
+        "minimize",
+        lambda loss, start, *rest, **options: (
+            solved.append(start.size) or minimize(loss, start, *rest, **options)
+        ),
+    )
+    found = probabilities(fit(held, labels, 7), held)
+    assert max(solved) == labels_at_once * (SIZE + 1)  # what memory is of
+    rows = np.arange(len(labels))
+    losses = [-np.log(each[rows, labels]).mean() for each in (expected, found)]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert np.abs(found - expected).mean() < 0.01
 
-    def loss(step):
-        moved = kernel + ratios * step[:-1]
-        return penalized(moved, bias + step[-1], ratios, found, targets, 2.0, weights)
 
-    slopes = []
-    for _ in range(30):
-        step = rng.normal(size=(SIZE + 1, num_classes))
-        step *= 1e-3 / np.linalg.norm(step)
-        slopes.append((loss(step) - loss(-step)) / 2e-3)
-    nothing = np.concatenate([-kernel / np.where(ratios == 0, 1, ratios), -bias[None]])
-    fall = (loss(nothing) - loss(np.zeros_like(nothing))) / np.linalg.norm(nothing)
-    assert np.abs(slopes).max() < 0.01 * fall
+def test_probabilities_are_learned_as_labels_are():
+    held, labels = texts(4)
+    weight = {0: 3.0, 2: 0.5}
+    one, two = (fit(held, targets, 4, 30.0, class_weight=weight) for targets in (labels, np.eye(4)[labels]))
+    for ours, theirs in zip(one, two, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    plain = fit(held, labels, 4, 30.0)
+    assert probabilities(one, held)[:, 0].mean() > 1.1 * probabilities(plain, held)[:, 0].mean()
+
+
+@pytest.mark.parametrize("labels_at_once", [2, 5])
+def test_of_too_many_features_those_of_most_texts_are_kept(monkeypatch, labels_at_once):
+    """And fitted as if the others were not there; a text may hold none of them."""
+    monkeypatch.setattr(nbsvm, "_BLOCK", labels_at_once * 21)
+    held, labels = texts(5)
+    held[7] = False
+    held[7, int(held.sum(axis=0).argmin())] = True
+    often = np.sort(np.argsort(-held.sum(axis=0), kind="stable")[:20])
+    found = fit(held, labels, 5, max_weights=104)
+    np.testing.assert_array_equal(found.features, 3 * often)
+    assert found.occurring == SIZE
+    alone = np.zeros_like(held)
+    alone[:, often] = held[:, often]
+    expected = fit(alone, labels, 5)
+    np.testing.assert_allclose(found.weights, expected.weights, atol=1e-6)
+    np.testing.assert_allclose(found.bias, expected.bias, atol=1e-6)
 
 
 def test_chunks_change_nothing(monkeypatch):
-    found, labels = corpus(3)
-    whole = fit_nbsvm(batches(found, hard(labels, 3)), SIZE, l2=1.0)
-    monkeypatch.setattr(nbsvm, "_CHUNK", 16)
-    for one, two in zip(whole, fit_nbsvm(batches(found, hard(labels, 3)), SIZE, l2=1.0), strict=True):
-        np.testing.assert_allclose(one, two, atol=1e-5)
+    held, labels = texts(5)
+    expected = fit(held, labels, 5, max_weights=150)
+    monkeypatch.setattr(nbsvm, "_CHUNK", 90)
+    found = fit(held, labels, 5, max_weights=150)
+    np.testing.assert_array_equal(found.features, expected.features)
+    np.testing.assert_allclose(found.weights, expected.weights, atol=1e-4)
 
 
-def test_a_stronger_penalty_leaves_smaller_weights():
-    found, labels = corpus(2)
-    strong, weak = (fit_nbsvm(batches(found, hard(labels, 2)), SIZE, l2=l2)[0] for l2 in (100.0, 1.0))
-    assert np.abs(strong).sum() < 0.5 * np.abs(weak).sum()
-
-
-def test_rare_labels_are_told_by_the_bias():
-    """Nine texts in ten have label 0, and what they hold says nothing."""
-    rng = np.random.default_rng(2)
-    found = [np.flatnonzero(rng.random(30) < 0.3) for _ in range(200)]
-    labels = (np.arange(200) % 10 == 0).astype(int)
-    _, bias = fit_nbsvm(batches(found, hard(labels, 2)), SIZE, l2=100.0)
-    assert bias[0] - bias[1] == pytest.approx(math.log(9), abs=0.3)
-
-
-class Full(io.RawIOBase):
-    """A file on a disk that is full."""
-
-    def readable(self):
-        return True
-
-    def writable(self):
-        return True
-
-    def seekable(self):
-        return True
-
-    def seek(self, *_):
-        return 0
-
-    def write(self, _):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_a_disk_that_is_full_is_told(tmp_path, monkeypatch):
-    """While it is written, and again when it is closed."""
-    monkeypatch.setattr(nbsvm, "TemporaryFile", lambda dir: io.BufferedRandom(Full()))
-    found, labels = corpus(2)
-    with pytest.raises(InputError, match=r"n-grams can't be written \(No space left on device\)"):
-        fit_nbsvm(batches(found, hard(labels, 2)), SIZE, 1.0, folder=tmp_path)
-
-
-def test_a_folder_that_is_not_there_is_told(tmp_path):
-    found, labels = corpus(2)
-    with pytest.raises(InputError, match=r"nowhere: the n-grams can't be written"):
-        fit_nbsvm(batches(found, hard(labels, 2)), SIZE, 1.0, folder=tmp_path / "nowhere")
+def test_memory_has_a_bound_that_no_number_of_labels_passes():
+    needed = [memory_needed(most_weights(1_080_000, labels)) for labels in (2, 10, 100, 1000, 10_000)]
+    assert max(needed) < 2e9
+    assert memory_needed(most_weights(10_000, 2)) < 0.2e9

@@ -21,6 +21,7 @@ hidden_dim = 8
 intermediate_dim = 8
 sequence_length = 40
 ngram_buckets = 64
+min_steps = 0
 """
 
 

@@ -13,7 +13,7 @@ from keras_sentiment.errors import InputError
 SPLIT_FOLDERS = ("train", "test")
 UNLABELLED = "unsup"
 # aclImdb names a review by its number, which follows the film, and its rating: 127_9.txt.
-NUMBERED = re.compile(r"(\d+)_\d+\.txt")
+NUMBERED = re.compile(r"(\d{1,18})_\d+\.txt")
 
 
 def position_of(name: str) -> int | None:

@@ -103,7 +103,8 @@ def _as_split(split: str, reviews: Iterable[Review], source: Any) -> Iterator[Re
     found = False
     for review in reviews:
         found = True
-        yield review._replace(split=split, position=None)
+        # Where it is itself divided, each part counts positions of its own.
+        yield review._replace(split=split, position=review.position if review.split is None else None)
     if not found:
         raise InputError(f"{source_name(source)}: holds no reviews; --{split} needs some")
 
