@@ -67,23 +67,32 @@ def fit_temperature(logits: Floats, labels: Ints, groups: Ints | None = None) ->
     probabilities = softmax(scaled, axis=1)
     means = (probabilities * scaled).sum(axis=1)
     information = float((probabilities * (scaled - means[:, None]) ** 2).sum()) + 1 / PRIOR_SD**2
-    variance = design_effect(scaled[rows, labels] - means, groups) / information
+    variance = design_effect(scaled[rows, labels] - means, groups, labels) / information
     if found.x**2 <= variance:
         return Temperature(1.0, "the best temperature differs from 1 by no more than chance", found.fun)
     return Temperature(math.exp(found.x * (1 - variance / found.x**2)), "", found.fun)
 
 
-def design_effect(values: Floats, groups: Ints | None) -> float:
+def design_effect(values: Floats, groups: Ints | None, labels: Ints) -> float:
     """Returns by how much groups of like texts raise the variance of a sum (Kish 1965), 1 at the least.
+
+    Where each group has one label, the labels are strata from which groups are drawn: what sets one label
+    apart from another is no likeness of groups then.
 
     Args:
         values: float[reviews], what each adds to the sum.
+        groups, labels: int[reviews].
     """
     if groups is None:
         return 1.0
-    values = values - values.mean()
+    group, label = (np.unique(each, return_inverse=True)[1] for each in (groups, labels))
+    pairs = len(np.unique(group * (int(label.max(initial=0)) + 1) + label))
+    if pairs > group.max(initial=0) + 1:
+        label = np.zeros_like(label)
+    means = np.bincount(label, weights=values) / np.maximum(np.bincount(label), 1)
+    values = values - means[label]
     alone = float(np.vdot(values, values))
-    together = np.bincount(np.unique(groups, return_inverse=True)[1], weights=values)
+    together = np.bincount(group, weights=values)
     return max(1.0, float(np.vdot(together, together)) / alone) if alone else 1.0
 
 

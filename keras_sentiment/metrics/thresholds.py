@@ -151,7 +151,7 @@ def _design_effect(
     groups: npt.NDArray[np.integer] | None,
 ) -> float:
     """Returns by how much groups raise the variance of what a probability errs by."""
-    return design_effect(positive - scores, groups)
+    return design_effect(positive - scores, groups, positive.astype(np.int64))
 
 
 def _counts(ordered: npt.NDArray[np.floating], least: float, effect: float) -> npt.NDArray[np.int64]:

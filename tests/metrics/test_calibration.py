@@ -70,11 +70,23 @@ def test_reviews_of_one_group_count_as_one():
 
 def test_design_effect_is_that_of_its_formula():
     rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(500), 8)
-    assert design_effect(rng.normal(size=4000), groups) < 1.3
-    assert design_effect(rng.normal(size=500)[groups], groups) == pytest.approx(8)
-    assert design_effect(rng.normal(size=4000), None) == 1
-    assert design_effect(np.zeros(4000), groups) == 1
+    groups, mixed = np.repeat(np.arange(500), 8), np.arange(4000) % 2
+    assert design_effect(rng.normal(size=4000), groups, mixed) < 1.3
+    assert design_effect(rng.normal(size=500)[groups], groups, mixed) == pytest.approx(8)
+    assert design_effect(rng.normal(size=4000), None, mixed) == 1
+    assert design_effect(np.zeros(4000), groups, mixed) == 1
+
+
+def test_groups_of_one_label_each_are_drawn_within_their_label():
+    """IMDB's blocks: what parts the labels is no likeness within a block."""
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(100), 20)
+    labels = groups % 2
+    values = rng.normal(size=2000) + 5 * labels
+    assert design_effect(values, groups, labels) < 1.3
+    assert design_effect(values, groups, np.arange(2000) % 3) > 10
+    alike = values + rng.normal(size=100)[groups]
+    assert design_effect(alike, groups, labels) > 5
 
 
 @pytest.mark.parametrize("case", [lambda z, y: (z, np.zeros_like(y)), lambda z, y: (z[:0], y[:0])])
