@@ -57,7 +57,7 @@ class Fit:
         return (
             f"{self.full_model.name}: {self.full_model.count_params():,} parameters, {trained:,} train; "
             f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch, "
-            f"{self.epochs} epochs; "
+            f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}; "
             f"{keras.backend.backend()}, {self.run.config.precision}"
         )
 
