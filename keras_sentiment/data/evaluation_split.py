@@ -44,6 +44,11 @@ def open_evaluation_split(
     corpus = _corpus(data)
     if corpus is not None:
         data = corpus.path
+        if config.group_column is not None:
+            raise InputError(
+                f"{data}: a prepared corpus has the groups that it was prepared with; prepare "
+                f"{corpus.info['source']} with --group-column {config.group_column}"
+            )
         if corpus.tokenizer().sha256 != tokenizer.sha256:
             raise InputError(
                 f"{data}: it was prepared with another vocabulary than the model has; "

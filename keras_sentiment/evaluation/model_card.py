@@ -56,7 +56,7 @@ def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
     return "\n".join(
         [
             f"# {name}\n",
-            f"Labels texts as {_either(config.labels)}: {architecture(config)}, trained by "
+            f"Labels texts as {_inline(_either(config.labels))}: {architecture(config)}, trained by "
             "keras_sentiment.\n",
             f"Trained with {hyperparameters(config)}.{_measured(recorded)}\n",
             "## Data\n",
@@ -96,7 +96,9 @@ def _measured(recorded: dict[str, Any]) -> str:
 
 def _chosen(run: Run) -> str:
     config = run.config
-    epoch = config.recipe.training.restore_best_weights and not config.trained_by_hand
+    training = config.recipe.training
+    # Epochs that only make the least number of steps are not chosen from.
+    epoch = training.restore_best_weights and training.epochs > 1 and not config.trained_by_hand
     teachers = ", ".join(map(short_name, run.config.recipe.training.teachers))
     taught = f" and from soft labels of unlabelled texts by {teachers}" if teachers else ""
     further = " A program of the user's trained them further." if run.config.trained_by_hand else ""

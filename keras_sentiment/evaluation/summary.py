@@ -41,7 +41,9 @@ def summary(metrics: dict[str, Any]) -> str:
         *rows[:1],
         *_baselines(metrics),
         *rows[1:],
-        f"ece before calibration {before}, temperature {metrics['temperature']:.4f}",
+        "no temperature was fitted"
+        if metrics["temperature"] == 1
+        else f"ece before calibration {before}, temperature {metrics['temperature']:.4f}",
         Decision(*decision).rule(),
         *_labels(metrics),
         "accuracy by length in tokens:",

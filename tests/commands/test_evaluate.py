@@ -65,7 +65,7 @@ def test_evaluate_prints_one_object(cli, run, path):
 
 
 @pytest.mark.once
-def test_authors_are_the_units_of_the_intervals(cli, run, tmp_path):
+def test_authors_are_the_units_of_the_intervals(cli, run, path, tmp_path):
     words = (("bad", "neg"), ("good", "pos"))
     rows = [f"{words[i % 2][0]} film number {i},{words[i % 2][1]},author {i // 8}" for i in range(80)]
     (tmp_path / "authors.csv").write_text("\n".join(["text,label,author", *rows]))
@@ -78,6 +78,11 @@ def test_authors_are_the_units_of_the_intervals(cli, run, tmp_path):
     lows = [metrics["intervals"]["accuracy"][0] for metrics in found]
     assert lows[1] < lows[0] - 0.1  # ten authors, and not eighty reviews
     mistake(cli("evaluate", run, tmp_path / "authors.csv", "--group-column", "writer"), "writer", "author")
+    mistake(
+        cli("evaluate", run, path / "data", "--group-column", "author"),
+        "prepared with",
+        "--group-column author",
+    )
 
 
 @pytest.mark.once
