@@ -89,4 +89,9 @@ def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     assert "| – (all texts have one label) |" in card
     assert "other data, all of some films (`ffffffffffff`)" in card
     assert "probability is 0.25 or more" in card
+    # Names are text, and a single epoch is no choice.
+    one = dataclasses.replace(config, labels=("<b>x|y", "ok"), recipe=config.recipe.replace(epochs=1))
+    card = model_card(dataclasses.replace(opened, config=one), {})
+    assert "<b>" not in card
+    assert "Validation chose the epoch" not in card
     json.dumps(values)
