@@ -31,7 +31,7 @@ def hyperparameters(config: RunConfig) -> str:
     """Returns the main hyperparameters of a run's training."""
     inputs, training = config.recipe.inputs, config.recipe.training
     epochs = "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
-    least = f", or as many more as make {training.min_steps} steps" if training.min_steps else ""
+    least = f", more where that is under {training.min_steps} steps" if training.min_steps else ""
     parts = [
         f"{inputs.sequence_length} tokens a text",
         f"batches of {training.batch_size}",

@@ -21,6 +21,7 @@ _STEP = 1.1  # from the texts of one threshold that is tested to those of the ne
 # Below such a chance of passing no threshold is tested: what passes by luck would often be wrong.
 _LEAST_POWER = 0.2
 _WANTED_POWER = 0.9
+_LEAST_GROUPS = 10  # with fewer, how alike their texts are can't be told
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,13 @@ def with_precision(
     Raises:
         InputError: none passes; it says how many labelled texts would be needed.
     """
+    if not positive.any():
+        raise InputError("no validation text has the label; a threshold can't be chosen")
+    if groups is not None and (count := len(np.unique(groups))) < _LEAST_GROUPS:
+        raise InputError(
+            f"the validation texts are of {count} groups, too few to show a precision; prepare texts of "
+            f"more, {_LEAST_GROUPS} of them in validation"
+        )
     order = np.argsort(-scores, kind="stable")
     ordered, right = scores[order], np.cumsum(positive[order])
     expected = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)  # precision, as the model has it

@@ -168,3 +168,13 @@ def test_probabilities_that_are_next_to_each_other_give_no_threshold(scores):
     for choose in (lambda: best_f1(scores, labels), lambda: with_precision(scores, labels, 0.5)):
         with suppress(InputError):
             assert 0 < choose().value < 1
+
+
+def test_a_label_or_groups_that_show_nothing_are_refused():
+    """Of one group nothing tells how alike its texts are; without the label nothing can be right."""
+    scores, labels = draw(np.random.default_rng(4), 2500, 0.0)
+    with pytest.raises(InputError, match=r"9 groups, too few.*10 of them"):
+        with_precision(scores, labels, 0.9, np.arange(2500) % 9)
+    assert with_precision(scores, labels, 0.9, np.arange(2500) % 10).precision >= 0.9
+    with pytest.raises(InputError, match="no validation text has the label"):
+        with_precision(scores, np.zeros(2500, bool), 0.9)
