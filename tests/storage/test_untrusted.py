@@ -1,0 +1,62 @@
+"""Folders of a stranger: regular files alone are read, and no link is followed."""
+
+import os
+
+import pytest
+
+from keras_sentiment import InputError
+from keras_sentiment.storage import untrusted
+from keras_sentiment.storage.untrusted import open_regular, plain_files
+
+pytestmark = pytest.mark.once
+
+
+def test_files_are_listed_by_their_paths(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c.txt").write_text("c")
+    (tmp_path / "z").write_text("z")
+
+    assert plain_files(tmp_path) == ["a/b/c.txt", "z"]
+    assert plain_files(tmp_path, lambda name: name == "z") == ["z"]
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder link", "pipe"])
+@pytest.mark.parametrize("place", ["", "inside"])
+def test_what_is_no_regular_file_is_named(tmp_path, kind, place):
+    folder = tmp_path / "folder"
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    path = folder / place / "bad"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        target = {"link": __file__, "dangling": tmp_path / "nothing", "folder link": tmp_path}[kind]
+        path.symlink_to(target)
+
+    with pytest.raises(InputError, match=r"bad: (a link|no regular file)"):
+        plain_files(folder)
+    with pytest.raises(InputError, match=r"bad: (a link|no regular file)"):
+        open_regular(path)
+
+
+def test_too_many_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(untrusted, "MAX_ENTRIES", 3)
+    for number in range(4):
+        (tmp_path / str(number)).mkdir()
+
+    with pytest.raises(InputError, match="more than 3 files"):
+        plain_files(tmp_path)
+
+
+def test_a_link_may_be_followed_to_a_regular_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "to pipe").symlink_to("pipe")
+
+    with open_regular(tmp_path / "link", follow_links=True) as file:
+        assert file.read() == b"content"
+    for name in ("pipe", "to pipe"):
+        with pytest.raises(InputError, match="no regular file"):
+            open_regular(tmp_path / name, follow_links=True)
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "nothing")
