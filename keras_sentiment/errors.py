@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_sentiment.escaping import printable
+
 # Characters of a message: a file that is quoted in it may hold a name of megabytes.
 MAX_MESSAGE_LENGTH = 2000
 
@@ -26,7 +28,7 @@ class InputError(ValueError):
         if len(message) > MAX_MESSAGE_LENGTH:
             half = MAX_MESSAGE_LENGTH // 2
             message = f"{message[:half]} … {message[-half:]}"
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
+        super().__init__(printable(message))
 
 
 def require(condition: bool, name: str, value: Any, expected: str) -> None:

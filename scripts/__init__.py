@@ -1,0 +1,24 @@
+"""The commands, one click command a file, and where a console script begins."""
+
+import contextlib
+import os
+import signal
+from types import FrameType
+
+INTERRUPTED = "Interrupted."
+
+
+def end_at_once(number: int, frame: FrameType | None) -> None:
+    """Ends the process on Ctrl-C where it has begun nothing, or has nothing left to do."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{INTERRUPTED}\n".encode())
+    os._exit(128 + number)
+
+
+def main() -> None:
+    """The console script `keras-sentiment`."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end_at_once)
+    from keras_sentiment.scripts.command_line import main
+
+    main()

@@ -14,6 +14,7 @@ import click
 from keras_sentiment.benchmark.setting import DEVICES, Setting
 from keras_sentiment.config import BACKENDS, PRECISIONS
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
 
 BESIDE_PEERS = ("train-transformer", "train-bert", "score")
@@ -100,9 +101,9 @@ def benchmark(
         result = timed.compare(name, data_dir, reviews, rounds, backends, setting, progress)
         results["tasks"].append(result)
         if not as_json:
-            click.echo(table(result) + "\n")
+            show(table(result) + "\n")
     if as_json:
-        click.echo(json.dumps(results))
+        show(json.dumps(results))
 
 
 def _setting(

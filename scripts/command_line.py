@@ -7,19 +7,27 @@ import importlib
 import importlib.util
 import json
 import os
+import select
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType, TracebackType
 from typing import Any
 
 import click
 
 from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, CheckpointConfig
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import drop_standard_output, escaped_messages, open_standard_streams, tell
+from keras_sentiment.scripts import INTERRUPTED
 
 CHECKPOINTS = CheckpointConfig()
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PATH_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
+# What a shell reports of a program whose reader closed the pipe: 128 + SIGPIPE.
+PIPE_CLOSED = 141
 
 COMMANDS = {
     "prepare": "prepare_data",
@@ -156,37 +164,121 @@ training_options = options(
 
 def say(message: str) -> None:
     """Prints a line of progress on standard error; standard output carries results only."""
-    click.echo(message, err=True)
+    tell(message)
 
 
 def run_command(command: click.Command) -> None:
-    """Runs a command and exits: 0 on success, 2 on a user's mistake, 130 on Ctrl-C, 1 on a bug."""
+    """Runs a command and exits: 0 on success, 2 on a user's mistake, 130 on Ctrl-C, 1 on a bug.
+
+    141 says that the reader of standard output left, as a shell does of a program without a word for it.
+    """
     os.environ.setdefault("KERAS_BACKEND", "torch")
     # Keras and TensorFlow would write their own chatter between our lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        command.main(standalone_mode=False)
-    except click.ClickException as error:
-        if isinstance(error, click.exceptions.NoArgsIsHelpError):
-            error.show()
-        else:
-            message = InputError(error.format_message())  # on one line, whatever it quotes
-            context = error.ctx if isinstance(error, click.UsageError) else None
-            say(f"Error: {message}" + (f" See {context.command_path} --help." if context else ""))
-        sys.exit(error.exit_code)
-    except InputError as error:
-        say(f"Error: {error}")
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort) as error:
-        # click wraps the first in the second. What training ends itself with says how to go on.
-        cause = error.__cause__ or error
-        say(str(cause) or "Interrupted.")
-        sys.exit(128 + getattr(cause, "number", 2))
-    except Exception as error:
-        if not (reason := os_error_message(error)):
+    open_standard_streams()
+    before = signal.getsignal(signal.SIGINT)
+    with escaped_messages():
+        try:
+            status = _status(command)
+        except BaseException:
+            sys.excepthook = _report
             raise
-        say(f"Error: {InputError(reason)}")
-        sys.exit(2)
+        finally:
+            _set_interrupt(before)
+    sys.exit(status)
+
+
+def _status(command: click.Command) -> int:
+    """Runs a command and says what went wrong; returns the exit status."""
+    interrupt = _Interrupt()
+    try:
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as of a job in a shell's background
+            _set_interrupt(interrupt)
+        command.main(standalone_mode=False)
+        sys.stdout.flush()
+        return 0
+    except BaseException as error:
+        if interrupt.came or isinstance(error, KeyboardInterrupt):
+            # click wraps it in one of its own, a library in whatever it likes.
+            error = next((each for each in _causes(error) if isinstance(each, KeyboardInterrupt)), interrupt)
+        elif isinstance(error, click.Abort):  # of an end of a file, which nobody foresaw
+            raise
+        if isinstance(error, Exception) and _reader_has_left(error):
+            return PIPE_CLOSED
+        status, message = _told(error)
+        if message is None:
+            raise
+        if message:
+            say(message)
+        return status
+
+
+def _told(error: BaseException) -> tuple[int, str | None]:
+    """Returns the exit status for an error, and what to say of it; nothing, if nobody foresaw it."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code, ""
+    if isinstance(error, click.ClickException):
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        message = InputError(error.format_message())  # on one line, whatever it quotes
+        return error.exit_code, f"Error: {message}" + (
+            f" See {context.command_path} --help." if context else ""
+        )
+    if isinstance(error, InputError):
+        return 2, f"Error: {error}"
+    if isinstance(error, KeyboardInterrupt):
+        # What training ends itself with says how to go on.
+        return 128 + int(getattr(error, "number", signal.SIGINT)), str(error) or INTERRUPTED
+    reason = os_error_message(error) if isinstance(error, Exception) else None
+    return 2, reason and f"Error: {InputError(reason)}"
+
+
+class _Interrupt(KeyboardInterrupt):
+    """What Ctrl-C calls; it remembers that it came, whatever a library makes of what it raises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.came = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        raise KeyboardInterrupt
+
+
+def _set_interrupt(handler: Any) -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields an error, and what it comes from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _reader_has_left(error: Exception) -> bool:
+    """Whether nobody reads standard output any more; what is still in its buffer is dropped then."""
+    if not any(isinstance(each, BrokenPipeError) for each in _causes(error)):
+        return False
+    try:
+        sys.stdout.flush()
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        left = bool(poll.poll(0))  # a pipe without its other end
+    except BrokenPipeError:
+        left = True
+    except (OSError, ValueError, AttributeError):  # not a file; or a system without `poll`
+        left = False
+    if left:
+        drop_standard_output()
+    return left
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Prints the traceback of a bug, in which a stranger's words may stand."""
+    with escaped_messages():
+        sys.__excepthook__(kind, error, trace)
 
 
 def os_error_message(error: BaseException | None) -> str | None:
@@ -199,9 +291,18 @@ def os_error_message(error: BaseException | None) -> str | None:
     number = error.errno if isinstance(error, OSError) else None
     if number in DISK_FULL or any(os.strerror(each) in str(error) for each in DISK_FULL):
         return f"the disk is full ({error}); nothing half-written is left: free some space, try again"
+    if number == errno.EBADF and _standard_output_is_closed():
+        return "standard output is closed, and results go there: give it a file, or /dev/null"
     if isinstance(error, OSError) and number in PATH_REFUSED and error.filename is not None:
         return f"{error.filename}: {error.strerror}; name another path"
     return os_error_message(error.__cause__ or error.__context__)
+
+
+def _standard_output_is_closed() -> bool:
+    try:
+        return os.write(1, b"") != 0
+    except OSError:
+        return True
 
 
 def check_backend(backend: str | None = None) -> None:

@@ -8,6 +8,7 @@ import click
 
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
 
 
@@ -30,7 +31,7 @@ def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool
     candidates, corpus = read_candidates(recipes), open_corpus(data_dir)
     chosen = range(DEFAULT_SEED, DEFAULT_SEED + seeds)
     failed = run_all(candidates, chosen, corpus, out_dir, (lambda _: None) if quiet else say)
-    click.echo(table(candidates, chosen, corpus, out_dir))
+    show(table(candidates, chosen, corpus, out_dir))
     if failed:
         raise InputError(f"{', '.join(failed)}: not trained; what each said stands above")
 

@@ -9,6 +9,7 @@ import click
 
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
@@ -77,8 +78,8 @@ def evaluate(
         precision=precision,
         quiet=quiet,
     )
-    click.echo(json.dumps(evaluation.metrics) if as_json else summary(evaluation.metrics))
     report = evaluation.save(output)
+    show(json.dumps(evaluation.metrics) if as_json else summary(evaluation.metrics))
     if not quiet:
         say(f"Wrote {report}")
 

@@ -9,6 +9,7 @@ import click
 
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
     output_options,
@@ -75,7 +76,7 @@ def export(
     for artifact in exporter.export(
         run_dir, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, say=progress
     ):
-        click.echo(artifact.path)
+        show(str(artifact.path))
 
 
 if __name__ == "__main__":

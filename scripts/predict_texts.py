@@ -17,6 +17,8 @@ from keras_sentiment.data.config import TableConfig
 from keras_sentiment.data.readers.table_files import matching
 from keras_sentiment.data.readers.tables import ALL, Table, open_named, with_texts
 from keras_sentiment.errors import InputError
+from keras_sentiment.escaping import json_text
+from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
     output_options,
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from keras_sentiment.inference.classifier import Classifier
 
 STANDARD = "-"
-# What a shell reports of a program whose reader closed the pipe: 128 + SIGPIPE.
-PIPE_CLOSED = 141
 
 
 @click.command()
@@ -100,7 +100,6 @@ def predict(
     if workers is not None and engine != "ray":
         raise click.UsageError("--workers is for --engine ray.")
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_reader_may_leave())
         if source is None:
             for name in context.params:
                 said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
@@ -109,7 +108,7 @@ def predict(
             classifier = _load(run_dir, windows, precision, quiet)
             explained = map(classifier.explain, texts)
             for result in explained if explain else classifier.predict(texts, quiet):
-                click.echo(json.dumps(result, ensure_ascii=False))
+                show(json_text(json.dumps(result, ensure_ascii=False)))
             return
         if explain:
             raise click.UsageError("--explain is for TEXT.")
@@ -191,17 +190,6 @@ def _results(source: str, output: str, overwrite: bool) -> Iterator[tuple[str, I
     _require_another(source, output)
     with staged_file(Path(output), overwrite, binary=ending == ".parquet") as file:
         yield ending, file
-
-
-@contextlib.contextmanager
-def _reader_may_leave() -> Iterator[None]:
-    """Ends the program without a word where what it prints is no longer read, as by `head`."""
-    try:
-        yield
-    except BrokenPipeError:
-        # What is still in the buffer must go somewhere when Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(PIPE_CLOSED)
 
 
 def _for_workers(path: str, source: str, output: str, precision: str) -> Artifact:

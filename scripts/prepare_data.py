@@ -8,6 +8,7 @@ import click
 
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.data.config import LEARNED_VOCABULARY, PrepareConfig
+from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     output_options,
     run_command,
@@ -80,7 +81,7 @@ def prepare(
     )
     for warning in corpus.info["warnings"]:
         say(f"Warning: {warning}")
-    click.echo(summarize(corpus.info))
+    show(summarize(corpus.info))
 
 
 if __name__ == "__main__":

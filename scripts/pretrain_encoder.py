@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from keras_sentiment.config import CheckpointConfig
+from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import PRETRAINING_RECIPE
 from keras_sentiment.scripts.command_line import check_backend, pretraining_options, run_command, say
 
@@ -50,7 +51,9 @@ def pretrain(
         fit.model.fit(**arguments)
     finish_encoder(fit, corpus)
     if report:
-        following = f"keras-sentiment train-transformer {data_dir} NEW_DIR --pretrained {run_dir}"
+        following = (
+            f"keras-sentiment train-transformer {shell(data_dir)} NEW_DIR --pretrained {shell(run_dir)}"
+        )
         say(f"Saved {run_dir}. Next: {following}")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from keras_sentiment.escaping import shell
 from keras_sentiment.scripts.command_line import (
     check_backend,
     output_options,
@@ -48,7 +49,7 @@ def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None
     ctx.invoke(evaluate, run_dir=run_dir, data=data_dir, quiet=quiet)
     say("4/4 predict: two sentences")
     ctx.invoke(predict, run_dir=run_dir, texts=SENTENCES, quiet=quiet)
-    say(f'Try your own: keras-sentiment predict {run_dir} "…"')
+    say(f'Try your own: keras-sentiment predict {shell(run_dir)} "…"')
 
 
 if __name__ == "__main__":

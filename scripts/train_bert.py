@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from keras_sentiment.config import CheckpointConfig
+from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import BERT_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run_command, say, training_options
 
@@ -76,7 +77,7 @@ def train_bert(
     if report:
         for line in chosen_on_validation(run.config):
             say(line)
-        say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
+        say(f"Saved {run_dir}. Next: keras-sentiment evaluate {shell(run_dir)} {shell(data_dir)}")
 
 
 if __name__ == "__main__":

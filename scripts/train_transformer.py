@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from keras_sentiment.config import CheckpointConfig
+from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run_command, say, training_options
 
@@ -54,7 +55,7 @@ def train_transformer(
     if report:
         for line in chosen_on_validation(run.config):
             say(line)
-        say(f"Saved {run_dir}. Next: keras-sentiment evaluate {run_dir} {data_dir}")
+        say(f"Saved {run_dir}. Next: keras-sentiment evaluate {shell(run_dir)} {shell(data_dir)}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import tell
 from keras_sentiment.storage.atomic import remove_abandoned, staged_path, writing
 from keras_sentiment.storage.disk_space import require_disk_space
 
@@ -131,5 +131,5 @@ def cached_batches(
     fix = "leave out --cache-frozen, lower --sequence-length, or choose another --cache-dir"
     require_disk_space(folder, needed, "the hidden states", fix)
     if not quiet:
-        print(f"Hidden states of the frozen part: {needed / 1e9:.1f} GB in {folder}", file=sys.stderr)
+        tell(f"Hidden states of the frozen part: {needed / 1e9:.1f} GB in {folder}")
     return cached

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from keras_sentiment.cluster.part_files import OutputFolder
 from keras_sentiment.cluster.worker import Worker
 from keras_sentiment.errors import InputError
+from keras_sentiment.escaping import shell
 from keras_sentiment.inference.artifact import Artifact, is_artifact, open_artifact
 from keras_sentiment.inference.engines import require_format, threads
 
@@ -44,7 +45,7 @@ def open_for_workers(path: str) -> Artifact:
     if not is_artifact(path):
         raise InputError(
             f"{path}: not an exported model, and workers have no Keras; "
-            f"export it first: keras-sentiment export {path} OUT_DIR --format onnx"
+            f"export it first: keras-sentiment export {shell(path)} OUT_DIR --format onnx"
         )
     artifact = open_artifact(path)
     require_format(artifact)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -35,6 +34,7 @@ from keras_sentiment.evaluation.tables import (
 )
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.load import load_model, run_classifier
+from keras_sentiment.messages import tell
 from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
 from keras_sentiment.models.precision import resolve_precision
 from keras_sentiment.runs.baseline import Baseline
@@ -220,7 +220,7 @@ def evaluate(
     if perturb:
         metrics["perturbed"] = perturbed(classifier, reviews, logits, quiet)
     for warning in seen_warnings(metrics, f"reviews of {source} ({name})"):
-        print(f"Warning: {warning}", file=sys.stderr)
+        tell(f"Warning: {warning}")
     return Evaluation(run, source, reviews, classifier, logits, metrics, model_sha256)
 
 

@@ -30,6 +30,7 @@ from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
+from keras_sentiment.escaping import printable, shell
 from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run_files import (
@@ -81,7 +82,8 @@ class Run:
 
     def __repr__(self) -> str:
         kind, labels = self.config.kind, ", ".join(self.config.labels)
-        return f"<Run {self.path}: {kind} for {labels}{'' if self.complete else ', not complete'}>"
+        not_complete = "" if self.complete else ", not complete"
+        return printable(f"<Run {self.path}: {kind} for {labels}{not_complete}>")
 
     def _repr_html_(self) -> str:
         config = self.config
@@ -282,8 +284,8 @@ def open_run(path: str | Path | Run) -> Run:
     run = _open(path)
     if isinstance(run.config.recipe.model, MaskedLMConfig):
         raise InputError(
-            f"{path}: a pretrained encoder, which gives no labels; train-transformer --pretrained {path} "
-            "makes a classifier of it"
+            f"{path}: a pretrained encoder, which gives no labels; train-transformer --pretrained "
+            f"{shell(path)} makes a classifier of it"
         )
     if not (path / BASELINE_FILE).is_file():
         raise InputError(f"{path / BASELINE_FILE} is missing; {_ANEW}")
@@ -305,7 +307,7 @@ def open_encoder(path: str | Path, tokenizer: Tokenizer) -> Run:
     if run.tokenizer().sha256 != tokenizer.sha256:
         raise InputError(
             f"{path}: it was pretrained with another vocabulary than the corpus has; "
-            f"prepare the corpus with --tokenizer {run.path / TOKENIZER_FOLDER}"
+            f"prepare the corpus with --tokenizer {shell(run.path / TOKENIZER_FOLDER)}"
         )
     return run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from keras_sentiment.config import DEFAULT_SEED, TransformerConfig
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import available_memory
+from keras_sentiment.messages import tell
 from keras_sentiment.models.layers import TokenEmbedding
 from keras_sentiment.models.ngrams import NgramEnsemble, adapted_layers, ngram_layer
 from keras_sentiment.storage.disk_space import require_disk_space
@@ -209,4 +209,4 @@ def _ngram_batches(layer: NgramEnsemble, batches: ReviewBatches) -> Iterator[Bat
 
 def _tell(quiet: bool, line: str) -> None:
     if not quiet:
-        print(line, file=sys.stderr)
+        tell(line)

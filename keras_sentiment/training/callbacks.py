@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import tell
 from keras_sentiment.runs.history import HISTORY_FIELDS, write_history
 from keras_sentiment.runs.run import Run
 
@@ -50,7 +50,7 @@ class Progress(keras.callbacks.Callback):
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             skipped = (epoch + 1) * self._train.steps - int(optimizer.iterations)
             figures += f", {skipped} steps skipped so far for gradients beyond float16"
-        print(f"epoch {epoch + 1}/{self._epochs}: {figures}", file=sys.stderr)
+        tell(f"epoch {epoch + 1}/{self._epochs}: {figures}")
 
 
 class EpochRecord(keras.callbacks.Callback):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.fingerprint import copy_keys
 from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import tell
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.run_files import TRAINED_ON_FILE, short_name
 from keras_sentiment.training.run_writer import TrainingRun
@@ -41,7 +41,7 @@ def with_learned_texts(run: TrainingRun, corpus: Corpus, *read: Split) -> Traini
     noted = list(run.config.data["warnings"])
     for warning in _warnings(models, corpus):
         if run.devices.writes:
-            print(f"Warning: {warning}", file=sys.stderr)
+            tell(f"Warning: {warning}")
         if warning not in noted:
             noted.append(warning)
     own = TextKeys.of(text for split in read for text in split.texts())

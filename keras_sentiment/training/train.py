@@ -13,6 +13,7 @@ from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.errors import InputError
+from keras_sentiment.escaping import shell
 from keras_sentiment.models.architecture import take_weights
 from keras_sentiment.models.layers import warn_unless_adapted
 from keras_sentiment.models.ngrams import adapted_layers
@@ -234,6 +235,6 @@ def _require_classifier(recipe: Any) -> None:
 def _require_vocabulary(corpus: Corpus, preset: str) -> None:
     if find_tokenizer(preset).sha256 != corpus.tokenizer().sha256:
         raise InputError(
-            f"{corpus.path}: it was prepared with another vocabulary than {preset} has. "
-            f"Run: keras-sentiment prepare {corpus.info['source']} NEW_DATA_DIR --tokenizer {preset}"
+            f"{corpus.path}: it was prepared with another vocabulary than {preset} has. Run: "
+            f"keras-sentiment prepare {shell(corpus.info['source'])} NEW_DATA_DIR --tokenizer {shell(preset)}"
         )

@@ -9,7 +9,6 @@ import hashlib
 import http.client
 import lzma
 import re
-import sys
 import tarfile
 import urllib.request
 import zlib
@@ -21,6 +20,7 @@ from keras_sentiment.data.readers.folders import UNLABELLED, position_of
 from keras_sentiment.data.readers.lines import decode
 from keras_sentiment.data.reviews import Review, require_size
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import tell
 from keras_sentiment.storage.atomic import staged_path
 
 IMDB = "imdb"  # the word for it
@@ -175,7 +175,7 @@ def _fetch(url: str, path: Path, quiet: bool) -> str:
     from tqdm import tqdm
 
     if not quiet:
-        print(f"downloading {url}", file=sys.stderr)
+        tell(f"downloading {url}")
     digest = hashlib.sha256()
     with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, path.open("wb") as file:
         size = int(answer.headers.get("Content-Length") or 0)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from keras_sentiment.data.readers.dialect import SwallowedRows
 from keras_sentiment.errors import InputError, require
+from keras_sentiment.messages import tell
 
 MAX_REPORTED = 20  # of rows that are left out; more are only counted
 KIND_WORDS = 6  # of a reason that tell what kind it is
@@ -78,7 +76,7 @@ class BadRows:
         if not self.quiet and self.count <= MAX_REPORTED + 1:
             more = "more, which are only counted" if self._writer is None else "more, which are listed"
             line = str(error) if self.count <= MAX_REPORTED else more
-            tqdm.write(f"Left out: {line}", file=sys.stderr)
+            tell(f"Left out: {line}")
 
     def require_enough(self, kept: int) -> None:
         """Refuses bad rows, unless they are left out and enough others are there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from keras_sentiment.messages import tell
 
 
 class Remarks:
@@ -17,5 +17,5 @@ class Remarks:
             return
         fact = remark.partition(": ")[2]
         if not self.quiet and fact not in self._said:
-            print(remark, file=sys.stderr)
+            tell(remark)
         self._said.add(fact)
