@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import importlib.util
 import json
 import os
+import re
 import select
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -194,15 +197,13 @@ def _status(command: click.Command) -> int:
     try:
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as of a job in a shell's background
             _set_interrupt(interrupt)
-        command.main(standalone_mode=False)
+        _invoke(command)
         sys.stdout.flush()
         return 0
     except BaseException as error:
         if interrupt.came or isinstance(error, KeyboardInterrupt):
-            # click wraps it in one of its own, a library in whatever it likes.
+            # A library may have made another error of it.
             error = next((each for each in _causes(error) if isinstance(each, KeyboardInterrupt)), interrupt)
-        elif isinstance(error, click.Abort):  # of an end of a file, which nobody foresaw
-            raise
         if isinstance(error, Exception) and _reader_has_left(error):
             return PIPE_CLOSED
         status, message = _told(error)
@@ -210,7 +211,21 @@ def _status(command: click.Command) -> int:
             raise
         if message:
             say(message)
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            drop_standard_output()
         return status
+
+
+def _invoke(command: click.Command) -> None:
+    """Does what click's `main` does, but leaves an interrupt and a closed pipe to us."""
+    name = Path(sys.argv[0]).name
+    if f"_{re.sub('[-.]', '_', name)}_COMPLETE".upper() in os.environ:
+        command.main(standalone_mode=False)  # a shell asks how a line could go on
+        return
+    with contextlib.suppress(click.exceptions.Exit), command.make_context(name, sys.argv[1:]) as context:
+        command.invoke(context)
 
 
 def _told(error: BaseException) -> tuple[int, str | None]:
