@@ -2,7 +2,7 @@ r"""What a stranger wrote, as text and nothing else wherever a person reads it: 
 
 A name, a label or a text of somebody else may hold what a terminal obeys, what a browser or a Markdown page
 takes for markup, what a shell would run, or what turns the order of letters around. Standard library only.
-HTML has the escaping of its template, and `visible` before it.
+A template of HTML escapes by itself, after `visible`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from html import escape
 from pathlib import Path
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#!&~$@]|(?<=[Ww])\.|:(?=\S)|^[-+=]")
@@ -111,3 +112,13 @@ def _shell_escape(character: str) -> str:
     if character.isprintable() or character.isascii():
         return _escape(character)
     return f"\\U{ord(character):08x}"  # \x would be a byte
+
+
+def html(text: str) -> str:
+    r"""Returns a text within an element or a quoted attribute of HTML.
+
+    Example:
+        >>> print(html("<b>\u202e&"))
+        &lt;b&gt;\u202e&amp;
+    """
+    return escape(visible(text))

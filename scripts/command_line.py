@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
 import importlib
@@ -179,8 +180,9 @@ def run_command(command: click.Command) -> None:
     # Keras and TensorFlow would write their own chatter between our lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     open_standard_streams()
-    before = signal.getsignal(signal.SIGINT)
+    before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
     with escaped_messages():
+        sys.unraisablehook = _unraisable
         try:
             status = _status(command)
         except BaseException:
@@ -188,6 +190,7 @@ def run_command(command: click.Command) -> None:
             raise
         finally:
             _set_interrupt(before)
+            sys.unraisablehook = hook
     sys.exit(status)
 
 
@@ -288,6 +291,14 @@ def _reader_has_left(error: Exception) -> bool:
     if left:
         drop_standard_output()
     return left
+
+
+def _unraisable(found: sys.UnraisableHookArgs) -> None:
+    """Interrupts again what was interrupted where an exception goes nowhere, as in a collector of garbage."""
+    if issubclass(found.exc_type, KeyboardInterrupt):
+        _thread.interrupt_main()
+    else:
+        sys.__unraisablehook__(found)
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -20,7 +20,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +29,7 @@ import numpy.typing as npt
 from keras_sentiment.data.encoded_split import Record, Split, ids_dtype
 from keras_sentiment.data.splitting import SPLITS
 from keras_sentiment.errors import InputError, require_labels
+from keras_sentiment.escaping import html, printable
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.array_file import open_array
 from keras_sentiment.storage.json_files import parse_object, read_versioned
@@ -71,16 +71,16 @@ class Corpus:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
-        return f"<Corpus {self.path}: {counts}; {', '.join(self.labels)}>"
+        return printable(f"<Corpus {self.path}: {counts}; {', '.join(self.labels)}>")
 
     def _repr_html_(self) -> str:
         rows = []
         for name in self.splits:
             found = self.info["splits"][name]
             counts = "".join(f"<td>{found['labels'].get(label, 0):,}</td>" for label in self.labels)
-            rows.append(f"<tr><th>{name}</th><td>{found['reviews']:,}</td>{counts}</tr>")
-        labels = "".join(f"<th>{escape(label)}</th>" for label in self.labels)
-        caption = f"<caption>{escape(str(self.path))}</caption>"
+            rows.append(f"<tr><th>{html(name)}</th><td>{found['reviews']:,}</td>{counts}</tr>")
+        labels = "".join(f"<th>{html(label)}</th>" for label in self.labels)
+        caption = f"<caption>{html(str(self.path))}</caption>"
         return f"<table>{caption}<tr><th></th><th>reviews</th>{labels}</tr>{''.join(rows)}</table>"
 
     @property

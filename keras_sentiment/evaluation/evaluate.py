@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,10 @@ from keras_sentiment.data.fingerprint import copy_keys
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import source_name
 from keras_sentiment.errors import InputError
+from keras_sentiment.escaping import html, printable
 from keras_sentiment.evaluation.model_card import model_card
 from keras_sentiment.evaluation.perturbations import perturbed
+from keras_sentiment.evaluation.recorded import MOST_SHOWN, shown
 from keras_sentiment.evaluation.report import Page
 from keras_sentiment.evaluation.seen_texts import seen_warnings
 from keras_sentiment.evaluation.tables import (
@@ -73,9 +74,8 @@ class Evaluation:
 
     def __repr__(self) -> str:
         accuracy, interval = self.metrics["accuracy"], self.metrics["intervals"]["accuracy"]
-        return (
-            f"<Evaluation of {self.run.path}: accuracy {accuracy:.4f} ({span(interval)}) on {self._reviews}>"
-        )
+        figures = f"accuracy {accuracy:.4f} ({span(interval)}) on {self._reviews}"
+        return printable(f"<Evaluation of {self.run.path}: {figures}>")
 
     @property
     def _reviews(self) -> str:
@@ -93,20 +93,19 @@ class Evaluation:
             meaning = verdict(against["difference_ci95"])
             rows.append((f"Accuracy less that of {against['run_dir']}", *found, meaning))
         cells = (
-            f"<tr title='{escape(meaning)}'><th>{escape(title)}</th><td>{value}</td>"
-            f"<td>{escape(told)}</td></tr>"
+            f"<tr title='{html(meaning)}'><th>{html(title)}</th><td>{value}</td><td>{html(told)}</td></tr>"
             for title, value, told, meaning in rows
         )
         head = "<tr><th></th><th></th><th>95% interval</th></tr>"
         of_labels = "".join(
-            f"<tr><th>{escape(row.name)}</th><td>{row.support:,}</td>"
+            f"<tr><th>{html(row.name)}</th><td>{row.support:,}</td>"
             + "".join(f"<td>{value} ({told})</td>" for value, told in (row.precision, row.recall, row.f1))
             + "</tr>"
             for row in label_rows(metrics)[:MANY_LABELS]
         )
         columns = "".join(f"<th>{name}</th>" for name in ("", "Texts", "Precision", "Recall", "F1"))
         return (
-            f"<table><caption>{self._reviews} of {escape(self.data)}</caption>{head}{''.join(cells)}</table>"
+            f"<table><caption>{self._reviews} of {html(self.data)}</caption>{head}{''.join(cells)}</table>"
             f"<table><tr>{columns}</tr>{of_labels}</table>{left_out(metrics)}"
         )
 
@@ -132,7 +131,12 @@ class Evaluation:
                 write_text(new / METRICS_FILE, as_json({split: {fingerprint: self.metrics}}))
                 write_text(new / REPORT_FILE, page.render())
             return Path(output) / REPORT_FILE
-        recorded = record_metrics(run, split, fingerprint, self.metrics)
+        recorded, others = shown(record_metrics(run, split, fingerprint, self.metrics), split, fingerprint)
+        if others:
+            tell(
+                f"{run.path / METRICS_FILE}: {others:,} of its evaluations are left out of report and card: "
+                f"they are none of this version's, or beyond the latest {MOST_SHOWN}"
+            )
         folder = run.path / REPORTS
         if folder.is_symlink():
             raise InputError(f"{folder}: a link; remove it")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from keras_sentiment.data.padding import head_tail
+from keras_sentiment.escaping import markdown, markdown_code, printable, shell
 from keras_sentiment.evaluation.description import architecture, hyperparameters
 from keras_sentiment.evaluation.seen_texts import seen_warnings
 from keras_sentiment.evaluation.tables import (
@@ -24,18 +23,15 @@ from keras_sentiment.runs.run import Run
 from keras_sentiment.runs.run_files import short_name
 
 _FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece", "class_ece")
-# Figures that are not ours: the file keeps them, the card leaves them out.
-_NOT_OURS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration)
-_MARKS = re.compile(r"[\\`*_{}\[\]<>|#!&]")
 _USE = """## How to use it
 
-    keras-sentiment predict {name} "I laughed, I cried, I left early."
-    keras-sentiment export {name} exported && keras-sentiment serve exported/onnx
+    keras-sentiment predict {word} "I laughed, I cried, I left early."
+    keras-sentiment export {word} exported && keras-sentiment serve exported/onnx
 
 ```python
 import keras_sentiment
 
-classifier = keras_sentiment.load("{name}")
+classifier = keras_sentiment.load({string})
 classifier.predict(["A gem.", "Dreadful from start to finish."])
 ```
 
@@ -47,31 +43,31 @@ def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
     """Returns the card.
 
     Args:
-        recorded: what `metrics.json` holds, by split and fingerprint.
+        recorded: the evaluations that are `shown`, by split and fingerprint.
     """
     config = run.config
     name = run.path.resolve().name
     splits = config.data["splits"]
-    counts = ", ".join(f"{part['reviews']:,} {split}" for split, part in splits.items())
+    counts = ", ".join(f"{part['reviews']:,} {markdown(split)}" for split, part in splits.items())
     return "\n".join(
         [
-            f"# {name}\n",
-            f"Labels texts as {_inline(_either(config.labels))}: {architecture(config)}, trained by "
-            "keras_sentiment.\n",
+            f"# {markdown(name)}\n",
+            f"Labels texts as {markdown(_either(config.labels))}: {markdown(architecture(config))}, "
+            "trained by keras_sentiment.\n",
             f"Trained with {hyperparameters(config)}.{_measured(recorded)}\n",
             "## Data\n",
-            f"{Path(config.data['source']).name}: {counts}; fingerprint "
-            f"`{config.data['fingerprint'][:12]}`. {_chosen(run)} Test chose nothing.\n",
-            *(f"- Warning: {warning}.\n" for warning in config.data["warnings"]),
+            f"{markdown(Path(config.data['source']).name)}: {counts}; fingerprint "
+            f"{markdown_code(config.data['fingerprint'][:12])}. {_chosen(run)} Test chose nothing.\n",
+            *(f"- Warning: {markdown(warning)}.\n" for warning in config.data["warnings"]),
             "## Figures\n",
             *_figures(recorded, splits),
             "",
-            _USE.format(name=name, rule=_rule(run)),
+            _USE.format(word=shell(name), string=_python(name), rule=_rule(run)),
             "## Limits\n",
             *_limits(run, recorded, splits),
             "",
-            f"Seed {config.recipe.training.seed}; {config.backend}, {config.precision}; "
-            f"{', '.join(f'{package} {number}' for package, number in config.versions.items())}. "
+            f"Seed {config.recipe.training.seed}; {markdown(config.backend)}, {markdown(config.precision)}; "
+            f"{markdown(', '.join(map(' '.join, config.versions.items())))}. "
             "`config.json` has every hyperparameter, `report.html` the last evaluation in pictures, "
             "`reports/` every one.\n",
         ]
@@ -86,12 +82,8 @@ def _either(labels: tuple[str, ...]) -> str:
 
 def _measured(recorded: dict[str, Any]) -> str:
     """Returns when the model was last measured."""
-    dates = []
-    for by_fingerprint in recorded.values():
-        for metrics in by_fingerprint.values():
-            with suppress(*_NOT_OURS):
-                dates.append(f"{metrics['date'][:10]:s}")
-    return f" Last measured on {_inline(max(dates))}." if dates else ""
+    dates = [metrics["date"][:10] for found in recorded.values() for metrics in found.values()]
+    return f" Last measured on {max(dates)}." if dates else ""
 
 
 def _chosen(run: Run) -> str:
@@ -99,8 +91,8 @@ def _chosen(run: Run) -> str:
     training = config.recipe.training
     # Epochs that only make the least number of steps are not chosen from.
     epoch = training.restore_best_weights and training.epochs > 1 and not config.trained_by_hand
-    teachers = ", ".join(map(short_name, run.config.recipe.training.teachers))
-    taught = f" and from soft labels of unlabelled texts by {teachers}" if teachers else ""
+    teachers = ", ".join(map(short_name, training.teachers))
+    taught = f" and from soft labels of unlabelled texts by {markdown(teachers)}" if teachers else ""
     further = " A program of the user's trained them further." if run.config.trained_by_hand else ""
     return f"The weights come from {config.trained_reviews:,} of the train reviews{taught}.{further}" + (
         " Validation chose the epoch." if epoch else ""
@@ -108,7 +100,7 @@ def _chosen(run: Run) -> str:
 
 
 def _rule(run: Run) -> str:
-    return _inline(" ".join(chosen_on_validation(run.config)))
+    return markdown(" ".join(chosen_on_validation(run.config)))
 
 
 def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
@@ -121,17 +113,14 @@ def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
     for split, by_fingerprint in recorded.items():
         for fingerprint, metrics in by_fingerprint.items():
             own = splits.get(split, {}).get("fingerprint") == fingerprint
-            with suppress(*_NOT_OURS):
-                other = f"other data, {split} of {_inline(metrics['data'])} (`{fingerprint[:12]}`)"
-                where = f"{split} of this data" if own else other
-                cells = [_cell(metrics, figure) for figure in _FIGURES]
-                cells[1:1] = [_baseline(row) for row in reversed(baseline_rows(metrics))]
-                line = f"| {metrics['examples']:,}, {where} | {' | '.join(cells)} |"
-                reviews = f"{split} reviews of this data" if own else f"reviews of {where}"
-                told = seen_warnings(metrics, reviews)
-                labels = _labels(metrics) if own and split == "test" else labels
-                lines.append(line)
-                warnings += told
+            other = f"other data, {split} of {metrics['data']} ({fingerprint[:12]})"
+            where = f"{split} of this data" if own else markdown(other)
+            cells = [_cell(metrics, figure) for figure in _FIGURES]
+            cells[1:1] = [_baseline(row) for row in reversed(baseline_rows(metrics))]
+            lines.append(f"| {metrics['examples']:,}, {where} | {' | '.join(cells)} |")
+            reviews = f"{split} reviews of this data" if own else f"reviews of {other}"
+            warnings += map(markdown, seen_warnings(metrics, reviews))
+            labels = _labels(metrics) if own and split == "test" else labels
     lines += [
         "",
         "In brackets 95% intervals. TF-IDF is a logistic regression on TF-IDF, fitted on texts that trained "
@@ -157,7 +146,7 @@ def _labels(metrics: dict[str, Any]) -> list[str]:
         "| label | texts | precision | recall | F1 |",
         "|---|---|---|---|---|",
         *(
-            f"| {_inline(row.name)} | {row.support:,} ({row.share}) | "
+            f"| {markdown(row.name)} | {row.support:,} ({row.share}) | "
             + " | ".join(f"{value} ({told})" for value, told in (row.precision, row.recall, row.f1))
             + " |"
             for row in rows[:MANY_LABELS]
@@ -166,17 +155,18 @@ def _labels(metrics: dict[str, Any]) -> list[str]:
     ]
 
 
-def _inline(name: str) -> str:
-    """Returns a name as text within a line of Markdown."""
-    return _MARKS.sub(r"\\\g<0>", " ".join(name.split()))
+def _python(text: str) -> str:
+    """Returns a text as a string of Python."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{printable(quoted)}"'
 
 
 def _cell(metrics: dict[str, Any], key: str) -> str:
     value, interval = metrics[key], metrics["intervals"][key]
     if value is None:
-        return f"{NONE} ({_inline(metrics['absent'][key])})"
+        return f"{NONE} ({markdown(metrics['absent'][key])})"
     if interval is None:
-        return f"{value:.4f} (no interval: {_inline(metrics['absent'][f'interval of {key}'])})"
+        return f"{value:.4f} (no interval: {markdown(metrics['absent'][f'interval of {key}'])})"
     return f"{value:.4f} ({span(interval)})"
 
 
@@ -195,9 +185,8 @@ def _limits(run: Run, recorded: dict[str, Any], splits: dict[str, Any]) -> list[
             else "- Probabilities are the model's own: no temperature was fitted."
         ),
     ]
-    with suppress(*_NOT_OURS):
-        own = recorded["test"][splits["test"]["fingerprint"]]
-        longest = next(row for row in own["by_length"] if row["to"] is None)
+    own = recorded.get("test", {}).get(splits.get("test", {}).get("fingerprint"), {"by_length": []})
+    for longest in (row for row in own["by_length"] if row["to"] is None):
         low, high = longest["accuracy_ci95"]
         lines.insert(
             1,

@@ -7,7 +7,6 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -17,9 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from sklearn.metrics import roc_curve
 
+from keras_sentiment.escaping import html
 from keras_sentiment.metrics.calibration_error import equal_mass_bins
 
 MOST_CURVES = 8  # more can't be told apart
+MOST_LETTERS = 24  # of a label beside its curve
 # Of what has no colour of its own; replaced by the page's, so that a dark page has light axes.
 _INK = "#010203"
 _STYLE: Any = {
@@ -60,20 +61,25 @@ def _svg(axes: Axes, alt: str) -> str:
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
     # The page says how wide it is; the viewBox keeps its shape.
     text = re.sub(r'<svg width="[^"]*" height="[^"]*"', "<svg", text, count=1)
-    return text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
+    return text.replace("<svg", f'<svg role="img" aria-label="{html(alt)}"', 1)
 
 
 def roc(labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str], alt: str) -> str:
     """Draws the ROC curve of each class against the rest; of the second class alone where there are two."""
+    lines: list[Any] = []
+    told: list[str] = []
     shown = [1] if len(names) == 2 else range(len(names))
     with _axes("share of the others taken for it", "share of it found") as axes:
         axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=":")
         for label in shown:
             if 0 < (labels == label).sum() < len(labels):
                 found, missed, _ = roc_curve(labels == label, probabilities[:, label])
-                axes.plot(found, missed, label=names[label])
+                lines += axes.plot(found, missed)
+                told.append(
+                    names[label] if len(names[label]) <= MOST_LETTERS else f"{names[label][:MOST_LETTERS]}…"
+                )
         axes.set_aspect("equal")
-        axes.legend(loc="lower right")
+        axes.legend(lines, told, loc="lower right")  # given so, a name that begins with _ is shown too
         return _svg(axes, alt)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from html import unescape
 from importlib import resources
@@ -15,6 +14,7 @@ import numpy as np
 
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
+from keras_sentiment.escaping import visible
 from keras_sentiment.evaluation import plots
 from keras_sentiment.evaluation.description import architecture, hyperparameters
 from keras_sentiment.evaluation.seen_texts import seen_warnings
@@ -42,8 +42,8 @@ EXPLAINED_ERRORS = 10  # each is scored as often as its text has parts
 CARRYING_WORDS = 5
 EXCERPT = 280  # characters
 SHOWN_PAIRS = 20
-# Of a metrics.json that is not ours: what can't be shown is left out.
-_NOT_OURS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+# Whose versions are told: a run may name whatever it likes.
+_PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ class Page:
             "left_out": left_out(metrics),
             "many_labels": MANY_LABELS,
             "pairs": confused_pairs(metrics, SHOWN_PAIRS),
-            "machine": machine([*run.config.versions, "scikit-learn"]),
+            "machine": machine(
+                [name for name in _PACKAGES if name in run.config.versions] + ["scikit-learn"]
+            ),
             "backend": keras.backend.backend(),
             "pictures": _pictures(run, labels, logits, decision, metrics),
             "errors": errors,
@@ -113,12 +115,16 @@ class Page:
         """Returns the HTML.
 
         Args:
-            recorded: what `metrics.json` holds; the page lists it where it is more than this evaluation.
+            recorded: the evaluations that are `shown`; the page lists them where there is more than this one.
             folder: where the pages of other evaluations are, relative to this one.
         """
         source = resources.files("keras_sentiment.evaluation").joinpath("report.html").read_text("utf-8")
         environment = jinja2.Environment(
-            autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+            autoescape=True,
+            finalize=_visible,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
         )
         environment.globals |= {"zip": zip, "percent": percent, "bucket_name": bucket_name}
         environment.filters |= {"figure": figure, "span": span}
@@ -126,26 +132,30 @@ class Page:
         return environment.from_string(source).render(**self.values, evaluations=evaluations)
 
     def _evaluations(self, recorded: dict[str, Any], folder: str) -> list[dict[str, Any]]:
-        """Returns the evaluations of the model that can be shown, each in the words of a row."""
+        """Returns the evaluations of the model, each in the words of a row."""
         reports = self.values["run"].path / REPORTS
         found = []
         for split, by_fingerprint in recorded.items():
             for fingerprint, metrics in by_fingerprint.items():
                 name = page_name(split, fingerprint)
-                with suppress(*_NOT_OURS):
-                    found.append(
-                        {
-                            "data": f"{metrics['data']:s} ({split})",
-                            "date": f"{metrics['date'][:10]:s}",
-                            "examples": f"{metrics['examples']:,}",
-                            "accuracy": figure(metrics["accuracy"]),
-                            "interval": span(metrics["intervals"]["accuracy"]),
-                            "tfidf": figure(metrics["baselines"]["tfidf"]["accuracy"]),
-                            "this": name == self.name,
-                            "page": folder + name if (reports / name).is_file() else None,
-                        }
-                    )
+                found.append(
+                    {
+                        "data": f"{metrics['data']} ({split})",
+                        "date": metrics["date"][:10],
+                        "examples": f"{metrics['examples']:,}",
+                        "accuracy": figure(metrics["accuracy"]),
+                        "interval": span(metrics["intervals"]["accuracy"]),
+                        "tfidf": figure(metrics["baselines"]["tfidf"]["accuracy"]),
+                        "this": name == self.name,
+                        "page": folder + name if (reports / name).is_file() else None,
+                    }
+                )
         return found
+
+
+def _visible(value: Any) -> Any:
+    """Returns what the template is about to write; what a stranger wrote hides nothing in it."""
+    return visible(value) if type(value) is str else value
 
 
 def page_name(split: str, fingerprint: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from keras_sentiment.data.padding import head_tail
+from keras_sentiment.escaping import markdown
 from keras_sentiment.inference.artifact import Artifact
 
 _SERVE = """    keras-sentiment serve {format}
@@ -45,6 +48,11 @@ A client
 """
 
 
+def _served_name(name: str) -> str:
+    """Returns a name for a server, of characters that neither a shell nor an address takes for its own."""
+    return re.sub("[^A-Za-z0-9._-]+", "_", name).lstrip("-.") or "model"
+
+
 def artifact_card(artifact: Artifact) -> str:
     """Returns the text of an artifact's README.md."""
     head, tail = head_tail(artifact.inputs)
@@ -54,7 +62,7 @@ def artifact_card(artifact: Artifact) -> str:
     how = _HOW[artifact.format].format(
         format=artifact.format,
         graph=artifact.graph.name,
-        name=artifact.name,
+        name=_served_name(artifact.name),
         runtime="OpenVINO" if artifact.format == "openvino" else "ONNX",
     )
     ids = _IDS.format(
@@ -65,12 +73,12 @@ def artifact_card(artifact: Artifact) -> str:
         padding="to the longest of the batch" if padding == "longest" else f"to {padding}",
         pad=tokenizer.pad_id,
         temperature=artifact.temperature,
-        rule=artifact.decision.rule(),
+        rule=markdown(artifact.decision.rule()),
     )
     lines = [
-        f"# {artifact.name} ({artifact.format})\n",
-        f"Labels a text as {', '.join(artifact.labels[:-1])} or {artifact.labels[-1]}: "
-        f"{artifact.decision.rule()}. Exported by keras_sentiment from a Keras model.\n",
+        f"# {markdown(artifact.name)} ({artifact.format})\n",
+        f"Labels a text as {markdown(', '.join(artifact.labels[:-1]))} or {markdown(artifact.labels[-1])}: "
+        f"{markdown(artifact.decision.rule())}. Exported by keras_sentiment from a Keras model.\n",
         "## Is it the model?\n",
         f"Read in a fresh process, on {parity['texts']} texts at batch sizes "
         f"{', '.join(map(str, parity['batch_sizes']))}, its probabilities differ from the Keras model's by "

@@ -23,6 +23,7 @@ from keras_sentiment.data.padding import (
 )
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, first_line
+from keras_sentiment.escaping import printable
 from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
 from keras_sentiment.inference.engines import Engine, KerasEngine, open_engine
 from keras_sentiment.inference.occlusion import Explanation, spans, without, word_contributions
@@ -87,7 +88,7 @@ class Classifier:
     def __repr__(self) -> str:
         windows = ", longer ones in windows" if self.windows else ""
         length = self.inputs.sequence_length
-        return f"<Classifier of {', '.join(self.labels)}: texts of up to {length} tokens{windows}>"
+        return printable(f"<Classifier of {', '.join(self.labels)}: texts of up to {length} tokens{windows}>")
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ import math
 import re
 import sys
 from collections.abc import Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 from keras_sentiment.config import EXPLAINED_SPANS
+from keras_sentiment.escaping import html
 from keras_sentiment.text.cleaning import TAG_PATTERN
 
 # What white space parts; Chinese characters, which BERT takes for words, one by one.
@@ -39,12 +39,12 @@ class Explanation(dict[str, Any]):
             colour = _FOR if share > 0 else _AGAINST
             style = f"background: rgba({colour}, {abs(share) / 2:.2f})"
             pieces += [
-                escape(self.text[end : word["start"]]),
-                f'<span style="{style}" title="{word["contribution"]:+.2f}">{escape(word["text"])}</span>',
+                html(self.text[end : word["start"]]),
+                f'<span style="{style}" title="{word["contribution"]:+.2f}">{html(word["text"])}</span>',
             ]
             end = word["end"]
-        text = "".join([*pieces, escape(self.text[end:])])
-        label = f"{escape(self['label'])} ({self['probability']:.3f})"
+        text = "".join([*pieces, html(self.text[end:])])
+        label = f"{html(self['label'])} ({self['probability']:.3f})"
         return f"<p><b>{label}</b> blue speaks for it, orange against it</p><p>{text}</p>"
 
 

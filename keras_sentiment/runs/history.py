@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import os
 from collections.abc import Iterable, Mapping
 
 from keras_sentiment.errors import InputError
 from keras_sentiment.runs.run import Run
+from keras_sentiment.storage.json_files import read_text
 
 HISTORY_FIELDS = (
     "epoch",
@@ -19,6 +22,9 @@ HISTORY_FIELDS = (
     "val_accuracy",
     "learning_rate",
 )
+
+# What a file of a stranger may say: a loss of float32 is below that.
+MOST, MOST_EPOCHS = 1e39, 100_000
 
 
 def write_history(run: Run, rows: Iterable[Mapping[str, float]]) -> None:
@@ -37,11 +43,22 @@ def read_history(run: Run) -> list[dict[str, float]]:
     Raises:
         InputError: it is damaged.
     """
-    if not run.history.is_file():
+    if not os.path.lexists(run.history):
         return []
     try:
-        with run.history.open(newline="", encoding="utf-8") as file:
-            rows = [{name: float(row[name]) for name in HISTORY_FIELDS} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(read_text(run.history)))
+        rows = [_row(row) for row in itertools.islice(reader, MOST_EPOCHS + 1)]
+        if len(rows) > MOST_EPOCHS:
+            raise ValueError(f"more than {MOST_EPOCHS:,} epochs")
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise InputError(f"{run.history}: it is damaged ({error!r:.200}); delete it") from None
     return rows
+
+
+def _row(row: dict[str, str]) -> dict[str, float]:
+    found = {name: float(row[name]) for name in HISTORY_FIELDS}
+    if not all(abs(value) < MOST for value in found.values()):  # NaN is not
+        raise ValueError("a number is none, or too large")
+    if not found["epoch"].is_integer() or not 1 <= found["epoch"] <= MOST_EPOCHS:
+        raise ValueError("an epoch has no number")
+    return found

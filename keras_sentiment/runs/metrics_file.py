@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +27,49 @@ def record_metrics(run: Run, split: str, fingerprint: str, metrics: dict[str, An
     """
     held = lock(run.path, wait_seconds=10)
     try:
-        recorded = _recorded(run.path / METRICS_FILE)
+        path = run.path / METRICS_FILE
+        recorded = _recorded(path)
         recorded.setdefault(split, {})[fingerprint] = metrics
-        run.write(METRICS_FILE, as_json(recorded))
+        with _damaged(path):
+            text = as_json(recorded)
+        run.write(METRICS_FILE, text)
     finally:
         unlock(held)
     return recorded
 
 
 def as_json(recorded: dict[str, Any]) -> str:
-    """Returns the text of the file."""
-    return json.dumps(recorded, indent=1) + "\n"
+    """Returns the text of the file: a line a figure, however many numbers it has."""
+    splits = {split: _lines(map(_entry, found.items()), 2) for split, found in recorded.items()}
+    return _lines((f"{json.dumps(split)}: {text}" for split, text in splits.items()), 1) + "\n"
+
+
+def _entry(item: tuple[str, Any]) -> str:
+    fingerprint, metrics = item
+    if not isinstance(metrics, dict):
+        return f"{json.dumps(fingerprint)}: {json.dumps(metrics)}"
+    figures = (f"{json.dumps(name)}: {json.dumps(value)}" for name, value in metrics.items())
+    return f"{json.dumps(fingerprint)}: {_lines(figures, 3)}"
+
+
+def _lines(entries: Iterable[str], depth: int) -> str:
+    """Returns an object of entries, a line each."""
+    indent = " " * depth
+    inside = ",\n".join(f"{indent}{entry}" for entry in entries)
+    return f"{{\n{inside}\n{indent[1:]}}}" if inside else "{}"
 
 
 def _recorded(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        recorded = read_object(path) if path.is_file() else {}
+    with _damaged(path):
+        recorded = read_object(path) if os.path.lexists(path) else {}
         if any(not isinstance(part, dict) for part in recorded.values()):
             raise InputError("a split is no object")
-    except InputError as error:
-        raise InputError(f"{path}: it can't be read ({error}); delete it and evaluate again") from None
     return recorded
+
+
+@contextlib.contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (InputError, RecursionError) as error:
+        raise InputError(f"{path}: it can't be read ({error}); delete it and evaluate again") from None

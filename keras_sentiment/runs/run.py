@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
-from keras_sentiment.escaping import printable, shell
+from keras_sentiment.escaping import html, printable, shell
 from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run_files import (
@@ -95,7 +94,7 @@ class Run:
             "temperature": f"{config.temperature:.3f}",
             "decision": self.decision.rule(),
         }
-        cells = (f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items())
+        cells = (f"<tr><th>{name}</th><td>{html(str(value))}</td></tr>" for name, value in rows.items())
         return f"<table>{''.join(cells)}</table>"
 
     @property

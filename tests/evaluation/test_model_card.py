@@ -10,6 +10,7 @@ from sklearn import metrics as sklearns
 from helpers.pages import bad_logits, measured
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
+from keras_sentiment.evaluation.recorded import shown
 from keras_sentiment.runs.metrics_file import record_metrics
 from keras_sentiment.runs.run import open_run
 
@@ -34,23 +35,23 @@ def test_untrusted_metrics_are_reported_or_shown(run, split, tmp_path):
         for content in [
             value,
             {"test": value},
-            *({"test": {"a": e, fingerprint: e}} for e in [value, *entries]),
+            *({"test": {"a" * 64: e, fingerprint: e}} for e in [value, *entries]),
         ]:
             file.write_text(json.dumps(content))
             try:
-                recorded = record_metrics(opened, "validation", "b", metrics)
+                recorded = record_metrics(opened, "validation", "b" * 64, metrics)
             except InputError as error:
                 said.append(str(error))
             else:
-                assert model_card(opened, recorded).startswith("# run\n")
+                found, _ = shown(recorded, "validation", "b" * 64)
+                assert found["validation"] == {"b" * 64: metrics}
+                assert model_card(opened, found).startswith("# run\n")
     assert said
-    file.write_text(json.dumps({"test": {"a": metrics, "b": metrics, "c": {**metrics, "examples": "many"}}}))
-    assert (
-        model_card(opened, record_metrics(opened, "test", "b", metrics)).count(
-            ", other data, test of some films"
-        )
-        == 2
-    )
+    a, b, c = (letter * 64 for letter in "abc")
+    file.write_text(json.dumps({"test": {a: metrics, b: metrics, c: {**metrics, "examples": "many"}}}))
+    found, others = shown(record_metrics(opened, "test", b, metrics), "test", b)
+    assert model_card(opened, found).count(", other data, test of some films") == 2
+    assert others == 1
     assert all(line.startswith(f"{file}: it can't be read") and "\n" not in line for line in said)
 
 
@@ -61,7 +62,9 @@ def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     metrics = measured(split, logits, opened.decision)
     fingerprint = corpus.splits["test"].fingerprint
     record_metrics(opened, "test", "old", {"accuracy": 0.5})
-    card = model_card(opened, record_metrics(opened, "test", fingerprint, metrics))
+    found, others = shown(record_metrics(opened, "test", fingerprint, metrics), "test", fingerprint)
+    assert others == 1
+    card = model_card(opened, found)
     assert card.startswith("# my model\n")
     assert "from scratch, averaged with a linear model of n-grams of up to 3 tokens, trained by" in card
     low, high = metrics["intervals"]["roc_auc"]
@@ -87,7 +90,7 @@ def test_the_card_says_what_it_is_and_how_good(run, split, corpus, tmp_path):
     config = dataclasses.replace(opened.config, threshold=0.25)
     card = model_card(dataclasses.replace(opened, config=config), {"all": {"f" * 64: values}})
     assert "| – (all texts have one label) |" in card
-    assert "other data, all of some films (`ffffffffffff`)" in card
+    assert "other data, all of some films (ffffffffffff)" in card
     assert "probability is 0.25 or more" in card
     # Names are text, and a single epoch is no choice.
     one = dataclasses.replace(config, labels=("<b>x|y", "ok"), recipe=config.recipe.replace(epochs=1))

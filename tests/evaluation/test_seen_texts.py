@@ -96,7 +96,7 @@ def test_the_report_and_the_card_say_so(run, rival, corpus, tmp_path):
     assert f"Warning: {other} was trained on {theirs} of the {whole} reviews, {end}" in page
     card = (copy.path / "README.md").read_text("utf-8")
     data = f"{tmp_path.name}/films.csv".replace("_", r"\_")
-    where = f"other data, all of {data} (`{evaluation.reviews.fingerprint[:12]}`)"
+    where = f"other data, all of {data} ({evaluation.reviews.fingerprint[:12]})"
     assert f"- Warning: {own} was trained on {whole} of the {whole} reviews of {where}, {end}\n" in card
     assert f"- Warning: {other} was trained on {theirs} of the {whole} reviews of {where}, {end}\n" in card
     assert str(tmp_path.parent) not in card

@@ -1,0 +1,66 @@
+"""The evaluations in `metrics.json` of a run, which may be a stranger's, or written by another program."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from keras_sentiment.evaluation.seen_texts import seen_warnings
+from keras_sentiment.evaluation.tables import baseline_rows, figure, figure_rows, label_rows, left_out, span
+
+SPLITS = ("train", "validation", "test", "all")
+# Of one model in its card and its report.
+MOST_SHOWN = 100
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# Characters of a name, or of a reason why a figure is absent.
+_MOST_CHARACTERS = 1000
+_WRONG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
+
+Recorded = dict[str, dict[str, Any]]
+
+
+def shown(recorded: Recorded, split: str, fingerprint: str) -> tuple[Recorded, int]:
+    """Returns those evaluations that can be shown, the latest `MOST_SHOWN`; and how many others there are.
+
+    Args:
+        recorded: what `metrics.json` holds, by split and fingerprint.
+        split, fingerprint: of the one that was made last, which is among them.
+    """
+    places = [(part, key) for part, found in recorded.items() for key in found]
+    ours = [
+        (part, key)
+        for part, key in places
+        if part in SPLITS and _FINGERPRINT.fullmatch(key) and is_ours(recorded[part][key])
+    ]
+    latest = sorted(
+        ours, key=lambda place: (place == (split, fingerprint), recorded[place[0]][place[1]]["date"])
+    )[-MOST_SHOWN:]
+    kept: Recorded = {}
+    for part, key in ours:
+        if (part, key) in latest:
+            kept.setdefault(part, {})[key] = recorded[part][key]
+    return kept, len(places) - len(latest)
+
+
+def is_ours(metrics: Any) -> bool:
+    """Whether a value has the figures that an evaluation has, each of a type that can be shown."""
+    try:
+        texts = [metrics["data"], metrics["date"], metrics["precision"], *metrics["absent"].values()]
+        texts += [metrics["baselines"]["majority"]["label"], *metrics["labels"]]
+        texts += [metrics["against"]["run_dir"]] if "against" in metrics else []
+        if not all(isinstance(text, str) and len(text) <= _MOST_CHARACTERS for text in texts):
+            return False
+        counts = [metrics["examples"], metrics["seen_in_training"], metrics["labels_left_out"]]
+        counts += [metrics["baselines"]["tfidf"]["trained_on"], *metrics["support"].values()]
+        rows = metrics["by_length"]
+        counts += [row["reviews"] for row in rows] + [row["from"] for row in rows]
+        if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):
+            return False
+        for row in rows:
+            (figure(row["accuracy"]), span(row["accuracy_ci95"]), row["to"])
+        (figure_rows(metrics), label_rows(metrics), baseline_rows(metrics), left_out(metrics))
+        seen_warnings(metrics, "")
+        return _DATE.match(metrics["date"]) is not None
+    except _WRONG:
+        return False
