@@ -4,6 +4,8 @@ _plan.json             what is scored with what, and where each part of it lies
 part-000000.parquet    the input's columns, and what the model says
 
 Each file appears by rename, so that what is there is whole; whoever writes a part again writes the same.
+A folder that is there may be a stranger's: only regular files in it are read and replaced. That a part has
+the labels that its plan would give can't be told without scoring it again.
 """
 
 from __future__ import annotations
@@ -21,10 +23,13 @@ from pyarrow import parquet
 from keras_sentiment.cluster.plan import PLAN_KEY, Plan
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.streaming import RESULTS
-from keras_sentiment.storage.atomic import staged_for, staged_name, staged_path
+from keras_sentiment.storage.atomic import staged_for, staged_name, staged_path, writing
 from keras_sentiment.storage.locks import lock, unlock
+from keras_sentiment.storage.untrusted import open_regular
 
 PLAN_FILE = "_plan.json"  # pyarrow, pandas, polars and Spark pass over it
+# At the end of a part's file. An entry takes 200 bytes of memory that the file need not have.
+MOST_CHARACTERS, MOST_ENTRIES = 16 << 20, 100_000
 _OURS = re.compile(rf"{PLAN_FILE}|part-\d{{6,}}\.parquet")
 
 
@@ -44,11 +49,14 @@ class OutputFolder:
 
     def _is_complete(self, number: int) -> bool:
         try:
-            found = parquet.read_metadata(self.part(number))
-        except (OSError, pyarrow.ArrowException):
+            with open_regular(self.part(number)) as file:
+                found = parquet.ParquetFile(
+                    file, thrift_string_size_limit=MOST_CHARACTERS, thrift_container_size_limit=MOST_ENTRIES
+                )
+                mark, rows = (found.metadata.metadata or {}).get(PLAN_KEY), found.metadata.num_rows
+        except (OSError, pyarrow.ArrowException, ValueError):
             return False
-        mark = (found.metadata or {}).get(PLAN_KEY)
-        return mark == self.plan.digest and found.num_rows == self.plan.parts.parts[number].rows
+        return mark == self.plan.digest and rows == self.plan.parts.parts[number].rows
 
     @contextlib.contextmanager
     def staged(self, number: int) -> Iterator[Path]:
@@ -91,10 +99,11 @@ def output_folder(path: Path, plan: Plan, overwrite: bool) -> Iterator[OutputFol
         _require(path, plan, overwrite)
         _tidy(path)
         if overwrite:
-            for item in path.glob("part-*.parquet"):
-                item.unlink()
-        with staged_path(path / PLAN_FILE) as staging:
-            staging.write_text(plan.to_json(), encoding="utf-8", errors="surrogatepass")
+            for name in _names(path):
+                if name != PLAN_FILE:
+                    (path / name).unlink()
+        with writing(path / PLAN_FILE), staged_path(path / PLAN_FILE) as staging:
+            staging.write_bytes(plan.to_bytes())
         try:
             yield OutputFolder(path, plan)
         finally:
@@ -106,22 +115,45 @@ def output_folder(path: Path, plan: Plan, overwrite: bool) -> Iterator[OutputFol
 def _require(path: Path, plan: Plan, overwrite: bool) -> None:
     if any(Path(file.path).parent == path for file in plan.parts.files):
         raise InputError(f"{path}: is the folder that is read; name another for --output")
-    names = {item.name for item in path.iterdir()}
+    names = _names(path)
     others = {name for name in names if not _OURS.fullmatch(staged_name(name) or name)}
     written = {name for name in names if _OURS.fullmatch(name)}
     if others or (written and PLAN_FILE not in written):
         raise InputError(f"{path}: holds files that are not from this command; name another folder")
     if written and not overwrite:
-        there = (path / PLAN_FILE).read_text(encoding="utf-8", errors="surrogatepass")
-        if there != plan.to_json():
+        expected = plan.to_bytes()
+        try:
+            with open_regular(path / PLAN_FILE) as file:
+                there = file.read(len(expected) + 1)
+        except OSError as error:
+            reason = f"can't be read ({error.strerror})"
+            raise InputError(f"{path / PLAN_FILE}: {reason}; name another folder for --output") from None
+        if there != expected:
             raise InputError(
                 f"{path}: holds the labels of other input, or of another model; "
                 "name another folder or add --overwrite"
             )
 
 
+def _names(path: Path) -> set[str]:
+    """Returns the names in a folder.
+
+    Raises:
+        InputError: one of them is a link, a folder, or no regular file; names it.
+    """
+    found = set()
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if not entry.is_file(follow_symlinks=False):
+                kind = "a link" if entry.is_symlink() else "no regular file"
+                raise InputError(f"{path / entry.name}: {kind}; name another folder for --output")
+            found.add(entry.name)
+    return found
+
+
 def _tidy(path: Path) -> None:
     """Takes away what killed processes left half-written."""
-    for item in path.iterdir():
-        if staged_name(item.name):
-            item.unlink(missing_ok=True)
+    for name in os.listdir(path):
+        if staged_name(name):
+            with contextlib.suppress(OSError):  # as of a folder that somebody has put there
+                (path / name).unlink()

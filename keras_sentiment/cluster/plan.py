@@ -124,9 +124,13 @@ class Plan:
         }
         return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
 
+    def to_bytes(self) -> bytes:
+        """Returns the same as it is written: the name of a file may be no text."""
+        return self.to_json().encode("utf-8", "surrogatepass")
+
     @cached_property
     def digest(self) -> bytes:
-        return hashlib.sha256(self.to_json().encode("utf-8", "surrogatepass")).hexdigest().encode()
+        return hashlib.sha256(self.to_bytes()).hexdigest().encode()
 
     @cached_property
     def schema(self) -> pyarrow.Schema:

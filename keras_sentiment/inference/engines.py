@@ -56,6 +56,8 @@ class OnnxEngine:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
+        # Its warnings quote names in the graph, which a terminal would obey; what is fatal it raises.
+        options.log_severity_level = 4
         options.intra_op_num_threads = threads()
         # Threads that spin between batches take the cores from the tokenizer and the server.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -77,7 +79,9 @@ class OpenVinoEngine:
 
         # Where the CPU has bfloat16 OpenVINO would compute in it, and not give what was checked.
         settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads()}
-        self._model = openvino.Core().compile_model(artifact.graph, "CPU", settings)
+        core = openvino.Core()
+        core.set_property({"LOG_LEVEL": "LOG_NONE"})  # which could quote names in the graph
+        self._model = core.compile_model(artifact.graph, "CPU", settings)
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
         return np.array(self._model(rows)["logits"])

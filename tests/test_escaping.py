@@ -1,0 +1,136 @@
+"""What a stranger wrote is text, in every medium that a person reads."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from keras_sentiment import escaping
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).parents[1]
+OBEYED = (
+    "\x00\x07\x1b\r\x7f\x85\x9b\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\U000e0041"
+)
+MARKS = "`*_[](){}<>|#!&~$@:/.-+=1w\\'\" a\n\t\u200d\udcff"
+TEXTS = st.text(st.characters(), max_size=30) | st.text(st.sampled_from(OBEYED + MARKS))
+
+
+@given(TEXTS)
+def test_a_terminal_gets_one_line_that_it_does_not_obey(text):
+    found = escaping.printable(text)
+    assert found.isprintable()
+    assert text.isprintable() == (found == text)
+
+
+@given(TEXTS)
+def test_json_stays_the_same_value(text):
+    found = escaping.json_text(json.dumps({"text": text}, ensure_ascii=False))
+    assert json.loads(found) == {"text": text}
+    assert not set(OBEYED) & set(found)
+    found.encode()
+
+
+@given(TEXTS)
+def test_a_page_gets_no_markup_and_nothing_hidden(text):
+    class Parsed(HTMLParser):
+        texts: list[str]
+
+        def handle_starttag(self, tag, attributes):
+            assert (tag, [name for name, _ in attributes]) == ("b", ["title"])
+            self.texts = [attributes[0][1]]
+
+        def handle_data(self, data):
+            self.texts.append(data)
+
+    parsed = Parsed()
+    found = escaping.html(text)
+    parsed.feed(f"<b title='{found}'>{found}</b>")
+    parsed.close()
+    shown = escaping.visible(text)
+    assert parsed.texts == ([shown, shown] if shown else [shown])
+    assert not set(OBEYED) & set(shown)
+
+
+def test_joiners_stay_where_they_join():
+    for text in ("می\u200cخواهم", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "naïve café", "שלום"):
+        assert escaping.visible(text) == text
+    assert escaping.visible("pay\u200dpal \u200cx") == r"pay\u200dpal \u200cx"
+
+
+@given(TEXTS)
+def test_markdown_has_no_markup_of_a_text(text):
+    """In a heading, an item and a cell, by CommonMark with the tables of GitHub."""
+    shown = escaping.printable(" ".join(text.split()))
+    found = escaping.markdown(text)
+    page = f"# {found}\n\n- {found}\n\n{found}: x\n\n|a|b|\n|-|-|\n| {found} | c |\n"
+    tokens = MarkdownIt("commonmark", {"linkify": False}).enable(["table", "strikethrough"]).parse(page)
+    inline = [token for token in tokens if token.type == "inline"]
+    for token in inline:
+        assert {child.type for child in token.children} <= {"text", "text_special"}
+    contents = ["".join(child.content for child in token.children) for token in inline]
+    kinds = [token.type for token in tokens if token.type in ("heading_open", "hr", "html_block", "tr_open")]
+    assert kinds == ["heading_open", "tr_open", "tr_open"]
+    assert (
+        contents
+        == [text.strip() for text in (shown, shown, f"{shown}: x", "a", "b", shown, "c")][0 if shown else 1 :]
+        or not shown
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["https://example.com", "www.example.com", "WWW.x", "ftp://a.b", "mailto:a@b.c", "$x$", "~~x~~"]
+)
+def test_markdown_has_no_address_that_github_would_link(text):
+    """It links what begins with http://, https://, ftp://, mailto: and www., and sets formulas in dollars."""
+    found = escaping.markdown(f"see {text}")
+    assert not re.search(r"(?<!\\):/|(?<!\\):a|[Ww]\.|(?<!\\)[$~]", found)
+
+
+@given(TEXTS)
+def test_code_of_markdown_stays_code(text):
+    tokens = (
+        MarkdownIt("commonmark").enable("table").parse(f"|a|b|\n|-|-|\n|{escaping.markdown_code(text)}|c|\n")
+    )
+    inline = [token for token in tokens if token.type == "inline"]
+    assert len(inline) == 4
+    assert [child.type for child in inline[2].children] in (["code_inline"], ["text"])
+
+
+def test_a_shell_takes_a_path_for_one_word(tmp_path):
+    paths = ["$(cd;touch PWNED)", "`touch PWNED`", "a\nb\x1b\x9b\u202e'\\", "-rf", "~", "é", "", "x y", "!!"]
+    for path in [*paths, "\udcff\udc80"]:
+        word = escaping.shell(path)
+        assert word.isprintable()
+        line = f"printf '%s\\0' x {word}"
+        said = subprocess.run(
+            ["bash", "-c", line], capture_output=True, cwd=tmp_path, env={"LC_ALL": "C.UTF-8"}, check=True
+        )
+        assert said.stdout.split(b"\0")[1].removeprefix(b"./") == os.fsencode(path)
+    assert not list(tmp_path.iterdir())
+
+
+SOURCES = [*(ROOT / "keras_sentiment").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]
+# A process that answers its parent in JSON.
+ALONE = {"messages.py", "parity.py"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if path.name not in ALONE], ids=lambda path: path.name
+)
+def test_nothing_is_printed_but_by_the_one_way(path):
+    """`print`, `click.echo` and writing to a standard stream are left to `messages`."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            assert name not in ("print", "click.echo", "click.secho", "tqdm.write"), f"{path}:{node.lineno}"
+            assert not name.startswith(("sys.stderr.write", "sys.stdout.write")), f"{path}:{node.lineno}"
