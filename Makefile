@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=
 # Nothing is compiled at installation: what is imported is compiled then, once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test test-torch test-torch-commands test-torch-training test-torch-library test-jax test-tensorflow test-slow check lint coverage format clean
+.PHONY: install lock demo test test-torch test-torch-commands test-torch-training test-torch-library test-jax test-tensorflow test-slow check lint coverage format clean
 
 install: $(STAMP)
 
@@ -23,6 +23,15 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[test,dev]'
 	touch $@
+
+# What a server installs, with the hashes of all files of each release; setuptools builds the package itself.
+lock:
+	$(PYTHON) -m venv $(LOGS)/lock
+	$(LOGS)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	echo 'setuptools>=77' | $(LOGS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+		--constraint constraints.txt --custom-compile-command 'make lock' \
+		--output-file requirements-serve.lock requirements-serve.txt - >/dev/null
 
 demo: $(STAMP)
 	$(BIN)/keras-sentiment demo --overwrite

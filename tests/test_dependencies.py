@@ -1,21 +1,29 @@
 """What we use of other packages beyond their public interface is still there, and bounded."""
 
 import importlib
+import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 pytestmark = pytest.mark.once
 
-PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # The package, the module, the names in it. CONTRIBUTING has the same list, with what each is used for.
 INTERNALS = [
     ("keras", "keras.optimizers", ("AdamW._get_variable_index", "AdamW.update_step")),
     ("keras", "keras.src.models.functional", ("Functional",)),
     ("keras", "keras.src.ops.numpy", ("GetItem", "ZerosLike")),
     ("torch", "torch.optim.adamw", ("adamw",)),
+    ("keras-hub", "keras_hub.models", ("BertBackbone",)),
+    ("h11", "h11", ("Connection.trailing_data", "IDLE", "SEND_BODY", "SEND_RESPONSE")),
+    ("ray", "ray.data", ("DataContext.print_on_execution_start",)),
     ("onnxscript", "onnxscript.optimizer", ("fold_constants", "remove_unused_nodes")),
     (
         "uvicorn",
@@ -49,6 +57,66 @@ def test_internals_are_there_and_their_package_has_an_upper_bound(package, modul
 
 
 def test_the_server_has_the_bounds_of_the_package():
-    lines = (Path(__file__).parents[1] / "requirements-serve.txt").read_text("utf-8").splitlines()
-    for requirement in (Requirement(line) for line in lines if line and not line.startswith("#")):
+    for requirement in serving():
         assert requirement.specifier == requirements()[requirement.name].specifier
+
+
+def serving() -> list[Requirement]:
+    lines = (ROOT / "requirements-serve.txt").read_text("utf-8").splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def locked() -> dict[str, tuple[Requirement, list[str]]]:
+    """The requirements of the lock file by their normalized names, each with its hashes."""
+    text = (ROOT / "requirements-serve.lock").read_text("utf-8").replace("\\\n", "")
+    found = {}
+    for line in (line for line in text.splitlines() if line and not line.startswith("#")):
+        requirement, *hashes = line.split("--hash=")
+        parsed = Requirement(requirement.strip())
+        found[canonicalize_name(parsed.name)] = parsed, [each.strip() for each in hashes]
+    return found
+
+
+def test_no_onnxruntime_that_reads_files_of_whoever_opens_a_graph():
+    """Before 1.24.1 the external data of a graph could be any file."""
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    found = [Requirement(line) for lines in lists for line in lines] + serving()
+    bounds = [requirement.specifier for requirement in found if requirement.name == "onnxruntime"]
+    assert len(bounds) == 4
+    assert not [bound for bound in bounds if bound.contains("1.24.0") or not bound.contains("1.24.1")]
+
+
+def test_the_lock_file_agrees_with_what_it_is_made_of():
+    found = locked()
+    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    constraints = {
+        canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in pins if "==" in line
+    }
+    for requirement in [*serving(), Requirement("setuptools>=77")]:
+        assert canonicalize_name(requirement.name) in found, "make lock"
+    for name, (requirement, hashes) in found.items():
+        (pin,) = requirement.specifier
+        assert pin.operator == "=="
+        assert hashes
+        assert all(re.fullmatch("sha256:[0-9a-f]{64}", each) for each in hashes)
+        if requirement.marker is None or requirement.marker.evaluate({"sys_platform": "linux"}):
+            assert constraints[name] == pin.version, "make lock"
+    for requirement in serving():
+        assert requirement.specifier.contains(constraints[canonicalize_name(requirement.name)])
+
+
+def test_the_lock_file_names_no_index():
+    text = (ROOT / "requirements-serve.lock").read_text("utf-8")
+    assert "://" not in text
+    assert not re.search(r"^\s*--?(?!hash)", text, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_lock_file_can_be_installed(tmp_path):
+    """With hashes alone, from wheels alone; pip resolves it, and finds nothing that is not in it."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    pip = [str(tmp_path / "venv" / "bin" / "python"), "-m", "pip", "install", "--dry-run", "--require-hashes"]
+    lock = ["--only-binary", ":all:", "-r", str(ROOT / "requirements-serve.lock")]
+    result = subprocess.run([*pip, *lock], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "onnxruntime-" in result.stdout.splitlines()[-1]
