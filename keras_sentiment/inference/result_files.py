@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from keras_sentiment.errors import InputError
+from keras_sentiment.escaping import json_text
 from keras_sentiment.inference.streaming import RESULTS, Result
 
 if TYPE_CHECKING:
@@ -47,11 +48,11 @@ def names_of(ending: str, labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _json_text(value: Any) -> str:
-    """Return a value as JSON, in which what is no number is null."""
+    """Return a value as JSON, in which what is no number is null, and which no terminal obeys."""
     try:
-        return _to_json(value)
+        return json_text(_to_json(value))
     except ValueError:
-        return _to_json(_without_nan(value))
+        return json_text(_to_json(_without_nan(value)))
 
 
 def _without_nan(value: Any) -> Any:

@@ -113,3 +113,14 @@ def test_bytes_are_written_as_their_text(ending):
     (_, row) = written(ending, [results([("id", [b"abc"] * 3)])]).splitlines()[:2]
     assert "abc" in row
     assert "b'abc'" not in row
+
+
+def test_json_lines_hold_any_text_and_nothing_that_a_terminal_obeys(tmp_path):
+    text = "\x1b[2J\x9b\u2028\u202e\u200b\U000e0041 é می\u200cخواهم"
+    rows = [{"row": 1, "said": text}]
+    with (tmp_path / "it.jsonl").open("w", encoding="utf-8", newline="") as file:
+        WRITERS[".jsonl"](iter([rows]), ResultColumns(["said"], {}, ["a", "b"]), file)
+    written = (tmp_path / "it.jsonl").read_text("utf-8")
+    assert json.loads(written)["said"] == text
+    assert not set("\x1b\x9b\u2028\u202e\u200b\U000e0041") & set(written)
+    assert "é می\u200cخواهم" in written
