@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.atomic import remove_abandoned, staged_path, writing
+from keras_sentiment.storage.untrusted import open_regular
 
 _BROKEN = (
     OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError, TokenError, UserWarning, KeyError,
@@ -42,7 +43,7 @@ def read_archive(path: Path, kinds: Mapping[str, tuple[npt.DTypeLike, int]]) -> 
         InputError: it can't be read, or holds other arrays; says why, and names no folder.
     """
     try:
-        with warnings.catch_warnings(), zipfile.ZipFile(path) as archive:
+        with warnings.catch_warnings(), open_regular(path) as stored, zipfile.ZipFile(stored) as archive:
             warnings.simplefilter("error")  # of a header that NumPy has to mend first
             if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in kinds):
                 raise ValueError(f"it does not hold {', '.join(kinds)} alone")

@@ -83,19 +83,26 @@ class TrainingRun(Run):
         if self.devices.writes:
             super().write(name, text)
 
-    def finish(self, model: Any, corpus: Corpus) -> None:
+    def finish(self, model: Any, corpus: Corpus) -> Run:
         """Completes the run: its baselines, the config again, the tokenizer, the model in float32.
 
         Args:
             corpus: that the model was trained on.
+
+        Returns:
+            The run as it lies on disk.
         """
+        from keras_sentiment.models.architecture import architecture_of
+
+        config = replace(self.config, architecture=architecture_of(model))
         if self.devices.writes:
             encoder = isinstance(self.config.recipe.model, MaskedLMConfig)
-            baseline = None if encoder else fit_baseline(corpus, self.config)
-            write_config(self.path, self.config)
+            baseline = None if encoder else fit_baseline(corpus, config)
+            write_config(self.path, config)
             write_model(self.path, model, corpus.tokenizer(), self.texts, baseline, begin=lambda: None)
             unlock(lock(self.path))
         self.devices.wait("saved the run")
+        return Run(self.path, config)
 
     def leave(self) -> None:
         """Lets other processes write there, and Keras compute on one device: training was broken off."""
