@@ -49,9 +49,7 @@ def read_weights(path: Path, build: Callable[[], Any]) -> Any:
         with ThreadPoolExecutor(1) as thread:
             expected = thread.submit(_arrays_of, build).result()
         if found != expected:
-            raise InputError(
-                f"its weights are not those of the model in config.json: {_differ(found, expected)}"
-            )
+            raise InputError(f"it is not the model of config.json: {_differ(found, expected)}")
         model = build()
         with warnings.catch_warnings():
             # Keras warns of the layers that a functional model lists a second time.
@@ -75,7 +73,7 @@ def _arrays_of(build: Callable[[], Any]) -> _Arrays:
 
 
 def _stored_arrays(path: Path) -> tuple[_Arrays, int]:
-    """Returns the arrays that a model file holds, plainly and within itself, and the sum of their checksums."""
+    """Returns the arrays that a model file holds within itself, and the sum of their checksums."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if len(names) != len(_MEMBERS) or set(names) != _MEMBERS:

@@ -155,7 +155,7 @@ class RunConfig:
                 calibration = from_json(Calibration, {**calibration, "threshold": check})
             architecture = values.pop("architecture")
             if architecture is not None:
-                backbone = architecture["backbone"]
+                backbone = architecture.get("backbone")
                 backbone = None if backbone is None else from_json(BackboneConfig, backbone)
                 architecture = from_json(Architecture, {**architecture, "backbone": backbone})
             recipe: Recipe[Any] = Recipe(from_json(kind, values.pop("model")), inputs, training)

@@ -57,7 +57,7 @@ from keras_sentiment.storage.checksums import verify
 from keras_sentiment.storage.json_files import read_object, read_versioned
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.cleaning import CLEANING_VERSION
-from keras_sentiment.text.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import VOCABULARY_FILE, Tokenizer
 
 
 @dataclass(frozen=True, repr=False)
@@ -164,7 +164,7 @@ class Run:
 
         config, architecture = self.config, self.config.architecture
         if architecture is None:
-            raise InputError(f"{self.path / CONFIG_FILE}: it has no architecture; {ANEW}")
+            raise InputError(f"{self.path}: its training did not end; there is no model yet")
         build = partial(rebuild, config.recipe, architecture, len(config.labels))
         return read_weights(self.path / MODEL_FILE, build)
 
@@ -331,5 +331,11 @@ def _open(path: Path) -> Run:
             f"{path}: its texts were cleaned by version {config.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; train again"
         )
+    if config.architecture is None:
+        raise InputError(f"{path / CONFIG_FILE}: it has no architecture, and its training has ended; {ANEW}")
     verify(path, listed_files(path, isinstance(config.recipe.model, MaskedLMConfig)), ANEW)
+    found, expected = run.tokenizer().vocabulary_size, config.architecture.vocabulary_size
+    if found != expected:
+        vocabulary = path / TOKENIZER_FOLDER / VOCABULARY_FILE
+        raise InputError(f"{vocabulary}: it has {found:,} tokens, and the model {expected:,}; {ANEW}")
     return run

@@ -15,8 +15,12 @@ MAX_BYTES = 16 << 30
 
 
 def sha256(file: Path) -> str:
-    """Returns the hash of a file's bytes, in hexadecimal digits."""
-    with file.open("rb") as stream:
+    """Returns the hash of a regular file's bytes, in hexadecimal digits.
+
+    Raises:
+        InputError: it is a link, or no regular file.
+    """
+    with open_regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -33,28 +37,28 @@ def verify(folder: Path, files: Mapping[str, str], fix: str) -> None:
     left = MAX_BYTES
     for name, expected in files.items():
         try:
-            left -= (folder / name).lstat().st_size
-            fault = (
-                _fault(folder, name, expected)
-                if left >= 0
-                else f"and those before it take over {MAX_BYTES:,} bytes"
-            )
+            left -= _size(folder, name)
+            if left < 0:
+                fault = f"and the files before it are larger than {MAX_BYTES:,} bytes"
+            else:
+                fault = "" if sha256(folder / name) == expected else "is not what was written"
+        except InputError:
+            raise
         except FileNotFoundError:
             fault = "is missing"
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-        ) as error:  # no permission, a loop of links, a NUL in the name
+        except (OSError, RuntimeError, ValueError) as error:  # no permission, a NUL in the name
             fault = f"can't be read ({error})"
         if fault:
             raise InputError(f"{folder / name} {fault}; {fix}")
 
 
-def _fault(folder: Path, name: str, expected: str) -> str | None:
-    parent = Path(os.path.realpath((folder / name).parent))
-    if not parent.is_relative_to(os.path.realpath(folder)):
-        return "is outside of the folder: do not trust it"
-    with open_regular(folder / name) as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    return None if found == expected else "is not what was written"
+def _size(folder: Path, name: str) -> int:
+    """Returns the bytes of a file within a folder.
+
+    Raises:
+        InputError: it is elsewhere.
+    """
+    parent = os.path.realpath((folder / name).parent)
+    if not Path(parent).is_relative_to(os.path.realpath(folder)):
+        raise InputError(f"{folder / name} is outside of the folder: do not trust it")
+    return (folder / name).lstat().st_size
