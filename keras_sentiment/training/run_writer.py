@@ -23,6 +23,7 @@ from keras_sentiment.runs.run_files import (
     TRAINED_ON_FILE,
     is_run,
     remove_leftovers,
+    require_plain,
     set_aside,
     write_config,
     write_model,
@@ -162,6 +163,7 @@ def new_run(
         },
     )
     if resume and (path / CONFIG_FILE).is_file():
+        require_plain(path)
         begun = read_config(path)
         if begun.trained_by_hand and not (path / MODEL_FILE).is_file():
             raise InputError(
