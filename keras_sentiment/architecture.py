@@ -13,9 +13,18 @@ from keras_sentiment.errors import require, require_at_most, require_choice
 
 # Building a model takes as long as it has layers, whatever its weights; BERT's largest has 48.
 MAX_LAYERS = 64
-# Of any size within a model, such as the width of a block: the largest that BERTs have are 16,384.
-MAX_WIDTH = 1 << 16
+# Of any size within a model, such as the width of a block, of which the largest BERTs have 4,096.
+MAX_WIDTH = 1 << 14
+MAX_HEADS = 128
 MAX_VOCABULARY = 1 << 21
+# Attention scores of a row, four bytes each where the backend does not fuse them: heads times tokens squared.
+MAX_SCORES = 1 << 30
+
+
+def require_row(num_heads: int, row_length: int) -> None:
+    """Raises an InputError for a row whose attention would take all memory."""
+    expected = f"at most {int((MAX_SCORES / num_heads) ** 0.5):,} with {num_heads} attention heads"
+    require(num_heads * row_length**2 <= MAX_SCORES, "sequence_length", row_length, expected)
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,8 @@ class BackboneConfig:
 
     def __post_init__(self) -> None:
         require_at_most(self, MAX_LAYERS, "num_layers")
-        widths = ("num_heads", "hidden_dim", "intermediate_dim", "max_sequence_length", "num_segments")
+        require_at_most(self, MAX_HEADS, "num_heads")
+        widths = ("hidden_dim", "intermediate_dim", "max_sequence_length", "num_segments")
         require_at_most(self, MAX_WIDTH, *widths)
         divides = self.hidden_dim % self.num_heads == 0
         require(divides, "num_heads", self.num_heads, f"a divisor of hidden_dim ({self.hidden_dim})")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from keras_sentiment.architecture import MAX_LAYERS, MAX_WIDTH
+from keras_sentiment.architecture import MAX_HEADS, MAX_LAYERS, MAX_WIDTH
 from keras_sentiment.errors import (
     require,
     require_at_most,
@@ -172,7 +172,8 @@ class TransformerConfig(NgramConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_at_most(self, MAX_LAYERS, "num_layers")
-        require_at_most(self, MAX_WIDTH, "num_heads", "hidden_dim", "intermediate_dim")
+        require_at_most(self, MAX_HEADS, "num_heads")
+        require_at_most(self, MAX_WIDTH, "hidden_dim", "intermediate_dim")
         require_choice(self, "activation", *ACTIVATIONS)
         require_positive(self, "layer_norm_epsilon")
         require_rates(self, "embedding_dropout", "dropout", "attention_dropout", "head_dropout")

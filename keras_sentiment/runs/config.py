@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from keras_sentiment.architecture import Architecture, BackboneConfig
+from keras_sentiment.architecture import Architecture, BackboneConfig, require_row
 from keras_sentiment.config import (
     BertConfig,
     InputConfig,
@@ -113,6 +113,9 @@ class RunConfig:
         label = self.recipe.training.threshold_label
         known = label is None or label in self.labels
         require(known, "threshold_label", label, f"one of the labels {', '.join(self.labels)}")
+        model, backbone = self.recipe.model, self.architecture and self.architecture.backbone
+        heads = getattr(backbone or model, "num_heads", 1)
+        require_row(heads, self.recipe.inputs.row_length)
         require_decision(self.labels, self.threshold, self.class_weight)
 
     @property

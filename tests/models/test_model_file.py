@@ -176,8 +176,8 @@ def test_bombs_are_not_unpacked(members, tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"vocabulary_size": 1 << 21, "hidden_dim": 1 << 16},
-        {"hidden_dim": 1 << 16, "intermediate_dim": 1 << 16, "num_layers": 64},
+        {"vocabulary_size": 1 << 21, "hidden_dim": 1 << 14},
+        {"hidden_dim": 1 << 14, "intermediate_dim": 1 << 14, "num_layers": 64},
         {"ngram_rows": 10**15},
         {"ngrams": 5, "ngram_buckets": 1 << 21},
         {"num_classes": 10_000},

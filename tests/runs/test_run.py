@@ -59,6 +59,10 @@ def write(text):
         (rewrite(architecture=None), "architecture"),
         (rewrite(architecture={"vocabulary_size": 10**9}), "vocabulary_size"),
         (rewrite(model={"num_layers": 10**9}), "num_layers"),
+        (
+            rewrite(model={"num_heads": 64, "hidden_dim": 64}, inputs={"sequence_length": 8192}),
+            "at most 4,096",
+        ),
         (rewrite(model={"activation": "keras_hub>gelu_approximate"}), "activation"),
         (rewrite(versions={"keras": 3}), "versions"),
         (rewrite(kind="lstm"), "lstm"),
