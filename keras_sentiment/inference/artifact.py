@@ -161,7 +161,7 @@ def _require_listed(artifact: Artifact) -> None:
     What a folder of it begins with a dot is left out: it is a system's, as `.git` is, and never read.
     """
     graph = GRAPH_FILES[artifact.format]
-    names = {graph, TRAINED_ON_FILE, CARD_FILE, *(f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES)}
+    names = {graph, TRAINED_ON_FILE, *(f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES)}
     names |= {"model.bin"} if artifact.format == "openvino" else set()
     if artifact.format == "tf_saved_model":  # a folder, whose files TensorFlow names
         names = names - {graph} | {name for name in artifact.files if name.startswith(f"{graph}/")}
@@ -169,7 +169,7 @@ def _require_listed(artifact: Artifact) -> None:
     manifest, fix = artifact.path / MANIFEST_FILE, "copy or export it again"
     if len(artifact.files) > MAX_FILES:
         raise InputError(f"{manifest}: it lists more than {MAX_FILES} files; {fix}")
-    for name in sorted(artifact.files.keys() ^ names):
+    for name in sorted((artifact.files.keys() - {CARD_FILE}) ^ names):
         fault = "lists" if name in artifact.files else "doesn't list"
         raise InputError(f"{manifest}: it {fault} {name}; {fix}")
     for name in plain_files(artifact.path, lambda name: not name.startswith(".")):
