@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from keras_sentiment.config import InputConfig
+from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.decision import Decision
-from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
+from keras_sentiment.inference.artifact import GRAPH_FILES, TRAINED_ON_FILE, Artifact
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.serving.application import make_app
 from keras_sentiment.serving.config import ServingConfig
@@ -93,6 +94,7 @@ def write_artifact(folder: Path, name: str = "words") -> Artifact:
     opsets = [helper.make_opsetid("", 17)]
     save(helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / GRAPH_FILES["onnx"])
     TOKENIZER.save(folder / "tokenizer")
+    TextKeys.of(["good film"]).write(folder / TRAINED_ON_FILE)
     return Artifact(folder, "onnx", name, LABELS, INPUTS, CLEANING_VERSION, 1.0, None).write()
 
 
