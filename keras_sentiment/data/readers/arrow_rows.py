@@ -187,9 +187,10 @@ def rows_of_batches(
             number += 1
             if packed is not None:
                 sizes = [size_of(array, place) for array in cells]
-                unpacked += ROW_BYTES + sum(sizes)
+                too_large = max(sizes, default=0) > MAX_REVIEW_BYTES
+                unpacked += ROW_BYTES + (0 if too_large else sum(sizes))
                 require_ratio(unpacked, packed, name)
-                if max(sizes, default=0) > MAX_REVIEW_BYTES:
+                if too_large:
                     column = wanted[sizes.index(max(sizes))]
                     wrong = f"column {column!r} holds more than {MAX_REVIEW_BYTES:,} bytes; remove the row"
                     yield number, InputError(f"{name}:{number}: {wrong}")

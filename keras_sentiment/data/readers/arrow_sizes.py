@@ -21,7 +21,7 @@ def size_of(array: Any, place: int) -> int:
 
     if types.is_primitive(array.type) or types.is_null(array.type):
         return 0
-    return _size(array.slice(place, 1))
+    return _bytes_of(array[place]) if _has_bytes(array.type) else _size(array.slice(place, 1))
 
 
 def _size(array: Any) -> int:

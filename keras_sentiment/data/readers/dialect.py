@@ -17,6 +17,7 @@ _NONE = "if quotes are text in this file, give --quoting none"
 BETWEEN = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars", " ": "spaces"}
 _FORMATS = {"txt": "a text a line", "jsonl": "an object a line", "json": "a list of objects"}
 MAX_SHOWN_NAMES = 20
+MAX_WRONG_LINES = 1000  # of one record, in another encoding
 
 # The columns that are wanted, with the option that names each.
 Columns = dict[str, str]
@@ -81,16 +82,19 @@ class Dialect:
         csv.field_size_limit(MAX_REVIEW_BYTES)
         name, first = lines.name, lines.line
         undecoded: InputError | None = None
-        last_text, size, parts = "", 0, 0
+        last_text, size, parts, wrong_lines = "", 0, 0, 0
         signs = self.delimiter + (self.escape or "")
 
         def texts() -> Iterator[str]:
-            nonlocal undecoded, last_text, size, parts
+            nonlocal undecoded, last_text, size, parts, wrong_lines
             # The parser sees bad lines too: it has to know where the record ends that they belong to.
             for place, line, error in lines:
-                undecoded = undecoded or error
+                if error is not None:
+                    undecoded, wrong_lines = undecoded or error, wrong_lines + 1
                 last_text = line
                 size, parts = size + len(line), parts + sum(map(line.count, signs))
+                if wrong_lines > MAX_WRONG_LINES and error is not None:
+                    raise error
                 if size > MAX_LINE_BYTES or parts > MAX_PARTS:
                     raise InputError(
                         f"{name}:{place}: a row of more than {MAX_LINE_BYTES:,} characters or {MAX_PARTS:,} "
@@ -108,7 +112,7 @@ class Dialect:
         )
         while True:
             number, error, row = first + reader.line_num, None, []
-            size = parts = 0
+            size = parts = wrong_lines = 0
             try:
                 row = next(reader)
             except StopIteration:

@@ -10,8 +10,8 @@ from typing import IO
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
-# Bytes of a line or of a row of several lines, which may hold several texts. A file without line ends need not
-# fit into memory.
+# Bytes of a line or of a row of several lines, which may hold several texts. A file without line ends need
+# not fit into memory.
 MAX_LINE_BYTES = 2 * MAX_REVIEW_BYTES
 # Fields, values or escapes of a row, each of which takes some hundred bytes of memory.
 MAX_PARTS = 500_000
