@@ -161,6 +161,7 @@ def say(message: str) -> None:
 
 def run_command(command: click.Command) -> None:
     """Runs a command and exits: 0 on success, 2 on a user's mistake, 130 on Ctrl-C, 1 on a bug."""
+    _open_standard_files()
     os.environ.setdefault("KERAS_BACKEND", "torch")
     # Keras and TensorFlow would write their own chatter between our lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -187,6 +188,20 @@ def run_command(command: click.Command) -> None:
             raise
         say(f"Error: {InputError(reason)}")
         sys.exit(2)
+
+
+def _open_standard_files() -> None:
+    """Opens what was closed of standard input, output and error, so that no file of ours gets its number.
+
+    What libraries print would be written into that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # which takes the first number that is free
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def os_error_message(error: BaseException | None) -> str | None:

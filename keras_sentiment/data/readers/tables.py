@@ -194,6 +194,8 @@ def open_named(
     """Open the table at a path, or on standard input, which is called `-`."""
     require_named(source)
     standard = source == STANDARD_INPUT
+    if standard and sys.stdin is None:
+        raise InputError("standard input is closed; name a file")
     place = sys.stdin.buffer if standard else Path(source)
     device = str(source).startswith("/dev/")
     name = name or (STANDARD_NAME if standard else str(source) if device else Path(source).name)

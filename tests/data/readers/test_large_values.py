@@ -59,7 +59,7 @@ def test_a_text_that_all_rows_share_is_not_decoded_for_many_of_them_at_once(tmp_
 )
 def test_a_value_of_parquet_that_is_no_review_is_not_unpacked(tmp_path, options):
     path = tmp_path / "it.parquet"
-    texts = ["a" * (200 << 20), "b"]
+    texts = ["a" * (64 << 20), "b"]
     parquet.write_table(pyarrow.table({"text": texts, "label": LABELS}), path, compression="zstd", **options)
     del texts
     assert path.stat().st_size < 50_000
@@ -72,7 +72,7 @@ def test_pages_that_unpack_to_one_large_value_each_are_decoded_one_by_one(tmp_pa
     path = tmp_path / "it.parquet"
     text = "a" * (4 << 20)
     schema = pyarrow.schema([("text", pyarrow.string()), ("label", pyarrow.string())])
-    table = pyarrow.table({"text": [text] * 256, "label": LABELS * 128}, schema)
+    table = pyarrow.table({"text": [text] * 64, "label": LABELS * 32}, schema)
     # A page a row, which a few bytes make.
     parquet.write_table(
         table, path, compression="zstd", use_dictionary=False, data_page_size=1, write_batch_size=1
@@ -124,14 +124,14 @@ def test_lists_without_bytes_take_no_memory(tmp_path):
 
 
 def test_values_of_a_width_take_it_where_there_is_none(tmp_path):
-    wide = pyarrow.nulls(64, pyarrow.binary(32 << 20))
+    wide = pyarrow.nulls(16, pyarrow.binary(20 << 20))
     path = tmp_path / "it.parquet"
-    parquet.write_table(pyarrow.table({"text": ["a film"] * 64, "wide": wide}), path)
+    parquet.write_table(pyarrow.table({"text": ["a film"] * 16, "wide": wide}), path)
     del wide
     assert path.stat().st_size < 5000
     with (
         at_most(MEMORY),
-        pytest.raises(InputError, match="column 'wide' has values of 33,554,432 bytes"),
+        pytest.raises(InputError, match="column 'wide' has values of 20,971,520 bytes"),
         opened(path) as table,
     ):
         list(table.rows(ALL))
@@ -181,7 +181,7 @@ def test_every_format_refuses_a_text_that_is_no_review(tmp_path):
         assert name in (message := error_of(path))
         assert ":2" in message or ":3" in message
         file = write_file(tmp_path / f"{name}.gz", gzip.compress(content.encode(), 1))
-        assert "16,777,216" in error_of(file)
+        assert "16777216" in error_of(file).replace(",", "")
 
 
 @pytest.mark.parametrize(
