@@ -23,6 +23,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.json_files import read_object, read_text
+from keras_sentiment.text.text_parts import MAX_AT_ONCE, text_parts
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 MAX_CHARACTERS_PER_WORD = 100  # a longer word is one [UNK], as in BERT
@@ -107,8 +108,14 @@ class Tokenizer:
         Returns:
             An int32[length] for each text, not cut and without special tokens.
         """
-        encodings = self._engine.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+        short = [text if len(text) <= MAX_AT_ONCE else "" for text in texts]
+        encodings = self._engine.encode_batch_fast(short, False)
+        found = [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+        for place, text in enumerate(texts):
+            if len(text) > MAX_AT_ONCE:
+                parts = (self._engine.encode_batch_fast([part], False)[0].ids for part in text_parts(text))
+                found[place] = np.concatenate([np.array(ids, dtype=np.int32) for ids in parts])
+        return found
 
     @cached_property
     def sha256(self) -> str:
@@ -129,7 +136,8 @@ class Tokenizer:
             pair=f"{CLS}:0 $A:0 {SEP}:0 $B:1 {SEP}:1",
             special_tokens=[(CLS, self.cls_id), (SEP, self.sep_id)],
         )
-        engine.save(str(folder / "tokenizer.json"))
+        # The library's own `save` takes no path that is no text.
+        (folder / "tokenizer.json").write_text(engine.to_str(pretty=True), encoding="utf-8")
         config = {
             "tokenizer_class": "BertTokenizer",
             "do_lower_case": NORMALIZATION["lowercase"],
@@ -211,7 +219,8 @@ def _train(texts: Iterable[str], first: list[str], vocabulary_size: int) -> dict
     """Returns the tokens of a WordPiece vocabulary, `first` and all letters at least, with their ids."""
     engine = _engine({UNK: 0})
     trainer = trainers.WordPieceTrainer(vocab_size=vocabulary_size, special_tokens=first, show_progress=False)
-    engine.train_from_iterator(texts, trainer)
+    parts = (part for text in texts for part in (text_parts(text) if len(text) > MAX_AT_ONCE else [text]))
+    engine.train_from_iterator(parts, trainer)
     return engine.get_vocab()
 
 

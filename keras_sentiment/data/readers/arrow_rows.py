@@ -9,9 +9,15 @@ from typing import IO, Any
 
 from keras_sentiment.data.readers.arrow_messages import MAGIC, require_small_batches
 from keras_sentiment.data.readers.arrow_sizes import holds_lists, size_of, width_of
-from keras_sentiment.data.readers.compression import require_ratio
+from keras_sentiment.data.readers.compression import FREE_BYTES, MAX_RATIO, require_ratio
 from keras_sentiment.data.readers.dialect import Columns, require_columns, require_different
-from keras_sentiment.data.readers.parquet_pages import DELTA_BYTE_ARRAY, Chunk, pages, row_groups
+from keras_sentiment.data.readers.parquet_pages import (
+    DELTA_BYTE_ARRAY,
+    Chunk,
+    expected_size,
+    pages,
+    row_groups,
+)
 from keras_sentiment.data.readers.table_rows import Row
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
@@ -68,6 +74,8 @@ class ArrowTable:
         wanted = [name for name in dict.fromkeys(self.names) if name in columns or name in keep]
         require_different(keep, self.names, self.name)
         with _readable(self.name, self._kind):
+            if self._kind == "Parquet":
+                self._require_ratio(wanted)
             batches = self._parquet_batches(wanted) if self._kind == "Parquet" else self._arrow_batches()
             yield from rows_of_batches(batches, self.name, wanted, columns, self.schema, self._size)
 
@@ -79,19 +87,37 @@ class ArrowTable:
             batch.validate(full=True)
             yield batch
 
-    def _parquet_batches(self, wanted: list[str]) -> Iterator[Any]:
+    def _require_ratio(self, wanted: list[str]) -> None:
+        """Raises an InputError before the first row, if a file unpacks to far more than it has."""
+        chunks = (chunk for _, group in self._chunks(wanted) for _, chunk in group)
+        if sum(expected_size(pages(self._file, c)) for c in chunks) <= FREE_BYTES + MAX_RATIO * self._size:
+            return
+        total = 0
+        for batch in self._parquet_batches(wanted):
+            cells = [batch.column(column) for column in wanted]
+            total += sum(size_of(array, place) for array in cells for place in range(len(array)))
+            require_ratio(total, self._size, self.name)
+
+    def _chunks(self, wanted: list[str]) -> Iterator[tuple[int, list[tuple[str, Chunk]]]]:
+        """Yield the number of each group of rows, and its chunks with the columns that they are of."""
         leaves = [self._table.schema[n].path for n in range(len(self._table.schema))]
-        lists = {name for name in wanted if holds_lists(self.schema.field(name).type)}
-        widths = {name: width_of(self.schema.field(name).type) for name in wanted}
-        for number, (_, chunks) in enumerate(self._groups):
+        columns = [
+            next((name for name in wanted if f"{leaf}.".startswith(f"{name}.")), "") for leaf in leaves
+        ]
+        for number, chunks in enumerate(self._groups):
             if len(chunks) != len(leaves):
                 raise ValueError("a group of rows has other columns than the file")
-            unit = 1
-            for path, chunk in zip(leaves, chunks, strict=True):
-                column = next((name for name in wanted if f"{path}.".startswith(f"{name}.")), None)
-                if column is not None:
-                    unit += self._unit(chunk, column, column in lists, widths[column])
-            rows = min(max(MAX_DECODED_BYTES // unit, 1), PARQUET_ROWS)
+            yield (
+                number,
+                [(name, chunk) for name, chunk in zip(columns, chunks, strict=True) if name in wanted],
+            )
+
+    def _parquet_batches(self, wanted: list[str]) -> Iterator[Any]:
+        lists = {name for name in wanted if holds_lists(self.schema.field(name).type)}
+        widths = {name: width_of(self.schema.field(name).type) for name in wanted}
+        for number, chunks in self._chunks(wanted):
+            units = [self._unit(chunk, name, name in lists, widths[name]) for name, chunk in chunks]
+            rows = min(max(MAX_DECODED_BYTES // max(sum(units), 1), 1), PARQUET_ROWS)
             yield from self._table.iter_batches(rows, row_groups=[number], columns=wanted)
 
     def _unit(self, chunk: Chunk, column: str, is_list: bool, width: int) -> int:

@@ -9,7 +9,7 @@ Source: the Parquet format's `parquet.thrift`, https://github.com/apache/parquet
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, NamedTuple
 
 MAGIC = b"PAR1"
@@ -59,8 +59,8 @@ class Page(NamedTuple):
     encoding: int
 
 
-def row_groups(file: IO[bytes], size: int) -> list[tuple[int, list[Chunk]]]:
-    """Return how many rows each group of a file has, and its chunks, in the order of the schema's columns.
+def row_groups(file: IO[bytes], size: int) -> list[list[Chunk]]:
+    """Return the chunks of each group of rows, in the order of the schema's columns.
 
     Args:
         size: of the file.
@@ -76,7 +76,7 @@ def row_groups(file: IO[bytes], size: int) -> list[tuple[int, list[Chunk]]]:
     file.seek(size - 8 - length)
     footer = _Struct(file.read(length)).read()
     groups = footer.get((4, _LIST), [])
-    return [(group[3, _I64], [_chunk(chunk) for chunk in group[1, _LIST]]) for group in groups]
+    return [[_chunk(chunk) for chunk in group[1, _LIST]] for group in groups]
 
 
 def _chunk(chunk: Fields) -> Chunk:
@@ -109,6 +109,19 @@ def pages(file: IO[bytes], chunk: Chunk) -> Iterator[Page]:
         if kind != _DICTIONARY_PAGE:
             seen += max(0, values)
         yield Page(size, values, kind == _DICTIONARY_PAGE, encoding)
+
+
+def expected_size(found: Iterable[Page]) -> float:
+    """Return about how many bytes the values of pages are: those of a dictionary are taken for its mean."""
+    total = mean = 0.0
+    for page in found:
+        if page.is_dictionary:
+            mean = page.size / max(page.values, 1)
+        elif page.encoding == DELTA_BYTE_ARRAY:
+            total += page.size * page.values
+        else:
+            total += max(page.size, mean * page.values)
+    return total
 
 
 def _header(file: IO[bytes]) -> tuple[Fields, int]:
