@@ -20,6 +20,7 @@ import numpy as np
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from keras_sentiment.architecture import MAX_VOCABULARY
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.json_files import read_object, read_text
@@ -84,6 +85,8 @@ class Tokenizer:
     """
 
     def __init__(self, vocabulary: Sequence[str], source: str = "The vocabulary") -> None:
+        if len(vocabulary) > MAX_VOCABULARY:
+            raise InputError(f"{source} holds more than {MAX_VOCABULARY:,} tokens: no BERT does.")
         ids = {token: index for index, token in enumerate(vocabulary)}
         if missing := [token for token in (PAD, UNK, CLS, SEP) if token not in ids]:
             raise InputError(f"{source} has no {' '.join(missing)}: it is not a BERT WordPiece vocabulary.")
@@ -152,8 +155,13 @@ class Tokenizer:
         Raises:
             InputError: it is missing or damaged.
         """
-        file = Path(folder) / VOCABULARY_FILE
-        return cls(read_text(file).removesuffix("\n").split("\n"), str(file))
+        return cls._of_lines(Path(folder) / VOCABULARY_FILE)
+
+    @classmethod
+    def _of_lines(cls, file: Path) -> Tokenizer:
+        # Not all lines of a file that has too many: of each, Python makes an object.
+        lines = read_text(file).removesuffix("\n").split("\n", MAX_VOCABULARY)
+        return cls(lines, str(file))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Tokenizer:
@@ -173,7 +181,7 @@ class Tokenizer:
                 inner = settings.get("config")
                 settings |= inner if isinstance(inner, dict) else {}
                 _refuse_other_normalization(settings, config, keys)
-                return cls(read_text(file).removesuffix("\n").split("\n"), str(file))
+                return cls._of_lines(file)
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise InputError(
