@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from keras_sentiment.errors import require, require_choice, require_positive, require_rates
+from keras_sentiment.architecture import MAX_HEADS, MAX_LAYERS, MAX_WIDTH
+from keras_sentiment.errors import (
+    require,
+    require_at_most,
+    require_choice,
+    require_positive,
+    require_rates,
+)
 
 BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
@@ -19,6 +26,8 @@ SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding 
 EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explain its label
 # Tokens. A padded row of it takes 64 MB where its tokens are compared with one another.
 MAX_ROW_LENGTH = 8192
+# Keras would look up other names among all functions that a program has registered.
+ACTIVATIONS = ("elu", "gelu", "leaky_relu", "mish", "relu", "selu", "silu", "softplus", "tanh")
 
 
 def least_precision(aim: str) -> float | None:
@@ -113,11 +122,12 @@ class TransformerConfig(NgramConfig):
     train are the encoder's, those on validation the average's.
 
     Args:
-        num_layers: int, encoder blocks.
+        num_layers: int, encoder blocks, at most 64.
         num_heads: int, attention heads of a block.
         hidden_dim: int, width of the token embeddings and of every block; `num_heads` divides it.
         intermediate_dim: int, width of the feed-forward layer within a block.
-        activation: of the feed-forward layer, a name that Keras knows.
+        activation: of the feed-forward layer: `"elu"`, `"gelu"`, `"leaky_relu"`, `"mish"`, `"relu"`,
+            `"selu"`, `"silu"`, `"softplus"` or `"tanh"`.
         norm_first: whether blocks normalize their inputs (pre-norm) or their sums (post-norm).
         position_embedding: whether tokens carry a learned embedding of their position.
         conv_kernel_size: int, odd, tokens that meet in a convolution before the blocks; 0 for none.
@@ -161,7 +171,11 @@ class TransformerConfig(NgramConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(self, "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
+        require_at_most(self, MAX_LAYERS, "num_layers")
+        require_at_most(self, MAX_HEADS, "num_heads")
+        require_at_most(self, MAX_WIDTH, "hidden_dim", "intermediate_dim")
+        require_choice(self, "activation", *ACTIVATIONS)
+        require_positive(self, "layer_norm_epsilon")
         require_rates(self, "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
         require_choice(self, "pooling", "distinct", "mean_padded")
         require_choice(self, "initializer", "keras", "torch")

@@ -6,6 +6,8 @@ from typing import Any
 
 # Characters of a message: a file that is quoted in it may hold a name of megabytes.
 MAX_MESSAGE_LENGTH = 2000
+# A confusion matrix has the square of it.
+MAX_LABELS = 10_000
 
 
 class InputError(ValueError):
@@ -40,6 +42,7 @@ def require_labels(labels: Any) -> None:
     named = isinstance(labels, (list, tuple)) and all(isinstance(name, str) for name in labels)
     valid = named and len(labels) >= 2 and len(set(labels)) == len(labels)
     require(valid and all(map(str.isprintable, labels)), "labels", labels, "two different names or more")
+    require(len(labels) <= MAX_LABELS, "labels", len(labels), f"at most {MAX_LABELS:,}")
 
 
 def require_temperature(temperature: Any) -> None:
@@ -78,6 +81,13 @@ def require_positive(config: Any, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
         require(value > 0, name, value, "greater than 0")
+
+
+def require_at_most(config: Any, most: int, *names: str) -> None:
+    """Raises an InputError unless each named field of a config is a whole number from 1 to `most`."""
+    for name in names:
+        value = getattr(config, name)
+        require(type(value) is int and 1 <= value <= most, name, value, f"a number from 1 to {most:,}")
 
 
 def first_line(error: Exception) -> str:

@@ -96,7 +96,7 @@ class Corpus:
 
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer that made the ids."""
-        return Tokenizer.load(self.path / TOKENIZER_FOLDER)
+        return Tokenizer.read(self.path / TOKENIZER_FOLDER)
 
 
 def read_records(path: Path, reviews: int, labels: Sequence[str]) -> Iterator[Record]:

@@ -22,8 +22,9 @@ from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, require_decision, require_labels, require_temperature
 from keras_sentiment.storage.checksums import sha256, verify
 from keras_sentiment.storage.json_files import from_json, read_versioned
+from keras_sentiment.storage.untrusted import plain_files
 from keras_sentiment.text.cleaning import CLEANING_VERSION
-from keras_sentiment.text.tokenizer import Tokenizer
+from keras_sentiment.text.tokenizer import TOKENIZER_FILES, Tokenizer
 
 FORMAT_VERSION = 3
 MANIFEST_FILE = "artifact.json"
@@ -92,7 +93,7 @@ class Artifact:
 
     def tokenizer(self) -> Tokenizer:
         """Returns the tokenizer of the model."""
-        return Tokenizer.load(self.path / TOKENIZER_FOLDER)
+        return Tokenizer.read(self.path / TOKENIZER_FOLDER)
 
     def write(self) -> Artifact:
         """Writes the manifest over the files that are there, and returns what it says."""
@@ -150,7 +151,27 @@ def _check(artifact: Artifact) -> None:
             f"{path}: its texts were cleaned by version {artifact.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; export it again"
         )
-    first_parts = {name.split("/")[0] for name in artifact.files}
-    if len(artifact.files) > MAX_FILES or GRAPH_FILES[artifact.format] not in first_parts:
-        raise InputError(f"{path}: its list of files is not that of an artifact; export it again")
+    _require_listed(artifact)
     verify(path, artifact.files, "copy or export it again")
+
+
+def _require_listed(artifact: Artifact) -> None:
+    """Refuses an artifact that lists other files than its format has, or holds others than it lists.
+
+    What a folder of it begins with a dot is left out: it is a system's, as `.git` is, and never read.
+    """
+    graph = GRAPH_FILES[artifact.format]
+    names = {graph, TRAINED_ON_FILE, *(f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES)}
+    names |= {"model.bin"} if artifact.format == "openvino" else set()
+    if artifact.format == "tf_saved_model":  # a folder, whose files TensorFlow names
+        names = names - {graph} | {name for name in artifact.files if name.startswith(f"{graph}/")}
+        names.add(f"{graph}/saved_model.pb")
+    manifest, fix = artifact.path / MANIFEST_FILE, "copy or export it again"
+    if len(artifact.files) > MAX_FILES:
+        raise InputError(f"{manifest}: it lists more than {MAX_FILES} files; {fix}")
+    for name in sorted((artifact.files.keys() - {CARD_FILE}) ^ names):
+        fault = "lists" if name in artifact.files else "doesn't list"
+        raise InputError(f"{manifest}: it {fault} {name}; {fix}")
+    for name in plain_files(artifact.path, lambda name: not name.startswith(".")):
+        if name != MANIFEST_FILE and name not in artifact.files:
+            raise InputError(f"{artifact.path / name}: {MANIFEST_FILE} doesn't list it; remove it")

@@ -1,17 +1,65 @@
-"""Whether two models are of one architecture: a run takes only what it describes."""
+"""The architecture of a model: what a run describes of it, its model built anew, whether two are of one."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_sentiment.architecture import Architecture
+from keras_sentiment.config import BertConfig, MaskedLMConfig
 from keras_sentiment.errors import InputError, first_line
-from keras_sentiment.models.ngrams import NgramEnsemble, adapted_layers
+from keras_sentiment.models.layer_names import LOWER
+from keras_sentiment.models.ngrams import NgramEnsemble, adapted_layers, ngram_layer
 from keras_sentiment.models.precision import with_precision
+from keras_sentiment.models.transformer import build_masked_lm, build_transformer, encoder_of
+from keras_sentiment.recipes import Recipe
 
 _TOLERANCE = 1e-3  # of the logits of one model, computed twice in float32
 _OTHER = "the model is not of the run's architecture"
 _FIX = "train the model of run.load_model(), or one that is built from the recipe's own configuration"
+
+
+def architecture_of(model: keras.Model) -> Architecture:
+    """Returns what `rebuild` needs beside a recipe, of a model that was built from it."""
+    ngrams, backbone, embeddings = ngram_layer(model), None, model
+    if any(layer.name == LOWER for layer in model.layers):
+        from keras_sentiment.models.bert import backbone_config  # imports KerasHub, and so TensorFlow
+
+        backbone, embeddings = backbone_config(model), model.get_layer(LOWER)
+    return Architecture(
+        vocabulary_size=embeddings.get_layer("token_embedding").input_dim,
+        backbone=backbone,
+        ngram_rows=ngrams.rows if ngrams else 0,
+        ngram_weight=ngrams.share if ngrams else 0.0,
+    )
+
+
+def rebuild(recipe: Recipe[Any], architecture: Architecture, num_classes: int) -> keras.Model:
+    """Returns the model of a complete run with weights of chance; nothing is read from elsewhere.
+
+    Raises:
+        InputError: the recipe and the architecture do not go together.
+    """
+    config, sequence_length = recipe.model, recipe.inputs.sequence_length
+    vocabulary_size = architecture.vocabulary_size
+    if isinstance(config, BertConfig):
+        from keras_sentiment.models.bert import rebuild_bert  # imports KerasHub, and so TensorFlow
+
+        if architecture.backbone is None:
+            raise InputError("backbone is null, and the model is a BERT")
+        model = rebuild_bert(config, architecture.backbone, vocabulary_size, sequence_length, num_classes)
+    elif isinstance(config, MaskedLMConfig):
+        model = encoder_of(build_masked_lm(config, vocabulary_size, sequence_length))
+    else:
+        model = build_transformer(config, vocabulary_size, sequence_length, num_classes)
+    for layer in adapted_layers(model):
+        layer.adapted = True
+        if isinstance(layer, NgramEnsemble):
+            layer.resize(architecture.ngram_rows)
+            layer.share = architecture.ngram_weight
+    return model
 
 
 def take_weights(ours: keras.Model, model: keras.Model, inputs: dict[str, np.ndarray]) -> keras.Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import keras
 import keras_hub
 from keras import ops
 
+from keras_sentiment.architecture import BackboneConfig
 from keras_sentiment.config import BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.layer_names import LOWER, UPPER
@@ -40,6 +42,53 @@ def build_bert(config: BertConfig, sequence_length: int, num_classes: int) -> ke
         False
     """
     backbone = load_backbone(config.preset)
+    return _classifier(config, backbone, sequence_length, num_classes, copy_weights=True)
+
+
+def rebuild_bert(
+    config: BertConfig,
+    architecture: BackboneConfig,
+    vocabulary_size: int,
+    sequence_length: int,
+    num_classes: int,
+) -> keras.Model:
+    """Returns the classifier that `build_bert` makes of such a backbone, with weights of chance.
+
+    Raises:
+        InputError: as `build_bert`, of the backbone's sizes.
+    """
+    values = dataclasses.asdict(architecture)
+    activation = values.pop("activation")
+    backbone = keras_hub.models.BertBackbone(vocabulary_size, **values, dropout=0.0)
+    if activation == "gelu":
+        backbone = _with_exact_gelu(backbone, copy_weights=False)
+    return _classifier(config, backbone, sequence_length, num_classes, copy_weights=False)
+
+
+def backbone_config(model: keras.Model) -> BackboneConfig:
+    """Returns the architecture of the backbone that a classifier was made of."""
+    lower, upper = model.get_layer(LOWER), model.get_layer(UPPER)
+    blocks = [*_blocks(lower), *_blocks(upper)]
+    exact = blocks[0].activation is keras.activations.gelu
+    return BackboneConfig(
+        num_layers=len(blocks),
+        num_heads=blocks[0].num_heads,
+        hidden_dim=lower.get_layer("token_embedding").output_dim,
+        intermediate_dim=blocks[0].intermediate_dim,
+        max_sequence_length=lower.get_layer("position_embedding").sequence_length,
+        num_segments=lower.get_layer("segment_embedding").input_dim,
+        activation="gelu" if exact else "gelu_approximate",
+    )
+
+
+def _classifier(
+    config: BertConfig,
+    backbone: keras.Model,
+    sequence_length: int,
+    num_classes: int,
+    copy_weights: bool,
+) -> keras.Model:
+    """Returns the classifier of a backbone; where it is cloned, `copy_weights` keeps its weights."""
     positions = backbone.get_layer("position_embedding").sequence_length
     if sequence_length > positions:
         raise InputError(
@@ -54,7 +103,7 @@ def build_bert(config: BertConfig, sequence_length: int, num_classes: int) -> ke
         )
     frozen = 0 if config.trainable_blocks == "all" else len(blocks) - config.trainable_blocks
     if config.dropout:
-        backbone = _with_dropout(backbone, config.dropout, config.trainable_blocks)
+        backbone = _with_dropout(backbone, config.dropout, config.trainable_blocks, copy_weights)
         blocks = _blocks(backbone)
     top = blocks[frozen - 1] if frozen else backbone.get_layer("embeddings_dropout")
     lower = keras.Model(backbone.input, top.output, name=LOWER)
@@ -114,8 +163,14 @@ def load_backbone(preset: str) -> keras.Model:
         ) from error
     if _wants_exact_gelu(Path(path)):
         # The error function's GELU instead of KerasHub's approximation by tanh.
-        return _changed(backbone, {block.name: {"activation": "gelu"} for block in _blocks(backbone)})
+        return _with_exact_gelu(backbone, copy_weights=True)
     return backbone
+
+
+def _with_exact_gelu(backbone: keras.Model, copy_weights: bool) -> keras.Model:
+    return _changed(
+        backbone, {block.name: {"activation": "gelu"} for block in _blocks(backbone)}, copy_weights
+    )
 
 
 def _blocks(backbone: keras.Model) -> list[keras.layers.Layer]:
@@ -130,26 +185,35 @@ def _wants_exact_gelu(folder: Path) -> bool:
         return False
 
 
-def _with_dropout(backbone: keras.Model, rate: float, trainable_blocks: int | Literal["all"]) -> keras.Model:
+def _with_dropout(
+    backbone: keras.Model,
+    rate: float,
+    trainable_blocks: int | Literal["all"],
+    copy_weights: bool,
+) -> keras.Model:
     """Returns the backbone with dropout in what trains.
 
     What is frozen has none, as in inference: it is a fixed function of the text, and its attention fused.
     """
     blocks = [block.name for block in _blocks(backbone)]
     if trainable_blocks == "all":
-        return _changed(
-            backbone, {name: {"dropout": rate} for name in blocks} | {"embeddings_dropout": {"rate": rate}}
-        )
+        changes = {name: {"dropout": rate} for name in blocks}
+        return _changed(backbone, changes | {"embeddings_dropout": {"rate": rate}}, copy_weights)
     trained = blocks[len(blocks) - trainable_blocks :]
-    return _changed(backbone, {name: {"dropout": rate} for name in trained})
+    return _changed(backbone, {name: {"dropout": rate} for name in trained}, copy_weights)
 
 
-def _changed(backbone: keras.Model, changes: dict[str, dict[str, Any]]) -> keras.Model:
-    """Returns the backbone, weights included, with other arguments for the layers that are named."""
+def _changed(
+    backbone: keras.Model,
+    changes: dict[str, dict[str, Any]],
+    copy_weights: bool,
+) -> keras.Model:
+    """Returns a clone of the backbone with other arguments for the layers that are named."""
 
     def clone(layer: keras.layers.Layer) -> Any:
         return type(layer).from_config({**layer.get_config(), **changes.get(layer.name, {})})
 
     other = keras.models.clone_model(backbone, clone_function=clone)
-    other.set_weights(backbone.get_weights())
+    if copy_weights:
+        other.set_weights(backbone.get_weights())
     return other

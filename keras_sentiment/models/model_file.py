@@ -1,142 +1,100 @@
-"""A `model.keras`, which may be untrusted: what it can hold is listed here, and the rest is refused.
+"""A `model.keras`, which may be untrusted: weights are read from it, and nothing else.
 
-Keras looks up what a file names, and some of what it finds runs code or reads other files: a `Lambda`, a
-layer around a torch module or a SavedModel, any layer of any installed package of Keras's family. So names
-are checked before Keras sees them. Sizes are checked too: a config of a few bytes can ask for more memory
-than a machine has, and an HDF5 file for more than it holds, or for what another file holds.
+Keras would build what the file describes: layers of any class, of any size. Here the model is built from the
+config of its run, and the file has to hold the weights of this model, array by array. Sizes are compared
+before any array is made, because a config of a few bytes can ask for more memory than a machine has, and
+an HDF5 file for more than it holds, or for what another file holds.
 """
 
 from __future__ import annotations
 
 import io
-import math
+import warnings
 import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from keras_sentiment.errors import InputError, first_line
-from keras_sentiment.storage.json_files import MAX_FILE_BYTES, parse_object
+import numpy as np
+import numpy.typing as npt
 
-_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
-_MEMBERS = {"metadata.json", _CONFIG, _WEIGHTS}
+from keras_sentiment.errors import InputError, first_line
+
+_WEIGHTS = "model.weights.h5"
+_MEMBERS = {"metadata.json", "config.json", _WEIGHTS}
 # Groups and arrays of a weights file. BERT's 24 blocks have 2,000; a group within itself has no end of them.
 _MAX_OBJECTS = 20_000
 
-# What our models are made of, by the module that a config names.
-_KERAS = {
-    "keras": {"DTypePolicy"},
-    "keras.initializers": {
-        "GlorotUniform", "Ones", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling",
-        "Zeros",
-    },
-    "keras.layers": {
-        "Add", "Concatenate", "Dense", "Dot", "Dropout", "Embedding", "GlobalAveragePooling1D", "InputLayer",
-        "LayerNormalization", "ReversibleEmbedding",
-    },
-    "keras.src.models.functional": {"Functional"},
-    "keras.src.ops.numpy": {"GetItem", "ZerosLike"},
-    None: {"__keras_tensor__", "__slice__"},
-}  # fmt: skip
-_FUNCTIONS = {"keras_hub>gelu_approximate", "gelu", "relu", "tanh"}
-# Those that are looked up by the name under which they were registered.
-_REGISTERED = {
-    "keras_hub>PositionEmbedding",
-    "keras_hub>TransformerEncoder",
-    "keras_sentiment>DistinctVotes",
-    "keras_sentiment>Dropout",
-    "keras_sentiment>EncoderBlock",
-    "keras_sentiment>LocalBlock",
-    "keras_sentiment>NgramEnsemble",
-    "keras_sentiment>PositionEmbedding",
-    "keras_sentiment>TokenEmbedding",
-}
+# How many arrays there are of each shape and type.
+_Arrays = Counter[tuple[tuple[int, ...], str]]
 
 
-def read_model(path: Path) -> Any:
-    """Returns the Keras model of a file, on the current backend; the layers it names are registered already.
+def read_weights(path: Path, build: Callable[[], Any]) -> Any:
+    """Returns a new model with the weights of a file, on the current backend.
+
+    Args:
+        build: returns the model with weights of chance; it is called twice, the first time for the sizes.
 
     Raises:
-        InputError: it is damaged, of a version of Keras that can't be read, or holds what our models do not.
+        InputError: the file is damaged, or its weights are those of another model.
     """
     import keras
 
     try:
-        config, stored = _inspect(path)
+        found, contents = _stored_arrays(path)
         # In a thread of its own, because Keras remembers there which variables still have to be made.
         with ThreadPoolExecutor(1) as thread:
-            needed = thread.submit(_parameters, config).result()
-        if needed > stored:
-            raise InputError(f"it describes {needed:,} parameters and holds {stored:,}")
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+            expected = thread.submit(_arrays_of, build).result()
+        if found != expected:
+            raise InputError(f"it is not the model of config.json: {_differ(found, expected)}")
+        model = build()
+        with warnings.catch_warnings():
+            # Keras warns of the layers that a functional model lists a second time.
+            warnings.filterwarnings("ignore", "Skipping nested container")
+            model.load_weights(path)
+        if sum(_checksum(keras.ops.convert_to_numpy(weight)) for weight in model.weights) != contents:
+            raise InputError("some of its weights have no place in the model of config.json")
+        return model
     except Exception as error:  # zipfile, h5py, Keras and the backend each raise errors of their own
         raise InputError(
             f"{path}: it can't be read ({first_line(error)}); train again or copy it anew"
         ) from error
 
 
-def _inspect(path: Path) -> tuple[dict[str, Any], int]:
-    """Returns the config of a model file, and how many numbers its weights are."""
+def _arrays_of(build: Callable[[], Any]) -> _Arrays:
+    """Returns the arrays that the weights of a model are, without making them."""
+    import keras
+
+    with keras.StatelessScope(initialize_variables=False):
+        return Counter((tuple(weight.shape), str(weight.dtype)) for weight in build().weights)
+
+
+def _stored_arrays(path: Path) -> tuple[_Arrays, int]:
+    """Returns the arrays that a model file holds within itself, and the sum of their checksums."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if len(names) != len(_MEMBERS) or set(names) != _MEMBERS:
             raise InputError(f"it holds {', '.join(sorted(names)[:9])} instead of {', '.join(_MEMBERS)}")
-        # As Keras writes them. What is not compressed takes no more memory than the file has bytes.
-        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-            raise InputError("it is compressed, which Keras's files are not")
-        if archive.getinfo(_CONFIG).file_size > MAX_FILE_BYTES:
-            raise InputError(f"its {_CONFIG} is larger than {MAX_FILE_BYTES >> 20} MB")
-        config = parse_object(archive.read(_CONFIG), _CONFIG)
-        _require_ours(config)
+        # As Keras writes it. What is not compressed takes no more memory than the file has bytes.
+        if archive.getinfo(_WEIGHTS).compress_type != zipfile.ZIP_STORED:
+            raise InputError(f"its {_WEIGHTS} is compressed, which Keras's files are not")
         # Read whole, as Keras does: only then the archive's checksum is compared, and h5py jumps to and fro.
         weights = archive.read(_WEIGHTS)
-    return config, _stored_numbers(weights)
+    return _plain_arrays(weights)
 
 
-def _require_ours(value: Any) -> None:
-    """Refuses a config that names anything else than our models are made of."""
-    if isinstance(value, dict):
-        if "class_name" in value and not _is_ours(value):
-            name = f"{value['class_name']!r:.100}"
-            raise InputError(f"it holds {name}, which no model of ours does: it might run code")
-        for each in value.values():
-            _require_ours(each)
-    elif isinstance(value, list):
-        for each in value:
-            _require_ours(each)
-    # Keras takes the name of a registered class or function for itself in many places.
-    elif isinstance(value, str) and ">" in value and value not in _REGISTERED | _FUNCTIONS:
-        raise InputError(f"it names {value!r:.100}, which no model of ours does: it might run code")
+def _checksum(array: npt.NDArray[Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).data)
 
 
-def _is_ours(value: dict[str, Any]) -> bool:
-    import keras
-
-    name, module = value["class_name"], value.get("module")
-    registered = value.get("registered_name")
-    if not isinstance(name, str) or not isinstance(module, str | None):
-        return False
-    if name == "function":
-        return module == "builtins" and registered == name and value.get("config") in _FUNCTIONS
-    if registered in _REGISTERED:
-        return keras.saving.get_registered_object(registered) is not None
-    return registered in (None, name) and name in _KERAS.get(module, ())
-
-
-def _parameters(config: dict[str, Any]) -> int:
-    """Returns how many numbers the weights of a model are, without making them."""
-    import keras
-
-    with keras.StatelessScope(initialize_variables=False):
-        model = keras.saving.deserialize_keras_object({**config, "compile_config": None}, safe_mode=True)
-        return sum(math.prod(weight.shape) for weight in model.weights)
-
-
-def _stored_numbers(weights: bytes) -> int:
-    """Returns how many numbers an HDF5 file holds, plainly and within itself."""
+def _plain_arrays(weights: bytes) -> tuple[_Arrays, int]:
     import h5py
 
-    numbers = taken = objects = 0
+    arrays: _Arrays = Counter()
+    taken = objects = contents = 0
     with h5py.File(io.BytesIO(weights), "r") as file:
         groups = [file]
         while groups:
@@ -154,8 +112,19 @@ def _stored_numbers(weights: bytes) -> int:
                 # One that is compressed or has holes takes less of the file than of the memory.
                 if not plain or item.dtype.kind not in "fiu" or item.id.get_storage_size() != item.nbytes:
                     raise InputError("its weights are not stored as plain numbers")
-                numbers += item.size
+                arrays[item.shape, str(item.dtype)] += 1
                 taken += item.nbytes
-    if taken > len(weights):
-        raise InputError("its weights are larger than the file")
-    return numbers
+                if taken > len(weights):
+                    raise InputError("its weights are larger than the file")
+                contents += _checksum(item[()])
+    return arrays, contents
+
+
+def _differ(found: _Arrays, expected: _Arrays) -> str:
+    missing, more = expected - found, found - expected
+    parts = [
+        f"{what} {', '.join(f'{list(shape)} {dtype}' for shape, dtype in list(arrays)[:3])}"
+        for what, arrays in (("lacking", missing), ("beyond it", more))
+        if arrays
+    ]
+    return "; ".join(parts)

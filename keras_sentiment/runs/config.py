@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from keras_sentiment.architecture import Architecture, BackboneConfig, require_row
 from keras_sentiment.config import (
     BertConfig,
     InputConfig,
@@ -83,6 +84,7 @@ class RunConfig:
         versions: package name to version, of what trained it.
         data: what identifies the DATA_DIR: path, source, fingerprint, counts; and how many reviews train.
         trained_by_hand: whether the model was trained further by a program of the user's, and saved back.
+        architecture: what the model is built from beside this; `None` before training has ended.
     """
 
     labels: tuple[str, ...]
@@ -97,9 +99,12 @@ class RunConfig:
     class_weight: tuple[float, ...] | None = None
     calibration: Calibration | None = None
     trained_by_hand: bool = False
+    architecture: Architecture | None = None
 
     def __post_init__(self) -> None:
         require_labels(self.labels)
+        named = all(isinstance(value, str) for value in self.versions.values())
+        require(named, "versions", self.versions, "a text for each package")
         require_temperature(self.temperature)
         by_hand = self.trained_by_hand
         require(isinstance(by_hand, bool), "trained_by_hand", by_hand, "true or false")
@@ -108,6 +113,9 @@ class RunConfig:
         label = self.recipe.training.threshold_label
         known = label is None or label in self.labels
         require(known, "threshold_label", label, f"one of the labels {', '.join(self.labels)}")
+        model, backbone = self.recipe.model, self.architecture and self.architecture.backbone
+        heads = getattr(backbone or model, "num_heads", 1)
+        require_row(heads, self.recipe.inputs.row_length)
         require_decision(self.labels, self.threshold, self.class_weight)
 
     @property
@@ -123,7 +131,7 @@ class RunConfig:
     @property
     def trained_reviews(self) -> int:
         """How many reviews train the model, those with soft labels not counted."""
-        return int(self.data["trained_reviews"])
+        return self.data["trained_reviews"]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the configuration as JSON's types; the model's kind is told by its own key."""
@@ -148,18 +156,26 @@ class RunConfig:
                 check = calibration["threshold"]
                 check = None if check is None else from_json(ThresholdCheck, check)
                 calibration = from_json(Calibration, {**calibration, "threshold": check})
+            architecture = values.pop("architecture")
+            if architecture is not None:
+                backbone = architecture.get("backbone")
+                backbone = None if backbone is None else from_json(BackboneConfig, backbone)
+                architecture = from_json(Architecture, {**architecture, "backbone": backbone})
             recipe: Recipe[Any] = Recipe(from_json(kind, values.pop("model")), inputs, training)
-            require_labels(values["labels"])
-            weights = values["class_weight"]
-            values["class_weight"] = None if weights is None else tuple(weights)
-            labels = tuple(values["labels"])
-            config = cls(**{**values, "labels": labels, "recipe": recipe, "calibration": calibration})
-            # What a report says of the data.
-            numbers = [config.trained_reviews, *(part["reviews"] for part in config.data["splits"].values())]
-            texts = [config.data[key] for key in ("source", "fingerprint", "data_dir")]
-            texts += [*config.data["warnings"], *config.versions.values()]
-            if any(type(n) is not int for n in numbers) or any(type(t) is not str for t in texts):
-                raise TypeError("data or versions")
-            return config
+            _require_data(values["data"])
+            parts = {"recipe": recipe, "calibration": calibration, "architecture": architecture}
+            return from_json(cls, {**values, **parts})
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"it lacks or mistakes a key: {error}") from error
+
+
+def _require_data(data: dict[str, Any]) -> None:
+    """Raises an InputError unless what a run notes of its data has what a report says of it, in its types."""
+    for key in ("source", "fingerprint", "data_dir"):
+        require(type(data[key]) is str, f"data.{key}", data[key], "a text")
+    reviews = {f"splits.{name}.reviews": part["reviews"] for name, part in data["splits"].items()}
+    for key, value in {**reviews, "trained_reviews": data["trained_reviews"]}.items():
+        require(type(value) is int and 0 <= value < 2**53, f"data.{key}", value, "a number of reviews")
+    texts = data["warnings"]
+    named = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+    require(named, "data.warnings", texts, "a list of texts")

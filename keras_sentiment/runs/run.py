@@ -18,8 +18,8 @@ README.md        the model's card
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run_files import (
+    ANEW,
     BASELINE_FILE,
     CHECKPOINTS,
     CHECKSUMS_FILE,
@@ -43,8 +44,10 @@ from keras_sentiment.runs.run_files import (
     PREVIOUS,
     TOKENIZER_FOLDER,
     TRAINED_ON_FILE,
+    listed_files,
     put_back,
     remove_leftovers,
+    require_plain,
     set_aside,
     write_config,
     write_model,
@@ -54,9 +57,7 @@ from keras_sentiment.storage.checksums import verify
 from keras_sentiment.storage.json_files import read_object, read_versioned
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.text.cleaning import CLEANING_VERSION
-from keras_sentiment.text.tokenizer import Tokenizer
-
-_ANEW = "train again or copy it anew"
+from keras_sentiment.text.tokenizer import VOCABULARY_FILE, Tokenizer
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,7 +130,7 @@ class Run:
 
     def tokenizer(self) -> Tokenizer:
         """Returns the tokenizer of the model."""
-        return Tokenizer.load(self.path / TOKENIZER_FOLDER)
+        return Tokenizer.read(self.path / TOKENIZER_FOLDER)
 
     def trained_on(self) -> TextKeys:
         """Returns the keys of the texts that the model has learned from, its teachers and encoder included.
@@ -137,7 +138,7 @@ class Run:
         Raises:
             InputError: their file is missing or damaged.
         """
-        return TextKeys.read(self.path / TRAINED_ON_FILE, _ANEW)
+        return TextKeys.read(self.path / TRAINED_ON_FILE, ANEW)
 
     def baseline(self) -> Baseline:
         """Returns what the model has to beat: the majority label and a linear model on TF-IDF.
@@ -145,7 +146,7 @@ class Run:
         Raises:
             InputError: their file is missing or damaged.
         """
-        return Baseline.read(self.path / BASELINE_FILE, len(self.config.labels), _ANEW)
+        return Baseline.read(self.path / BASELINE_FILE, len(self.config.labels), ANEW)
 
     def load_model(self) -> Any:
         """Returns the Keras model, in float32, on the current backend; not compiled.
@@ -153,16 +154,19 @@ class Run:
         It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` and returns
         logits float32[batch, num_classes].
 
-        Raises:
-            InputError: `model.keras` is damaged, of a version of Keras that cannot be read, or holds what no
-                model of ours does.
-        """
-        # Importing them registers their layers, by whose names the file speaks of them.
-        for module in ["keras_sentiment.models.ngrams"] + ["keras_hub"] * (self.config.kind == "bert"):
-            importlib.import_module(module)  # ours first, which chooses the backend
-        from keras_sentiment.models.model_file import read_model
+        The config says how it is built, and of `model.keras` the weights alone are read.
 
-        return read_model(self.path / MODEL_FILE)
+        Raises:
+            InputError: `model.keras` is damaged, or its weights are those of another model than the config's.
+        """
+        from keras_sentiment.models.architecture import rebuild
+        from keras_sentiment.models.model_file import read_weights
+
+        config, architecture = self.config, self.config.architecture
+        if architecture is None:
+            raise InputError(f"{self.path}: its training did not end; there is no model yet")
+        build = partial(rebuild, config.recipe, architecture, len(config.labels))
+        return read_weights(self.path / MODEL_FILE, build)
 
     def save(self, model: Any, corpus: Corpus | None = None) -> Run:
         """Saves a model that was trained further by hand in the place of this run's own.
@@ -196,7 +200,7 @@ class Run:
         """
         from keras_sentiment.batches.review_batches import ReviewBatches
         from keras_sentiment.data.evaluation_split import open_evaluation_split
-        from keras_sentiment.models.architecture import take_weights
+        from keras_sentiment.models.architecture import architecture_of, take_weights
         from keras_sentiment.runs.calibration import calibrated
 
         run = open_run(self.path)  # as it is now
@@ -210,6 +214,7 @@ class Run:
         if corpus.info["fingerprint"] != config.data["fingerprint"]:
             config = replace(config, data={**config.data, "calibrated_on": corpus.identity()})
         config, missed = calibrated(config, saved, batches)
+        config = replace(config, architecture=architecture_of(saved))
         baseline = run.baseline()
         texts = run.trained_on().union(TextKeys.of(corpus.splits["train"].texts()))
         history = run.history.read_text("utf-8") if run.history.is_file() else None
@@ -285,8 +290,6 @@ def open_run(path: str | Path | Run) -> Run:
             f"{path}: a pretrained encoder, which gives no labels; train-transformer --pretrained {path} "
             "makes a classifier of it"
         )
-    if not (path / BASELINE_FILE).is_file():
-        raise InputError(f"{path / BASELINE_FILE} is missing; {_ANEW}")
     return run
 
 
@@ -312,6 +315,7 @@ def open_encoder(path: str | Path, tokenizer: Tokenizer) -> Run:
 
 def _open(path: Path) -> Run:
     config = read_config(path)
+    require_plain(path)
     run = Run(path, config)
     if not run.complete:
         before = path / PREVIOUS
@@ -327,5 +331,11 @@ def _open(path: Path) -> Run:
             f"{path}: its texts were cleaned by version {config.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; train again"
         )
-    verify(path, read_object(path / CHECKSUMS_FILE), _ANEW)
+    if config.architecture is None:
+        raise InputError(f"{path / CONFIG_FILE}: it has no architecture, and its training has ended; {ANEW}")
+    verify(path, listed_files(path, isinstance(config.recipe.model, MaskedLMConfig)), ANEW)
+    found, expected = run.tokenizer().vocabulary_size, config.architecture.vocabulary_size
+    if found != expected:
+        vocabulary = path / TOKENIZER_FOLDER / VOCABULARY_FILE
+        raise InputError(f"{vocabulary}: it has {found:,} tokens, and the model {expected:,}; {ANEW}")
     return run

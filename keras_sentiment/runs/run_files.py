@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from keras_sentiment.data.text_keys import TextKeys
+from keras_sentiment.errors import InputError
 from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.atomic import staged_name, staged_path, write_text
 from keras_sentiment.storage.checksums import sha256
-from keras_sentiment.text.tokenizer import Tokenizer
+from keras_sentiment.storage.json_files import MAX_CONFIG_BYTES, read_object
+from keras_sentiment.storage.untrusted import plain_files
+from keras_sentiment.text.tokenizer import TOKENIZER_FILES, Tokenizer
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"
 HISTORY_FILE, METRICS_FILE, TRAINED_ON_FILE = "history.csv", "metrics.json", "trained_on.npy"
 BASELINE_FILE, REPORT_FILE, REPORTS, CARD_FILE = "baseline.npz", "report.html", "reports", "README.md"
 TOKENIZER_FOLDER, CHECKPOINTS, PREVIOUS = "tokenizer", "checkpoints", "previous"
+ANEW = "train again or copy it anew"
 _NAMES = {
     CONFIG_FILE,
     CHECKPOINTS,
@@ -43,14 +47,46 @@ def short_name(path: str | Path) -> str:
     return "/".join(Path(path).parts[-2:]) or str(path)
 
 
+def require_plain(path: Path) -> None:
+    """Refuses a RUN_DIR in which a file of ours is a link or no regular file; files of others are not read.
+
+    Raises:
+        InputError: names it.
+    """
+    plain_files(path, lambda name: name in _NAMES)
+
+
+def listed_files(path: Path, encoder: bool) -> dict[str, str]:
+    """Returns the SHA-256 of each file that a model is read from; a complete run lists these and no others.
+
+    Args:
+        encoder: whether the run is one of `pretrain`.
+
+    Raises:
+        InputError: the list lacks one or has another; or the folder of the tokenizer has.
+    """
+    listed = read_object(path / CHECKSUMS_FILE, MAX_CONFIG_BYTES)
+    names = {MODEL_FILE, TRAINED_ON_FILE, *([] if encoder else [BASELINE_FILE])}
+    names |= {f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES}
+    for name in sorted(listed.keys() ^ names):
+        fault = "lists" if name in listed else "doesn't list"
+        raise InputError(f"{path / CHECKSUMS_FILE}: it {fault} {name}; {ANEW}")
+    for name in plain_files(path / TOKENIZER_FOLDER):
+        if name not in TOKENIZER_FILES:
+            raise InputError(f"{path / TOKENIZER_FOLDER / name}: no file of a tokenizer of ours; remove it")
+    return listed
+
+
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run and nothing else: other people's models have a config.json too."""
     try:
-        values = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = read_object(path / CONFIG_FILE)
+    except InputError:
         return False
-    ours = isinstance(values, dict) and "format_version" in values
-    return ours and {staged_name(item.name) or item.name for item in path.iterdir()} <= _NAMES
+    return (
+        "format_version" in values
+        and {staged_name(item.name) or item.name for item in path.iterdir()} <= _NAMES
+    )
 
 
 def set_aside(path: Path) -> None:
@@ -118,8 +154,9 @@ def write_model(
     with staged_path(path / MODEL_FILE) as staging:
         with_precision(model, "float32").save(staging)
         begin()
-        tokenizer.save(path / TOKENIZER_FOLDER)
         folder = path / TOKENIZER_FOLDER
+        _remove(folder)
+        tokenizer.save(folder)
         texts.write(path / TRAINED_ON_FILE)
         files = {f"{TOKENIZER_FOLDER}/{file.name}": file for file in folder.iterdir()}
         files |= {TRAINED_ON_FILE: path / TRAINED_ON_FILE, MODEL_FILE: staging}

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.errors import InputError
+from keras_sentiment.storage.untrusted import open_regular
 
 
 def open_array(file: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -22,6 +23,7 @@ def open_array(file: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of a header that NumPy has to mend first
+            open_regular(file).close()
             array = np.lib.format.open_memmap(file, mode="r")
     except OSError as error:
         raise InputError(f"{file.name}: {error.strerror or error}") from None

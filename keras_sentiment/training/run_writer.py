@@ -23,6 +23,7 @@ from keras_sentiment.runs.run_files import (
     TRAINED_ON_FILE,
     is_run,
     remove_leftovers,
+    require_plain,
     set_aside,
     write_config,
     write_model,
@@ -83,19 +84,26 @@ class TrainingRun(Run):
         if self.devices.writes:
             super().write(name, text)
 
-    def finish(self, model: Any, corpus: Corpus) -> None:
+    def finish(self, model: Any, corpus: Corpus) -> Run:
         """Completes the run: its baselines, the config again, the tokenizer, the model in float32.
 
         Args:
             corpus: that the model was trained on.
+
+        Returns:
+            The run as it lies on disk.
         """
+        from keras_sentiment.models.architecture import architecture_of
+
+        config = replace(self.config, architecture=architecture_of(model))
         if self.devices.writes:
             encoder = isinstance(self.config.recipe.model, MaskedLMConfig)
-            baseline = None if encoder else fit_baseline(corpus, self.config)
-            write_config(self.path, self.config)
+            baseline = None if encoder else fit_baseline(corpus, config)
+            write_config(self.path, config)
             write_model(self.path, model, corpus.tokenizer(), self.texts, baseline, begin=lambda: None)
             unlock(lock(self.path))
         self.devices.wait("saved the run")
+        return Run(self.path, config)
 
     def leave(self) -> None:
         """Lets other processes write there, and Keras compute on one device: training was broken off."""
@@ -155,6 +163,7 @@ def new_run(
         },
     )
     if resume and (path / CONFIG_FILE).is_file():
+        require_plain(path)
         begun = read_config(path)
         if begun.trained_by_hand and not (path / MODEL_FILE).is_file():
             raise InputError(

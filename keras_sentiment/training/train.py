@@ -190,12 +190,12 @@ def save_run(
     run = with_learned_texts(run, corpus, corpus.splits["train"], *unlabelled)
     try:
         run.begin()
-        run.finish(saved, corpus)
+        finished = run.finish(saved, corpus)
     finally:
         run.leave()
     if missed:
         raise InputError(f"{run.path}: {missed}")
-    return Run(run.path, run.config)
+    return finished
 
 
 def build_model(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:

@@ -1,8 +1,12 @@
 """Saved runs, and what a message must hold."""
 
+import contextlib
+import json
+
 import keras
 
 from helpers.tiny import RECIPE
+from keras_sentiment.storage.checksums import sha256
 from keras_sentiment.training.run_writer import new_run
 
 BACKEND = keras.backend.backend()
@@ -17,3 +21,12 @@ def one_line(caught, *expected):
 
 def start(path, corpus, **options):
     return new_run(path, corpus, RECIPE, BACKEND, "float32", **options)
+
+
+def sign(folder):
+    """Lists the files as they are now, as somebody does who changed them with care."""
+    file = folder / "checksums.json"
+    with contextlib.suppress(ValueError, TypeError):
+        names = json.loads(file.read_bytes())
+        hashes = {name: sha256(folder / name) for name in names if (folder / name).is_file()}
+        file.write_text(json.dumps({**names, **hashes}))

@@ -99,8 +99,7 @@ def save_run(
     """A complete run of a model as it is, trained or not."""
     run = new_run(path, corpus, recipe, keras.backend.backend(), precision)
     run.begin()
-    run.finish(model, corpus)
-    return run
+    return run.finish(model, corpus)
 
 
 def make_bert(preset: str, corpus: Corpus, path: Path) -> tuple[keras.Model, Run]:

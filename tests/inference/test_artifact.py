@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 
@@ -9,12 +10,20 @@ import pytest
 
 import keras_sentiment
 from helpers.tiny import INPUTS, TOKENIZER
+from keras_sentiment.data.text_keys import NO_TEXTS
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import Artifact, holds_an_artifact_alone, open_artifact
 from keras_sentiment.inference.engines import open_engine
+from keras_sentiment.storage import checksums
 from keras_sentiment.text.cleaning import CLEANING_VERSION
+from keras_sentiment.text.tokenizer import TOKENIZER_FILES
 
 pytestmark = pytest.mark.once
+
+
+LISTED = dict.fromkeys(
+    ["README.md", "model.onnx", "trained_on.npy", *(f"tokenizer/{name}" for name in TOKENIZER_FILES)], "0"
+)
 
 
 @pytest.fixture
@@ -23,6 +32,8 @@ def artifact(tmp_path):
     folder = tmp_path / "onnx"
     TOKENIZER.save(folder / "tokenizer")
     (folder / "model.onnx").write_bytes(b"no graph")
+    (folder / "README.md").write_text("# films\n")
+    NO_TEXTS.write(folder / "trained_on.npy")
     labels = ("négatif", "positif")
     return Artifact(folder, "onnx", "films", labels, INPUTS, CLEANING_VERSION, 1.5, 0.4).write()
 
@@ -76,12 +87,16 @@ def test_a_file_that_was_touched_is_named(artifact, name):
         ({"surprise": 1}, "surprise"),
         ({"two\nlines": 1}, "two.nlines"),
         ({"name": ["x"]}, "name"),
-        ({"files": {"model.onnx": "0", "a\0b": "0"}}, "is not what was written"),
+        ({"files": {"model.onnx": "0", "a\0b": "0"}}, "it lists a.x00b"),
         ({"inputs": {"sequence_length": 10**12}}, "sequence_length"),
-        ({"files": {}}, "list of files"),
-        ({"files": {"../secret": "0", "model.onnx": "0"}}, "outside"),
-        ({"files": {"/etc/passwd": "0", "model.onnx": "0"}}, "outside"),
-        ({"files": {f"model.onnx/{i}": "0" for i in range(1000)}}, "list of files"),
+        ({"files": {}}, "doesn't list"),
+        ({"files": {"model.onnx": "0"}}, "doesn't list"),
+        ({"files": {**LISTED, "../secret": "0"}}, r"lists \.\./secret"),
+        ({"files": {**LISTED, "/etc/passwd": "0"}}, "lists /etc/passwd"),
+        ({"files": {**LISTED, "model.bin": "0"}}, r"lists model\.bin"),
+        ({"files": {**LISTED, "tokenizer/vocabulary.txt": "0"}}, r"lists tokenizer/vocabulary\.txt"),
+        ({"files": LISTED}, r"README\.md is not what was written"),
+        ({"files": {f"model.onnx/{i}": "0" for i in range(1000)}}, "more than 100 files"),
     ],
 )
 def test_a_manifest_that_makes_no_sense_is_refused(artifact, values, expected):
@@ -104,7 +119,7 @@ def test_a_link_out_of_the_folder_is_refused(artifact, tmp_path):
     secret.write_bytes(b"no graph")
     (artifact.path / "model.onnx").unlink()
     (artifact.path / "model.onnx").symlink_to(secret)
-    with pytest.raises(InputError, match="outside"):
+    with pytest.raises(InputError, match="a link, which may lead anywhere"):
         open_artifact(artifact.path)
 
 
@@ -131,3 +146,37 @@ except keras_sentiment.InputError as error:
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "pip install onnxruntime" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["vocabulary.txt", "tokenizer/assets/tokenizer/vocabulary.txt", "model.bin"])
+def test_a_file_that_is_not_listed_is_refused(artifact, name):
+    file = artifact.path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("[PAD]\n")
+    with pytest.raises(InputError, match=f"{name}: artifact.json doesn't list it; remove it"):
+        open_artifact(artifact.path)
+
+
+def test_what_a_system_puts_into_a_folder_is_not_read(artifact):
+    (artifact.path / ".git").mkdir()
+    (artifact.path / ".git" / "HEAD").symlink_to("/nowhere")
+    assert open_artifact(artifact.path) == artifact
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "trained_on.npy", "tokenizer/vocab.txt", "tokenizer", "artifact.json"]
+)
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_regular_file_is_refused(artifact, tmp_path, name, kind):
+    """Also where a link leads to the very same bytes."""
+    file, elsewhere = artifact.path / name, tmp_path / "elsewhere"
+    file.rename(elsewhere)
+    os.mkfifo(file) if kind == "pipe" else file.symlink_to(elsewhere)
+    with pytest.raises(InputError, match=name):
+        open_artifact(artifact.path)
+
+
+def test_files_may_not_be_of_any_size(artifact, monkeypatch):
+    monkeypatch.setattr(checksums, "MAX_BYTES", 1000)
+    with pytest.raises(InputError, match="larger than 1,000 bytes"):
+        open_artifact(artifact.path)

@@ -1,12 +1,13 @@
 """A run on disk: what is none or damaged is named; its metrics are kept."""
 
 import json
+import os
 import shutil
 import zipfile
 
 import pytest
 
-from helpers.saved_runs import one_line, start
+from helpers.saved_runs import one_line, sign, start
 from keras_sentiment.errors import InputError
 from keras_sentiment.runs.metrics_file import record_metrics
 from keras_sentiment.runs.run import open_run
@@ -33,8 +34,8 @@ def write(text):
     ("damage", "expected"),
     [
         (lambda path: (path / "model.keras").unlink(), "did not end"),
-        (rewrite(format_version=4), "written in format 4, and this version reads 3; update keras-sentiment"),
-        (rewrite(format_version=1), "written in format 1, and this version reads 3; train one with"),
+        (rewrite(format_version=5), "written in format 5, and this version reads 4; update keras-sentiment"),
+        (rewrite(format_version=1), "written in format 1, and this version reads 4; train one with"),
         (rewrite(cleaning_version=99), "train again"),
         (shutil.rmtree, "not a trained model"),
         (write('{"model_type": "bert", "hidden_act": "gelu"}'), "not a trained model"),
@@ -54,7 +55,16 @@ def write(text):
         (rewrite(inputs={"pad_to": 10**12}), "pad_to"),
         (rewrite(temperature=1e-320), "temperature"),
         (rewrite(data=[]), "mistakes a key"),
-        (rewrite(versions={"keras": 3}), "mistakes a key"),
+        (rewrite(precision=3), "precision"),
+        (rewrite(architecture=None), "architecture"),
+        (rewrite(architecture={"vocabulary_size": 10**9}), "vocabulary_size"),
+        (rewrite(model={"num_layers": 10**9}), "num_layers"),
+        (
+            rewrite(model={"num_heads": 64, "hidden_dim": 64}, inputs={"sequence_length": 8192}),
+            "at most 4,096",
+        ),
+        (rewrite(model={"activation": "keras_hub>gelu_approximate"}), "activation"),
+        (rewrite(versions={"keras": 3}), "versions"),
         (rewrite(kind="lstm"), "lstm"),
         (rewrite(temperature=0), "temperature"),
         (rewrite(threshold=2), "threshold"),
@@ -98,17 +108,15 @@ def leave_out(name):
         truncate,
         flip,
         lambda file: file.write_bytes(b""),
-        leave_out("config.json"),
         leave_out("model.weights.h5"),
     ],
-    ids=["truncated", "flipped", "empty", "no config", "no weights"],
+    ids=["truncated", "flipped", "empty", "no weights"],
 )
 @pytest.mark.parametrize("checksums", [True, False])
 def test_damaged_model_says_so(copy, damage, checksums):
     damage(copy / "model.keras")
     if not checksums:  # as of somebody who damaged it with care
-        names = json.loads((copy / "checksums.json").read_text())
-        (copy / "checksums.json").write_text(json.dumps({name: sha256(copy / name) for name in names}))
+        sign(copy)
     with pytest.raises(InputError) as caught:
         open_run(copy).load_model()
     one_line(caught, copy / "model.keras", "train again")
@@ -142,3 +150,49 @@ def test_damaged_metrics_say_so(copy):
     with pytest.raises(InputError) as caught:
         record_metrics(open_run(copy), "test", "other", {})
     one_line(caught, copy / "metrics.json")
+
+
+LISTED = ["model.keras", "trained_on.npy", "baseline.npz", "tokenizer/vocab.txt"]
+
+
+@pytest.mark.parametrize("listed", [[], ["model.keras"], [*LISTED, "config.json"]])
+def test_a_list_of_other_files_is_refused(copy, listed):
+    (copy / "checksums.json").write_text(json.dumps({name: sha256(copy / name) for name in listed}))
+    with pytest.raises(InputError) as caught:
+        open_run(copy)
+    one_line(caught, copy / "checksums.json", "list", "train again or copy it anew")
+
+
+@pytest.mark.parametrize("name", ["assets/tokenizer/vocabulary.txt", "vocabulary.txt", ".hidden"])
+def test_a_file_beside_the_tokenizer_is_refused(copy, name):
+    """KerasHub's name of a vocabulary stood before ours, and was on no list."""
+    file = copy / "tokenizer" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes((copy / "tokenizer" / "vocab.txt").read_bytes())
+    with pytest.raises(InputError) as caught:
+        open_run(copy)
+    one_line(caught, file, "remove it")
+
+
+NAMES = ["config.json", "checksums.json", "model.keras", "trained_on.npy", "baseline.npz", "tokenizer"]
+NAMES += ["tokenizer/vocab.txt", "history.csv", "metrics.json", "report.html", "reports", "README.md"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "checkpoints", "previous", "reports/inside"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_regular_file_is_refused(copy, tmp_path, name, kind):
+    """Also where a link leads to the very same bytes."""
+    file, elsewhere = copy / name, tmp_path / "elsewhere"
+    if file.exists():
+        file.rename(elsewhere)
+    file.parent.mkdir(exist_ok=True)
+    os.mkfifo(file) if kind == "pipe" else file.symlink_to(elsewhere)
+    with pytest.raises(InputError) as caught:
+        open_run(copy)
+    one_line(caught, copy)
+
+
+def test_what_others_put_beside_a_run_is_not_read(copy):
+    (copy / "notes").symlink_to("/etc/passwd")
+    (copy / "README.part").symlink_to("/nowhere")
+    assert open_run(copy).load_model().count_params()

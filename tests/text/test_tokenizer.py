@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -292,3 +293,24 @@ def test_of_the_same_texts_the_same_vocabulary_is_learned():
     assert first.vocabulary_size == 150
     for _ in range(4):
         assert learn_tokenizer(lambda: iter(texts), 150).vocabulary == first.vocabulary
+
+
+@pytest.mark.parametrize("read", [Tokenizer.read, Tokenizer.load])
+def test_a_vocabulary_of_any_size_is_not_read(tmp_path, read):
+    """Sixteen megabytes of short tokens would take a gigabyte."""
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n" + "a\n" * (7 << 20))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"vocab\.txt holds more than 262,144 tokens"):
+        read(tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    tracemalloc.stop()
+
+
+def test_one_file_alone_decides_what_was_saved(tmp_path):
+    tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
+    tokenizer.save(tmp_path)
+    (tmp_path / "assets" / "tokenizer").mkdir(parents=True)
+    (tmp_path / "assets" / "tokenizer" / "vocabulary.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\nbad\n")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_text("{")
+    assert Tokenizer.read(tmp_path).sha256 == tokenizer.sha256

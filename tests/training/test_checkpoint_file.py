@@ -1,15 +1,20 @@
 """A checkpoint on disk: every damage is seen."""
 
+import keras
 import numpy as np
 import pytest
 
-from keras_sentiment.training.checkpoint_file import Checkpoint
+from keras_sentiment.errors import InputError
+from keras_sentiment.training.checkpoint_file import Checkpoint, restore
 
 pytestmark = pytest.mark.once
 
 
 def test_every_damage_is_seen(tmp_path):
-    expected = Checkpoint({"a": np.arange(100.0), "b": np.eye(3, dtype="float32")}, {"epoch": 1})
+    expected = Checkpoint(
+        {"a": np.arange(100.0), "b": np.asfortranarray(np.arange(6.0).reshape(2, 3)), "c": np.array(3)},
+        {"epoch": 1},
+    )
     expected.write(tmp_path / "good.npz")
     found = Checkpoint.read(tmp_path / "good.npz")
     assert found.state == expected.state
@@ -27,3 +32,12 @@ def test_every_damage_is_seen(tmp_path):
         (tmp_path / "bad.npz").write_bytes(content[:length])
         assert Checkpoint.read(tmp_path / "bad.npz") is None
     assert Checkpoint.read(tmp_path / "none.npz") is None
+
+
+@pytest.mark.parametrize(
+    "arrays", [{}, {"model_00000": np.zeros(3)}, {"model_00000": np.array([["a", "b"]])}]
+)
+def test_a_checkpoint_of_another_model_is_refused(arrays):
+    variables = [keras.Variable(np.zeros((1, 2)))]
+    with pytest.raises(InputError, match=r"no model_00000 of shape \[1, 2\]"):
+        restore(variables, "model", arrays)

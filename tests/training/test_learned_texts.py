@@ -7,6 +7,7 @@ import pytest
 
 import keras_sentiment
 from helpers.masked import unlabelled
+from helpers.saved_runs import sign
 from helpers.tiny import INPUTS, MODEL, RECIPE, TOKENIZER, TRAINING, build, fit_all, reviews, save_run, train
 from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.config import PrepareConfig
@@ -193,8 +194,8 @@ def test_a_teacher_is_asked_again_where_what_it_said_is_damaged(corpus, teacher,
 def test_a_teacher_that_tells_nothing_is_refused(corpus, teacher, tmp_path):
     """As one that came from elsewhere; nothing is left of the run."""
     silent = shutil.copytree(teacher.path, tmp_path / "silent")
-    (silent / "checksums.json").write_text("{}")
-    (silent / "trained_on.npy").unlink()
+    (silent / "trained_on.npy").write_bytes(b"silence")
+    sign(silent)
     with pytest.raises(InputError, match=r"silent/trained_on\.npy: .*; train or export it again"):
         begun(corpus, tmp_path / "run", SHORT.replace(teachers=[str(silent)]))
     assert not (tmp_path / "run").exists()
