@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import itertools
 import os
+import weakref
+from pathlib import Path
 
 import pyarrow
-from pyarrow import parquet
 
 from keras_sentiment.cluster.plan import Part, Parts, TableFile
+from keras_sentiment.data.readers.arrow_rows import ArrowTable
 from keras_sentiment.data.readers.dialect import Dialect
 from keras_sentiment.data.readers.lines import Lines
 from keras_sentiment.data.readers.table_rows import read_rows
 from keras_sentiment.data.readers.tables import with_texts
 from keras_sentiment.errors import InputError
+from keras_sentiment.storage.untrusted import open_regular
 
-# Rows of Parquet that are decoded at once.
-PARQUET_ROWS = 1024
+# Of a part, which a worker holds in memory.
+MOST_BYTES = 512 << 20
 
 
 class PartReader:
@@ -96,23 +99,32 @@ class _ParquetRows:
 
     def __init__(self, path: str, row: int) -> None:
         self.path, self.place = path, 0
-        # Buffered and not ahead: a group of rows need not fit into memory.
-        self._file = parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
-        group, groups = 0, self._file.metadata.num_row_groups
-        while group < groups and self.place + self._file.metadata.row_group(group).num_rows <= row:
-            self.place += self._file.metadata.row_group(group).num_rows
+        file = open_regular(Path(path), follow_links=True)
+        weakref.finalize(self, file.close)
+        try:
+            table = ArrowTable(file, path, "parquet")
+        except InputError as error:
+            raise ValueError from error  # it was a table when its rows were counted
+        group, rows = 0, table.group_rows()
+        while group < len(rows) and self.place + rows[group] <= row:
+            self.place += rows[group]
             group += 1
-        self._batches = self._file.iter_batches(PARQUET_ROWS, row_groups=range(group, groups))
+        self._batches = table.batches_from(group)
         self._rest: pyarrow.RecordBatch | None = None
 
     def take(self, start: int, stop: int) -> pyarrow.Table:
         """Returns the rows from `start`, which is not before where it stands, to `stop`."""
-        found = []
+        found, size = [], 0
         while self.place < stop:
             batch = next(self._batches, None) if self._rest is None else self._rest
             if batch is None:
                 raise ValueError("fewer rows than there were")
             end = min(self.place + len(batch), stop)
+            if (size := size + batch.nbytes) > MOST_BYTES:
+                raise InputError(
+                    f"{self.path}: rows {start + 1:,} to {stop:,} hold more than {MOST_BYTES >> 20} MB; "
+                    "leave large columns out"
+                )
             found.append(batch.slice(max(0, start - self.place), max(0, end - max(start, self.place))))
             left = batch.slice(end - self.place)
             self._rest, self.place = (left if len(left) else None), end

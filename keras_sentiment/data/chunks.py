@@ -11,7 +11,7 @@ import numpy.typing as npt
 Text = TypeVar("Text", bound=Any)
 
 CHUNK_REVIEWS = 1024
-CHUNK_CHARACTERS = 4_000_000
+CHUNK_CHARACTERS = 400_000
 
 
 def in_chunks(texts: Iterable[Text], length: Callable[[Text], int] = len) -> Iterator[list[Text]]:

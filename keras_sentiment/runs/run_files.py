@@ -15,7 +15,7 @@ from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.atomic import staged_name, staged_path, write_text
 from keras_sentiment.storage.checksums import sha256
-from keras_sentiment.storage.json_files import read_object
+from keras_sentiment.storage.json_files import MAX_CONFIG_BYTES, read_object
 from keras_sentiment.storage.untrusted import plain_files
 from keras_sentiment.text.tokenizer import TOKENIZER_FILES, Tokenizer
 
@@ -65,7 +65,7 @@ def listed_files(path: Path, encoder: bool) -> dict[str, str]:
     Raises:
         InputError: the list lacks one or has another; or the folder of the tokenizer has.
     """
-    listed = read_object(path / CHECKSUMS_FILE)
+    listed = read_object(path / CHECKSUMS_FILE, MAX_CONFIG_BYTES)
     names = {MODEL_FILE, TRAINED_ON_FILE, *([] if encoder else [BASELINE_FILE])}
     names |= {f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES}
     for name in sorted(listed.keys() ^ names):

@@ -15,21 +15,26 @@ from keras_sentiment.storage.untrusted import open_regular
 Config = TypeVar("Config")
 # Bytes. The largest is a tokenizer of many languages; what Python makes of it takes ten times as much.
 MAX_FILE_BYTES = 16 << 20
+# Of a file that describes a folder of ours; Python makes sixty bytes of three.
+MAX_CONFIG_BYTES = 4 << 20
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most: int = MAX_FILE_BYTES) -> str:
     """Returns what a small text file holds, its lines ended by \\n.
+
+    Args:
+        most: int, bytes that it may have.
 
     Raises:
         InputError: it can't be read, is too large or is not UTF-8.
     """
     try:
         with open_regular(path, follow_links=True) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            content = file.read(most + 1)
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror}): restore it.") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise InputError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB: restore it.")
+    if len(content) > most:
+        raise InputError(f"{path} is larger than {most >> 20} MB: restore it.")
     try:
         return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
@@ -51,13 +56,16 @@ def parse_object(content: str | bytes, source: str | Path) -> dict[str, Any]:
     return found
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path, most: int = MAX_FILE_BYTES) -> dict[str, Any]:
     """Returns the object in a JSON file.
+
+    Args:
+        most: int, bytes that it may have.
 
     Raises:
         InputError: it can't be read, is too large or is no JSON object.
     """
-    return parse_object(read_text(path), path)
+    return parse_object(read_text(path, most), path)
 
 
 def read_versioned(file: Path, version: int, what: str, make: str) -> dict[str, Any]:
@@ -72,7 +80,7 @@ def read_versioned(file: Path, version: int, what: str, make: str) -> dict[str, 
         InputError: there is none, it is damaged, or of another version.
     """
     try:
-        values = read_object(file)
+        values = read_object(file, MAX_CONFIG_BYTES)
         found = int(values.pop("format_version"))
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{file.parent}: not {what} (no readable {file.name}); {make}") from None

@@ -20,9 +20,11 @@ import numpy as np
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from keras_sentiment.architecture import MAX_VOCABULARY
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.json_files import read_object, read_text
+from keras_sentiment.text.text_parts import MAX_AT_ONCE, text_parts
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 MAX_CHARACTERS_PER_WORD = 100  # a longer word is one [UNK], as in BERT
@@ -84,6 +86,8 @@ class Tokenizer:
     """
 
     def __init__(self, vocabulary: Sequence[str], source: str = "The vocabulary") -> None:
+        if len(vocabulary) > MAX_VOCABULARY:
+            raise InputError(f"{source} holds more than {MAX_VOCABULARY:,} tokens: no BERT does.")
         ids = {token: index for index, token in enumerate(vocabulary)}
         if missing := [token for token in (PAD, UNK, CLS, SEP) if token not in ids]:
             raise InputError(f"{source} has no {' '.join(missing)}: it is not a BERT WordPiece vocabulary.")
@@ -110,8 +114,14 @@ class Tokenizer:
         Returns:
             An int32[length] for each text, not cut and without special tokens.
         """
-        encodings = self._engine.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+        short = [text if len(text) <= MAX_AT_ONCE else "" for text in texts]
+        encodings = self._engine.encode_batch_fast(short, False)
+        found = [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+        for place, text in enumerate(texts):
+            if len(text) > MAX_AT_ONCE:
+                parts = (self._engine.encode_batch_fast([part], False)[0].ids for part in text_parts(text))
+                found[place] = np.concatenate([np.array(ids, dtype=np.int32) for ids in parts])
+        return found
 
     @cached_property
     def sha256(self) -> str:
@@ -132,7 +142,8 @@ class Tokenizer:
             pair=f"{CLS}:0 $A:0 {SEP}:0 $B:1 {SEP}:1",
             special_tokens=[(CLS, self.cls_id), (SEP, self.sep_id)],
         )
-        engine.save(str(folder / "tokenizer.json"))
+        # The library's own `save` takes no path that is no text.
+        (folder / "tokenizer.json").write_text(engine.to_str(pretty=True), encoding="utf-8")
         config = {
             "tokenizer_class": "BertTokenizer",
             "do_lower_case": NORMALIZATION["lowercase"],
@@ -152,8 +163,13 @@ class Tokenizer:
         Raises:
             InputError: it is missing or damaged.
         """
-        file = Path(folder) / VOCABULARY_FILE
-        return cls(read_text(file).removesuffix("\n").split("\n"), str(file))
+        return cls._of_lines(Path(folder) / VOCABULARY_FILE)
+
+    @classmethod
+    def _of_lines(cls, file: Path) -> Tokenizer:
+        # Not all lines of a file that has too many: of each, Python makes an object.
+        lines = read_text(file).removesuffix("\n").split("\n", MAX_VOCABULARY)
+        return cls(lines, str(file))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Tokenizer:
@@ -173,7 +189,7 @@ class Tokenizer:
                 inner = settings.get("config")
                 settings |= inner if isinstance(inner, dict) else {}
                 _refuse_other_normalization(settings, config, keys)
-                return cls(read_text(file).removesuffix("\n").split("\n"), str(file))
+                return cls._of_lines(file)
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise InputError(
@@ -224,7 +240,8 @@ def _train(texts: Iterable[str], first: list[str], vocabulary_size: int) -> dict
     """Returns the tokens of a WordPiece vocabulary, `first` and all letters at least, with their ids."""
     engine = _engine({UNK: 0})
     trainer = trainers.WordPieceTrainer(vocab_size=vocabulary_size, special_tokens=first, show_progress=False)
-    engine.train_from_iterator(texts, trainer)
+    parts = (part for text in texts for part in (text_parts(text) if len(text) > MAX_AT_ONCE else [text]))
+    engine.train_from_iterator(parts, trainer)
     return engine.get_vocab()
 
 

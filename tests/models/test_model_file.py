@@ -176,7 +176,7 @@ def test_bombs_are_not_unpacked(members, tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"vocabulary_size": 1 << 21, "hidden_dim": 1 << 14},
+        {"vocabulary_size": 1 << 18, "hidden_dim": 1 << 14},
         {"hidden_dim": 1 << 14, "intermediate_dim": 1 << 14, "num_layers": 64},
         {"ngram_rows": 10**15},
         {"ngrams": 5, "ngram_buckets": 1 << 21},

@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from helpers.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_reviews
+from helpers.memory import at_most
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer, learn_tokenizer
@@ -53,6 +55,33 @@ def test_longest_word() -> None:
     tokenizer = Tokenizer([*SPECIALS, "a", "##a"])
     assert tokens(tokenizer, "a" * 100) == ["a"] + ["##a"] * 99
     assert tokens(tokenizer, "á" * 101) == ["[UNK]"]
+
+
+@pytest.mark.parametrize("most", [40, 1000])
+def test_a_long_text_is_encoded_in_parts_and_has_the_ids_of_the_whole(monkeypatch, most) -> None:
+    tokenizer = Tokenizer(VOCABULARY)
+    rng = np.random.default_rng(0)
+    pieces = ["good", "film!", "a" * 130, "é" * 120, " ", ".", "電", "\U0001f600" * 130, "\u0301", "İ" * 80]
+    pieces += ["한" * 110, "#", "\u200d", "²" * 99, "x" * 50, "\U00020000" * 3, "_", "a b"]
+    for _ in range(100):
+        text = "".join(rng.choice(pieces, rng.integers(5, 60)))
+        limits = [f"keras_sentiment.text.{module}.MAX_AT_ONCE" for module in ("tokenizer", "text_parts")]
+        for limit in limits:
+            monkeypatch.setattr(limit, 10**9)
+        whole = tokenizer.encode([text, "good film"])
+        for limit in limits:
+            monkeypatch.setattr(limit, most)
+        assert [ids.tolist() for ids in tokenizer.encode([text, "good film"])] == [
+            ids.tolist() for ids in whole
+        ]
+
+
+@pytest.mark.parametrize("unit", ["a", "é", "good film ", ".,", "電"])
+def test_a_text_of_any_kind_is_encoded_in_bounded_memory(unit) -> None:
+    tokenizer = Tokenizer(VOCABULARY)
+    text = unit * ((2 << 20) // len(unit))
+    with at_most(150 << 20):  # at once it would be 0.25 to 0.7 GB
+        tokenizer.encode([text])
 
 
 def test_special_ids() -> None:
@@ -264,3 +293,24 @@ def test_of_the_same_texts_the_same_vocabulary_is_learned():
     assert first.vocabulary_size == 150
     for _ in range(4):
         assert learn_tokenizer(lambda: iter(texts), 150).vocabulary == first.vocabulary
+
+
+@pytest.mark.parametrize("read", [Tokenizer.read, Tokenizer.load])
+def test_a_vocabulary_of_any_size_is_not_read(tmp_path, read):
+    """Sixteen megabytes of short tokens would take a gigabyte."""
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n" + "a\n" * (7 << 20))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"vocab\.txt holds more than 262,144 tokens"):
+        read(tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    tracemalloc.stop()
+
+
+def test_one_file_alone_decides_what_was_saved(tmp_path):
+    tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
+    tokenizer.save(tmp_path)
+    (tmp_path / "assets" / "tokenizer").mkdir(parents=True)
+    (tmp_path / "assets" / "tokenizer" / "vocabulary.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\nbad\n")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_text("{")
+    assert Tokenizer.read(tmp_path).sha256 == tokenizer.sha256

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import bz2
 import contextlib
-import gzip
 import hashlib
 import http.client
-import lzma
+import io
 import re
 import tarfile
 import urllib.request
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Self, cast
+from typing import IO, cast
 
+from keras_sentiment.data.readers.compression import open_file, unpacked
 from keras_sentiment.data.readers.folders import UNLABELLED, position_of
 from keras_sentiment.data.readers.lines import decode
+from keras_sentiment.data.readers.tar_members import Member, members
 from keras_sentiment.data.reviews import Review, require_size
 from keras_sentiment.errors import InputError
 from keras_sentiment.messages import tell
@@ -29,39 +28,8 @@ IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 CACHE = Path("~/.cache/keras_sentiment")
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MEMBER = re.compile(r"(?:.*/)??(?:(?P<split>train|test)/)?(?P<label>pos|neg|unsup)/(?P<name>[^/]+\.txt)")
-# Bytes that an archive unpacks to, with 512 for the header of each member; aclImdb takes 500 million.
-MAX_ARCHIVE_BYTES = 64 << 30
-# Bytes of what stands before a member and only tells of it, such as a long name.
-MAX_HEADER_BYTES = 1 << 20
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 20
-
-
-class _Header(tarfile.TarInfo):
-    """What stands before a member of an archive; damage is an error, not the end of the archive."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        if buf == bytes(tarfile.BLOCKSIZE):  # the end
-            return super().frombuf(buf, encoding, errors)
-        try:
-            return super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error)) from None
-
-
-class _Metered:
-    """A stream of which no more can be read than is allowed: tarfile keeps a header of any size in memory."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.left = file, MAX_HEADER_BYTES
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        self.left -= len(data)
-        if self.left < 0:
-            raise tarfile.ReadError(f"the header of a member is larger than {MAX_HEADER_BYTES:,} bytes")
-        return data
 
 
 def read_archive(path: Path, unlabelled: bool = False, encoding: str | None = None) -> Iterator[Review]:
@@ -76,62 +44,33 @@ def read_archive(path: Path, unlabelled: bool = False, encoding: str | None = No
     Raises:
         InputError: if the archive is damaged, holds no reviews, or a review is not UTF-8.
     """
-    found, unpacked = False, 0
+    found = False
     try:
         with contextlib.ExitStack() as files:
-            stream: Any = _Metered(files.enter_context(_decompressed(path)))
-            archive = files.enter_context(tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header))
-            headers: Any = archive  # typeshed does not declare its list of them
-            for member in archive:
-                # Its content is still to be read or passed over, then comes the next header.
-                stream.left = member.size + MAX_HEADER_BYTES
-                unpacked += member.size + tarfile.BLOCKSIZE
-                if member.size < 0 or unpacked > MAX_ARCHIVE_BYTES:
-                    raise tarfile.ReadError(f"it unpacks to more than {MAX_ARCHIVE_BYTES:,} bytes")
-                review = _review(archive, member, path.name, unlabelled, encoding)
-                # A stream keeps every header it has seen: 100,000 of them in aclImdb.
-                headers.members = []
+            opened = unpacked(open_file(path, str(path), files), str(path))
+            for member in members(cast(IO[bytes], io.BufferedReader(opened.file, CHUNK_BYTES))):
+                review = _review(member, path.name, unlabelled, encoding)
                 if review is not None:
                     found = True
                     yield review
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+    except (tarfile.TarError, OSError) as error:
         raise InputError(f"{path}: damaged or not a tar archive ({error}); fetch it again") from None
     if not found:
         wanted = "unsup/*.txt" if unlabelled else "pos/*.txt and neg/*.txt"
         raise InputError(f"{path}: no {wanted} inside; unpack it and name the folder")
 
 
-def _decompressed(path: Path) -> IO[bytes]:
-    # tarfile's own decompression takes a stream that breaks off for one that ends, and half of the
-    # reviews for all of them.
-    with path.open("rb") as file:
-        start = file.read(6)
-    for magic, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
-        if start.startswith(magic):
-            return cast(IO[bytes], opener(path, "rb"))
-    return path.open("rb")
-
-
-def _review(
-    archive: tarfile.TarFile,
-    member: tarfile.TarInfo,
-    archive_name: str,
-    unlabelled: bool,
-    encoding: str | None,
-) -> Review | None:
+def _review(member: Member, archive_name: str, unlabelled: bool, encoding: str | None) -> Review | None:
     place = PurePosixPath(member.name)
-    if not member.isreg() or place.name.startswith("._"):
+    if not member.is_file or place.name.startswith("._"):
         return None
     match = MEMBER.fullmatch("/".join(place.parts[-3:]))
     if match is None or (match["label"] == UNLABELLED) != unlabelled:
         return None
     require_size(member.size, f"{archive_name}: {member.name}")
-    file = archive.extractfile(member)
-    if file is None:
-        return None
     split = match["split"]
     source = f"{split}/{match['label']}/{match['name']}" if split else f"{match['label']}/{match['name']}"
-    text = decode(file.read(), f"{archive_name}: {member.name}", encoding)
+    text = decode(member.read(), f"{archive_name}: {member.name}", encoding)
     if unlabelled:
         return Review(text, "", source)
     return Review(text, match["label"], source, split=split, position=position_of(match["name"]))

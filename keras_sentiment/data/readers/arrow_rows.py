@@ -7,13 +7,33 @@ import os
 from collections.abc import Iterator
 from typing import IO, Any
 
+from keras_sentiment.data.readers.arrow_messages import MAGIC, require_small_batches
+from keras_sentiment.data.readers.arrow_sizes import holds_lists, size_of, width_of
+from keras_sentiment.data.readers.compression import FREE_BYTES, MAX_RATIO, require_ratio
 from keras_sentiment.data.readers.dialect import Columns, require_columns, require_different
+from keras_sentiment.data.readers.parquet_pages import (
+    DELTA_BYTE_ARRAY,
+    Chunk,
+    expected_size,
+    pages,
+    row_groups,
+)
 from keras_sentiment.data.readers.table_rows import Row
+from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
 # Bytes of a Parquet file.
 MAX_AT_ONCE = 64 << 20
-BATCH_ROWS = 1024
+# Rows that are decoded at once: in memory that is there already, and of a Parquet file.
+BATCH_ROWS, PARQUET_ROWS = 1024, 64
+# Bytes of a page of Parquet, and of a dictionary; writers make pages of 1 MB, DuckDB of 100 MB.
+MAX_PAGE_BYTES, MAX_DICTIONARY_BYTES = 128 << 20, 32 << 20
+# Bytes of texts that are decoded at once.
+MAX_DECODED_BYTES = 16 << 20
+# Values in a column of lists of a group of rows: so many, or so many for each of their bytes in the file.
+MAX_LIST_VALUES, MAX_LIST_RATIO = 4 << 20, 100
+# Bytes that a row is counted for, whatever is in it.
+ROW_BYTES = 32
 
 
 class ArrowTable:
@@ -29,9 +49,14 @@ class ArrowTable:
     """
 
     def __init__(self, file: IO[bytes], name: str, table_format: str) -> None:
-        self.name, self._kind = name, table_format.capitalize()
+        self.name, self._kind, self._file = name, table_format.capitalize(), file
+        self._size = file.seek(0, os.SEEK_END)
         with _readable(name, self._kind):
-            self._table = (_parquet if table_format == "parquet" else _arrow)(file)
+            if self._kind == "Parquet":
+                self._groups = row_groups(file, self._size)
+            else:
+                require_small_batches(file, self._size)
+            self._table: Any = (_parquet if self._kind == "Parquet" else _arrow)(file, self._size)
             self.schema: Any = getattr(self._table, "schema_arrow", None) or self._table.schema
             self.names: list[str] = self.schema.names
 
@@ -49,15 +74,98 @@ class ArrowTable:
         wanted = [name for name in dict.fromkeys(self.names) if name in columns or name in keep]
         require_different(keep, self.names, self.name)
         with _readable(self.name, self._kind):
-            yield from rows_of_batches(self._batches(wanted), self.name, wanted, columns, self.schema)
+            if self._kind == "Parquet":
+                self._require_ratio(wanted)
+            batches = self._parquet_batches(wanted) if self._kind == "Parquet" else self._arrow_batches()
+            yield from rows_of_batches(batches, self.name, wanted, columns, self.schema, self._size)
 
-    def _batches(self, wanted: list[str]) -> Iterator[Any]:
-        if self._kind == "Parquet":
-            yield from self._table.iter_batches(batch_size=BATCH_ROWS, columns=wanted)
-        elif hasattr(self._table, "get_batch"):
-            yield from (self._table.get_batch(n) for n in range(self._table.num_record_batches))
-        else:
-            yield from self._table
+    def _arrow_batches(self) -> Iterator[Any]:
+        table = self._table
+        by_number = (table.get_batch(n) for n in range(getattr(table, "num_record_batches", 0)))
+        for batch in by_number if hasattr(table, "get_batch") else table:
+            # Its offsets may lead anywhere.
+            batch.validate(full=True)
+            yield batch
+
+    def _require_ratio(self, wanted: list[str]) -> None:
+        """Raises an InputError before the first row, if a file unpacks to far more than it has."""
+        chunks = (chunk for _, group in self._chunks(wanted) for _, chunk in group)
+        if sum(expected_size(pages(self._file, c)) for c in chunks) <= FREE_BYTES + MAX_RATIO * self._size:
+            return
+        total = 0
+        for batch in self._parquet_batches(wanted):
+            cells = [batch.column(column) for column in wanted]
+            total += sum(size_of(array, place) for array in cells for place in range(len(array)))
+            require_ratio(total, self._size, self.name)
+
+    def _chunks(self, wanted: list[str]) -> Iterator[tuple[int, list[tuple[str, Chunk]]]]:
+        """Yield the number of each group of rows, and its chunks with the columns that they are of."""
+        leaves = [self._table.schema[n].path for n in range(len(self._table.schema))]
+        columns = [
+            next((name for name in wanted if f"{leaf}.".startswith(f"{name}.")), "") for leaf in leaves
+        ]
+        for number, chunks in enumerate(self._groups):
+            if len(chunks) != len(leaves):
+                raise ValueError("a group of rows has other columns than the file")
+            yield (
+                number,
+                [(name, chunk) for name, chunk in zip(columns, chunks, strict=True) if name in wanted],
+            )
+
+    def batches_from(self, group: int) -> Iterator[Any]:
+        """Yield the rows of a Parquet file from a group of rows on, with all columns, in bounded batches.
+
+        Raises:
+            InputError: the file is damaged, or holds what is too large to be unpacked.
+        """
+        with _readable(self.name, self._kind):
+            yield from self._parquet_batches(self.names, group)
+
+    def group_rows(self) -> list[int]:
+        """Return how many rows each group of a Parquet file has."""
+        metadata = self._table.metadata
+        return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+    def _parquet_batches(self, wanted: list[str], group: int = 0) -> Iterator[Any]:
+        lists = {name for name in wanted if holds_lists(self.schema.field(name).type)}
+        widths = {name: width_of(self.schema.field(name).type) for name in wanted}
+        for number, chunks in self._chunks(wanted):
+            if number < group:
+                continue
+            units = [self._unit(chunk, name, name in lists, widths[name]) for name, chunk in chunks]
+            rows = min(max(MAX_DECODED_BYTES // max(sum(units), 1), 1), PARQUET_ROWS)
+            yield from self._table.iter_batches(rows, row_groups=[number], columns=wanted)
+
+    def _unit(self, chunk: Chunk, column: str, is_list: bool, width: int) -> int:
+        """Return how many bytes a row may have in a column of a group of rows.
+
+        Args:
+            width: bytes that a value has although nothing is there.
+
+        Raises:
+            InputError: it holds what is too large to be unpacked.
+        """
+        unit, values = width, 0
+        if width > MAX_REVIEW_BYTES:
+            raise InputError(f"{self.name}: column {column!r} has values of {width:,} bytes; leave it out")
+        for page in pages(self._file, chunk):
+            too_large = page.size > (MAX_DICTIONARY_BYTES if page.is_dictionary else MAX_PAGE_BYTES)
+            if too_large or page.size > (page.values + 1) * (MAX_REVIEW_BYTES + 4):
+                raise InputError(
+                    f"{self.name}: column {column!r} has a page of {page.values:,} values that unpacks to "
+                    f"{page.size:,} bytes, and a review has {MAX_REVIEW_BYTES:,}; remove longer ones or "
+                    "write smaller pages"
+                )
+            # What numbers stand for, and what is made of the value before, may be as long as all of the page.
+            whole = page.is_dictionary or page.encoding == DELTA_BYTE_ARRAY
+            unit = max(unit, page.size if whole else page.size // max(page.values, 1))
+            values += 0 if page.is_dictionary else page.values
+        if is_list and values * max(width, 1) > max(MAX_LIST_VALUES, MAX_LIST_RATIO * chunk.size):
+            raise InputError(
+                f"{self.name}: column {column!r} has {values:,} values in lists of one group of rows; leave "
+                "it out, or write smaller groups"
+            )
+        return unit
 
 
 class _readable:
@@ -73,33 +181,37 @@ class _readable:
         import pyarrow
 
         # The name of a column may be no text, and a size may be any number.
-        wrong = (pyarrow.ArrowException, OSError, ValueError, MemoryError, OverflowError)
-        if isinstance(error, wrong) and not isinstance(error, InputError):
+        wrong = (OSError, ValueError, MemoryError, OverflowError, LookupError, TypeError)
+        if isinstance(error, (pyarrow.ArrowException, *wrong)) and not isinstance(error, InputError):
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise InputError(f"{self.name}: not a readable {self.kind} file ({reason})") from None
 
 
-def _parquet(file: IO[bytes]) -> Any:
+def _parquet(file: IO[bytes], size: int) -> Any:
     from pyarrow import parquet
 
     # Unless it is buffered, a whole group of rows is read at once, which can be the whole file; where it
-    # is, a page gets the room that it says it needs. (The metadata can't be asked for sizes: pyarrow
-    # ends the process where they are damaged.)
-    size = file.seek(0, os.SEEK_END)
+    # is, a page gets the room that it says it needs.
     buffer_size = 1 << 20 if size > MAX_AT_ONCE else 0
     return parquet.ParquetFile(file, buffer_size=buffer_size, pre_buffer=False)
 
 
-def _arrow(file: IO[bytes]) -> Any:
+def _arrow(file: IO[bytes], size: int) -> Any:
     from pyarrow import ipc
 
-    start = file.read(6)
     file.seek(0)
-    return ipc.open_file(file) if start == b"ARROW1" else ipc.open_stream(file)
+    start = file.read(len(MAGIC))
+    file.seek(0)
+    return ipc.open_file(file) if start == MAGIC else ipc.open_stream(file)
 
 
 def rows_of_batches(
-    batches: Iterator[Any], name: str, wanted: list[str], columns: Columns, schema: Any
+    batches: Iterator[Any],
+    name: str,
+    wanted: list[str],
+    columns: Columns,
+    schema: Any,
+    packed: int | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of batches or tables of Arrow.
 
@@ -107,17 +219,29 @@ def rows_of_batches(
         wanted: the columns of a row.
         columns: those of them in which the names of classes stand for their numbers.
         schema: of the batches, which may name classes.
+        packed: bytes of the file that they come from; by default they are in memory.
     """
-    number = 0
+    number = unpacked = 0
     names = {column: names for column, names in class_names(schema.metadata).items() if column in columns}
     for batch in batches:
-        for values in zip(*(batch.column(column) for column in wanted), strict=True):
+        cells = [batch.column(column) for column in wanted]
+        for place, values in enumerate(zip(*cells, strict=True)):
             number += 1
+            if packed is not None:
+                sizes = [size_of(array, place) for array in cells]
+                too_large = max(sizes, default=0) > MAX_REVIEW_BYTES
+                unpacked += ROW_BYTES + (0 if too_large else sum(sizes))
+                require_ratio(unpacked, packed, name)
+                if too_large:
+                    column = wanted[sizes.index(max(sizes))]
+                    wrong = f"column {column!r} holds more than {MAX_REVIEW_BYTES:,} bytes; remove the row"
+                    yield number, InputError(f"{name}:{number}: {wrong}")
+                    continue
             try:
                 row = {column: value.as_py() for column, value in zip(wanted, values, strict=True)}
                 yield number, _with_names(row, names, f"{name}:{number}")
-            except InputError as wrong:
-                yield number, wrong
+            except InputError as error:
+                yield number, error
             except UnicodeDecodeError:
                 yield number, InputError(f"{name}:{number}: not UTF-8; write the column as strings")
 

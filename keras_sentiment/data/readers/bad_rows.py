@@ -16,6 +16,7 @@ from keras_sentiment.messages import tell
 MAX_REPORTED = 20  # of rows that are left out; more are only counted
 KIND_WORDS = 6  # of a reason that tell what kind it is
 MAX_KINDS, MAX_PLACES = 5, 4  # in one message, and of each kind
+MAX_ROWS = 10_000  # that are looked for where one is enough to refuse all
 
 
 @dataclass
@@ -58,6 +59,7 @@ class BadRows:
 
         Raises:
             SwallowedRows: it is no single row that could be left out.
+            InputError: so many rows can't be used that no more are looked for.
         """
         if isinstance(error, SwallowedRows):
             raise error
@@ -70,6 +72,8 @@ class BadRows:
             if 1 < known.count <= 1 + MAX_PLACES:
                 known.others.append(place)
         if not self.skip:
+            if self.count == MAX_ROWS:
+                self.require_enough(0)
             return
         if self._writer is not None:
             self._writer.writerow((place, reason))
@@ -95,6 +99,7 @@ class BadRows:
         if self.count == 1 and not self.skip:
             raise InputError(f"{examples}; or leave it out with --on-error skip")
         if self.count and not self.skip:
+            more = " and maybe more" if self.count == MAX_ROWS else ""
             raise InputError(
-                f"{self.count:,} rows can't be used: {examples}; or leave them out with --on-error skip"
+                f"{self.count:,} rows{more} can't be used: {examples}; or leave them out with --on-error skip"
             )

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,10 +15,17 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
 from keras_sentiment.data.config import TABLE_FORMATS
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, first_line
 
-# Bytes that a file unpacks to.
+# Bytes that a file unpacks to: at most so many, and behind the first ones so many times those that it has.
+# Reviews are packed to a third or less; to a thousandth only what was made to fill memory or time.
 MAX_UNPACKED_BYTES = 64 << 30
+FREE_BYTES, MAX_RATIO = 32 << 20, 1000
+# What it takes to unpack: `xz -9` asks for 65 MB.
+MAX_XZ_MEMORY = 96 << 20
+# Bytes of the list of what a .zip holds; a hundred names take some ten thousand.
+MAX_ZIP_DIRECTORY = 1 << 20
+CHUNK_BYTES = 1 << 16
 ENDINGS = {
     **{f".{name}": name for name in TABLE_FORMATS},
     ".tab": "tsv",
@@ -31,17 +39,50 @@ SPREADSHEETS = (".xlsx", ".xls", ".ods")
 def _zstd(file: IO[bytes]) -> IO[bytes]:
     import pyarrow
 
+    # It refuses by itself what takes more than 128 MB to unpack.
     return cast(IO[bytes], pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd"))
+
+
+class _Xz:
+    """What is packed as .xz, unpacked in bounded memory; `lzma.LZMAFile` takes what the file asks for."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._stream = file, self._begin()
+
+    @staticmethod
+    def _begin() -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)
+
+    def read(self, size: int) -> bytes:
+        """Return some bytes, at most so many; none at the end."""
+        while True:
+            packed = b""
+            if self._stream.eof:
+                # Another stream may follow, behind zeros.
+                packed = self._stream.unused_data.lstrip(b"\0")
+                while not packed:
+                    if not (more := self._file.read(CHUNK_BYTES)):
+                        return b""
+                    packed = more.lstrip(b"\0")
+                self._stream = self._begin()
+            elif self._stream.needs_input and not (packed := self._file.read(CHUNK_BYTES)):
+                raise EOFError("it ends too early")
+            if data := self._stream.decompress(packed, size):
+                return data
 
 
 # The name of each compression, its ending, how a file in it begins, and what opens it.
 _KINDS: tuple[tuple[str, str, bytes, Callable[[IO[bytes]], Any]], ...] = (
     ("gzip", ".gz", b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
     ("bzip2", ".bz2", b"BZh", bz2.BZ2File),
-    ("xz", ".xz", b"\xfd7zXZ\0", lzma.LZMAFile),
+    ("xz", ".xz", b"\xfd7zXZ\0", _Xz),
     ("zstd", ".zst", b"\x28\xb5\x2f\xfd", _zstd),
 )
 _ZIP = ("zip", ".zip", b"PK\x03\x04")
+# Its end, with the size of the list; behind it a comment may stand.
+_ZIP_END = re.compile(rb"PK\x05\x06(?=.{8}(.{4}))", re.DOTALL)
+_ZIP64_END = re.compile(rb"PK\x06\x06(?=.{36}(.{8}))", re.DOTALL)
+_ZIP_TAIL = 1 << 17
 PACKED_ENDINGS = (*(ending for _, ending, _, _ in _KINDS), ".zip")
 
 
@@ -65,13 +106,18 @@ class Unpacked(io.RawIOBase):
     Args:
         file: that is read once.
         name: what a message calls it.
-        limit: how many bytes it may have.
+        packed: returns how many bytes were read to unpack those that have come; without it the file is not
+            compressed.
+
+    Attributes:
+        count: how many bytes have come.
     """
 
-    def __init__(self, file: IO[bytes], name: str, limit: int | None = None) -> None:
+    def __init__(self, file: IO[bytes], name: str, packed: Callable[[], int] | None = None) -> None:
         # What a pipe holds is read as soon as it is there.
         self._read: Callable[[int], bytes] = getattr(file, "read1", file.read)
-        self._name, self._left, self._start = name, limit, b""
+        self._name, self._packed, self._start = name, packed, b""
+        self.count = 0
 
     def readable(self) -> bool:
         return True
@@ -92,13 +138,38 @@ class Unpacked(io.RawIOBase):
     def _next(self, size: int) -> bytes:
         try:
             data = self._read(size)
+        except InputError:
+            raise
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, ValueError) as error:
-            raise InputError(f"{self._name}: damaged ({error}); fetch it again") from None
-        if self._left is not None:
-            self._left -= len(data)
-            if self._left < 0:
-                raise InputError(f"{self._name}: it unpacks to more than {MAX_UNPACKED_BYTES:,} bytes")
+            raise InputError(f"{self._name}: damaged ({first_line(error)}); fetch it again") from None
+        except MemoryError:
+            raise InputError(f"{self._name}: takes too much memory to unpack; unpack it") from None
+        self.count += len(data)
+        if self._packed is not None:
+            require_ratio(self.count, self._packed(), self._name)
         return data
+
+
+def require_ratio(unpacked: int, packed: int, name: str) -> None:
+    """Raises an InputError for far more bytes than a file has, as no real one unpacks to."""
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise InputError(f"{name}: it unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; cut it in several")
+    if unpacked > FREE_BYTES + MAX_RATIO * packed:
+        raise InputError(
+            f"{name}: it unpacks to more than {MAX_RATIO:,} times its size, as no reviews do; unpack it if "
+            "they are real"
+        )
+
+
+def unpacked(file: IO[bytes], name: str) -> Opened:
+    """Unpack what is compressed while it is read, and give what is not as it is."""
+    whole = Unpacked(file, name)
+    start = whole.start(6)
+    for kind, _, magic, opener in _KINDS:
+        if start.startswith(magic):
+            packed = opener(cast(IO[bytes], io.BufferedReader(whole)))
+            return Opened(Unpacked(packed, name, lambda: whole.count), plain_name(name), kind)
+    return Opened(whole, name, None)
 
 
 def plain_name(name: str) -> str:
@@ -133,19 +204,9 @@ def open_unpacked(source: Path | IO[bytes], name: str) -> Iterator[Opened]:
         InputError: it can't be opened; while it is read, it is damaged.
     """
     with contextlib.ExitStack() as files:
-        source = open_file(source, name, files)
-        whole = Unpacked(source, name)
-        start = whole.start(6)
-        if start.startswith(_ZIP[2]):
+        opened = unpacked(source := open_file(source, name, files), name)
+        if opened.compression is None and opened.file.start(6).startswith(_ZIP[2]):
             opened = files.enter_context(_zip_member(source, name))
-        else:
-            opened = Opened(whole, name, None)
-            for kind, _, magic, opener in _KINDS:
-                if start.startswith(magic):
-                    packed = cast(IO[bytes], io.BufferedReader(whole))
-                    opened = Opened(
-                        Unpacked(opener(packed), name, MAX_UNPACKED_BYTES), plain_name(name), kind
-                    )
         yield opened
 
 
@@ -157,6 +218,7 @@ def _zip_member(source: IO[bytes], name: str) -> Iterator[Opened]:
     if not source.seekable():
         raise InputError(f"{name}: a .zip can't be read from a pipe; give the file")
     try:
+        size = _require_directory(source, name)
         archive = zipfile.ZipFile(source)
         members = [
             member
@@ -168,6 +230,8 @@ def _zip_member(source: IO[bytes], name: str) -> Iterator[Opened]:
         if len(members) != 1:
             found = ", ".join(member.filename for member in members[:5]) or "no table"
             raise InputError(f"{name}: it holds {found}, and one table is read; unpack it and name the files")
+        if members[0].compress_type == zipfile.ZIP_LZMA:  # which takes what memory the file asks for
+            raise InputError(f"{name}: is packed with LZMA; unpack it and name the file")
         file = archive.open(members[0])
     except InputError:
         raise
@@ -175,4 +239,22 @@ def _zip_member(source: IO[bytes], name: str) -> Iterator[Opened]:
         raise InputError(f"{name}: can't be unpacked ({error}); unpack it and name the file") from None
     with archive, file:
         member_name = PurePosixPath(members[0].filename).name
-        yield Opened(Unpacked(file, name, MAX_UNPACKED_BYTES), member_name, "zip")
+        yield Opened(Unpacked(file, name, lambda: size), member_name, "zip")
+
+
+def _require_directory(source: IO[bytes], name: str) -> int:
+    """Return the size of a .zip, whose list of what it holds has to be a short one: it is read as a whole.
+
+    Raises:
+        InputError: it is long.
+    """
+    size = source.seek(0, io.SEEK_END)
+    source.seek(max(0, size - _ZIP_TAIL))
+    tail = source.read(_ZIP_TAIL)
+    sizes = [int.from_bytes(found[1], "little") for found in _ZIP_END.finditer(tail)]
+    # What is larger than 4 GB has a second end, which says so.
+    sizes = [each for each in sizes if each != 0xFFFFFFFF]
+    sizes += [int.from_bytes(found[1], "little") for found in _ZIP64_END.finditer(tail)]
+    if max(sizes, default=0) > MAX_ZIP_DIRECTORY:
+        raise InputError(f"{name}: a .zip of too many files; unpack it and name the file")
+    return size

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from keras_sentiment.data.readers.lines import Lines
+from keras_sentiment.data.readers.lines import MAX_LINE_BYTES, MAX_PARTS, Lines
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
@@ -17,6 +17,7 @@ _NONE = "if quotes are text in this file, give --quoting none"
 BETWEEN = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars", " ": "spaces"}
 _FORMATS = {"txt": "a text a line", "jsonl": "an object a line", "json": "a list of objects"}
 MAX_SHOWN_NAMES = 20
+MAX_WRONG_LINES = 1000  # of one record, in another encoding
 
 # The columns that are wanted, with the option that names each.
 Columns = dict[str, str]
@@ -80,16 +81,25 @@ class Dialect:
         # It refuses what is above 128 KiB unless told.
         csv.field_size_limit(MAX_REVIEW_BYTES)
         name, first = lines.name, lines.line
-        undecoded: list[InputError] = []
-        last_text = ""
+        undecoded: InputError | None = None
+        last_text, size, parts, wrong_lines = "", 0, 0, 0
+        signs = self.delimiter + (self.escape or "")
 
         def texts() -> Iterator[str]:
-            nonlocal last_text
+            nonlocal undecoded, last_text, size, parts, wrong_lines
             # The parser sees bad lines too: it has to know where the record ends that they belong to.
-            for _, line, error in lines:
+            for place, line, error in lines:
                 if error is not None:
-                    undecoded.append(error)
+                    undecoded, wrong_lines = undecoded or error, wrong_lines + 1
                 last_text = line
+                size, parts = size + len(line), parts + sum(map(line.count, signs))
+                if wrong_lines > MAX_WRONG_LINES and error is not None:
+                    raise error
+                if size > MAX_LINE_BYTES or parts > MAX_PARTS:
+                    raise InputError(
+                        f"{name}:{place}: a row of more than {MAX_LINE_BYTES:,} characters or {MAX_PARTS:,} "
+                        f"fields; {_QUOTED}"
+                    )
                 yield line if self.escape is None else self._kept_escapes(line)
 
         reader = csv.reader(
@@ -102,6 +112,7 @@ class Dialect:
         )
         while True:
             number, error, row = first + reader.line_num, None, []
+            size = parts = wrong_lines = 0
             try:
                 row = next(reader)
             except StopIteration:
@@ -122,9 +133,9 @@ class Dialect:
                 between = f"quotes here and in line {last} make one field of what is between, tabs too"
                 error = SwallowedRows(f"{name}:{number}: {between}; {_NONE}; else --quoting minimal")
             if undecoded and not isinstance(error, SwallowedRows):
-                error = Undecoded(str(undecoded[0]))
+                error = Undecoded(str(undecoded))
                 error.fields = row
-            undecoded.clear()
+            undecoded = None
             if error is not None:
                 yield number, error
             elif row:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from keras_sentiment.data.readers.lines import decode
-from keras_sentiment.data.reviews import Review, require_size
+from keras_sentiment.data.reviews import MAX_REVIEW_BYTES, Review, require_size
 from keras_sentiment.errors import InputError
+from keras_sentiment.storage.untrusted import open_regular
 
 SPLIT_FOLDERS = ("train", "test")
 UNLABELLED = "unsup"
@@ -28,11 +30,30 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the reviews of a label: by number where every file has one, else by name."""
-    files = sorted(item for item in folder.iterdir() if item.suffix.lower() == ".txt" and item.is_file())
+    """Return the reviews of a label: by number where every file has one, else by name.
+
+    Raises:
+        InputError: one is neither a file nor a link to one.
+    """
+    named = sorted(item for item in folder.iterdir() if item.suffix.lower() == ".txt")
+    files = [item for item in named if not item.is_dir()]
+    for item in files:
+        if not item.is_file():
+            what = "a link that leads to no file" if item.is_symlink() else "no regular file"
+            raise InputError(f"{item}: {what}; remove it, or put the review there")
     if all(NUMBERED.fullmatch(item.name) for item in files):
         return sorted(files, key=lambda item: position_of(item.name) or 0)
     return files
+
+
+def _content(file: Path, source: str) -> bytes:
+    """Return the bytes of a review."""
+    try:
+        with open_regular(file, follow_links=True) as opened:
+            require_size(os.fstat(opened.fileno()).st_size, source)
+            return opened.read(MAX_REVIEW_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{file}: can't be read ({error.strerror})") from None
 
 
 def _read_split(
@@ -58,8 +79,7 @@ def _read_split(
     for label, files in listing.items():
         for file in files:
             source = f"{prefix}{label.name}/{file.name}"
-            require_size(file.stat().st_size, source)
-            text = decode(file.read_bytes(), source, encoding)
+            text = decode(_content(file, source), source, encoding)
             position = position_of(file.name) if is_imdb else None
             yield Review(text, label.name, source, split=split, position=position)
 
@@ -80,9 +100,8 @@ def read_unlabelled_folder(folder: Path, encoding: str | None = None) -> Iterato
     for place in unlabelled_folders(folder) or [folder]:
         for file in _files(place):
             source = f"{place.name}/{file.name}"
-            require_size(file.stat().st_size, source)
             found = True
-            yield Review(decode(file.read_bytes(), source, encoding), "", source)
+            yield Review(decode(_content(file, source), source, encoding), "", source)
     if not found:
         raise InputError(f"{folder}: no .txt files; name a folder of unlabelled reviews")
 

@@ -10,8 +10,11 @@ from typing import IO
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
-# Bytes of a line, which may hold several texts. A file without line ends need not fit into memory.
-MAX_LINE_BYTES = 4 * MAX_REVIEW_BYTES
+# Bytes of a line or of a row of several lines, which may hold several texts. A file without line ends need
+# not fit into memory.
+MAX_LINE_BYTES = 2 * MAX_REVIEW_BYTES
+# Fields, values or escapes of a row, each of which takes some hundred bytes of memory.
+MAX_PARTS = 500_000
 
 # What a file may begin with, the longer ones first, and its encoding.
 _MARKS = {
@@ -34,6 +37,16 @@ def marked_encoding(start: bytes) -> tuple[str | None, int]:
         if start.startswith(mark):
             return encoding, len(mark)
     return None, 0
+
+
+def require_few(text: str, signs: str, source: str) -> None:
+    """Raises an InputError for a row with far more fields or values than a table has columns.
+
+    Args:
+        signs: each of which makes one.
+    """
+    if len(text) > MAX_PARTS and sum(map(text.count, signs)) > MAX_PARTS:
+        raise InputError(f"{source}: a row of more than {MAX_PARTS:,} fields or values; remove it")
 
 
 def require_no_wide(start: bytes, source: str) -> None:

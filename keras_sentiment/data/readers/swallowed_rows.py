@@ -12,6 +12,8 @@ from keras_sentiment.errors import InputError
 
 MAX_VALUES = 50  # of a column of words; one with more tells nothing
 MAX_LABELS = 1000
+# Characters of a text in which rows are looked for.
+MAX_LOOKED_AT = 1 << 20
 
 
 def refuse_swallowed(
@@ -93,7 +95,10 @@ class _Rows:
 
     def count_in(self, text: str, dialect: Dialect) -> int:
         """Return how many lines of a text look like rows, or 0 for fewer than two."""
-        lines = [next(csv.reader([line], delimiter=dialect.delimiter), []) for line in text.splitlines()]
+        lines = [
+            next(csv.reader([line], delimiter=dialect.delimiter), [])
+            for line in text[:MAX_LOOKED_AT].splitlines()
+        ]
         rows = [
             line
             for line in lines

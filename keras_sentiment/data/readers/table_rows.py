@@ -14,7 +14,7 @@ from itertools import count
 from typing import IO, Any
 
 from keras_sentiment.data.readers.dialect import Columns, Dialect
-from keras_sentiment.data.readers.lines import MAX_LINE_BYTES, Lines
+from keras_sentiment.data.readers.lines import MAX_LINE_BYTES, Lines, require_few
 from keras_sentiment.data.readers.swallowed_rows import refuse_swallowed
 from keras_sentiment.errors import InputError
 
@@ -22,6 +22,7 @@ from keras_sentiment.errors import InputError
 # what is wrong.
 Row = tuple[int, dict[str, Any] | InputError]
 _CHUNK_CHARACTERS = 1 << 20
+_JSON_SIGNS = "[{,"
 _HALF = re.compile("[\ud800-\udfff]")
 _SPACE = " \t\r\n\ufeff"
 _SPACES = re.compile("[ \\t\\r\\n]+")
@@ -92,7 +93,10 @@ def _json_lines(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Ro
         elif line.strip():
             source = f"{lines.name}:{number}"
             try:
+                require_few(line, _JSON_SIGNS, source)
                 row = json.loads(line)
+            except InputError as wrong:
+                yield number, wrong
             except (ValueError, RecursionError) as wrong:
                 fix = "write one object a line, or a list of objects"
                 yield number, InputError(f"{source}: not JSON ({wrong}); {fix}")
@@ -137,8 +141,10 @@ def read_json_list(file: IO[bytes], name: str, dialect: Dialect, columns: Column
     def more() -> bool:
         """Read on, and forget what was passed; return whether there was more."""
         nonlocal text, place
+        # Of an object that is large already more at once: it will be read from its start again.
+        size = max(_CHUNK_CHARACTERS, (len(text) - place) // 4)
         try:
-            chunk = reader.read(_CHUNK_CHARACTERS, _CHUNK_CHARACTERS)
+            chunk = reader.read(size, size)
         except UnicodeDecodeError as error:
             wrong = f"{error.object[error.start]:#04x}"
             raise InputError(
@@ -173,6 +179,7 @@ def read_json_list(file: IO[bytes], name: str, dialect: Dialect, columns: Column
                 row, end = decoder.raw_decode(text, place)
             except (ValueError, RecursionError) as wrong:
                 if len(text) - place <= MAX_LINE_BYTES and more():
+                    require_few(text[place:], _JSON_SIGNS, f"{name}:{number + 1}")
                     continue
                 raise InputError(
                     f"{name}: object {number + 1} is not JSON ({wrong}); write an object a line"

@@ -17,6 +17,7 @@ from keras_sentiment.data.readers.detection import find_dialect, is_plain, is_se
 from keras_sentiment.data.readers.dialect import Columns, Dialect, require_columns, require_different
 from keras_sentiment.data.readers.lines import Lines
 from keras_sentiment.data.readers.table_rows import Row, read_json_list, read_rows, skip_header
+from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
 ConfigT = TypeVar("ConfigT", bound=TableConfig)
@@ -193,6 +194,8 @@ def open_named(
     """Open the table at a path, or on standard input, which is called `-`."""
     require_named(source)
     standard = source == STANDARD_INPUT
+    if standard and sys.stdin is None:
+        raise InputError("standard input is closed; name a file")
     place = sys.stdin.buffer if standard else Path(source)
     device = str(source).startswith("/dev/")
     name = name or (STANDARD_NAME if standard else str(source) if device else Path(source).name)
@@ -210,6 +213,11 @@ def require_text(row: dict[str, Any], column: str, source: str) -> str:
     if not isinstance(text, str):
         found = "nothing" if text is None else f"a {type(text).__name__}"
         raise InputError(f"{source}: column {column!r} holds {found}, not a text; remove the row")
+    if len(text) > MAX_REVIEW_BYTES:
+        raise InputError(
+            f"{source}: column {column!r} holds {len(text):,} characters, and a review has "
+            f"{MAX_REVIEW_BYTES:,} at most; remove the row"
+        )
     return text
 
 

@@ -1,6 +1,7 @@
 """Archives: aclImdb's reviews as a stream, damage named, nothing unpacked without end; the download."""
 
 import bz2
+import gzip
 import hashlib
 import http.server
 import io
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from helpers.readers import REVIEWS, error_of, write_tree
+from keras_sentiment.data.readers import compression, tar_members
 from keras_sentiment.data.readers.archive import download, read_archive
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.errors import InputError
@@ -118,8 +120,76 @@ def test_a_member_that_unpacks_to_more_than_a_review_is_not_read(tmp_path, kind,
     assert expected in error_of(bomb(tmp_path / "a.tar.bz2", kind, 40_000_000))
 
 
+def headed(content: bytes, kind: bytes = tarfile.XHDTYPE, count: int = 1) -> bytes:
+    """An archive of one review, with headers before it."""
+    header = tarfile.TarInfo("x")
+    header.type, header.size = kind, len(content)
+    member = tarfile.TarInfo("pos/1_9.txt")
+    member.size = 4
+    before = header.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512)
+    return before * count + member.tobuf() + b"good" + bytes(508) + bytes(1024)
+
+
+def record(key: bytes, value: bytes) -> bytes:
+    """A record of a PAX header, with its length before it."""
+    rest = b" " + key + b"=" + value + b"\n"
+    size = len(rest) + len(str(len(rest) + len(str(len(rest)))))
+    return str(size).encode() + rest
+
+
+def test_headers_before_a_member_are_read_as_tarfile_reads_them(tmp_path):
+    path = tmp_path / "a.tar"
+    name = b"aclImdb/train/neg/" + b"x" * 200 + b".txt"
+    for content, kind in (
+        (name + b"\0", tarfile.GNUTYPE_LONGNAME),
+        (record(b"mtime", b"1.5") + record(b"path", name), tarfile.XHDTYPE),
+    ):
+        path.write_bytes(headed(content, kind))
+        with tarfile.open(path) as archive:
+            assert [member.name.encode() for member in archive] == [name]
+        assert [review.source.encode() for review in read_archive(path)] == [name.removeprefix(b"aclImdb/")]
+    for content, kind in ((b"", tarfile.XGLTYPE), (record(b"comment", b"x"), tarfile.XGLTYPE)):
+        path.write_bytes(headed(content, kind))
+        assert [review.source for review in read_archive(path)] == ["pos/1_9.txt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "count", "expected"),
+    [
+        # tarfile looks for a record from each digit on: 22 seconds for 120,000, half an hour for a million.
+        (b"1" * 60_000, 1, "a PAX header that can't be read"),
+        (b"1" * 1_000_000, 1, "the header of a member is larger than 65,536 bytes"),
+        (record(b"comment", b"x"), 2000, "more than 8 headers before a member"),
+        (record(b"size", b"-4"), 1, "a size that is no number"),
+        (b"9999999 path=x\n", 1, "a PAX header that can't be read"),
+    ],
+)
+def test_headers_that_no_archive_needs_are_refused(tmp_path, monkeypatch, content, count, expected):
+    # Reading them is what takes so long, whoever asks for it.
+    monkeypatch.setattr(tarfile.TarFile, "next", None)
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(headed(content, count=count)))
+    assert expected in error_of(path)
+
+
+def test_a_member_with_holes_is_passed_over(tmp_path):
+    path = tmp_path / "a.tar"
+    sparse = headed(b"", tarfile.GNUTYPE_SPARSE)
+    path.write_bytes(sparse)
+    assert [review.source for review in read_archive(path)] == ["pos/1_9.txt"]
+    path.write_bytes(sparse[:482] + b"\1" + sparse[483:])
+    assert "damaged" in error_of(path)
+    block = bytearray(sparse[:512])
+    block[482] = 1
+    header = bytes(block[:148]) + b"        " + bytes(block[156:])
+    header = header[:148] + b"%06o\0 " % sum(header) + header[156:]
+    more = (bytes(504) + b"\1" + bytes(7)) * (tar_members.MAX_HEADERS + 1)
+    path.write_bytes(header + more + sparse[512:])
+    assert "more than 8 headers" in error_of(path)
+
+
 def test_an_archive_that_unpacks_without_end_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_sentiment.data.readers.archive.MAX_ARCHIVE_BYTES", 100_000)
+    monkeypatch.setattr(compression, "MAX_UNPACKED_BYTES", 100_000)
     path = make_archive(tmp_path / "a.tar.gz", {f"pos/{i}_9.txt": "text" for i in range(300)})
     assert "unpacks to more than 100,000 bytes" in error_of(path)
 

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import lzma
 import zipfile
 
 import pytest
@@ -43,6 +44,43 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     for ending in ("gz", "bz2", "xz", "zst", "zip"):
         path = write_file(tmp_path / f"it.csv.{ending}", packed(separated() + b"\n" * 1_000_000, ending))
         assert "it unpacks to more than 100,000 bytes" in error_of(path)
+
+
+@pytest.mark.parametrize("ending", ["bz2", "xz", "zst"])
+def test_what_unpacks_to_many_times_its_size_is_refused(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(compression, "FREE_BYTES", 100_000)
+    path = write_file(tmp_path / f"it.csv.{ending}", packed(separated() + b"\n" * 3_000_000, ending))
+    assert "it unpacks to more than 1,000 times its size" in error_of(path)
+
+
+def test_xz_is_unpacked_as_lzma_does_in_bounded_memory(tmp_path):
+    whole = separated()
+    path = tmp_path / "it.csv.xz"
+    write_file(path, lzma.compress(whole[:500]) + bytes(8) + lzma.compress(whole[500:]) + bytes(4))
+    assert len(list(read(path))) == len(ROWS)
+    write_file(path, lzma.compress(whole) + b"garbage")
+    assert "damaged" in error_of(path)
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
+    write_file(path, lzma.compress(whole, filters=filters))
+    assert "damaged (Memory usage limit exceeded)" in error_of(path)
+
+
+def test_a_zip_of_many_files_or_of_lzma_is_refused(tmp_path):
+    path = tmp_path / "it.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("it.csv", separated())
+    assert "is packed with LZMA; unpack it" in error_of(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("it.csv", separated())
+    data = path.read_bytes()
+    end = data.index(b"PK\5\6")
+    size = (compression.MAX_ZIP_DIRECTORY + 1).to_bytes(4, "little")
+    path.write_bytes(data[: end + 12] + size + data[end + 16 :])
+    assert "a .zip of too many files" in error_of(path)
+    # The end of a .zip of more than 4 GB says it once more, and is believed.
+    large = b"PK\6\6" + bytes(36) + size + bytes(12) + b"PK\6\7" + bytes(16)
+    path.write_bytes(data[:end] + large + data[end:])
+    assert "a .zip of too many files" in error_of(path)
 
 
 def test_a_zip_holds_one_table(tmp_path):

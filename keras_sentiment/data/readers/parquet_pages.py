@@ -1,0 +1,207 @@
+"""The pages of a Parquet file, by what its footer and their headers say, before one is unpacked.
+
+pyarrow gives a page the memory that its header asks for, and unpacks it whole; and it ends the process where
+it is asked for the sizes in a footer that is damaged. So both are read here: they are structs of Thrift's
+compact protocol, of which a few fields are needed.
+
+Source: the Parquet format's `parquet.thrift`, https://github.com/apache/parquet-format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, NamedTuple
+
+MAGIC = b"PAR1"
+# Structs in a footer: a column of a group of rows takes five or so, and some hundred bytes of memory each.
+MAX_STRUCTS = 300_000
+MAX_DEPTH = 16
+# Bytes of a page's header, which may hold the least and the greatest of its texts.
+HEADER_BYTES, MAX_HEADER_BYTES = 1 << 10, 1 << 20
+_I32, _I64, _BINARY, _LIST, _STRUCT = 5, 6, 8, 9, 12
+_DICTIONARY_PAGE = 2
+# The number of the field that holds what is said of a page, by the page's type.
+_KINDS = {0: 5, 2: 7, 3: 8}
+# Each value is the beginning of the one before and a rest, and may be as long as all of the page.
+DELTA_BYTE_ARRAY = 7
+
+# A struct: its fields by number and type.
+Fields = dict[tuple[int, int], Any]
+
+
+class Chunk(NamedTuple):
+    """A column of a group of rows.
+
+    Args:
+        start: where its pages begin.
+        size: their bytes.
+        values: how many they hold.
+    """
+
+    start: int
+    size: int
+    values: int
+
+
+class Page(NamedTuple):
+    """A page of a chunk.
+
+    Args:
+        size: bytes when it is unpacked.
+        values: how many it holds.
+        is_dictionary: whether others name its values by their numbers.
+        encoding: of the values.
+    """
+
+    size: int
+    values: int
+    is_dictionary: bool
+    encoding: int
+
+
+def row_groups(file: IO[bytes], size: int) -> list[list[Chunk]]:
+    """Return the chunks of each group of rows, in the order of the schema's columns.
+
+    Args:
+        size: of the file.
+
+    Raises:
+        ValueError: it isn't Parquet, or has a footer that no file needs.
+    """
+    file.seek(max(0, size - 8))
+    end = file.read(8)
+    length = int.from_bytes(end[:4], "little")
+    if len(end) < 8 or end[4:] != MAGIC or length > size - 12:
+        raise ValueError("it doesn't end as one")
+    file.seek(size - 8 - length)
+    footer = _Struct(file.read(length)).read()
+    groups = footer.get((4, _LIST), [])
+    return [[_chunk(chunk) for chunk in group[1, _LIST]] for group in groups]
+
+
+def _chunk(chunk: Fields) -> Chunk:
+    about: Fields = chunk[3, _STRUCT]
+    start, dictionary = about[9, _I64], about.get((11, _I64), 0)
+    # As pyarrow has it.
+    start = dictionary if 0 < dictionary < start else start
+    return Chunk(start, about[7, _I64], about[5, _I64])
+
+
+def pages(file: IO[bytes], chunk: Chunk) -> Iterator[Page]:
+    """Yield the pages of a chunk, of which none is read.
+
+    Raises:
+        ValueError: a header is damaged.
+    """
+    place, seen = chunk.start, 0
+    # The size of a chunk may be too small by the header of its dictionary: pyarrow knows such writers.
+    end = chunk.start + chunk.size + 100
+    while seen < chunk.values and place < end:
+        file.seek(place)
+        header, length = _header(file)
+        kind, size, packed = header[1, _I32], header[2, _I32], header[3, _I32]
+        place += length + packed
+        if min(size, packed) < 0:
+            raise ValueError("a page has a negative size")
+        about: Fields = header.get((_KINDS.get(kind, 0), _STRUCT), {})
+        values = about.get((1, _I32), 0)
+        encoding = about.get((4 if kind == 3 else 2, _I32), 0)
+        if kind != _DICTIONARY_PAGE:
+            seen += max(0, values)
+        yield Page(size, values, kind == _DICTIONARY_PAGE, encoding)
+
+
+def expected_size(found: Iterable[Page]) -> float:
+    """Return about how many bytes the values of pages are: those of a dictionary are taken for its mean."""
+    total = mean = 0.0
+    for page in found:
+        if page.is_dictionary:
+            mean = page.size / max(page.values, 1)
+        elif page.encoding == DELTA_BYTE_ARRAY:
+            total += page.size * page.values
+        else:
+            total += max(page.size, mean * page.values)
+    return total
+
+
+def _header(file: IO[bytes]) -> tuple[Fields, int]:
+    """Return the header at which a file stands, and its bytes."""
+    data, most = b"", HEADER_BYTES
+    while True:
+        more = file.read(most - len(data))
+        struct = _Struct(data := data + more)
+        try:
+            return struct.read(), struct.place
+        except IndexError:
+            if not more or most >= MAX_HEADER_BYTES:
+                raise ValueError("the header of a page is damaged") from None
+            most *= 4
+
+
+class _Struct:
+    """Reads the fields of one struct from bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.place, self._structs = data, 0, 0
+
+    def read(self, depth: int = 0) -> Fields:
+        """Return them.
+
+        Raises:
+            IndexError: the bytes end before.
+            ValueError: they are damaged.
+        """
+        self._structs += 1
+        if self._structs > MAX_STRUCTS or depth > MAX_DEPTH:
+            raise ValueError("its footer tells of more columns and groups of rows than files have")
+        found: Fields = {}
+        field = 0
+        while byte := self._byte():
+            kind = byte & 15
+            field = field + (byte >> 4) if byte >> 4 else self._signed()
+            # Of what is true or false the type is the value.
+            found[field, kind] = kind == 1 if kind in (1, 2) else self._value(kind, depth)
+        return found
+
+    def _byte(self) -> int:
+        self.place += 1
+        return self.data[self.place - 1]
+
+    def _number(self) -> int:
+        number = shift = 0
+        while True:
+            byte = self._byte()
+            number |= (byte & 127) << shift
+            if byte < 128:
+                return number
+            if (shift := shift + 7) > 63:
+                raise ValueError("a number is too long")
+
+    def _signed(self) -> int:
+        number = self._number()
+        return (number >> 1) ^ -(number & 1)
+
+    def _bytes(self, size: int) -> bytes:
+        start, self.place = self.place, self.place + size
+        if self.place > len(self.data):
+            raise IndexError
+        return self.data[start : self.place]
+
+    def _value(self, kind: int, depth: int) -> Any:
+        if kind in (4, _I32, _I64):
+            return self._signed()
+        if kind in (1, 2, 3):  # in a list, what is true or false takes a byte
+            return self._byte()
+        if kind == _BINARY:
+            return self._bytes(self._number())
+        if kind in (7, 13):
+            return self._bytes(8 if kind == 7 else 16)
+        if kind in (_LIST, 10):
+            byte = self._byte()
+            count = byte >> 4 if byte >> 4 < 15 else self._number()
+            if count > len(self.data):  # each takes a byte at least
+                raise ValueError("a list is longer than the file")
+            return [self._value(byte & 15, depth + 1) for _ in range(count)]
+        if kind == _STRUCT:
+            return self.read(depth + 1)
+        raise ValueError("a field has no type")

@@ -1,0 +1,220 @@
+"""Tables that are small on disk and large in memory: read or refused, in bounded memory."""
+
+import gzip
+import json
+
+import pyarrow
+import pytest
+from pyarrow import feather, ipc, parquet
+
+from helpers.memory import at_most
+from helpers.readers import error_of, write_file
+from keras_sentiment.data.config import TableConfig
+from keras_sentiment.data.readers.bad_rows import BadRows
+from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.tables import ALL, open_named
+from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+MEMORY = 200 << 20
+LABELS = ["pos", "neg"]
+
+
+def opened(path):
+    return open_named(path, TableConfig(), {"text": "--text-column"})
+
+
+def repeated(size, rows):
+    """A table in which one text stands in all rows, once in memory."""
+    text = pyarrow.array(["good film " * (size // 10)])
+    numbers = pyarrow.array([0] * rows, "int32")
+    text = pyarrow.DictionaryArray.from_arrays(numbers, text)
+    return pyarrow.table({"text": text, "label": (LABELS * rows)[:rows]})
+
+
+def test_a_text_that_all_rows_share_is_not_decoded_for_many_of_them_at_once(tmp_path):
+    path = tmp_path / "it.parquet"
+    for size, rows in ((1 << 20, 5000), (10 << 20, 2000)):
+        parquet.write_table(repeated(size, rows), path, compression="zstd", store_schema=False)
+        assert path.stat().st_size < 10_000
+        with at_most(MEMORY):
+            assert "it.parquet: it unpacks to more than 1,000 times its size" in error_of(path)
+        feather.write_feather(repeated(size, rows), tmp_path / "it.feather")
+        with at_most(MEMORY):
+            assert "it.feather: it unpacks to more than 1,000 times its size" in error_of(
+                path.with_suffix(".feather")
+            )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"use_dictionary": False},
+        {"use_dictionary": False, "column_encoding": {"text": "DELTA_LENGTH_BYTE_ARRAY"}},
+        {"use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}},
+        {"data_page_version": "2.0"},
+        {},
+    ],
+)
+def test_a_value_of_parquet_that_is_no_review_is_not_unpacked(tmp_path, options):
+    path = tmp_path / "it.parquet"
+    texts = ["a" * (64 << 20), "b"]
+    parquet.write_table(pyarrow.table({"text": texts, "label": LABELS}), path, compression="zstd", **options)
+    del texts
+    assert path.stat().st_size < 50_000
+    with at_most(MEMORY // 4):
+        message = error_of(path)
+    assert "it.parquet: column 'text' has a page of" in message
+
+
+def test_pages_that_unpack_to_one_large_value_each_are_decoded_one_by_one(tmp_path):
+    path = tmp_path / "it.parquet"
+    text = "a" * (4 << 20)
+    schema = pyarrow.schema([("text", pyarrow.string()), ("label", pyarrow.string())])
+    table = pyarrow.table({"text": [text] * 64, "label": LABELS * 32}, schema)
+    # A page a row, which a few bytes make.
+    parquet.write_table(
+        table, path, compression="zstd", use_dictionary=False, data_page_size=1, write_batch_size=1
+    )
+    del table
+    with at_most(MEMORY):
+        assert "it unpacks to more than" in error_of(path)
+
+
+@pytest.mark.parametrize("name", ["it.parquet", "it.feather"])
+def test_a_value_that_is_too_large_is_a_row_that_can_be_left_out(tmp_path, name):
+    path = tmp_path / name
+    texts = ["a film", "x" * (MAX_REVIEW_BYTES + 1), "x" * MAX_REVIEW_BYTES, "another film"]
+    table = pyarrow.table({"text": texts, "label": LABELS * 2})
+    if name.endswith("parquet"):
+        parquet.write_table(table, path, use_dictionary=False, compression="none")
+    else:
+        feather.write_feather(table, path, compression="uncompressed")
+    assert f"{name}:2: column 'text' holds more than 16,777,216 bytes; remove the row" in error_of(path)
+    bad_rows = BadRows("skip", quiet=True)
+    assert [len(review.text) for review in read(path, bad_rows=bad_rows)] == [6, MAX_REVIEW_BYTES, 12]
+    assert bad_rows.count == 1
+
+
+def test_lists_without_bytes_take_no_memory(tmp_path):
+    count = 40 << 20
+    lists = pyarrow.ListArray.from_arrays(pyarrow.array([0, count], "int32"), pyarrow.nulls(count, "int64"))
+    path = tmp_path / "it.parquet"
+    parquet.write_table(pyarrow.table({"text": ["a film"], "list": lists}), path)
+    assert path.stat().st_size < 5000
+    with (
+        at_most(MEMORY),
+        pytest.raises(InputError, match="column 'list' has 41,943,040 values in lists"),
+        opened(path) as table,
+    ):
+        list(table.rows(ALL))
+    # A row without it is read.
+    with opened(path) as table:
+        assert [row for _, row in table.rows()] == [{"text": "a film"}]
+    nothing = pyarrow.ListArray.from_arrays(pyarrow.array([0, count], "int32"), pyarrow.nulls(count))
+    path = tmp_path / "it.arrow"
+    table = pyarrow.table({"text": ["a film"], "list": nothing})
+    with ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+    assert path.stat().st_size < 5000
+    with at_most(MEMORY), opened(path) as table:
+        ((_, row),) = table.rows(ALL)
+    assert "column 'list' holds more than" in str(row)
+
+
+def test_values_of_a_width_take_it_where_there_is_none(tmp_path):
+    wide = pyarrow.nulls(16, pyarrow.binary(20 << 20))
+    path = tmp_path / "it.parquet"
+    parquet.write_table(pyarrow.table({"text": ["a film"] * 16, "wide": wide}), path)
+    del wide
+    assert path.stat().st_size < 5000
+    with (
+        at_most(MEMORY),
+        pytest.raises(InputError, match="column 'wide' has values of 20,971,520 bytes"),
+        opened(path) as table,
+    ):
+        list(table.rows(ALL))
+
+
+def test_a_batch_of_arrow_that_unpacks_to_far_more_is_not_unpacked(tmp_path):
+    table = pyarrow.table({"text": ["a" * (4 << 20)] * 64, "label": LABELS * 32})
+    for compression_name in ("zstd", "lz4"):
+        feather.write_feather(table, tmp_path / "it.feather", compression=compression_name)
+        options = ipc.IpcWriteOptions(compression=compression_name)
+        with ipc.new_stream(tmp_path / "it.arrow", table.schema, options=options) as writer:
+            writer.write_table(table)
+        for path in (tmp_path / "it.feather", tmp_path / "it.arrow"):
+            with at_most(MEMORY // 4):
+                assert "a batch unpacks to 268" in error_of(path)
+    dictionary = pyarrow.table(
+        {"text": table["text"].combine_chunks().dictionary_encode(), "label": table["label"]}
+    )
+    assert len(dictionary["text"].chunk(0).dictionary) == 1
+    feather.write_feather(dictionary, tmp_path / "it.feather", compression="zstd")
+    with at_most(MEMORY):
+        assert "it unpacks to more than" in error_of(tmp_path / "it.feather")
+
+
+def test_offsets_of_arrow_that_lead_out_of_their_buffer_are_refused(tmp_path):
+    path = tmp_path / "it.arrow"
+    table = pyarrow.table({"text": ["abcdefgh", "ijklmnop"], "label": LABELS})
+    with ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table)
+    data, offsets = path.read_bytes(), b"".join(n.to_bytes(4, "little") for n in (0, 8, 16))
+    assert data.count(offsets) == 1
+    path.write_bytes(data.replace(offsets, offsets[:8] + (1 << 30).to_bytes(4, "little")))
+    assert "not a readable Arrow file" in error_of(path)
+
+
+def test_every_format_refuses_a_text_that_is_no_review(tmp_path):
+    large = "x" * (MAX_REVIEW_BYTES + 1)
+    line = json.dumps({"text": large, "label": "pos"})
+    good = json.dumps({"text": "a film", "label": "neg"})
+    for name, content in (
+        ("it.csv", f"text,label\na film,neg\n{large},pos\n"),
+        ("it.tsv", f"text\tlabel\na film\tneg\n{large}\tpos\n"),
+        ("it.jsonl", f"{good}\n{line}\n"),
+        ("it.json", f"[{good},\n{line}]"),
+    ):
+        path = write_file(tmp_path / name, content)
+        assert name in (message := error_of(path))
+        assert ":2" in message or ":3" in message
+        file = write_file(tmp_path / f"{name}.gz", gzip.compress(content.encode(), 1))
+        assert "16777216" in error_of(file).replace(",", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "unit", "end"),
+    [
+        ("it.jsonl", '{"text": [', "{},", "0]}"),
+        ("it.jsonl", '{"text": [', "0,", "0]}"),
+        ("it.json", '[{"text": [', "[],", "0]}]"),
+        ("it.csv", "text,label\n", ",", "\n"),
+        ("it.csv", 'text,label\n"', 'a","b\n', '"\n'),
+        ("it.csv", "text,label\n", '"\n",', "\n"),
+        ("it.csv", 'text,label\n"', "a,b\n", '",neg\n'),
+        ("it.csv", 'text,label\n"\\" a",pos\n"', "\\\\", '",neg\n'),
+        ("it.csv", 'text,label\n"', "\xff\n", '",neg\n'),
+        ("it.tsv", "", "a\t", "\n"),
+        ("it.txt", "", "a,", "\n"),
+    ],
+)
+def test_a_row_of_many_values_takes_no_more_memory_than_it_may(tmp_path, name, start, unit, end):
+    content = (start + unit * ((30 << 20) // len(unit)) + end).encode("latin-1")
+    path = write_file(tmp_path / f"{name}.gz", gzip.compress(content, 1))
+    del content
+    with at_most(MEMORY):
+        assert name in error_of(path)
+
+
+@pytest.mark.parametrize("name", ["it.csv", "it.jsonl", "it.json"])
+def test_the_largest_text_is_read(tmp_path, name):
+    large = "x" * MAX_REVIEW_BYTES
+    row = json.dumps({"text": large, "label": "pos"})
+    content = {"it.csv": f'text,label\n"{large}",pos\n', "it.jsonl": row, "it.json": f"[{row}]"}[name]
+    path = write_file(tmp_path / name, content)
+    del content, row
+    with at_most(MEMORY):
+        (review,) = read(path)
+        assert review.text == large
