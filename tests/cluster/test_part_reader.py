@@ -1,12 +1,16 @@
 """Parts are read as the table was cut, or what changed is named."""
 
 import json
+from pathlib import Path
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
 from helpers.parts import in_parts, table_config
+from helpers.strategies import resident
+from keras_sentiment.cluster import part_reader
+from keras_sentiment.cluster import partition as partition_module
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import partition
 from keras_sentiment.errors import InputError
@@ -44,3 +48,20 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path, text_format):
     path.unlink()
     with pytest.raises(InputError, match="can't read it"):
         PartReader(parts).read(parts.parts[1])
+
+
+def test_large_columns_beside_the_text_are_refused_in_bounded_memory(tmp_path, monkeypatch):
+    """Some kilobytes that unpack to two gigabytes: the text is short, and a worker reads all columns."""
+    monkeypatch.setattr(partition_module, "PART_ROWS", 2000)
+    monkeypatch.setattr(part_reader, "MOST_BYTES", 64 << 20)
+    path = tmp_path / "it.parquet"
+    large = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 2000, "int32"), ["x" * (1 << 20)])
+    parquet.write_table(pyarrow.table({"text": ["a"] * 2000, "large": large}), path, compression="zstd")
+    assert path.stat().st_size < 100_000
+    parts = partition([path], table_config("parquet"))
+    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    before = resident(status, "VmRSS")
+    reset.write_text("5")
+    with pytest.raises(InputError, match=r"rows 1 to 2,000 hold more than 64 MB; leave large columns out"):
+        PartReader(parts).read(parts.parts[0])
+    assert resident(status, "VmHWM") - before < 250 << 20
