@@ -120,7 +120,7 @@ def connect(port: int) -> socket.socket:
 def request(body: bytes, path: str = "/predict", length: int | None = None, headers: str = "") -> bytes:
     """The bytes of a POST; `length` is what its header says of the body."""
     said = len(body) if length is None else length
-    head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n{headers}"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}"
     return f"{head}Content-Length: {said}\r\n\r\n".encode() + body
 
 
@@ -147,7 +147,7 @@ def ask(
     """POSTs JSON, or GETs where there is none; returns status, headers and what the JSON holds."""
     with connect(port) as connection:
         if body is None:
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         else:
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             connection.sendall(request(raw, path, headers=headers))

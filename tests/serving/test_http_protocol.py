@@ -9,13 +9,14 @@ import pytest
 from helpers.served import answer, connect, make_classifier, request, serving, wait_for
 
 pytestmark = pytest.mark.once
+CHUNKED = request(b"", headers="Transfer-Encoding: chunked\r\n").replace(b"Content-Length: 0\r\n", b"")
 SLOW = {
-    "half a header": b"POST /predict HTTP/1.1\r\nHost: te",
+    "half a header": b"POST /predict HTTP/1.1\r\nHost: lo",
     "half a line": b"PO",
     "half a body": request(b'{"text": "goo', length=1000),
     "no body": request(b"", length=1000),
-    "half a chunk": b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
-    "a second request": b"GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n" + request(b'{"text"', length=1000),
+    "half a chunk": CHUNKED + b"5\r\n{",
+    "a second request": b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n" + request(b'{"text"', length=1000),
 }
 
 
@@ -69,7 +70,7 @@ def test_a_client_that_does_not_take_its_answers_is_left():
     """Its requests fill the buffers between the two."""
     with serving(make_classifier(), timeout_seconds=0.3) as port, connect(port) as connection:
         connection.settimeout(0.5)
-        sent = b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 100
+        sent = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
         wait_for(lambda: not takes(connection, sent))
 
 
