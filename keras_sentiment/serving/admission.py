@@ -18,6 +18,10 @@ CLIENT_LEFT = 499  # nginx's number for a client that did not wait for its answe
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
 # Bodies of full size that are held at a time, whole or in part; smaller ones may be more.
 HELD_BODIES = 64
+# A large body that is refused costs its client as much time as it would take at so many bytes a second: a
+# client that sends one after another would else keep the server at reading them.
+REFUSED_BYTES_PER_SECOND = 10 << 20
+LARGE_BODY = 1 << 16
 
 _log = logging.getLogger(__name__)
 
@@ -59,16 +63,18 @@ class AdmissionMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        began, status = time.perf_counter(), CLIENT_LEFT
+        began, status, body = time.perf_counter(), CLIENT_LEFT, bytearray()
 
         async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                if 400 <= message["status"] < 500 and len(body) > LARGE_BODY:
+                    await asyncio.sleep(self._release(body) / REFUSED_BYTES_PER_SECOND)
                 status = message["status"]
             await send(message)
 
         try:
-            await self._admit(scope, receive, noted)
+            await self._admit(body, scope, receive, noted)
         except Exception:  # the error handler stands outside, and answers with 500
             status = 500
             raise
@@ -78,7 +84,14 @@ class AdmissionMiddleware:
             self._meters.count_request(route, status, seconds)
             _log.info("%s %s %d %.3f s", method, route, status, seconds)
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _release(self, body: bytearray) -> int:
+        """Holds a body no longer; returns its size."""
+        size = len(body)
+        self._held -= size
+        body.clear()
+        return size
+
+    async def _admit(self, body: bytearray, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._access.check(scope)
             # A GET has no body that anybody reads, and health and metrics must answer a busy server's owner.
@@ -89,7 +102,6 @@ class AdmissionMiddleware:
             return await refusal(error.status, error.error, error.headers)(scope, receive, send)
         if self._in_flight >= self._max_in_flight and not self._make_room():
             return await busy("Too many requests are in flight; try again")(scope, receive, send)
-        body = bytearray()
         self._in_flight += 1
         try:
             problem = await self._read(body, receive)
@@ -99,7 +111,7 @@ class AdmissionMiddleware:
                 await problem(scope, receive, send)
         finally:
             self._in_flight -= 1
-            self._held -= len(body)
+            self._release(body)
 
     def _check_headers(self, scope: Scope) -> None:
         headers, most = dict(scope["headers"]), self._config.max_body_bytes

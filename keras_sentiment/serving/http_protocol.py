@@ -13,8 +13,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 MAX_HEADER_BYTES = 1 << 14
 MAX_HEADERS = 100
 # Pieces of a body that may be smaller than 64 bytes on average: each costs as much as some kilobytes do.
-MAX_SMALL_CHUNKS = 1000
+MAX_SMALL_CHUNKS = 256
 SMALL_CHUNK = 64
+# How fast the rest of a body is read and dropped after its refusal.
+DROPPED_BYTES_PER_SECOND = 10 << 20
+# From what is no HTTP, or beyond a limit, to its refusal.
+REFUSAL_SECONDS = 0.1
 
 NOSNIFF = ("X-Content-Type-Options", "nosniff")  # of every answer: a browser takes it for what it says it is
 
@@ -25,7 +29,6 @@ _STATUS = {
         "431 Request Header Fields Too Large",
         f"The headers are more than {MAX_HEADERS}, or {MAX_HEADER_BYTES} bytes",
     ),
-    501: ("501 Not Implemented", "This transfer encoding is not known"),
     503: ("503 Service Unavailable", "Too many connections are open; try again"),
 }
 
@@ -50,6 +53,9 @@ class BoundedConnection(h11.Connection):
             size = len(event.target) + sum(len(name) + len(value) for name, value in event.headers)
             if len(event.headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
                 raise h11.RemoteProtocolError("headers", error_status_hint=431)
+            # Two lengths: a proxy before this server may have believed the other one (request smuggling).
+            if {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}:
+                raise h11.RemoteProtocolError("two lengths")
         elif isinstance(event, h11.Data):
             self._chunks += 1
             self._bytes += len(event.data)
@@ -93,6 +99,9 @@ class LimitedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._await_request(self._is_sending())
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
+            self.flow.pause_reading()
+            self.loop.call_later(len(data) / DROPPED_BYTES_PER_SECOND, self.flow.resume_reading)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keeps the connection of a client that sends no more and waits for an answer."""
@@ -122,7 +131,9 @@ class LimitedProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         # uvicorn calls this where it handles h11's error, which knows the status.
         hint = getattr(sys.exc_info()[1], "error_status_hint", 400)
-        self._refuse(hint if hint in _STATUS else 400)
+        # What follows is not read; who sends such things over and over is no faster than this.
+        self.flow.pause_reading()
+        self.loop.call_later(REFUSAL_SECONDS, self._refuse, hint if hint in _STATUS else 400)
 
     def _is_sending(self) -> bool:
         """Whether the client has yet to send a request, or the rest of one."""
@@ -162,7 +173,8 @@ class LimitedProtocol(H11Protocol):
 
     def _refuse(self, status: int) -> None:
         """Says what is wrong, unless an answer is on its way or done, and closes."""
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        unanswered = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+        if unanswered and not self.transport.is_closing():
             line, error = _STATUS[status]
             body = json.dumps({"error": error.format(seconds=self.seconds)})
             head = f"HTTP/1.1 {line}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
