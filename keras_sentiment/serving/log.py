@@ -45,7 +45,8 @@ def configure_log(quiet: bool) -> None:
     Args:
         quiet: whether only warnings are written.
     """
-    logging.basicConfig(level="WARNING" if quiet else "INFO", format="%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.addFilter(RepetitionFilter())
+    level = "WARNING" if quiet else "INFO"
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", handlers=[handler])
     logging.getLogger("uvicorn").setLevel("WARNING")
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(RepetitionFilter())

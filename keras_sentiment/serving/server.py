@@ -82,13 +82,19 @@ def serve(
         artifact = open_artifact(path)
         classifier = Classifier.of_artifact(artifact)
         classifier.predict([""])  # a graph that doesn't run is found now, and the first client need not wait
-        host, port = listener.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        # Whoever made the artifact has named it: what a terminal would obey is escaped.
-        message = str(InputError(f"{artifact.name} is served on {url}"))
+        message = announcement(artifact.name, *listener.getsockname()[:2])
         app = make_app(classifier, artifact.name, config, keys)
         # uvicorn hands the signal back when it has finished: that is then an end in order.
         Server(app, config, listener, lambda: say(message)).run()
+
+
+def announcement(name: str, host: str, port: int) -> str:
+    """Returns what is said once requests are answered.
+
+    Whoever made the artifact has named it: what a terminal would obey stands escaped.
+    """
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return str(InputError(f"{name} is served on {url}"))
 
 
 def listen(config: ServingConfig) -> socket.socket:
