@@ -18,10 +18,10 @@ CLIENT_LEFT = 499  # nginx's number for a client that did not wait for its answe
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
 # Bodies of full size that are held at a time, whole or in part; smaller ones may be more.
 HELD_BODIES = 64
-# A large body that is refused costs its client as much time as it would take at so many bytes a second: a
-# client that sends one after another would else keep the server at reading them.
+# A refusal takes so long, and as long as its body at so many bytes a second: a client that sends one wrong
+# request after another would else keep the server at reading them.
+REFUSAL_SECONDS = 0.01
 REFUSED_BYTES_PER_SECOND = 10 << 20
-LARGE_BODY = 1 << 16
 
 _log = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ class AdmissionMiddleware:
         async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                if 400 <= message["status"] < 500 and len(body) > LARGE_BODY:
-                    await asyncio.sleep(self._release(body) / REFUSED_BYTES_PER_SECOND)
+                if 400 <= message["status"] < 500:
+                    await asyncio.sleep(REFUSAL_SECONDS + self._release(body) / REFUSED_BYTES_PER_SECOND)
                 status = message["status"]
             await send(message)
 

@@ -29,7 +29,7 @@ _STATUS = {
         "431 Request Header Fields Too Large",
         f"The headers are more than {MAX_HEADERS}, or {MAX_HEADER_BYTES} bytes",
     ),
-    503: ("503 Service Unavailable", "Too many connections are open; try again"),
+    503: ("503 Service Unavailable", "The server has no room for this now; try again"),
 }
 
 
@@ -115,6 +115,12 @@ class LimitedProtocol(H11Protocol):
         # Where the answer came before the whole body, the rest is read and dropped, but not for ever;
         # between two requests uvicorn has a clock of its own.
         self._await_request(self.conn.their_state is h11.SEND_BODY)
+
+    def shutdown(self) -> None:
+        """Lets an answer that is on its way come to its end; who still sends is sent away."""
+        super().shutdown()
+        if not self.transport.is_closing() and self._is_sending():
+            self._refuse(503)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -111,6 +111,15 @@ engines.OnnxEngine.__call__ = waiting
         assert process.wait(60) == 0
 
 
+def test_sigterm_does_not_wait_for_who_still_sends(artifact):
+    with command(artifact, "--timeout-seconds", 600) as (process, port), connect(port) as half:
+        half.sendall(request(b'{"text"', length=20))
+        wait_for(lambda: ask(port, body={"text": "good"})[0] == 200)
+        process.terminate()
+        assert answer(half)[0] == 503
+        assert process.wait(60) == 0
+
+
 def refuses(port: int) -> bool:
     try:
         connect(port).close()

@@ -1,5 +1,6 @@
 """What a server refuses: no request, too large, too many."""
 
+import asyncio
 import concurrent.futures
 import contextlib
 import json
@@ -165,6 +166,24 @@ def test_bodies_that_are_held_are_bounded_in_bytes(engine):
             wait_for(lambda: metric(port, "waiting_texts") == len(waiting) - 1)
             assert ask(port, body=large)[0] == 503
         assert [future.result(60)[0] for future in waiting] == [200] * len(waiting)
+
+
+def test_a_refusal_takes_as_long_as_its_body(port, monkeypatch):
+    """And holds none of it meanwhile."""
+    waited = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds):
+        waited.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    for path, body in (("/predict", b"[" * 2**20), (INFER, b"{" * 2**19), ("/nothing", b" " * 2**20)):
+        assert 400 <= ask(port, path, body)[0] < 500
+    assert ask(port, "/nothing")[0] == 404
+    assert ask(port, body={"text": "good" * 1000})[0] == 200
+    waited = [seconds for seconds in waited if 0.009 < seconds < 0.099 or seconds > 0.101]
+    assert waited == pytest.approx([0.11, 0.06, 0.11, 0.01])
 
 
 def test_no_http_has_an_answer_in_json(port):

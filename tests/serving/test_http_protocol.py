@@ -239,8 +239,10 @@ def test_where_all_are_being_answered_a_newcomer_is_told(engine):
         contextlib.ExitStack() as stack,
     ):
         with engine.held():
-            waiting = [pool.submit(ask, port, body={"text": "good"}) for _ in range(6)]
-            wait_for(lambda: engine.entered.is_set() and metric(port, "waiting_texts") == 5)
+            waiting = [pool.submit(ask, port, body={"text": "good"})]
+            assert engine.entered.wait(60)
+            waiting += [pool.submit(ask, port, body={"text": "good"}) for _ in range(5)]
+            wait_for(lambda: metric(port, "waiting_texts") == 5)
             assert ask(port, body={"text": "good"})[0] == 503
             for _ in range(20):
                 stack.enter_context(connect(port))

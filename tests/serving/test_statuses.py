@@ -106,8 +106,6 @@ def test_the_limits_of_the_document_are_those_of_the_code():
         (r"(\d+) KiB of them", http_protocol.MAX_HEADER_BYTES >> 10),
         (r"--max-body-bytes` / (\d+) characters", EXPLAINED_SPANS + 1),
         (r"beyond (\d+) bodies of full size", admission.HELD_BODIES),
-        (r"refused body above (\d+) KB", admission.LARGE_BODY >> 10),
-        (r"told so at (\d+) MB a second", admission.REFUSED_BYTES_PER_SECOND >> 20),
         (r"less (\d+), and 4,096", descriptors.RESERVED),
         (r"less 64, and ([\d,]+)", descriptors.MAX_CONNECTIONS),
         (r"up to ([\d,]+) lines of a kind", log.MAX_LINES),
@@ -117,6 +115,10 @@ def test_the_limits_of_the_document_are_those_of_the_code():
         found = re.search(said, " ".join(DOCUMENT.split()))
         assert found, said
         assert int(found[1].replace(",", "")) == value
+    assert "takes a hundredth of a second, and a tenth more for each megabyte" in DOCUMENT
+    assert admission.REFUSAL_SECONDS == 0.01
+    assert admission.REFUSED_BYTES_PER_SECOND == http_protocol.DROPPED_BYTES_PER_SECOND == 10 << 20
+    assert http_protocol.REFUSAL_SECONDS == 0.1
     assert "a thousand JSON values" in STATUSES[422]
     assert bodies.OTHER_VALUES == 1000
     for route in access.OPEN_ROUTES[1:]:
