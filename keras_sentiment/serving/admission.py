@@ -21,7 +21,7 @@ HELD_BODIES = 64
 # A refusal takes so long, and as long as its body at so many bytes a second: a client that sends one wrong
 # request after another would else keep the server at reading them.
 REFUSAL_SECONDS = 0.01
-REFUSED_BYTES_PER_SECOND = 10 << 20
+REFUSED_BYTES_PER_SECOND = 2 << 20
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ class AdmissionMiddleware:
     ) -> None:
         self._app, self._config, self._access, self._meters = app, config, access, meters
         self._max_in_flight, self._max_held = max_in_flight, HELD_BODIES * config.max_body_bytes
-        self._in_flight = self._held = 0
+        self._held = 0
+        self._in_flight: dict[int, bytearray] = {}  # bodies by their identity
         self._reading: dict[asyncio.Task[Any], None] = {}  # the oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,8 +86,9 @@ class AdmissionMiddleware:
             _log.info("%s %s %d %.3f s", method, route, status, seconds)
 
     def _release(self, body: bytearray) -> int:
-        """Holds a body no longer; returns its size."""
+        """Ends a request's being in flight, and holds its body no longer; returns the size of the body."""
         size = len(body)
+        self._in_flight.pop(id(body), None)
         self._held -= size
         body.clear()
         return size
@@ -100,9 +102,9 @@ class AdmissionMiddleware:
             self._check_headers(scope)
         except Refusal as error:
             return await refusal(error.status, error.error, error.headers)(scope, receive, send)
-        if self._in_flight >= self._max_in_flight and not self._make_room():
+        if len(self._in_flight) >= self._max_in_flight and not self._make_room():
             return await busy("Too many requests are in flight; try again")(scope, receive, send)
-        self._in_flight += 1
+        self._in_flight[id(body)] = body
         try:
             problem = await self._read(body, receive)
             if problem is None:
@@ -110,7 +112,6 @@ class AdmissionMiddleware:
             elif problem is not False:
                 await problem(scope, receive, send)
         finally:
-            self._in_flight -= 1
             self._release(body)
 
     def _check_headers(self, scope: Scope) -> None:

@@ -182,8 +182,8 @@ def test_a_refusal_takes_as_long_as_its_body(port, monkeypatch):
         assert 400 <= ask(port, path, body)[0] < 500
     assert ask(port, "/nothing")[0] == 404
     assert ask(port, body={"text": "good" * 1000})[0] == 200
-    waited = [seconds for seconds in waited if 0.009 < seconds < 0.099 or seconds > 0.101]
-    assert waited == pytest.approx([0.11, 0.06, 0.11, 0.01])
+    waited = [seconds for seconds in waited if seconds not in (0, 0.1)]  # 0.1 is uvicorn's own
+    assert waited == pytest.approx([0.51, 0.26, 0.51, 0.01])
 
 
 def test_no_http_has_an_answer_in_json(port):

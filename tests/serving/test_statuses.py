@@ -115,9 +115,8 @@ def test_the_limits_of_the_document_are_those_of_the_code():
         found = re.search(said, " ".join(DOCUMENT.split()))
         assert found, said
         assert int(found[1].replace(",", "")) == value
-    assert "takes a hundredth of a second, and a tenth more for each megabyte" in DOCUMENT
-    assert admission.REFUSAL_SECONDS == 0.01
-    assert admission.REFUSED_BYTES_PER_SECOND == http_protocol.DROPPED_BYTES_PER_SECOND == 10 << 20
+    assert "takes a hundredth of a second, and half a second more for each megabyte" in DOCUMENT
+    assert (admission.REFUSAL_SECONDS, admission.REFUSED_BYTES_PER_SECOND) == (0.01, 2 << 20)
     assert http_protocol.REFUSAL_SECONDS == 0.1
     assert "a thousand JSON values" in STATUSES[422]
     assert bodies.OTHER_VALUES == 1000
