@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import click
@@ -10,6 +9,8 @@ import click
 from keras_sentiment.errors import InputError
 from keras_sentiment.scripts.command_line import common_options, run_command, say
 from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.log import configure_log
+from keras_sentiment.serving.signals import end_at_signals
 
 DEFAULTS = ServingConfig()
 
@@ -27,19 +28,29 @@ def setting(name: str, metavar: str, help: str) -> Any:
 @setting("max_body_bytes", "N", "Most bytes of a request.")
 @setting("max_texts", "N", "Most texts of a request.")
 @setting("max_waiting", "N", "Most texts that wait, and requests in flight.")
+@setting("max_connections", "N", "Most connections; 0 for what open files allow, up to 4,096.")
 @setting("timeout_seconds", "S", "Time for a client to send its request, or to take its answer.")
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name of this server in the header Host; repeatable.  "
+    "[default: loopback's where --host is loopback, elsewhere any]",
+)
+@click.option("--api-key-file", type=click.Path(), help="Keys, one a line; a request must then bring one.")
 @click.option("--log-texts", is_flag=True, help="Write the texts to the log.")
 @common_options
-def serve(artifact: str, quiet: bool, **settings: Any) -> None:
+def serve(artifact: str, quiet: bool, api_key_file: str | None, **settings: Any) -> None:
     """Serve ARTIFACT, an exported model: a page, POST /predict, the Open Inference Protocol, /metrics."""
+    end_at_signals()
     config = ServingConfig(**settings)
-    logging.basicConfig(level="WARNING" if quiet else "INFO", format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("uvicorn").setLevel("WARNING")
+    configure_log(quiet)
     try:
         from keras_sentiment.serving import server
     except ImportError as error:
         raise InputError(f'{error.name} is not installed: pip install "keras-sentiment[serve]"') from None
-    server.serve(artifact, config, (lambda message: None) if quiet else say)
+    server.serve(artifact, config, (lambda message: None) if quiet else say, api_key_file)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,27 @@
-"""What a server refuses before a request comes to its route: too large, or too many."""
+"""What a server refuses before a request comes to its route: not for it, too large, or too many."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from typing import Any, Literal
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from keras_sentiment.serving.access import Access, Refusal
 from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.metrics import Metrics
 
 CLIENT_LEFT = 499  # nginx's number for a client that did not wait for its answer
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
+# Bodies of full size that are held at a time, whole or in part; smaller ones may be more.
+HELD_BODIES = 64
+# A refusal takes so long, and as long as its body at so many bytes a second: a client that sends one wrong
+# request after another would else keep the server at reading them.
+REFUSAL_SECONDS = 0.01
+REFUSED_BYTES_PER_SECOND = 2 << 20
 
 _log = logging.getLogger(__name__)
 
@@ -31,68 +40,124 @@ def busy(error: str) -> JSONResponse:
 class AdmissionMiddleware:
     """Middleware that reads a request's body within its limits, and counts and logs every request.
 
-    A request whose client leaves is cancelled.
+    Where room is short, a body that is still on its way gives way to one that comes later, the oldest
+    first: clients that send half of it would else keep out those that send all. A request whose client
+    leaves is cancelled.
+
+    Args:
+        app: what answers the requests that are admitted.
+        config: the limits.
+        access: whom the server answers.
+        max_in_flight: int, most requests with a body at a time.
+        meters: are told of every request.
     """
 
-    def __init__(self, app: ASGIApp, config: ServingConfig, meters: Metrics) -> None:
-        self._app, self._config, self._meters = app, config, meters
-        self._in_flight = 0
+    def __init__(
+        self, app: ASGIApp, config: ServingConfig, access: Access, max_in_flight: int, meters: Metrics
+    ) -> None:
+        self._app, self._config, self._access, self._meters = app, config, access, meters
+        self._max_in_flight, self._max_held = max_in_flight, HELD_BODIES * config.max_body_bytes
+        self._held = 0
+        self._in_flight: dict[int, bytearray] = {}  # bodies by their identity
+        self._reading: dict[asyncio.Task[Any], None] = {}  # the oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        began, status = time.perf_counter(), CLIENT_LEFT
+        began, status, body = time.perf_counter(), CLIENT_LEFT, bytearray()
 
         async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                if 400 <= message["status"] < 500:
+                    await asyncio.sleep(REFUSAL_SECONDS + self._release(body) / REFUSED_BYTES_PER_SECOND)
                 status = message["status"]
             await send(message)
 
         try:
-            await self._admit(scope, receive, noted)
+            await self._admit(body, scope, receive, noted)
         except Exception:  # the error handler stands outside, and answers with 500
             status = 500
             raise
         finally:
             route, seconds = getattr(scope.get("route"), "path", "other"), time.perf_counter() - began
+            method = scope["method"] if scope["method"] in METHODS else "other"
             self._meters.count_request(route, status, seconds)
-            _log.info("%s %s %d %.3f s", scope["method"], route, status, seconds)
+            _log.info("%s %s %d %.3f s", method, route, status, seconds)
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # A GET has no body that anybody reads, and health and metrics must answer a busy server's owner.
-        if scope["method"] in ("GET", "HEAD"):
-            return await self._app(scope, receive, send)
-        if self._in_flight >= self._config.max_waiting:
-            return await busy("Too many requests are in flight; try again")(scope, receive, send)
-        self._in_flight += 1
+    def _release(self, body: bytearray) -> int:
+        """Ends a request's being in flight, and holds its body no longer; returns the size of the body."""
+        size = len(body)
+        self._in_flight.pop(id(body), None)
+        self._held -= size
+        body.clear()
+        return size
+
+    async def _admit(self, body: bytearray, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await self._read(scope, receive)
-            if isinstance(body, JSONResponse):
-                await body(scope, receive, send)
-            elif body is not None:
-                await self._answer(body, scope, receive, send)
+            self._access.check(scope)
+            # A GET has no body that anybody reads, and health and metrics must answer a busy server's owner.
+            if scope["method"] in ("GET", "HEAD"):
+                return await self._app(scope, receive, send)
+            self._check_headers(scope)
+        except Refusal as error:
+            return await refusal(error.status, error.error, error.headers)(scope, receive, send)
+        if len(self._in_flight) >= self._max_in_flight and not self._make_room():
+            return await busy("Too many requests are in flight; try again")(scope, receive, send)
+        self._in_flight[id(body)] = body
+        try:
+            problem = await self._read(body, receive)
+            if problem is None:
+                await self._answer(bytes(body), scope, receive, send)
+            elif problem is not False:
+                await problem(scope, receive, send)
         finally:
-            self._in_flight -= 1
+            self._release(body)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | JSONResponse | None:
-        """Returns the body, or why it's refused, or None where the client has left."""
+    def _check_headers(self, scope: Scope) -> None:
         headers, most = dict(scope["headers"]), self._config.max_body_bytes
         if headers.get(b"content-encoding", b"identity") != b"identity":
-            return refusal(415, "A compressed body is not read; send it without Content-Encoding")
-        too_large = refusal(413, f"The body is larger than {most} bytes")
+            raise Refusal(415, "A compressed body is not read; send it without Content-Encoding")
         if int(headers.get(b"content-length", b"0")) > most:
-            return too_large
-        body = bytearray()
+            raise Refusal(413, f"The body is larger than {most} bytes")
+
+    async def _read(self, body: bytearray, receive: Receive) -> JSONResponse | Literal[False] | None:
+        """Fills in the body; returns nothing, or why it's refused, or False where the client has left."""
+        task = asyncio.ensure_future(self._receive_all(body, receive))
+        self._reading[task] = None
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()  # where the server itself ends this request
+            self._reading.pop(task, None)
+        if task.cancelled():
+            return busy("The body took its time, and others came; try again")
+        return task.result()
+
+    async def _receive_all(self, body: bytearray, receive: Receive) -> JSONResponse | Literal[False] | None:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return None
-            body += message.get("body", b"")
-            if len(body) > most:
-                return too_large
+                return False
+            part = message.get("body", b"")
+            if len(body) + len(part) > self._config.max_body_bytes:
+                return refusal(413, f"The body is larger than {self._config.max_body_bytes} bytes")
+            if self._held + len(part) > self._max_held and not self._make_room():
+                return busy("Too many bodies are held; try again")
+            body += part
+            self._held += len(part)
             if not message.get("more_body", False):
-                return bytes(body)
+                return None
+
+    def _make_room(self) -> bool:
+        """Gives up the body that has been on its way for longest, unless there is none but one's own."""
+        others = (task for task in self._reading if not task.done() and task is not asyncio.current_task())
+        oldest = next(others, None)
+        if oldest is None:
+            return False
+        del self._reading[oldest]
+        oldest.cancel()
+        return True
 
     async def _answer(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         left = asyncio.ensure_future(receive())  # after the body comes nothing but the client's leaving

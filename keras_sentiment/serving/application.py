@@ -7,46 +7,37 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import FastAPI, HTTPException, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 
+from keras_sentiment.config import EXPLAINED_SPANS
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.occlusion import spans, without, word_contributions
+from keras_sentiment.serving.access import Access
 from keras_sentiment.serving.admission import AdmissionMiddleware, busy, refusal
+from keras_sentiment.serving.bodies import BodyError, TooManyTextsError, read_text, read_texts
 from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.descriptors import connection_limit
 from keras_sentiment.serving.dynamic_batching import DynamicBatcher, FullError
-from keras_sentiment.serving.inference_protocol import add_protocol, explain_errors
+from keras_sentiment.serving.inference_protocol import add_protocol
 from keras_sentiment.serving.metrics import CONTENT_TYPE, Metrics
 
 _log = logging.getLogger(__name__)
-
-
-def _check_text(text: str) -> str:
-    """Refuses lone surrogates, which JSON can write and no answer could repeat."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("it holds a surrogate without its other half") from None
-    return text
-
-
-Text = Annotated[str, AfterValidator(_check_text)]
 
 
 class PredictRequest(BaseModel):
     """A text, or several."""
 
     model_config = ConfigDict(extra="forbid")
-    text: Text | list[Text]
+    text: str | list[str]
 
 
 class Prediction(BaseModel):
@@ -62,7 +53,7 @@ class ExplainRequest(BaseModel):
     """A text."""
 
     model_config = ConfigDict(extra="forbid")
-    text: Text
+    text: str
 
 
 class Word(BaseModel):
@@ -86,12 +77,14 @@ class Problem(BaseModel):
     error: str
 
 
-def make_app(classifier: Classifier, name: str, config: ServingConfig) -> FastAPI:
+def make_app(classifier: Classifier, name: str, config: ServingConfig, keys: Sequence[bytes] = ()) -> FastAPI:
     """Returns the application that serves a classifier.
 
     Args:
         classifier: of an artifact.
         name: what the Open Inference Protocol calls the model.
+        config: its limits, and whom it answers.
+        keys: one of which a request must bring; empty asks for none.
     """
     meters = Metrics()
     batcher = DynamicBatcher(classifier, config.max_waiting, meters.count_batch)
@@ -112,36 +105,40 @@ def make_app(classifier: Classifier, name: str, config: ServingConfig) -> FastAP
         redirect_slashes=False,
         responses=problems,
     )
-    app.add_middleware(AdmissionMiddleware, config=config, meters=meters)
+    access = Access(config.host, config.allowed_hosts, keys)
+    # Connections that wait for no answer are left: health must be asked for however many requests there are.
+    most = min(config.max_waiting, connection_limit(config.max_connections) * 3 // 4)
+    app.add_middleware(AdmissionMiddleware, config=config, access=access, max_in_flight=most, meters=meters)
     app.add_exception_handler(StarletteHTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(BodyError, _body_error)
     app.add_exception_handler(FullError, lambda *_: busy("Too many texts wait for the model; try again"))
     app.add_exception_handler(Exception, lambda *_: refusal(500, "The server has failed; its log says why"))
 
     async def score(texts: list[str]) -> list[dict[str, Any]]:
-        if len(texts) > config.max_texts:
-            raise HTTPException(422, f"text: {len(texts)} texts are more than {config.max_texts}")
         _log_texts(texts, config)
         return await batcher.predict(texts)
 
-    @app.post("/predict", response_model=Prediction | list[Prediction])
-    async def predict(request: PredictRequest) -> Response:
+    @app.post("/predict", response_model=Prediction | list[Prediction], openapi_extra=_body(PredictRequest))
+    async def predict(request: Request) -> Response:
         """Labels a text, or each of several, in order."""
-        several = isinstance(request.text, list)
-        results = await score(request.text if isinstance(request.text, list) else [request.text])
+        asked = read_texts(await request.body(), config.max_texts)
+        several = isinstance(asked, list)
+        results = await score(asked if isinstance(asked, list) else [asked])
         return JSONResponse(results if several else results[0])
 
-    @app.post("/explain", response_model=Explanation)
-    async def explain(request: ExplainRequest) -> Response:
+    # All that is scored may be as long as what a request could bring.
+    most_explained = config.max_body_bytes // (EXPLAINED_SPANS + 1)
+
+    @app.post("/explain", response_model=Explanation, openapi_extra=_body(ExplainRequest))
+    async def explain(request: Request) -> Response:
         """Labels a text and says which of its words carry the label."""
-        parts = spans(request.text)
-        # All that is scored may be as long as what a request could bring.
-        if len(request.text) * (len(parts) + 1) > config.max_body_bytes:
-            most = config.max_body_bytes // (len(parts) + 1)
-            raise HTTPException(422, f"text: it is longer than the {most} characters that can be explained")
-        _log_texts([request.text], config)
-        results = await batcher.predict([request.text, *without(request.text, parts)])
-        return JSONResponse(word_contributions(request.text, parts, results))
+        text = read_text(await request.body())
+        if len(text) > most_explained:
+            raise BodyError(f"text: it is longer than the {most_explained} characters that can be explained")
+        _log_texts([text], config)
+        parts = spans(text)
+        results = await batcher.predict([text, *without(text, parts)])
+        return JSONResponse(word_contributions(text, parts, results))
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
@@ -153,7 +150,7 @@ def make_app(classifier: Classifier, name: str, config: ServingConfig) -> FastAP
     async def index() -> Response:
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
-    add_protocol(app, name, classifier.labels, score)
+    add_protocol(app, name, classifier.labels, score, config.max_texts)
     return app
 
 
@@ -171,17 +168,23 @@ def _page() -> tuple[str, str]:
     return page, policy
 
 
+def _body(request: type[BaseModel]) -> dict[str, Any]:
+    """Returns what OpenAPI says of a body that the server reads by itself."""
+    content = {"application/json": {"schema": request.model_json_schema()}}
+    return {"requestBody": {"content": content, "required": True}}
+
+
 def _log_texts(texts: list[str], config: ServingConfig) -> None:
     if config.log_texts:
         for text in texts:
-            _log.info("text %s", json.dumps(text))
+            _log.info("text %s", json.dumps(text), extra={"wanted": True})
 
 
 def _http_error(request: Request, error: Any) -> JSONResponse:
     return refusal(error.status_code, str(error.detail), dict(error.headers or {}))
 
 
-def _validation_error(request: Request, error: Any) -> JSONResponse:
-    if isinstance(error.body, bytes):
-        return refusal(415, "Send JSON, and say so: Content-Type: application/json")
-    return refusal(422, explain_errors([{**found, "loc": found["loc"][1:]} for found in error.errors()]))
+def _body_error(request: Request, error: Any) -> JSONResponse:
+    # The Open Inference Protocol has 400 for what it can't read.
+    wrong = request.url.path.startswith("/v2/") and not isinstance(error, TooManyTextsError)
+    return refusal(400 if wrong else 422, str(error))

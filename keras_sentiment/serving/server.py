@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import socket
-import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -13,9 +11,15 @@ from fastapi import FastAPI
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.serving.access import read_keys
 from keras_sentiment.serving.application import make_app
 from keras_sentiment.serving.config import ServingConfig
-from keras_sentiment.serving.timeouts import timeout_protocol
+from keras_sentiment.serving.descriptors import connection_limit
+from keras_sentiment.serving.http_protocol import NOSNIFF, limited_protocol
+
+# Connections that are accepted in one turn of the event loop, and those that the system keeps until then.
+# In a turn none of them is counted yet, so they must be fewer than the descriptors that are left.
+ACCEPTED, BACKLOG = 4, 1024
 
 
 class Server(uvicorn.Server):
@@ -37,40 +41,60 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=timeout_protocol(config.timeout_seconds),
+                http=limited_protocol(config.timeout_seconds, connection_limit(config.max_connections)),
                 ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                headers=[NOSNIFF],
+                backlog=ACCEPTED,
                 timeout_graceful_shutdown=max(1, round(config.timeout_seconds)),
             )
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([self._listener])
+        self._listener.listen(BACKLOG)
         self._announce()
 
 
-def serve(path: str, config: ServingConfig, say: Callable[[str], None] = lambda message: None) -> None:
+def serve(
+    path: str,
+    config: ServingConfig,
+    say: Callable[[str], None] = lambda message: None,
+    api_key_file: str | None = None,
+) -> None:
     """Serves an artifact until SIGTERM or Ctrl-C; what is in flight then is answered.
 
     Args:
         path: of the artifact.
+        config: where to listen, the limits, and whom to answer.
         say: is told where the server listens.
+        api_key_file: of keys, one of which a request must bring.
 
     Raises:
-        InputError: there is no artifact, its runtime is not installed, or the port is taken.
+        InputError: there is no artifact, its runtime is not installed, the port is taken, the keys can't be
+            read, or there may not be so many connections.
     """
-    # uvicorn hands the signal back when it has finished: that is then an end in order.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    keys = read_keys(api_key_file) if api_key_file else ()
+    connection_limit(config.max_connections)
     with listen(config) as listener:
         artifact = open_artifact(path)
         classifier = Classifier.of_artifact(artifact)
         classifier.predict([""])  # a graph that doesn't run is found now, and the first client need not wait
-        host, port = listener.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        app = make_app(classifier, artifact.name, config)
-        Server(app, config, listener, lambda: say(f"{artifact.name} is served on {url}")).run()
+        message = announcement(artifact.name, *listener.getsockname()[:2])
+        app = make_app(classifier, artifact.name, config, keys)
+        # uvicorn hands the signal back when it has finished: that is then an end in order.
+        Server(app, config, listener, lambda: say(message)).run()
+
+
+def announcement(name: str, host: str, port: int) -> str:
+    """Returns what is said once requests are answered.
+
+    Whoever made the artifact has named it: what a terminal would obey stands escaped.
+    """
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return str(InputError(f"{name} is served on {url}"))
 
 
 def listen(config: ServingConfig) -> socket.socket:

@@ -20,13 +20,16 @@ from helpers.served import (
     ask,
     close_to,
     connect,
+    get,
     make_classifier,
     metric,
     request,
+    say,
     wait_for,
     write_artifact,
 )
 from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.log import MAX_WARNINGS
 from keras_sentiment.serving.server import listen
 
 pytestmark = pytest.mark.once
@@ -40,10 +43,10 @@ def artifact(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def command(artifact, program=ENTRY, python=sys.executable, cwd=None):
+def command(artifact, *arguments, program=ENTRY, python=sys.executable, cwd=None):
     """Runs the command on a free port; gives its process and the port."""
     process = subprocess.Popen(
-        [python, "-c", program, "serve", str(artifact), "--port", "0"],
+        [python, "-c", program, "serve", str(artifact), "--port", "0", *map(str, arguments)],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -108,6 +111,15 @@ engines.OnnxEngine.__call__ = waiting
         assert process.wait(60) == 0
 
 
+def test_sigterm_does_not_wait_for_who_still_sends(artifact):
+    with command(artifact, "--timeout-seconds", 600) as (process, port), connect(port) as half:
+        half.sendall(request(b'{"text"', length=20))
+        wait_for(lambda: ask(port, body={"text": "good"})[0] == 200)
+        process.terminate()
+        assert answer(half)[0] == 503
+        assert process.wait(60) == 0
+
+
 def refuses(port: int) -> bool:
     try:
         connect(port).close()
@@ -125,6 +137,76 @@ def test_ctrl_c_is_130(artifact):
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("module", ["fastapi", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("number", "status", "said"), [(signal.SIGTERM, 0, ""), (signal.SIGINT, 130, "Interrupted.\n")]
+)
+def test_a_signal_while_it_starts(artifact, module, number, status, said):
+    """It comes while the server's packages are imported, or while the model is opened."""
+    program = f"""
+import os, sys
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == {module!r}:
+            try:
+                os.kill(os.getpid(), {int(number)})
+            except BaseException:
+                pass  # as one is lost in what C code calls
+sys.meta_path.insert(0, Finder)
+{ENTRY}"""
+    arguments = [sys.executable, "-c", program, "serve", str(artifact), "--port", "0"]
+    found = subprocess.run(
+        arguments,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert (found.returncode, found.stdout, found.stderr) == (status, "", said)
+
+
+def test_more_silent_clients_than_descriptors(artifact):
+    """They give way to honest ones, and the log stays short."""
+    program = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n{ENTRY}"
+    with command(artifact, program=program) as (process, port), contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(connect(port))
+        for _ in range(3):
+            assert ask(port, "/v2/health/live")[0] == 200
+            assert ask(port, body={"text": "good"})[0] == 200
+        process.terminate()
+        error = process.communicate(timeout=60)[1]
+    assert error.count("\n") == 6
+    assert process.returncode == 0
+
+
+def test_garbage_does_not_fill_the_log(artifact):
+    with command(artifact) as (process, port):
+        for _ in range(50):
+            with connect(port) as connection:
+                connection.sendall(b"\x16\x03\x01\r\n\r\n")
+        wait_for(lambda: ask(port, "/v2/health/live")[0] == 200)
+        process.terminate()
+        error = process.communicate(timeout=60)[1]
+    assert error.count("Invalid HTTP") == MAX_WARNINGS
+
+
+def test_keys_and_names_of_the_command(artifact, tmp_path):
+    file, key = tmp_path / "keys", "0123456789abcdef"
+    file.write_text(key)
+    arguments = ("--api-key-file", file, "--allowed-host", "words.example", "--allowed-host", "localhost")
+    with command(artifact, *arguments) as (process, port):
+        assert ask(port, body={"text": "good"})[0] == 401
+        line = f"Authorization: Bearer {key}\r\n"
+        assert ask(port, body={"text": "good"}, headers=line)[0] == 200
+        assert say(port, get("/v2/health/live", host="words.example:80"))[0] == 200
+        assert say(port, get("/v2/health/live", host="127.0.0.1"))[0] == 403
+        process.terminate()
+        error = process.communicate(timeout=60)[1]
+    assert key not in error
+
+
 def test_mistakes_of_the_command(artifact, tmp_path, capfd, monkeypatch):
     from keras_sentiment.scripts import command_line
 
@@ -136,15 +218,20 @@ def test_mistakes_of_the_command(artifact, tmp_path, capfd, monkeypatch):
         assert (stop.value.code, out, error.count("\n")) == (2, "", 1)
         return error
 
-    before = signal.getsignal(signal.SIGTERM)
+    short = tmp_path / "short"
+    short.write_text("secret")
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
+        assert "max_connections=1000000000" in mistake(artifact, "--max-connections", 10**9)
+        assert "secret" not in mistake(artifact, "--api-key-file", short)
         assert "not an exported model" in mistake(tmp_path)
         assert "max_texts must be" in mistake(artifact, "--max-texts", "0")
         with listen(ServingConfig(port=0)) as taken:
             taken.listen()
             assert "give another --host or --port" in mistake(artifact, "--port", taken.getsockname()[1])
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 ROOT = Path(__file__).parents[2]

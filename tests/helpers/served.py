@@ -99,11 +99,11 @@ def write_artifact(folder: Path, name: str = "words") -> Artifact:
 
 
 @contextlib.contextmanager
-def serving(classifier, **settings):
+def serving(classifier, keys=(), **settings):
     """Serves a classifier from a thread; gives the port."""
     config = ServingConfig(port=0, **settings)
     listener, listens = listen(config), threading.Event()
-    server = Server(make_app(classifier, "words", config), config, listener, listens.set)
+    server = Server(make_app(classifier, "words", config, keys), config, listener, listens.set)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -122,8 +122,13 @@ def connect(port: int) -> socket.socket:
 def request(body: bytes, path: str = "/predict", length: int | None = None, headers: str = "") -> bytes:
     """The bytes of a POST; `length` is what its header says of the body."""
     said = len(body) if length is None else length
-    head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n{headers}"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}"
     return f"{head}Content-Length: {said}\r\n\r\n".encode() + body
+
+
+def get(path: str, headers: str = "", host: str = "localhost") -> bytes:
+    """The bytes of a GET."""
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n".encode()
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
@@ -149,12 +154,21 @@ def ask(
     """POSTs JSON, or GETs where there is none; returns status, headers and what the JSON holds."""
     with connect(port) as connection:
         if body is None:
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+            connection.sendall(get(path, headers))
         else:
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             connection.sendall(request(raw, path, headers=headers))
         status, found, content = answer(connection)
     return status, found, json.loads(content) if "json" in found["content-type"] else content.decode()
+
+
+def say(port: int, *parts: bytes) -> tuple[int, dict[str, str], Any]:
+    """Sends what it's given and no more; returns the first answer, as `ask` does."""
+    with connect(port) as connection:
+        for part in parts:
+            connection.sendall(part)
+        status, found, content = answer(connection)
+    return status, found, json.loads(content)
 
 
 def elements(texts: list[bytes]) -> bytes:

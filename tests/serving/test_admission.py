@@ -1,5 +1,6 @@
 """What a server refuses: no request, too large, too many."""
 
+import asyncio
 import concurrent.futures
 import contextlib
 import json
@@ -8,6 +9,7 @@ import pytest
 
 from helpers.requests import INFER
 from helpers.served import answer, ask, connect, error_of, make_classifier, metric, request, serving, wait_for
+from keras_sentiment.serving.admission import HELD_BODIES
 
 pytestmark = pytest.mark.once
 DEEP = b"[" * 100_000
@@ -68,7 +70,9 @@ def test_large_bodies_are_refused_whether_they_say_so_or_not():
         with connect(port) as connection:
             connection.sendall(request(b"", length=10**12))
             assert answer(connection)[0] == 413
-        chunked = b"POST /predict HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunked = request(b"", headers="Transfer-Encoding: chunked\r\n").replace(
+            b"Content-Length: 0\r\n", b""
+        )
         with connect(port) as connection:
             connection.sendall(chunked)
             for _ in range(3):
@@ -129,17 +133,57 @@ def test_beyond_the_texts_that_may_wait_come_again(engine):
         assert ask(port, body={"text": ["bad"] * 26})[0] == 200
 
 
-def test_bodies_that_are_on_their_way_are_bounded_too():
-    """Each takes memory, and none of their texts waits yet."""
+def test_a_body_on_its_way_gives_way_to_one_that_comes_later():
+    """The oldest first: clients that send half of it don't keep out those that send all."""
     with serving(make_classifier(), max_texts=1, max_waiting=65) as port, contextlib.ExitStack() as stack:
         half = [stack.enter_context(connect(port)) for _ in range(65)]
         for connection in half:
             connection.sendall(request(b'{"text"', length=21))
-        wait_for(lambda: ask(port, body={"text": "good"})[0] == 503)
-        half.pop().close()
-        wait_for(lambda: ask(port, body={"text": "good"})[0] == 200)
-        half[0].sendall(b': "good film"}')
-        assert answer(half[0])[0] == 200
+        for _ in range(2):
+            wait_for(lambda: ask(port, body={"text": "good"})[0] == 200)
+        assert answer(half[0])[0] == 503
+        half[-1].sendall(b': "good film"}')
+        assert answer(half[-1])[0] == 200
+
+
+def test_bodies_that_are_held_are_bounded_in_bytes(engine):
+    """One on its way gives way to one that comes later; where all are whole, the newcomer is refused."""
+    large = json.dumps({"text": "good" + " " * 900}).encode()
+    room = HELD_BODIES * 1000 - 2 * len(large)
+    with (
+        serving(make_classifier(engine), max_body_bytes=1000) as port,
+        concurrent.futures.ThreadPoolExecutor(2 * HELD_BODIES) as pool,
+        connect(port) as half,
+    ):
+        half.sendall(request(large[:-1], length=len(large)))
+        with engine.held():
+            waiting = [pool.submit(ask, port, body={"text": "good"})]
+            assert engine.entered.wait(60)
+            waiting += [pool.submit(ask, port, body=large) for _ in range(room // len(large))]
+            wait_for(lambda: metric(port, "waiting_texts") == len(waiting) - 1)
+            waiting += [pool.submit(ask, port, body=large) for _ in range(2)]
+            assert answer(half)[0] == 503
+            wait_for(lambda: metric(port, "waiting_texts") == len(waiting) - 1)
+            assert ask(port, body=large)[0] == 503
+        assert [future.result(60)[0] for future in waiting] == [200] * len(waiting)
+
+
+def test_a_refusal_takes_as_long_as_its_body(port, monkeypatch):
+    """And holds none of it meanwhile."""
+    waited = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds):
+        waited.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    for path, body in (("/predict", b"[" * 2**20), (INFER, b"{" * 2**19), ("/nothing", b" " * 2**20)):
+        assert 400 <= ask(port, path, body)[0] < 500
+    assert ask(port, "/nothing")[0] == 404
+    assert ask(port, body={"text": "good" * 1000})[0] == 200
+    waited = [seconds for seconds in waited if seconds not in (0, 0.1)]  # 0.1 is uvicorn's own
+    assert waited == pytest.approx([0.51, 0.26, 0.51, 0.01])
 
 
 def test_no_http_has_an_answer_in_json(port):

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import json
+import socket
+import struct
 
 import numpy as np
 import pytest
@@ -69,7 +71,7 @@ def test_no_text_is_overtaken_for_ever(engine, port):
     assert engine.shapes[1] == (1, 64)
 
 
-def test_a_client_that_leaves_takes_its_texts_along(engine, port):
+def test_a_client_whose_connection_breaks_takes_its_texts_along(engine, port):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         with engine.held():
             first = pool.submit(ask, port, body={"text": "good"})
@@ -77,6 +79,7 @@ def test_a_client_that_leaves_takes_its_texts_along(engine, port):
             with connect(port) as gone:
                 gone.sendall(request(json.dumps({"text": ["bad"] * 7}).encode()))
                 wait_for(lambda: metric(port, "waiting_texts") == 7)
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # no farewell
             wait_for(lambda: metric(port, "waiting_texts") == 0)
             other = pool.submit(ask, port, body={"text": "fine"})
             wait_for(lambda: metric(port, "waiting_texts") == 1)

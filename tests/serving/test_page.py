@@ -110,3 +110,25 @@ class TestBrowser:
         button = browser.switch_to.active_element
         assert (button.tag_name, button.accessible_name) == ("button", "Label it")
         assert button.value_of_css_property("outline-style") == "solid"
+
+    def test_a_server_with_keys_is_asked_with_one(self):
+        from selenium.webdriver.common.by import By
+
+        key = "0123456789abcdef"
+        with (
+            serving(make_classifier(), keys=(key.encode(),)) as port,
+            open_page(f"http://127.0.0.1:{port}/") as browser,
+        ):
+            resize(browser, *SIZES[1])
+            field = browser.find_element(By.ID, "key")
+            assert not field.is_displayed()
+            assert submit(browser, "bad") == "This server asks for a key."
+            assert field.is_displayed()
+            assert field.accessible_name == "Key of this server"
+            assert browser.switch_to.active_element == field
+            field.send_keys("wrong")
+            assert submit(browser, "bad") == "This is no key of this server."
+            field.clear()
+            field.send_keys(key)
+            assert submit(browser, "bad").startswith("negative")
+            assert not is_cut_off(browser)

@@ -4,7 +4,7 @@ import pytest
 
 from keras_sentiment.errors import InputError
 from keras_sentiment.serving.config import ServingConfig
-from keras_sentiment.serving.server import listen
+from keras_sentiment.serving.server import announcement, listen
 
 pytestmark = pytest.mark.once
 
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.once
         ({"port": 65536}, "port"),
         ({"max_body_bytes": 0}, "max_body_bytes"),
         ({"max_texts": 0}, "max_texts"),
+        ({"max_connections": -1}, "max_connections"),
         ({"timeout_seconds": 0}, "timeout_seconds"),
         ({"max_texts": 100, "max_waiting": 99}, "max_waiting"),
         ({"max_texts": 1, "max_waiting": 64}, "max_waiting"),
@@ -33,3 +34,9 @@ def test_a_taken_port_and_a_foreign_host_are_the_users_mistake():
             listen(ServingConfig(port=port))
     with pytest.raises(InputError, match=r"192\.0\.2\.1:0"):
         listen(ServingConfig(host="192.0.2.1", port=0))
+
+
+def test_a_name_says_nothing_to_the_terminal():
+    said = announcement("words\x1b]0;owned\x07\r\n", "::1", 8000)
+    assert said.isprintable()
+    assert said.endswith(" is served on http://[::1]:8000")

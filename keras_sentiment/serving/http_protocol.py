@@ -1,0 +1,200 @@
+"""HTTP/1.1 with limits: on a client's time, on its headers, and on how many connections there are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+MAX_HEADER_BYTES = 1 << 14
+MAX_HEADERS = 100
+# Pieces of a body that may be smaller than 64 bytes on average: each costs as much as some kilobytes do.
+MAX_SMALL_CHUNKS = 256
+SMALL_CHUNK = 64
+# How fast the rest of a body is read and dropped after its refusal.
+DROPPED_BYTES_PER_SECOND = 10 << 20
+# From what is no HTTP, or beyond a limit, to its refusal.
+REFUSAL_SECONDS = 0.1
+
+NOSNIFF = ("X-Content-Type-Options", "nosniff")  # of every answer: a browser takes it for what it says it is
+
+_STATUS = {
+    400: ("400 Bad Request", "This is no valid HTTP/1.1"),
+    408: ("408 Request Timeout", "The request took longer than {seconds:g} seconds"),
+    431: (
+        "431 Request Header Fields Too Large",
+        f"The headers are more than {MAX_HEADERS}, or {MAX_HEADER_BYTES} bytes",
+    ),
+    503: ("503 Service Unavailable", "The server has no room for this now; try again"),
+}
+
+
+class BoundedConnection(h11.Connection):
+    """The server's side of HTTP/1.1, which refuses many headers, long ones, and bodies in crumbs."""
+
+    def __init__(self) -> None:
+        super().__init__(h11.SERVER, MAX_HEADER_BYTES)
+        self._chunks = self._bytes = 0
+
+    def next_event(self) -> Any:
+        """Returns what has come next.
+
+        Raises:
+            RemoteProtocolError: it is not HTTP, or beyond a limit.
+        """
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = self._bytes = 0
+            # h11 counts bytes only of headers that have not come whole.
+            size = len(event.target) + sum(len(name) + len(value) for name, value in event.headers)
+            if len(event.headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
+                raise h11.RemoteProtocolError("headers", error_status_hint=431)
+            # Two lengths: a proxy before this server may have believed the other one (request smuggling).
+            if {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}:
+                raise h11.RemoteProtocolError("two lengths")
+        elif isinstance(event, h11.Data):
+            self._chunks += 1
+            self._bytes += len(event.data)
+            if self._chunks > MAX_SMALL_CHUNKS + self._bytes // SMALL_CHUNK:
+                raise h11.RemoteProtocolError("chunks")
+        return event
+
+
+class LimitedProtocol(H11Protocol):
+    """HTTP/1.1 for clients that have so long to send a whole request, and to take an answer.
+
+    uvicorn itself would wait for ever. Where connections are too many, the one whose client has been
+    silent for longest is closed; a client that is being answered is not silent.
+    """
+
+    # Set in a subclass: uvicorn makes the protocols itself.
+    seconds: float
+    most: int
+    silent: dict[LimitedProtocol, None]  # those that wait for their client, the longest first
+    _sending: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
+    _half_closed = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conn = BoundedConnection()
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > self.most and not self._make_room():
+            self._refuse(503)
+            return
+        self._await_request(True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._await_request(False)
+        self.resume_writing()
+        self.silent.pop(self, None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._await_request(self._is_sending())
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
+            self.flow.pause_reading()
+            self.loop.call_later(len(data) / DROPPED_BYTES_PER_SECOND, self.flow.resume_reading)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keeps the connection of a client that sends no more and waits for an answer."""
+        self._half_closed = bool(self.cycle) and not self.cycle.response_complete and not self._is_sending()
+        return self._half_closed
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._half_closed and (self.cycle.response_complete or self._is_sending()):
+            self.transport.close()
+        # Where the answer came before the whole body, the rest is read and dropped, but not for ever;
+        # between two requests uvicorn has a clock of its own.
+        self._await_request(self.conn.their_state is h11.SEND_BODY)
+
+    def shutdown(self) -> None:
+        """Lets an answer that is on its way come to its end; who still sends is sent away."""
+        super().shutdown()
+        if not self.transport.is_closing() and self._is_sending():
+            self._refuse(503)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._taking = self._taking or self.loop.call_later(self.seconds, self.transport.abort)
+        self._note_silence()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._taking:
+            self._taking.cancel()
+            self._taking = None
+        self._note_silence()
+
+    def send_400_response(self, msg: str) -> None:
+        # uvicorn calls this where it handles h11's error, which knows the status.
+        hint = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        # What follows is not read; who sends such things over and over is no faster than this.
+        self.flow.pause_reading()
+        self.loop.call_later(REFUSAL_SECONDS, self._refuse, hint if hint in _STATUS else 400)
+
+    def _is_sending(self) -> bool:
+        """Whether the client has yet to send a request, or the rest of one."""
+        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+
+    def _await_request(self, wanted: bool) -> None:
+        """Starts the clock for a request unless it runs, or stops it."""
+        if wanted and not self._sending:
+            self._sending = self.loop.call_later(self.seconds, self._give_up)
+        elif not wanted and self._sending:
+            self._sending.cancel()
+            self._sending = None
+        self._note_silence()
+
+    def _note_silence(self) -> None:
+        if self._is_sending() or self._taking:
+            self.silent.setdefault(self)
+        else:
+            self.silent.pop(self, None)
+
+    def _make_room(self) -> bool:
+        """Closes the connection that has been silent for longest; returns whether there was one."""
+        oldest = next(iter(self.silent), None)
+        if oldest is None:
+            return False
+        del self.silent[oldest]
+        self.connections.discard(oldest)
+        oldest.transport.abort()
+        return True
+
+    def _give_up(self) -> None:
+        begun = self.conn.their_state is h11.SEND_BODY or self.conn.trailing_data[0]
+        if begun:
+            self._refuse(408)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int) -> None:
+        """Says what is wrong, unless an answer is on its way or done, and closes."""
+        unanswered = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+        if unanswered and not self.transport.is_closing():
+            line, error = _STATUS[status]
+            body = json.dumps({"error": error.format(seconds=self.seconds)})
+            head = f"HTTP/1.1 {line}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            head += f"{': '.join(NOSNIFF)}\r\n" + ("retry-after: 1\r\n" if status == 503 else "")
+            self.transport.write(f"{head}connection: close\r\n\r\n{body}".encode("ascii"))
+        self.transport.close()
+
+
+def limited_protocol(seconds: float, most: int) -> type[LimitedProtocol]:
+    """Returns the protocol of one server.
+
+    Args:
+        seconds: float, for a client to send a request, and to take an answer.
+        most: int, connections at a time.
+    """
+    settings: dict[str, Any] = {"seconds": seconds, "most": most, "silent": {}}
+    return type("LimitedProtocol", (LimitedProtocol,), settings)

@@ -1,0 +1,54 @@
+"""A log that clients can't fill: so many lines of a kind, and then their number."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from keras_sentiment.messages import LogLines
+
+SECONDS = 10.0
+# Lines of a kind in so many seconds: of requests, and of what may come with a traceback.
+MAX_LINES, MAX_WARNINGS = 1000, 10
+
+
+class RepetitionFilter(logging.Filter):
+    """Drops the lines of one place in the code beyond so many in ten seconds, and says how many.
+
+    Lines with the attribute `wanted` are all kept.
+
+    Args:
+        clock: gives the seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._counts: dict[tuple[str, int], tuple[float, int]] = {}  # since when, and how many lines
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "wanted", False):
+            return True
+        place, now = (record.pathname, record.lineno), self._clock()
+        most = MAX_LINES if record.levelno < logging.WARNING else MAX_WARNINGS
+        since, count = self._counts.get(place, (now, 0))
+        if now - since >= SECONDS:
+            if count > most:
+                record.msg = f"({count - most} lines like the next one were left out) {record.msg}"
+            since, count = now, 0
+        self._counts[place] = since, count + 1
+        return count < most
+
+
+def configure_log(quiet: bool) -> None:
+    """Writes the log to standard error.
+
+    Args:
+        quiet: whether only warnings are written.
+    """
+    handler = logging.StreamHandler()
+    handler.addFilter(RepetitionFilter())
+    handler.setFormatter(LogLines("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level="WARNING" if quiet else "INFO", handlers=[handler])
+    logging.getLogger("uvicorn").setLevel("WARNING")
