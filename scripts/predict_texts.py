@@ -181,8 +181,6 @@ def _results(source: str, output: str, overwrite: bool) -> Iterator[tuple[str, I
     from keras_sentiment.storage.atomic import staged_file
 
     if output == STANDARD:
-        if sys.stdout is None:
-            raise InputError("standard output is closed; name a file with --output")
         with click.open_file(STANDARD, "w", encoding="utf-8") as file:
             yield ".jsonl", file
         return

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import REJECTED_FILE, UNLABELLED
+from keras_sentiment.escaping import printable
 
 
 def corpus_warnings(info: dict[str, Any], config: PrepareConfig) -> list[str]:
@@ -46,4 +47,4 @@ def summarize(info: dict[str, Any]) -> str:
         lines.append(f"rows left out: {info['rejected']:,}, listed in {REJECTED_FILE}")
     if renamed := {found: name for found, name in info["label_names"].items() if found != name}:
         lines.append(f"labels: {', '.join(f'{found} is {name}' for found, name in sorted(renamed.items()))}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

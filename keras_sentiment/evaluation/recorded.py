@@ -15,6 +15,7 @@ _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # Characters of a name, or of a reason why a figure is absent.
 _MOST_CHARACTERS = 1000
+_MOST_LENGTHS = 100
 _WRONG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 
 Recorded = dict[str, dict[str, Any]]
@@ -53,7 +54,10 @@ def is_ours(metrics: Any) -> bool:
             return False
         counts = [metrics["examples"], metrics["seen_in_training"], metrics["labels_left_out"]]
         counts += [metrics["baselines"]["tfidf"]["trained_on"], *metrics["support"].values()]
-        rows = metrics["by_length"]
+        rows, labels = metrics["by_length"], metrics["labels"]
+        # Each has a row in a table.
+        if len(rows) > _MOST_LENGTHS or len(labels) != len({*labels}) or {*labels} != {*metrics["support"]}:
+            return False
         counts += [row["reviews"] for row in rows] + [row["from"] for row in rows]
         if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):
             return False

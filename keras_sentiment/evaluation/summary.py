@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_sentiment.decision import Decision
+from keras_sentiment.escaping import printable
 from keras_sentiment.evaluation.tables import (
     MANY_LABELS,
     NONE,
@@ -60,7 +61,7 @@ def summary(metrics: dict[str, Any]) -> str:
         ),
         *(_pairs(metrics) if len(metrics["labels"]) > MANY_LABELS else _confusion(metrics)),
     ]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _groups(metrics: dict[str, Any]) -> str:

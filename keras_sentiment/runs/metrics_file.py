@@ -72,4 +72,5 @@ def _damaged(path: Path) -> Iterator[None]:
     try:
         yield
     except (InputError, RecursionError) as error:
-        raise InputError(f"{path}: it can't be read ({error}); delete it and evaluate again") from None
+        reason = str(error).removeprefix(str(InputError(str(path)))).removesuffix(": restore it.").strip(" :")
+        raise InputError(f"{path}: it can't be read ({reason}); delete it and evaluate again") from None

@@ -58,6 +58,8 @@ def saved(run, corpus, tmp_path_factory):
         "../../x": metrics,
         "4" * 64: {**metrics, "examples": 10**400},
         "5" * 64: {**metrics, "accuracy": 1e308, "seen_in_training": True},
+        "6" * 64: {**metrics, "labels": ["negative"] * 200_000},
+        "7" * 64: {**metrics, "by_length": metrics["by_length"] * 1000},
     }
     (path / "metrics.json").write_text(json.dumps({"test": rows, "../../x": rows, WORDS: {}}))
     before = tree(folder)
@@ -82,7 +84,7 @@ def test_what_is_left_out_is_counted(saved, corpus, capfd):
     evaluate(path, corpus).save()
     error = capfd.readouterr().err
     (line,) = (line for line in error.splitlines() if "left out of report and card" in line)
-    assert ": 12 of its evaluations are left out" in line
+    assert ": 16 of its evaluations are left out" in line
     assert not HIDDEN.search(error)
 
 
