@@ -63,16 +63,20 @@ def evaluate(
     if output is not None and (os.path.isfile(output) or (os.path.isdir(output) and os.listdir(output))):
         raise InputError(f"{output}: there is something already; name a new folder")
     check_backend()
+    from keras_sentiment.runs.run import open_run
+
+    # What is no run is told before Keras is imported, which takes seconds.
+    run, other = open_run(run_dir), None if against is None else open_run(against)
     from keras_sentiment.evaluation import evaluate as measuring
     from keras_sentiment.evaluation.summary import summary
 
     evaluation = measuring.evaluate(
-        run_dir,
+        run,
         data,
         split,
         config=config,
         on_error=on_error,
-        against=against,
+        against=other,
         windows=windows,
         perturb=perturb,
         precision=precision,

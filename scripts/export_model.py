@@ -70,11 +70,14 @@ def export(
     # A run opens on any backend, and torch's exporters are the ones that take it.
     os.environ["KERAS_BACKEND"] = "torch"
     check_backend()
+    from keras_sentiment.runs.run import open_run
+
+    run = open_run(run_dir)  # what is none is told before Keras is imported, which takes seconds
     from keras_sentiment.exporting import exporter
 
     progress = (lambda _: None) if quiet else say
     for artifact in exporter.export(
-        run_dir, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, say=progress
+        run, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, say=progress
     ):
         show(str(artifact.path))
 

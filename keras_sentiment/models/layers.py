@@ -17,8 +17,8 @@ _PACKAGE = "keras_sentiment"
 def register_layers() -> None:
     """Registers the layers of this library and KerasHub's, so that `keras.saving.load_model` finds them.
 
-    It imports Keras, KerasHub and so TensorFlow. A file that is not yours is better opened with `load`,
-    which refuses what none of our models holds.
+    It imports Keras, KerasHub and so TensorFlow. Keras builds whatever a file describes: a run that is not
+    yours is better opened with `load`, which builds the model itself and reads weights alone.
 
     Example:
         >>> register_layers()
