@@ -20,11 +20,15 @@ def folder(corpus, tmp_path):
     return shutil.copytree(corpus.path, tmp_path / "copy")
 
 
+def read_all(folder):
+    for split in open_corpus(folder).splits.values():
+        for _ in split.records():
+            pass
+
+
 def refusal(folder):
     with pytest.raises(InputError) as caught:
-        for split in open_corpus(folder).splits.values():
-            for _ in split.records():
-                pass
+        read_all(folder)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
