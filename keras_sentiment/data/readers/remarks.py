@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from keras_sentiment.errors import InputError
+
 
 class Remarks:
     """Says on standard error how files are read, what is the same for several of them once."""
@@ -17,5 +19,6 @@ class Remarks:
             return
         fact = remark.partition(": ")[2]
         if not self.quiet and fact not in self._said:
-            print(remark, file=sys.stderr)
+            # The name of a file may hold what a terminal would obey.
+            print(InputError(remark), file=sys.stderr)
         self._said.add(fact)
