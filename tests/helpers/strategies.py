@@ -211,6 +211,8 @@ def make_folder(folder, found):
         path = folder.joinpath(*parts)
         with contextlib.suppress(OSError):  # a file that stands where a folder should
             path.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(path):  # a pipe, maybe, which waits for a reader
+                continue
             if kind == "file":
                 path.write_bytes(content)
             elif kind == "pipe":
