@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from keras_sentiment.config import EXPLAINED_SPANS
@@ -40,6 +41,9 @@ class ServingConfig:
         require(0 <= self.port <= 65535, "port", self.port, "a number from 0 to 65535")
         require_positive(self, "max_body_bytes", "max_texts", "timeout_seconds")
         require(self.max_connections >= 0, "max_connections", self.max_connections, "0 or more")
+        for name in self.allowed_hosts:
+            valid = re.fullmatch(r"\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+", name)
+            require(valid is not None, "allowed_host", name, "a name or address, without scheme and port")
         least = max(self.max_texts, EXPLAINED_SPANS + 1)
         expected = f"at least {least}: the texts of a request, or what /explain scores for one"
         require(self.max_waiting >= least, "max_waiting", self.max_waiting, expected)

@@ -14,6 +14,7 @@ import numpy as np
 from keras_sentiment.config import SCORING_BATCH_TOKENS
 from keras_sentiment.data.padding import Ids, bucket_lengths, padded_rows, row_lengths
 from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.serving.long_texts import encode_ends
 
 # Most padding of a batch, as a share of its tokens. On a CPU a smaller batch costs less than padding does.
 MAX_PADDING = 0.1
@@ -147,7 +148,7 @@ class DynamicBatcher:
     def _tokenize(self, jobs: list[_Job]) -> None:
         texts = [text for job in jobs for text in job.texts]
         try:
-            encoded = self.classifier.encode(texts)
+            encoded = encode_ends(texts, self.classifier.tokenizer, self.classifier.inputs)
         finally:
             with self._changed:
                 self._unread -= len(texts)
