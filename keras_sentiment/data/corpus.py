@@ -26,24 +26,37 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from keras_sentiment.data.corpus_files import (
+    GROUPS_FILE,
+    IDS_FILE,
+    INFO_FILE,
+    LABELS_FILE,
+    OFFSETS_FILE,
+    OURS,
+    TEXTS_FILE,
+    TOKENIZER_FOLDER,
+    UNLABELLED,
+    require_info,
+    require_own_files,
+)
 from keras_sentiment.data.encoded_split import Record, Split, ids_dtype
+from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.data.splitting import SPLITS
-from keras_sentiment.errors import InputError, require_labels
+from keras_sentiment.errors import InputError
 from keras_sentiment.escaping import html, printable
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.array_file import open_array
 from keras_sentiment.storage.json_files import parse_object, read_versioned
+from keras_sentiment.storage.untrusted import open_regular
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
-INFO_FILE = "data.json"
-REJECTED_FILE = "rejected.csv"
-TOKENIZER_FOLDER = "tokenizer"
-IDS_FILE, OFFSETS_FILE, LABELS_FILE, GROUPS_FILE = "ids.npy", "offsets.npy", "labels.npy", "groups.npy"
-TEXTS_FILE = "texts.jsonl"
-UNLABELLED = "unlabelled"
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Bytes of a row of `texts.jsonl`: those of the longest review, with escapes, and of what stands around it.
+MAX_ROW_BYTES = 5 * MAX_REVIEW_BYTES
+# A row as we write it: of another one JSON might make an object for every third byte.
+_ROW = re.compile(rb'\{"text": "(?:[^"\\]++|\\.)*+"(?:, "(?:label|source)": "(?:[^"\\]++|\\.)*+"){2}\}\n?')
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,12 +123,17 @@ def read_records(path: Path, reviews: int, labels: Sequence[str]) -> Iterator[Re
         InputError: while iterating, for a line that is no row of ours, or another number of them.
     """
     number = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            row = parse_object(line, f"{path}:{number}")
-            texts = row.keys() == set(Record._fields) and all(isinstance(v, str) for v in row.values())
+    with open_regular(path) as file:
+        while line := file.readline(MAX_ROW_BYTES + 1):
+            number += 1
+            row = parse_object(line, f"{path}:{number}") if _ROW.fullmatch(line) else {}
             # A lone surrogate is no text; the name of a file can hold one.
-            if not texts or row["label"] not in labels or _SURROGATE.search(row["text"]):
+            if (
+                number > reviews
+                or row.keys() != set(Record._fields)
+                or row["label"] not in labels
+                or _SURROGATE.search(row["text"])
+            ):
                 raise InputError(f"{path}:{number}: no row of ours; prepare it again with --overwrite")
             yield Record(**row)
     if number != reviews:
@@ -124,8 +142,7 @@ def read_records(path: Path, reviews: int, labels: Sequence[str]) -> Iterator[Re
 
 def is_corpus(path: Path) -> bool:
     """Return whether a folder is a prepared corpus and holds nothing else."""
-    ours = {INFO_FILE, REJECTED_FILE, TOKENIZER_FOLDER, *SPLITS, UNLABELLED}
-    return (path / INFO_FILE).is_file() and {item.name for item in path.iterdir()} <= ours
+    return (path / INFO_FILE).is_file() and {item.name for item in path.iterdir()} <= OURS
 
 
 def open_corpus(path: str | Path) -> Corpus:
@@ -147,32 +164,24 @@ def open_corpus(path: str | Path) -> Corpus:
         raise TypeError(f"a corpus is a folder that `prepare` made. Received: a {kind}; prepare it first")
     choose_backend()
     path = Path(path)
+    if (path / INFO_FILE).is_symlink():
+        raise InputError(f"{path / INFO_FILE}: a link; put the file itself there, as `cp -rL` does")
     info = read_versioned(path / INFO_FILE, FORMAT_VERSION, "a prepared corpus", "make one with `prepare`")
     if info.get("cleaning_version") != CLEANING_VERSION:
         raise InputError(
             f"{path}: its texts were cleaned by version {info.get('cleaning_version')} of the rules, "
             f"and this version has {CLEANING_VERSION}; prepare it again"
         )
-    try:
-        require_labels(info["labels"])
-        texts = [info["source"], info["fingerprint"], info["tokenizer"]["sha256"]]
-        texts += [info["splits"][name]["fingerprint"] for name in SPLITS]
-        numbers = [info["splits"][name]["reviews"] for name in SPLITS]
-        numbers += [info[UNLABELLED]["reviews"]] if UNLABELLED in info else []
-        groups = {name: info["splits"][name]["groups"] for name in SPLITS}
-        numbers += [number for number in groups.values() if number is not None]
-        if any(type(text) is not str for text in texts) or any(type(number) is not int for number in numbers):
-            raise TypeError("a value is of another type")
-    except (InputError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path / INFO_FILE}: it lacks or mistakes a key ({error}); prepare it again with --overwrite"
-        ) from None
+    require_info(info, path / INFO_FILE)
+    require_own_files(path)
     tokenizer = Corpus(path, info, {}).tokenizer()
     if tokenizer.sha256 != info["tokenizer"]["sha256"]:
         raise InputError(f"{path}: its tokenizer is not the one that it was prepared with; prepare it again")
     size, labels = tokenizer.vocabulary_size, info["labels"]
     splits = {
-        name: _open_split(path / name, info["splits"][name]["reviews"], labels, size, groups[name])
+        name: _open_split(
+            path / name, info["splits"][name]["reviews"], labels, size, info["splits"][name]["groups"]
+        )
         for name in SPLITS
     }
     more = (

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_sentiment.data.config import PrepareConfig
-from keras_sentiment.data.corpus import INFO_FILE, Corpus, open_corpus
+from keras_sentiment.data.corpus import Corpus, open_corpus
+from keras_sentiment.data.corpus_files import INFO_FILE
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read, source_name

@@ -7,8 +7,11 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from keras_sentiment.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,8 +52,27 @@ def parallel_map(
     for first in items:
         # Not by fork: threads of the tokenizer and of numpy may hold locks.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context, _leave_ctrl_c) as executor:
-            yield from ordered_prefetch(executor, function, chain([first], items), 2 * processes)
+        try:
+            with _Processes(processes, context, _leave_ctrl_c) as executor:
+                yield from ordered_prefetch(executor, function, chain([first], items), 2 * processes)
+        except BrokenProcessPool:
+            raise InputError(
+                "a process that cleans texts was killed, maybe for want of memory; try --processes 1"
+            ) from None
+
+
+class _Processes(ProcessPoolExecutor):
+    """Processes that Ctrl-C doesn't reach from their first moment on: to import takes them a second."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if not hasattr(signal, "pthread_sigmask"):  # on Windows
+            return super().submit(fn, *args, **kwargs)
+        # They inherit what is blocked here when they start; one that came meanwhile is told afterwards.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _leave_ctrl_c() -> None:

@@ -16,17 +16,8 @@ from tqdm import tqdm
 
 from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.config import LEARNED_VOCABULARY, PrepareConfig
-from keras_sentiment.data.corpus import (
-    FORMAT_VERSION,
-    INFO_FILE,
-    REJECTED_FILE,
-    TOKENIZER_FOLDER,
-    UNLABELLED,
-    Corpus,
-    SplitWriter,
-    is_corpus,
-    open_corpus,
-)
+from keras_sentiment.data.corpus import FORMAT_VERSION, Corpus, SplitWriter, is_corpus, open_corpus
+from keras_sentiment.data.corpus_files import INFO_FILE, REJECTED_FILE, TOKENIZER_FOLDER, UNLABELLED
 from keras_sentiment.data.doubts import Doubts
 from keras_sentiment.data.encoded_split import ids_dtype
 from keras_sentiment.data.fingerprint import fingerprint

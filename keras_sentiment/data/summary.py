@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_sentiment.data.config import PrepareConfig
-from keras_sentiment.data.corpus import REJECTED_FILE, UNLABELLED
+from keras_sentiment.data.corpus_files import REJECTED_FILE, UNLABELLED
 from keras_sentiment.escaping import printable
 
 

@@ -23,7 +23,10 @@ def open_array(file: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of a header that NumPy has to mend first
-            open_regular(file).close()
+            with open_regular(file) as opened:
+                # A header of a later version may have 4 GB.
+                if np.lib.format.read_magic(opened) != (1, 0):
+                    raise ValueError("an array is of another version than 1.0")
             array = np.lib.format.open_memmap(file, mode="r")
     except OSError as error:
         raise InputError(f"{file.name}: {error.strerror or error}") from None

@@ -103,22 +103,11 @@ def _character_table() -> dict[str, str]:
 CHARACTERS = _character_table()
 
 
-def _character_class(characters: Iterable[str]) -> str:
-    """A pattern of any of the characters, as ranges: `re` tries one above U+FFFF after the other."""
-    ranges: list[list[int]] = []
-    for codepoint in sorted(map(ord, characters)):
-        if ranges and ranges[-1][1] == codepoint - 1:
-            ranges[-1][1] = codepoint
-        else:
-            ranges.append([codepoint, codepoint])
-    return "[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]"
-
-
 _COMMENT = re.compile(COMMENT_PATTERN)
 _TAG = re.compile(TAG_PATTERN)
 _LINE_END = re.compile(LINE_END_PATTERN)
 _ENTITY = re.compile(ENTITY_PATTERN)
-_CHARACTER = re.compile(_character_class(CHARACTERS))
+_CHARACTERS = str.maketrans(CHARACTERS)
 
 
 def clean(text: str) -> str:
@@ -143,8 +132,7 @@ def clean(text: str) -> str:
         text = _LINE_END.sub(LINE_END_REPLACEMENT, text)
     if "&" in text:
         text = _ENTITY.sub(lambda match: ENTITIES.get(match[0], match[0]), text)
-    text = _CHARACTER.sub(lambda match: CHARACTERS[match[0]], text)
-    return " ".join(text.split())
+    return " ".join(text.translate(_CHARACTERS).split())
 
 
 def escaped(cleaned: str) -> str:

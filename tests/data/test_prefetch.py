@@ -1,5 +1,8 @@
 """Work ahead, in threads and processes: the same results in order, and no more of them at once than said."""
 
+import multiprocessing
+import os
+import signal
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -69,3 +72,25 @@ def test_an_unreadable_review_ends_all_processes_with_its_own_error(tmp_path, mo
     with pytest.raises(InputError, match="line 101: broken"):
         prepare_corpus(some(), tmp_path / "data", TOKENIZER, processes=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def blocks_ctrl_c(_):
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_ctrl_c_reaches_no_process_from_its_first_moment_on():
+    # What is blocked was blocked when the process started: what runs in it only ignores Ctrl-C.
+    found = [answer for _, answer in parallel_map(blocks_ctrl_c, range(12), 2)]
+    assert found == [False] * MIN_ITEMS + [True] * (12 - MIN_ITEMS)
+    assert not blocks_ctrl_c(0)
+
+
+def end_itself(item):
+    if multiprocessing.parent_process() is not None:
+        os._exit(9)
+    return item
+
+
+def test_a_process_that_is_killed_is_told():
+    with pytest.raises(InputError, match="a process that cleans texts was killed"):
+        list(parallel_map(end_itself, range(12), 2))

@@ -1,10 +1,10 @@
 """Any text, table or folder is read, or refused in one line."""
 
-import contextlib
 import io
 import json
 import os
 import shutil
+import tarfile
 
 import numpy as np
 import pyarrow
@@ -12,13 +12,15 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyarrow import parquet
+from pyarrow import ipc, parquet
 
 from helpers.readers import read_texts
-from helpers.strategies import FUZZ, amounts, archive, edited, edits, refused, told
+from helpers.same_rows import packed
+from helpers.strategies import FOLDERS, FUZZ, amounts, archive, edited, edits, make_folder, refused, told
 from helpers.tiny import WORDS
-from keras_sentiment.data.config import TABLE_FORMATS
+from keras_sentiment.data.config import TABLE_FORMATS, PrepareConfig
 from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.evaluation.perturbations import markup
 from keras_sentiment.exporting.text_graph import text_graph
@@ -43,34 +45,81 @@ def table(suffix):
     return f"text{separator}label\n{''.join(lines)}{quoted}".encode()
 
 
+ROWS = pyarrow.table(
+    {
+        "text": [f"a good film number {n}" * (n % 5) for n in range(40)],
+        "label": ["pos", "neg"] * 20,
+        "number": list(range(40)),
+        "list": [[1, 2]] * 40,
+        "struct": [{"a": 1}] * 40,
+    }
+)
+
+
+def parquet_file(**options):
+    file = io.BytesIO()
+    parquet.write_table(ROWS, file, **options)
+    return file.getvalue()
+
+
+def arrow_file(new, **options):
+    file = io.BytesIO()
+    with new(file, ROWS.schema, options=ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(ROWS, max_chunksize=16)
+    return file.getvalue()
+
+
 SOURCES = {
-    **{suffix: table(suffix) for suffix in (".csv", ".tsv", ".jsonl", ".parquet")},
-    ".tar": archive("w"),
-    ".tar.gz": archive("w:gz"),
-    ".tar.xz": archive("w:xz"),
+    **{suffix: [table(suffix)] for suffix in (".csv", ".tsv", ".jsonl")},
+    ".json": [json.dumps(ROWS.select(["text", "label"]).to_pylist()).encode()],
+    ".parquet": [
+        table(".parquet"),
+        parquet_file(compression="gzip"),
+        parquet_file(compression="none", use_dictionary=False),
+        parquet_file(row_group_size=7),
+        parquet_file(
+            data_page_version="2.0", use_dictionary=False, column_encoding={"text": "DELTA_BYTE_ARRAY"}
+        ),
+    ],
+    ".arrow": [
+        arrow_file(ipc.new_file),
+        arrow_file(ipc.new_stream),
+        arrow_file(ipc.new_file, compression="zstd"),
+        arrow_file(ipc.new_stream, compression="lz4"),
+    ],
+    ".tar": [archive("w"), archive("w", tarfile.GNU_FORMAT)],
+    ".tar.gz": [archive("w:gz")],
+    ".tar.xz": [archive("w:xz")],
+    **{f".csv.{ending}": [packed(table(".csv"), ending)] for ending in ("gz", "bz2", "xz", "zst", "zip")},
 }
 
 
-@amounts(100)
+@amounts(60)
 @pytest.mark.parametrize("suffix", SOURCES)
 def test_sources(suffix, examples, tmp_path):
     path = tmp_path / f"reviews{suffix}"
+    bases = st.sampled_from(SOURCES[suffix])
+    configs = st.sampled_from([PrepareConfig(), PrepareConfig(group_column="number")])
+    if ".tar" in suffix:
+        configs = st.just(PrepareConfig())
 
     @settings(FUZZ, max_examples=examples)
-    @given(st.one_of(edits.map(lambda changes: edited(SOURCES[suffix], changes)), st.binary(max_size=300)))
-    def check(content):
+    @given(st.one_of(st.builds(edited, bases, edits), st.binary(max_size=300)), configs)
+    def check(content, config):
         path.write_bytes(content)
         with refused(path.name):
-            for review in read(path, quiet=True):
+            for review in read(path, config, quiet=True):
                 assert type(review) is Review
                 assert isinstance(review.text, str)
                 assert review.label.strip() == review.label != ""
+        with refused(path.name):
+            assert all(isinstance(review.text, str) for review in read_unlabelled(path, quiet=True))
         assert os.listdir(tmp_path) == [path.name]
 
     check()
 
 
-@amounts(100)
+@amounts(60)
 @pytest.mark.parametrize("text_format", TABLE_FORMATS)
 def test_texts_to_label(text_format, examples):
     base = table(f".{text_format}")
@@ -88,29 +137,18 @@ def test_texts_to_label(text_format, examples):
     check()
 
 
-@amounts(60)
+@amounts(100)
 def test_folders(examples, tmp_path):
-    names = st.one_of(
-        st.sampled_from(
-            ["pos", "neg", "train", "test", "unsup", "1_9.txt", "a.TXT", ".git", "._1_9.txt", "x.txt"]
-        ),
-        st.binary(min_size=1, max_size=6).map(lambda name: os.fsdecode(name.translate(None, b"\0/"))),
-    ).filter(lambda name: name.strip("."))
-    files = st.lists(st.tuples(st.lists(names, min_size=1, max_size=4), st.binary(max_size=20)), max_size=6)
-
     @settings(FUZZ, max_examples=examples)
-    @given(files)
+    @given(FOLDERS)
     def check(found):
         folder = tmp_path / "folder"
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        for parts, content in found:
-            with contextlib.suppress(OSError):  # a file that stands where a folder should
-                folder.joinpath(*parts).parent.mkdir(parents=True, exist_ok=True)
-                folder.joinpath(*parts).write_bytes(content)
+        make_folder(folder, found)
         with refused():
-            for review in read(folder, quiet=True):
-                assert isinstance(review.text, str)
+            assert all(isinstance(review.text, str) for review in read(folder, quiet=True))
+        with refused():
+            assert all(isinstance(review.text, str) for review in read_unlabelled(folder, quiet=True))
 
     check()
 

@@ -69,6 +69,20 @@ ODD_BYTES = [
     b"\x7f" * 8,
     b"{",
     b"[",
+    b"\\",
+    b"\\u0000",
+    b"\xe2\x80\xa8",
+    b"\x1b[31m",
+    b"1e999",
+    b"NaN",
+    b"9" * 5000,
+    b"[" * 2000,
+    b'{"text":' * 500,
+    b"a" * 70_000,
+    b"\xff\xff\xff\x7f",
+    b"\xff" * 4,
+    b"\0\0\0\x80",
+    b"7777",
 ]
 edits = st.lists(
     st.tuples(
@@ -170,6 +184,45 @@ def edited_json(content, changes):
     return json.dumps(value).encode()
 
 
+# A folder of reviews as anybody may leave it: each file's path, and what stands there.
+NAMES = st.one_of(
+    st.sampled_from(
+        ["pos", "neg", "train", "test", "unsup", "1_9.txt", "a.TXT", ".git", "._1_9.txt", "x.txt"]
+    ),
+    st.sampled_from(
+        ["9" * 200 + "_1.txt", "9" * 25 + "_1.txt", "a\nb.txt", "\x1b[31m.txt", "1_7.html", "é" * 90]
+    ),
+    st.binary(min_size=1, max_size=6).map(lambda name: os.fsdecode(name.translate(None, b"\0/"))),
+).filter(lambda name: name.strip("."))
+FOLDERS = st.lists(
+    st.tuples(
+        st.lists(NAMES, min_size=1, max_size=4),
+        st.sampled_from(["file", "file", "file", "pipe", "link", "loop", "nowhere", "folder"]),
+        st.binary(max_size=20),
+    ),
+    max_size=8,
+)
+
+
+def make_folder(folder, found):
+    """Makes what FOLDERS gives."""
+    folder.mkdir()
+    for parts, kind, content in found:
+        path = folder.joinpath(*parts)
+        with contextlib.suppress(OSError):  # a file that stands where a folder should
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(path):  # a pipe, maybe, which waits for a reader
+                continue
+            if kind == "file":
+                path.write_bytes(content)
+            elif kind == "pipe":
+                os.mkfifo(path)
+            elif kind == "folder":
+                path.mkdir()
+            else:
+                path.symlink_to({"link": "/etc/hostname", "loop": path.name, "nowhere": "nowhere"}[kind])
+
+
 def answers(path):
     """A model that can be opened labels a text."""
     with refused(path):
@@ -177,10 +230,10 @@ def answers(path):
         assert 0 <= result["probability"] <= 1
 
 
-def archive(mode):
+def archive(mode, kind=tarfile.PAX_FORMAT):
     """A small archive in aclImdb's layout, with what is passed over."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode, format=tarfile.PAX_FORMAT) as found:
+    with tarfile.open(fileobj=file, mode=mode, format=kind) as found:
         for name in (
             "train/pos/1_9.txt",
             "train/neg/2_1.txt",

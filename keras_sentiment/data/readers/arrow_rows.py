@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from keras_sentiment.data.readers.arrow_messages import MAGIC, require_small_batches
@@ -60,6 +60,16 @@ class ArrowTable:
             self.schema: Any = getattr(self._table, "schema_arrow", None) or self._table.schema
             self.names: list[str] = self.schema.names
 
+    def require_small(self, columns: Iterable[str]) -> None:
+        """Raises an InputError if columns hold what is too large to be read; those that are not there don't.
+
+        A row can be too large, too, which is told where it is read.
+        """
+        wanted = [name for name in columns if self.names.count(name) == 1]
+        if self._kind == "Parquet" and wanted:
+            with _readable(self.name, self._kind):
+                self._require_ratio(wanted)
+
     def rows(self, columns: Columns, keep: list[str]) -> Iterator[Row]:
         """Yield rows, each with its number, counted from 1.
 
@@ -89,6 +99,8 @@ class ArrowTable:
 
     def _require_ratio(self, wanted: list[str]) -> None:
         """Raises an InputError before the first row, if a file unpacks to far more than it has."""
+        for _ in self._batch_sizes(wanted):
+            pass
         chunks = (chunk for _, group in self._chunks(wanted) for _, chunk in group)
         if sum(expected_size(pages(self._file, c)) for c in chunks) <= FREE_BYTES + MAX_RATIO * self._size:
             return
@@ -127,14 +139,18 @@ class ArrowTable:
         return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
 
     def _parquet_batches(self, wanted: list[str], group: int = 0) -> Iterator[Any]:
+        for number, rows in self._batch_sizes(wanted, group):
+            yield from self._table.iter_batches(rows, row_groups=[number], columns=wanted)
+
+    def _batch_sizes(self, wanted: list[str], group: int = 0) -> Iterator[tuple[int, int]]:
+        """Yield the number of each group of rows from one on, and how many may be decoded at once."""
         lists = {name for name in wanted if holds_lists(self.schema.field(name).type)}
         widths = {name: width_of(self.schema.field(name).type) for name in wanted}
         for number, chunks in self._chunks(wanted):
             if number < group:
                 continue
             units = [self._unit(chunk, name, name in lists, widths[name]) for name, chunk in chunks]
-            rows = min(max(MAX_DECODED_BYTES // max(sum(units), 1), 1), PARQUET_ROWS)
-            yield from self._table.iter_batches(rows, row_groups=[number], columns=wanted)
+            yield number, min(max(MAX_DECODED_BYTES // max(sum(units), 1), 1), PARQUET_ROWS)
 
     def _unit(self, chunk: Chunk, column: str, is_list: bool, width: int) -> int:
         """Return how many bytes a row may have in a column of a group of rows.

@@ -156,8 +156,8 @@ def require_ratio(unpacked: int, packed: int, name: str) -> None:
         raise InputError(f"{name}: it unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; cut it in several")
     if unpacked > FREE_BYTES + MAX_RATIO * packed:
         raise InputError(
-            f"{name}: it unpacks to more than {MAX_RATIO:,} times its size, as no reviews do; unpack it if "
-            "they are real"
+            f"{name}: it unpacks to more than {MAX_RATIO:,} times its size, as no reviews do; if they are "
+            "real, write them without compression"
         )
 
 

@@ -120,7 +120,9 @@ def open_table(
                 raise InputError(
                     f"{name}: {table_format.capitalize()} can't be read from a pipe; give the file"
                 )
-            yield Table(name, columns, ArrowTable(file, name, table_format))
+            table = ArrowTable(file, name, table_format)
+            table.require_small(columns)
+            yield Table(name, columns, table)
             return
         opened = files.enter_context(open_unpacked(source, name))
         table_format = known_format(opened.name, config, labelled)

@@ -1,11 +1,13 @@
 """Folders: aclImdb whole or in part, and one subfolder a label."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from helpers.readers import REVIEWS, error_of, write_tree
 from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
@@ -69,3 +71,34 @@ def test_bad_folders(tmp_path):
     assert "anger/b.txt: every other byte is NUL, as in UTF-16; try --encoding utf-16-be" in error_of(
         tmp_path
     )
+
+
+@pytest.mark.parametrize("place", ["neg/1_1.txt", "unsup/1_0.txt"])
+def test_what_is_no_file_is_not_opened(tmp_path, place):
+    write_tree(tmp_path, {"neg/0_1.txt": "flat", "pos/0_9.txt": "superb", "unsup/0_0.txt": "?"})
+    path = tmp_path / place
+    for make, expected in (
+        # To open a pipe is to wait for whoever writes into it.
+        (os.mkfifo, "no regular file"),
+        (lambda path: path.symlink_to("nowhere"), "a link that leads to no file"),
+        (lambda path: path.symlink_to(path.name), "a link that leads to no file"),
+        (lambda path: path.symlink_to("/dev/zero"), "a link that leads to no file"),
+    ):
+        make(path)
+        with pytest.raises(InputError, match=f"{path.name}: {expected}"):
+            list(read_unlabelled(tmp_path) if "unsup" in place else read(tmp_path, quiet=True))
+        path.unlink()
+    # As in a cache of Hugging Face.
+    path.symlink_to(write_tree(tmp_path / ".blobs", {"blob": "linked"}) / "blob")
+    texts = [r.text for r in (read_unlabelled(tmp_path) if "unsup" in place else read(tmp_path, quiet=True))]
+    assert "linked" in texts
+
+
+def test_names_that_are_no_text_and_numbers_of_any_size(tmp_path):
+    write_tree(tmp_path, {"neg/99999999999999999999_1.txt": "flat", "pos/0_9.txt": "superb"})
+    (tmp_path / "neg" / os.fsdecode(b"\xff.txt")).write_text("dull")
+    found = list(read(tmp_path))
+    assert sorted(review.text for review in found) == ["dull", "flat", "superb"]
+    assert all(review.position is None for review in found if review.label == "neg")
+    (tmp_path / os.fsdecode(b"\xff")).mkdir()
+    assert "no .txt files" in error_of(tmp_path)

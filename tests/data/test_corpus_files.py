@@ -1,0 +1,121 @@
+"""A DATA_DIR of a stranger: only what is ours is read, and nothing takes memory or time without end."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from helpers.memory import at_most
+from keras_sentiment.data import corpus as corpora
+from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.errors import InputError
+
+pytestmark = pytest.mark.once
+FILES = ["data.json", "train/ids.npy", "train/texts.jsonl", "test/labels.npy", "tokenizer/vocab.txt"]
+
+
+@pytest.fixture
+def folder(corpus, tmp_path):
+    return shutil.copytree(corpus.path, tmp_path / "copy")
+
+
+def read_all(folder):
+    for split in open_corpus(folder).splits.values():
+        for _ in split.records():
+            pass
+
+
+def refusal(folder):
+    with pytest.raises(InputError) as caught:
+        read_all(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_links_and_pipes_are_not_read(folder, tmp_path, name):
+    (folder / name).rename(tmp_path / "outside")
+    (folder / name).symlink_to(tmp_path / "outside")
+    assert f"{folder / name}: a link" in refusal(folder)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    # An open pipe without a writer would wait for ever.
+    assert "no regular file" in (message := refusal(folder)) or "not a prepared corpus" in message
+
+
+def test_a_folder_that_is_a_link_is_not_read(folder, tmp_path):
+    (folder / "train").rename(tmp_path / "train")
+    (folder / "train").symlink_to(tmp_path / "train")
+    assert f"{folder / 'train'}: a link" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["train/more.npy", "tokenizer/assets/tokenizer/vocabulary.txt", "tokenizer/vocabulary.txt"]
+)
+def test_what_is_not_ours_is_not_there(folder, name):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x")
+    assert f"{path}: no file of a prepared corpus" in refusal(folder)
+
+
+def test_what_lies_beside_it_is_left_alone(folder):
+    (folder / "notes.md").write_text("mine")
+    (folder / "link").symlink_to("/dev/zero")
+    assert open_corpus(folder).labels == ["negative", "positive"]
+
+
+@pytest.mark.parametrize("name", ["train/ids.npy", "train/texts.jsonl"])
+def test_a_file_of_holes_is_not_read(folder, name):
+    os.truncate(folder / name, 1 << 38)
+    assert "nothing but holes" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("splits", "train", "reviews"), 10**400),
+        (("splits", "train", "reviews"), -1),
+        (("splits", "train", "labels"), "abc"),
+        (("splits", "train", "labels", "negative"), None),
+        (("splits", "train", "tokens"), 1.5),
+        (("splits", "test", "groups"), True),
+        (("splits",), [1]),
+        (("tokenizer",), None),
+        (("tokenizer", "name"), 3),
+        (("warnings",), 5),
+        (("warnings",), [5]),
+        (("unlabelled",), 3),
+    ],
+)
+def test_what_it_says_of_itself_is_of_the_right_type(folder, keys, value):
+    info = json.loads((folder / "data.json").read_text())
+    inner = info
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    (folder / "data.json").write_text(json.dumps(info))
+    assert "data.json: it lacks or mistakes a key" in refusal(folder)
+
+
+def test_a_row_takes_no_more_memory_than_it_may(folder, monkeypatch):
+    monkeypatch.setattr(corpora, "MAX_ROW_BYTES", 30 << 20)
+    path = folder / "train" / "texts.jsonl"
+    rows = path.read_bytes()
+    path.write_bytes(b'{"text": [' + b"{}," * (9 << 20) + b"0]}\n" + rows)
+    with at_most(100 << 20):
+        assert "texts.jsonl:1: no row of ours" in refusal(folder)
+    with path.open("wb") as file:
+        file.write(rows)
+        for _ in range(64):
+            file.write(b"x" * (1 << 20))
+    with at_most(100 << 20):
+        assert "no row of ours" in refusal(folder)
+
+
+def test_a_header_of_any_size_is_not_read(folder):
+    path = folder / "train" / "ids.npy"
+    path.write_bytes(b"\x93NUMPY\x02\x00" + (64 << 20).to_bytes(4, "little") + b"(" * (64 << 20))
+    with at_most(32 << 20):
+        assert "another version" in refusal(folder)
