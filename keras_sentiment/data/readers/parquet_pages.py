@@ -188,6 +188,8 @@ class _Struct:
         return self.data[start : self.place]
 
     def _value(self, kind: int, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise ValueError("its footer is nested too deeply")
         if kind in (4, _I32, _I64):
             return self._signed()
         if kind in (1, 2, 3):  # in a list, what is true or false takes a byte

@@ -218,3 +218,11 @@ def test_the_largest_text_is_read(tmp_path, name):
     with at_most(MEMORY):
         (review,) = read(path)
         assert review.text == large
+
+
+@pytest.mark.parametrize("nested", [b"\x19", b"\x1c"])
+def test_a_footer_that_is_nested_without_end_is_refused(tmp_path, nested):
+    # A field that is a list of one list, or a struct of one struct, and so on.
+    footer = nested * 100_000
+    content = b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+    assert "not a readable Parquet file" in error_of(write_file(tmp_path / "it.parquet", content))
