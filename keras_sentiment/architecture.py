@@ -16,8 +16,8 @@ MAX_LAYERS = 64
 # Of any size within a model, such as the width of a block, of which the largest BERTs have 4,096.
 MAX_WIDTH = 1 << 14
 MAX_HEADS = 128
-# Tokens; the largest vocabularies of BERTs have 120,000.
-MAX_VOCABULARY = 1 << 18
+# Tokens: LaBSE, a BERT of a hundred languages, has 501,153.
+MAX_VOCABULARY = 1 << 19
 # Attention scores of a row, four bytes each where the backend does not fuse them: heads times tokens squared.
 MAX_SCORES = 1 << 30
 

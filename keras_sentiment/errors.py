@@ -43,7 +43,9 @@ def require_labels(labels: Any) -> None:
     """Raises an InputError unless it is given the names of at least two classes, each of its own."""
     named = isinstance(labels, (list, tuple)) and all(isinstance(name, str) for name in labels)
     valid = named and len(labels) >= 2 and len(set(labels)) == len(labels)
-    require(valid and all(map(str.isprintable, labels)), "labels", labels, "two different names or more")
+    require(valid, "labels", labels, "two different names or more")
+    hidden = next((name for name in labels if not name.isprintable()), None)
+    require(hidden is None, "labels", hidden, "names without characters that are not seen")
     require(len(labels) <= MAX_LABELS, "labels", len(labels), f"at most {MAX_LABELS:,}")
 
 

@@ -112,16 +112,18 @@ class Corpus:
         return Tokenizer.read(self.path / TOKENIZER_FOLDER)
 
 
-def read_records(path: Path, reviews: int, labels: Sequence[str]) -> Iterator[Record]:
+def read_records(path: Path, label_ids: npt.NDArray[np.int32], labels: Sequence[str]) -> Iterator[Record]:
     """Yield the rows of a `texts.jsonl`.
 
     Args:
-        reviews: how many there should be.
+        label_ids: int32[reviews], the position of each row's label, -1 of a row without one.
         labels: the names that a row may have.
 
     Raises:
-        InputError: while iterating, for a line that is no row of ours, or another number of them.
+        InputError: while iterating, for a line that is no row of ours or has another label, or another number
+            of them.
     """
+    reviews, places = len(label_ids), {label: place for place, label in enumerate(labels)}
     number = 0
     with open_regular(path) as file:
         while line := file.readline(MAX_ROW_BYTES + 1):
@@ -131,7 +133,7 @@ def read_records(path: Path, reviews: int, labels: Sequence[str]) -> Iterator[Re
             if (
                 number > reviews
                 or row.keys() != set(Record._fields)
-                or row["label"] not in labels
+                or places.get(row["label"], -1 if row["label"] == "" else None) != label_ids[number - 1]
                 or _SURROGATE.search(row["text"])
             ):
                 raise InputError(f"{path}:{number}: no row of ours; prepare it again with --overwrite")
@@ -164,8 +166,6 @@ def open_corpus(path: str | Path) -> Corpus:
         raise TypeError(f"a corpus is a folder that `prepare` made. Received: a {kind}; prepare it first")
     choose_backend()
     path = Path(path)
-    if (path / INFO_FILE).is_symlink():
-        raise InputError(f"{path / INFO_FILE}: a link; put the file itself there, as `cp -rL` does")
     info = read_versioned(path / INFO_FILE, FORMAT_VERSION, "a prepared corpus", "make one with `prepare`")
     if info.get("cleaning_version") != CLEANING_VERSION:
         raise InputError(
@@ -217,7 +217,7 @@ def _open_split(
                     raise InputError(f"a number is not from {first} to {limit - 1}")
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
-    records = partial(read_records, folder / TEXTS_FILE, reviews, names or [""])
+    records = partial(read_records, folder / TEXTS_FILE, labels, names)
     return Split(ids, offsets, labels, records, groups=group_numbers)
 
 

@@ -101,6 +101,11 @@ class Split:
         ids, offsets = _encode(self.texts(), tokenizer)
         return replace(self, ids=ids, offsets=offsets)
 
+    def has_ids_of(self, tokenizer: Tokenizer) -> bool:
+        """Return whether the ids are those that a tokenizer gives to the texts: a corpus may be anybody's."""
+        encoded = enumerate(_encoded(self.texts(), tokenizer))
+        return all(np.array_equal(ids, self[place]) for place, ids in encoded)
+
     def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Split:
         """Return the reviews at some indices as a split in memory.
 
@@ -226,9 +231,15 @@ def concatenate(*splits: Split) -> Split:
     )
 
 
+def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[npt.NDArray[np.int32]]:
+    """Yield the ids of each cleaned text."""
+    for chunk in in_chunks(texts):
+        yield from tokenizer.encode(chunk)
+
+
 def _encode(texts: Iterable[str], tokenizer: Tokenizer) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Return the ids and the offsets of cleaned texts."""
-    parts = [ids for chunk in in_chunks(texts) for ids in tokenizer.encode(chunk)]
+    parts = list(_encoded(texts, tokenizer))
     lengths = np.fromiter((len(ids) for ids in parts), np.int64, len(parts))
     dtype = ids_dtype(tokenizer.vocabulary_size)
     return (

@@ -61,7 +61,12 @@ def open_evaluation_split(
             )
         name = name or order[0]
         require(name in corpus.splits, "split", name, f"one of {', '.join(corpus.splits)}")
-        return name, corpus.splits[name]
+        split = corpus.splits[name]
+        if not split.has_ids_of(tokenizer):
+            raise InputError(
+                f"{corpus.path / name}: its ids are not those of its texts; prepare it again with --overwrite"
+            )
+        return name, split
     splits: dict[str | None, list[Review]] = {}
     bad_rows = bad_rows or BadRows()
     for review in read(data, config, quiet=quiet, bad_rows=bad_rows):

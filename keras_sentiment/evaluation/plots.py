@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -107,6 +108,11 @@ def reliability(labels: np.ndarray, before: np.ndarray, after: np.ndarray, alt: 
         return _svg(axes, alt)
 
 
+def _finite(value: float) -> float:
+    """Returns NaN, which is not drawn, for what is infinite."""
+    return value if math.isfinite(value) else math.nan
+
+
 def learning(history: Sequence[dict[str, float]], name: str, train: str, alt: str) -> str:
     """Draws `loss` or `accuracy` of train and validation over the epochs.
 
@@ -115,8 +121,9 @@ def learning(history: Sequence[dict[str, float]], name: str, train: str, alt: st
     """
     epochs = [row["epoch"] for row in history]
     with _axes("epoch", name) as axes:
-        axes.plot(epochs, [row[name] for row in history], "o-", label=train)
-        axes.plot(epochs, [row[f"val_{name}"] for row in history], "s-", label="validation")
+        # A loss that is not a number leaves a gap.
+        axes.plot(epochs, [_finite(row[name]) for row in history], "o-", label=train)
+        axes.plot(epochs, [_finite(row[f"val_{name}"]) for row in history], "s-", label="validation")
         axes.set_xticks(epochs[:: 1 + len(epochs) // 10])
         axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
         axes.margins(y=0.3)

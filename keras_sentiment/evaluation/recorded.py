@@ -16,6 +16,8 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # Characters of a name, or of a reason why a figure is absent.
 _MOST_CHARACTERS = 1000
 _MOST_LENGTHS = 100
+# No logarithm of a float's is larger.
+_MOST_LOSS = 1000
 _WRONG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 
 Recorded = dict[str, dict[str, Any]]
@@ -65,6 +67,13 @@ def is_ours(metrics: Any) -> bool:
             (figure(row["accuracy"]), span(row["accuracy_ci95"]), row["to"])
         (figure_rows(metrics), label_rows(metrics), baseline_rows(metrics), left_out(metrics))
         seen_warnings(metrics, "")
+        shares = [metrics[name] for name in ("accuracy", "f1", "roc_auc", "ece", "class_ece")]
+        if any(share is not None and not 0 <= share <= 1 for share in shares):
+            return False
+        if any(
+            each is not None and not 0 <= each < _MOST_LOSS for each in (metrics["loss"], metrics["brier"])
+        ):
+            return False
         return _DATE.match(metrics["date"]) is not None
     except _WRONG:
         return False

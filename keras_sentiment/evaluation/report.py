@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from html import unescape
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -35,6 +36,7 @@ from keras_sentiment.runs.chosen import chosen_on_validation
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
 from keras_sentiment.runs.run_files import REPORTS
+from keras_sentiment.storage.untrusted import open_regular
 from keras_sentiment.text.cleaning import escaped
 
 SHOWN_ERRORS = 50
@@ -43,6 +45,9 @@ CARRYING_WORDS = 5
 EXCERPT = 280  # characters
 SHOWN_PAIRS = 20
 # Whose versions are told: a run may name whatever it likes.
+_TEMPLATE = resources.files("keras_sentiment.evaluation").joinpath("report.html").read_text("utf-8")
+# Of each page: its policy stands in it, before anything that a stranger could have written.
+_BEGINNING = _TEMPLATE[: _TEMPLATE.index('<meta name="viewport"')].encode()
 _PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
 
 
@@ -118,7 +123,6 @@ class Page:
             recorded: the evaluations that are `shown`; the page lists them where there is more than this one.
             folder: where the pages of other evaluations are, relative to this one.
         """
-        source = resources.files("keras_sentiment.evaluation").joinpath("report.html").read_text("utf-8")
         environment = jinja2.Environment(
             autoescape=True,
             finalize=_visible,
@@ -129,7 +133,7 @@ class Page:
         environment.globals |= {"zip": zip, "percent": percent, "bucket_name": bucket_name}
         environment.filters |= {"figure": figure, "span": span}
         evaluations = self._evaluations(recorded or {}, folder)
-        return environment.from_string(source).render(**self.values, evaluations=evaluations)
+        return environment.from_string(_TEMPLATE).render(**self.values, evaluations=evaluations)
 
     def _evaluations(self, recorded: dict[str, Any], folder: str) -> list[dict[str, Any]]:
         """Returns the evaluations of the model, each in the words of a row."""
@@ -147,10 +151,18 @@ class Page:
                         "interval": span(metrics["intervals"]["accuracy"]),
                         "tfidf": figure(metrics["baselines"]["tfidf"]["accuracy"]),
                         "this": name == self.name,
-                        "page": folder + name if (reports / name).is_file() else None,
+                        "page": folder + name if _is_page(reports / name) else None,
                     }
                 )
         return found
+
+
+def _is_page(path: Path) -> bool:
+    """Whether a file begins as our pages do, with the policy under which a browser runs no script of it."""
+    if not path.is_file():
+        return False
+    with open_regular(path) as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING
 
 
 def _visible(value: Any) -> Any:

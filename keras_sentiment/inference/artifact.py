@@ -156,10 +156,7 @@ def _check(artifact: Artifact) -> None:
 
 
 def _require_listed(artifact: Artifact) -> None:
-    """Refuses an artifact that lists other files than its format has, or holds others than it lists.
-
-    What a folder of it begins with a dot is left out: it is a system's, as `.git` is, and never read.
-    """
+    """Refuses an artifact that lists other files than its format has, or holds others than it lists."""
     graph = GRAPH_FILES[artifact.format]
     names = {graph, TRAINED_ON_FILE, *(f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES)}
     names |= {"model.bin"} if artifact.format == "openvino" else set()
@@ -172,6 +169,6 @@ def _require_listed(artifact: Artifact) -> None:
     for name in sorted((artifact.files.keys() - {CARD_FILE}) ^ names):
         fault = "lists" if name in artifact.files else "doesn't list"
         raise InputError(f"{manifest}: it {fault} {name}; {fix}")
-    for name in plain_files(artifact.path, lambda name: not name.startswith(".")):
+    for name in plain_files(artifact.path):
         if name != MANIFEST_FILE and name not in artifact.files:
             raise InputError(f"{artifact.path / name}: {MANIFEST_FILE} doesn't list it; remove it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import math
 import os
 from collections.abc import Iterable, Mapping
 
@@ -51,14 +52,14 @@ def read_history(run: Run) -> list[dict[str, float]]:
         if len(rows) > MOST_EPOCHS:
             raise ValueError(f"more than {MOST_EPOCHS:,} epochs")
     except (ValueError, TypeError, KeyError, csv.Error) as error:
-        raise InputError(f"{run.history}: it is damaged ({error!r:.200}); delete it") from None
+        raise InputError(f"{run.history}: it is damaged ({error!s:.200}); delete it") from None
     return rows
 
 
 def _row(row: dict[str, str]) -> dict[str, float]:
     found = {name: float(row[name]) for name in HISTORY_FIELDS}
-    if not all(abs(value) < MOST for value in found.values()):  # NaN is not
-        raise ValueError("a number is none, or too large")
+    if any(math.isfinite(value) and abs(value) >= MOST for value in found.values()):
+        raise ValueError("a number is too large")
     if not found["epoch"].is_integer() or not 1 <= found["epoch"] <= MOST_EPOCHS:
         raise ValueError("an epoch has no number")
     return found

@@ -65,7 +65,7 @@ def listed_files(path: Path, encoder: bool) -> dict[str, str]:
     Raises:
         InputError: the list lacks one or has another; or the folder of the tokenizer has.
     """
-    listed = read_object(path / CHECKSUMS_FILE, MAX_CONFIG_BYTES)
+    listed = read_object(path / CHECKSUMS_FILE, MAX_CONFIG_BYTES, follow_links=False)
     names = {MODEL_FILE, TRAINED_ON_FILE, *([] if encoder else [BASELINE_FILE])}
     names |= {f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES}
     for name in sorted(listed.keys() ^ names):

@@ -19,17 +19,18 @@ MAX_FILE_BYTES = 16 << 20
 MAX_CONFIG_BYTES = 4 << 20
 
 
-def read_text(path: Path, most: int = MAX_FILE_BYTES) -> str:
+def read_text(path: Path, most: int = MAX_FILE_BYTES, follow_links: bool = True) -> str:
     """Returns what a small text file holds, its lines ended by \\n.
 
     Args:
         most: int, bytes that it may have.
+        follow_links: whether it may be a link to one.
 
     Raises:
         InputError: it can't be read, is too large or is not UTF-8.
     """
     try:
-        with open_regular(path, follow_links=True) as file:
+        with open_regular(path, follow_links) as file:
             content = file.read(most + 1)
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror}): restore it.") from None
@@ -56,16 +57,17 @@ def parse_object(content: str | bytes, source: str | Path) -> dict[str, Any]:
     return found
 
 
-def read_object(path: Path, most: int = MAX_FILE_BYTES) -> dict[str, Any]:
+def read_object(path: Path, most: int = MAX_FILE_BYTES, follow_links: bool = True) -> dict[str, Any]:
     """Returns the object in a JSON file.
 
     Args:
         most: int, bytes that it may have.
+        follow_links: whether it may be a link to one.
 
     Raises:
         InputError: it can't be read, is too large or is no JSON object.
     """
-    return parse_object(read_text(path, most), path)
+    return parse_object(read_text(path, most, follow_links), path)
 
 
 def read_versioned(file: Path, version: int, what: str, make: str) -> dict[str, Any]:
@@ -79,8 +81,10 @@ def read_versioned(file: Path, version: int, what: str, make: str) -> dict[str, 
     Raises:
         InputError: there is none, it is damaged, or of another version.
     """
+    if file.is_symlink():
+        open_regular(file)  # which refuses it
     try:
-        values = read_object(file, MAX_CONFIG_BYTES)
+        values = read_object(file, MAX_CONFIG_BYTES, follow_links=False)
         found = int(values.pop("format_version"))
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{file.parent}: not {what} (no readable {file.name}); {make}") from None

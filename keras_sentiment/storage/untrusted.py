@@ -1,8 +1,8 @@
 """Folders that may be untrusted: what is read in them are regular files, reached without links.
 
 Whoever made a folder may have put a link in the place of a file, so that another file is read or
-overwritten, or a named pipe, which answers nobody. A folder is looked through before anything in it is
-opened. Who may still write into it while it is read is not defended against.
+overwritten, or a named pipe, so that reading waits for ever. A folder is looked through before anything in it
+is opened. Who may still write into it while it is read is not defended against.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _REGULAR = "put the file itself there, as `cp -rL` does"
 def plain_files(folder: Path, ours: Callable[[str], bool] = lambda name: True) -> list[str]:
     """Returns the paths of the files of a folder within it, with `/` between their parts, sorted.
 
+    What begins with a dot is left out: it is a system's, as `.DS_Store` is, and nobody reads it.
+
     Args:
         ours: whether something directly in the folder, by its name, is one of ours; others are left out.
 
@@ -38,7 +40,7 @@ def plain_files(folder: Path, ours: Callable[[str], bool] = lambda name: True) -
             seen += 1
             if seen > MAX_ENTRIES:
                 raise InputError(f"{folder}: it holds more than {MAX_ENTRIES:,} files; it is none of ours")
-            if not inside and not ours(entry.name):
+            if entry.name.startswith(".") or (not inside and not ours(entry.name)):
                 continue
             name = f"{inside}/{entry.name}" if inside else entry.name
             if entry.is_dir(follow_symlinks=False):

@@ -87,7 +87,7 @@ class Tokenizer:
 
     def __init__(self, vocabulary: Sequence[str], source: str = "The vocabulary") -> None:
         if len(vocabulary) > MAX_VOCABULARY:
-            raise InputError(f"{source} holds more than {MAX_VOCABULARY:,} tokens: no BERT does.")
+            raise InputError(f"{source} holds more than {MAX_VOCABULARY:,} tokens: give another vocabulary.")
         ids = {token: index for index, token in enumerate(vocabulary)}
         if missing := [token for token in (PAD, UNK, CLS, SEP) if token not in ids]:
             raise InputError(f"{source} has no {' '.join(missing)}: it is not a BERT WordPiece vocabulary.")
@@ -115,11 +115,14 @@ class Tokenizer:
             An int32[length] for each text, not cut and without special tokens.
         """
         short = [text if len(text) <= MAX_AT_ONCE else "" for text in texts]
-        encodings = self._engine.encode_batch_fast(short, False)
+        encodings = self._engine.encode_batch_fast(short, add_special_tokens=False)
         found = [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
         for place, text in enumerate(texts):
             if len(text) > MAX_AT_ONCE:
-                parts = (self._engine.encode_batch_fast([part], False)[0].ids for part in text_parts(text))
+                parts = [
+                    self._engine.encode_batch_fast([part], add_special_tokens=False)[0].ids
+                    for part in text_parts(text)
+                ]
                 found[place] = np.concatenate([np.array(ids, dtype=np.int32) for ids in parts])
         return found
 

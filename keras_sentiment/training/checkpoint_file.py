@@ -101,11 +101,34 @@ def random_state() -> Arrays:
     return {f"random_{i}": state.numpy() for i, state in enumerate(states)}
 
 
+def _is_random_state(state: np.ndarray) -> bool:
+    """Whether bytes are a state of torch's generator on the CPU.
+
+    torch itself takes any that are as long, and reads behind the generator's numbers where a state counts on
+    more of them: a seed of 8 bytes, `left` and `seeded` of 4, `next` of 8, then 624 numbers.
+    """
+    import torch
+
+    if state.dtype != np.uint8 or state.shape != tuple(torch.get_rng_state().shape):
+        return False
+    left, seeded = state[8:16].view("<i4")
+    following = int(state[16:24].view("<u8")[0])
+    # Of 624 numbers `left` is what is still to be drawn, and one more.
+    return seeded == 1 and 1 <= left <= 624 and following in ((0, 625 - left) if left == 1 else (625 - left,))
+
+
 def set_random_state(arrays: Arrays) -> None:
-    """Goes back to a state that `random_state` told."""
+    """Goes back to a state that `random_state` told.
+
+    Raises:
+        InputError: it is none.
+    """
     states = [arrays[name] for name in sorted(arrays) if name.startswith("random_")]
     if states:
         import torch
+
+        if not _is_random_state(states[0]):
+            raise InputError("the checkpoint has no state of torch's generator; begin anew with --overwrite")
 
         torch.set_rng_state(torch.from_numpy(states[0]))
         # Another machine may have other devices.

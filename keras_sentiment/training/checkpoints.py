@@ -15,6 +15,7 @@ import numpy as np
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import tell
 from keras_sentiment.runs.history import HISTORY_FIELDS
 from keras_sentiment.training.callbacks import EpochRecord
 from keras_sentiment.training.checkpoint_file import (
@@ -96,9 +97,11 @@ class Checkpoints(keras.callbacks.Callback):
         """
         for path in reversed(self._files("step")):
             found = Checkpoint.read(path)
-            if found is not None and _is_state(found.state):
+            # A file may be anybody's, and `fit` would find no end of an epoch that it begins behind.
+            if found is not None and _is_state(found.state) and found.state["step"] < self._train.steps:
                 self._found = found
                 break
+            tell(f"{path}: the checkpoint is damaged; the one before it is taken, if there is one")
         else:
             return
         state = found.state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from keras_sentiment.batches.frozen_cache import HiddenStateBatches, cached_batc
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig, TrainingConfig
 from keras_sentiment.data.corpus import Corpus
+from keras_sentiment.models.architecture import architecture_of
 from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
 from keras_sentiment.recipes import Recipe
@@ -147,6 +149,8 @@ def prepare_fit(
         train, validation = cached = cached_batches(
             [train, validation], model.get_layer(LOWER), folder, quiet
         )
+    # What a run can't hold is refused now, and not when its training has ended.
+    dataclasses.replace(run.config, architecture=architecture_of(model))
     require_room(model, run, data.train, tokenizer)
     run.begin()
     if data.soft is not None:

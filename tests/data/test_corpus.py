@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from helpers.made_up import contents, make_reviews
+from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import open_corpus
+from keras_sentiment.data.evaluation_split import open_evaluation_split
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
 
@@ -174,3 +176,21 @@ def test_another_tokenizer_is_noticed(prepared):
     file.write_text("\n".join(reversed(file.read_text("utf-8").split("\n")[:-1])) + "\n", "utf-8")
     with pytest.raises(InputError, match="its tokenizer is not the one"):
         open_corpus(prepared)
+
+
+def test_labels_that_are_not_those_of_the_texts_are_refused(prepared):
+    """A figure of other labels would stand under the fingerprint of these texts."""
+    file = prepared / "test" / "labels.npy"
+    np.save(file, 1 - np.load(file))
+    with pytest.raises(InputError, match=r"texts\.jsonl:1: no row of ours"):
+        _ = open_corpus(prepared).splits["test"].fingerprint
+
+
+@pytest.mark.parametrize("change", [np.flip, lambda ids: np.where(np.arange(len(ids)) == 3, 5, ids)])
+def test_ids_that_are_not_those_of_the_texts_are_refused(prepared, change):
+    file = prepared / "test" / "ids.npy"
+    ids = np.load(file)
+    np.save(file, change(ids).astype(ids.dtype))
+    corpus = open_corpus(prepared)
+    with pytest.raises(InputError, match="its ids are not those of its texts"):
+        open_evaluation_split(corpus, "test", corpus.tokenizer(), corpus.labels, PrepareConfig())

@@ -176,7 +176,7 @@ def test_bombs_are_not_unpacked(members, tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"vocabulary_size": 1 << 18, "hidden_dim": 1 << 14},
+        {"vocabulary_size": 1 << 19, "hidden_dim": 1 << 14},
         {"hidden_dim": 1 << 14, "intermediate_dim": 1 << 14, "num_layers": 64},
         {"ngram_rows": 10**15},
         {"ngrams": 5, "ngram_buckets": 1 << 21},
@@ -195,6 +195,14 @@ def test_a_config_that_asks_for_more_than_the_file_holds_is_refused(members, tmp
     with pytest.raises(InputError, match=r"not the model of config\.json: lacking"):
         read_weights(path, lambda: rebuild(RECIPE.replace(**sizes), architecture, num_classes))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
+
+
+@pytest.mark.once
+def test_weights_that_were_not_read_are_told(members, tmp_path, monkeypatch):
+    """Keras leaves out in silence what it finds no place for."""
+    path = write(tmp_path / "model.keras", members)
+    monkeypatch.setattr(keras.Model, "load_weights", lambda model, path: None)
+    assert "some of its weights have no place in the model" in refusal(path)
 
 
 @pytest.mark.once

@@ -163,7 +163,7 @@ def test_a_list_of_other_files_is_refused(copy, listed):
     one_line(caught, copy / "checksums.json", "list", "train again or copy it anew")
 
 
-@pytest.mark.parametrize("name", ["assets/tokenizer/vocabulary.txt", "vocabulary.txt", ".hidden"])
+@pytest.mark.parametrize("name", ["assets/tokenizer/vocabulary.txt", "vocabulary.txt"])
 def test_a_file_beside_the_tokenizer_is_refused(copy, name):
     """KerasHub's name of a vocabulary stood before ours, and was on no list."""
     file = copy / "tokenizer" / name
@@ -194,5 +194,6 @@ def test_what_is_no_regular_file_is_refused(copy, tmp_path, name, kind):
 
 def test_what_others_put_beside_a_run_is_not_read(copy):
     (copy / "notes").symlink_to("/etc/passwd")
+    (copy / "tokenizer" / ".DS_Store").touch()
     (copy / "README.part").symlink_to("/nowhere")
     assert open_run(copy).load_model().count_params()

@@ -300,7 +300,7 @@ def test_a_vocabulary_of_any_size_is_not_read(tmp_path, read):
     """Sixteen megabytes of short tokens would take a gigabyte."""
     (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n" + "a\n" * (7 << 20))
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"vocab\.txt holds more than 262,144 tokens"):
+    with pytest.raises(InputError, match=r"vocab\.txt holds more than 524,288 tokens"):
         read(tmp_path)
     assert tracemalloc.get_traced_memory()[1] < 200 << 20
     tracemalloc.stop()

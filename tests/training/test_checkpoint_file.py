@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.training.checkpoint_file import Checkpoint, restore
+from keras_sentiment.training.checkpoint_file import Checkpoint, random_state, restore, set_random_state
 
 pytestmark = pytest.mark.once
 
@@ -41,3 +41,28 @@ def test_a_checkpoint_of_another_model_is_refused(arrays):
     variables = [keras.Variable(np.zeros((1, 2)))]
     with pytest.raises(InputError, match=r"no model_00000 of shape \[1, 2\]"):
         restore(variables, "model", arrays)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="only torch has a generator of its own")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state[8:12].view("<i4").__setitem__(0, 625),
+        lambda state: state[8:12].view("<i4").__setitem__(0, 0),
+        lambda state: state[16:24].view("<u8").__setitem__(0, 623),
+        lambda state: state[16:24].view("<u8").__setitem__(0, 2**63),
+        lambda state: state.resize(16, refcheck=False),
+    ],
+)
+def test_a_state_that_torch_would_read_behind_is_refused(change):
+    import torch
+
+    for draws in (0, 1, 100, 623, 1, 1000):
+        torch.rand(draws)
+        set_random_state(random_state())
+    torch.manual_seed(1)
+    arrays = random_state()
+    state = arrays["random_0"].copy()
+    change(state)
+    with pytest.raises(InputError, match="no state of torch's generator"):
+        set_random_state({**arrays, "random_0": state})

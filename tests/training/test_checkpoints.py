@@ -79,6 +79,20 @@ def test_no_more_checkpoints_stay_than_asked_for(small_corpus, recipes, tmp_path
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("state", [{"step": 10**30}, {"epoch": -5}, {"rows": [{}]}, {"stopping": {"x": 1}}])
+def test_a_state_of_no_training_is_told(small_corpus, recipes, whole, tmp_path, capsys, state):
+    with pytest.raises(Killed):
+        train(small_corpus, recipes["transformer"], tmp_path / "run", 3, checkpoints=CheckpointConfig(1, 2))
+    *_, last = sorted((tmp_path / "run" / "checkpoints").glob("step-*"))
+    found = Checkpoint.read(last)
+    Checkpoint(found.arrays, {**found.state, **state}).write(last)
+    assert_same(
+        train(small_corpus, recipes["transformer"], tmp_path / "run", resume=True), whole("transformer")
+    )
+    assert f"{last.name}: the checkpoint is damaged; the one before it is taken" in capsys.readouterr().err
+
+
+@pytest.mark.once
 def test_what_was_begun_otherwise_is_not_resumed(small_corpus, recipes, tmp_path):
     recipe, path = recipes["transformer"], tmp_path / "run"
     with pytest.raises(Killed):
