@@ -37,7 +37,7 @@ def architecture_of(model: keras.Model) -> Architecture:
 
 
 def rebuild(recipe: Recipe[Any], architecture: Architecture, num_classes: int) -> keras.Model:
-    """Returns the model of a complete run with weights of chance; nothing is read from elsewhere.
+    """Returns the model of a complete run with random weights; nothing is read from elsewhere.
 
     Raises:
         InputError: the recipe and the architecture do not go together.

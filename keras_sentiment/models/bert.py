@@ -52,7 +52,7 @@ def rebuild_bert(
     sequence_length: int,
     num_classes: int,
 ) -> keras.Model:
-    """Returns the classifier that `build_bert` makes of such a backbone, with weights of chance.
+    """Returns the classifier that `build_bert` makes of such a backbone, with random weights.
 
     Raises:
         InputError: as `build_bert`, of the backbone's sizes.

@@ -36,7 +36,7 @@ def read_weights(path: Path, build: Callable[[], Any]) -> Any:
     """Returns a new model with the weights of a file, on the current backend.
 
     Args:
-        build: returns the model with weights of chance; it is called twice, the first time for the sizes.
+        build: returns the model with random weights; it is called twice, the first time for the sizes.
 
     Raises:
         InputError: the file is damaged, or its weights are those of another model.

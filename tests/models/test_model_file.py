@@ -48,7 +48,7 @@ def write(path, members, **options):
 
 
 def ours():
-    """The model of a run, with weights of chance."""
+    """The model of a run, with random weights."""
     model = build()
     return rebuild(RECIPE, architecture_of(model), num_classes=2)
 
@@ -86,7 +86,14 @@ def test_every_small_transformer_of_ours_is_read(config, corpus, tmp_path):
 
 
 @pytest.mark.parametrize("activation", ["tanh", "exact"])
-@pytest.mark.parametrize("head", [{"trainable_blocks": 0}, {"pooling": "cls", "dropout": 0.1}])
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"trainable_blocks": 0},
+        {"trainable_blocks": "all", "dropout": 0.1},
+        {"pooling": "cls", "dropout": 0.1},
+    ],
+)
 def test_every_bert_of_ours_is_read(activation, head, corpus, tmp_path):
     backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=40)
     backbone.save_to_preset(str(tmp_path / "preset"))
