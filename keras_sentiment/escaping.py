@@ -14,11 +14,13 @@ from html import escape
 from pathlib import Path
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#!&~$@]|(?<=[Ww])\.|:(?=\S)|^[-+=]")
-_NUMBERED = re.compile(r"^(\d{1,9})([.)])")
+_NUMBERED = re.compile(r"^([0-9]{1,9})([.)])")
 # Controls, separators of lines, marks of direction, what has no width, tags, halves of characters.
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "\ud800-\udfff\U000e0000-\U000e007f"
+    # Letters and marks that have no shape, and what chooses among the shapes of a character.
+    "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\U000e0100-\U000e01ef]"
     # Two letters that are not ASCII, as of Persian, or two emojis need what joins or parts them.
     "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 )
@@ -36,7 +38,9 @@ def printable(text: str) -> str:
         >>> print(printable("bad\x1b[2J\u202e\nname"))
         bad\x1b[2J\u202e\nname
     """
-    return text if text.isprintable() else "".join(map(_escape, text))
+    return _HIDDEN.sub(
+        lambda found: ascii(found[0])[1:-1], text if text.isprintable() else "".join(map(_escape, text))
+    )
 
 
 def visible(text: str) -> str:
@@ -50,7 +54,7 @@ def visible(text: str) -> str:
         >>> visible("می\u200cخواهم") == "می\u200cخواهم"
         True
     """
-    return _HIDDEN.sub(lambda found: found[0] if found[0] in "\n\t" else _escape(found[0]), text)
+    return _HIDDEN.sub(lambda found: found[0] if found[0] in "\n\t" else ascii(found[0])[1:-1], text)
 
 
 def json_text(text: str) -> str:
@@ -70,6 +74,8 @@ def _json_escape(found: re.Match[str]) -> str:
 
 def markdown(text: str) -> str:
     r"""Returns a text within a line of Markdown: no markup, no link, no HTML, no cell of a table.
+
+    A site may make a link of a mail address all the same.
 
     Example:
         >>> print(markdown("<b>|[x](https://example.com)"))

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.once
 ROOT = Path(__file__).parents[1]
 OBEYED = (
     "\x00\x07\x1b\r\x7f\x85\x9b\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\U000e0041"
+    "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\U000e0100\U000e01ef"
 )
 MARKS = "`*_[](){}<>|#!&~$@:/.-+=1w\\'\" a\n\t\u200d\udcff"
 TEXTS = st.text(st.characters(), max_size=30) | st.text(st.sampled_from(OBEYED + MARKS))
@@ -29,7 +30,8 @@ TEXTS = st.text(st.characters(), max_size=30) | st.text(st.sampled_from(OBEYED +
 def test_a_terminal_gets_one_line_that_it_does_not_obey(text):
     found = escaping.printable(text)
     assert found.isprintable()
-    assert text.isprintable() == (found == text)
+    assert (text.isprintable() and not set(OBEYED) & set(text)) == (found == text)
+    assert not set(OBEYED) & set(found)
 
 
 @given(TEXTS)
