@@ -84,7 +84,7 @@ def hyperparameters(ctx: click.Context, param: click.Parameter, values: tuple[st
             raise click.BadParameter(f"{value!r} is not NAME=VALUE.", ctx, param)
         try:
             found[name] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found[name] = text
     return found
 
