@@ -104,7 +104,7 @@ def test_run_of_a_later_version(cli, path, tmp_path):
         (["train-transformer", "data", "new", "--set", "epoch=2"], "named epoch"),
         (["train-transformer", "data", "new", "--set", "epochs=two"], "epochs must be of type int"),
         (["train-transformer", "data", "new", "--set", "epochs"], "'epochs' is not NAME=VALUE"),
-        (["train-transformer", "data", "new", "--set", "epochs=" + "[" * 100_000], "epochs must be of type int"),
+        (["train-transformer", "data", "new", "--set", f"epochs={'[' * 100_000}"], "must be of type int"),
         (["pretrain", "data", "new", "--set", "mask_rate=1"], "mask_rate=1"),
         (["pretrain", "data", "new", "--recipe", "reference"], "--recipe"),
         (["train-transformer", "data", "new", "--pretrained", "run"], "no pretrained encoder"),
