@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keras_sentiment.serving.access import Access, Refusal
 from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.http_protocol import ADMITTED
 from keras_sentiment.serving.metrics import Metrics
 
 CLIENT_LEFT = 499  # nginx's number for a client that did not wait for its answer
@@ -70,7 +71,9 @@ class AdmissionMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 if 400 <= message["status"] < 500:
-                    await asyncio.sleep(REFUSAL_SECONDS + self._release(body) / REFUSED_BYTES_PER_SECOND)
+                    await asyncio.sleep(
+                        REFUSAL_SECONDS + self._release(body, scope) / REFUSED_BYTES_PER_SECOND
+                    )
                 status = message["status"]
             await send(message)
 
@@ -85,9 +88,10 @@ class AdmissionMiddleware:
             self._meters.count_request(route, status, seconds)
             _log.info("%s %s %d %.3f s", method, route, status, seconds)
 
-    def _release(self, body: bytearray) -> int:
+    def _release(self, body: bytearray, scope: Scope) -> int:
         """Ends a request's being in flight, and holds its body no longer; returns the size of the body."""
         size = len(body)
+        scope["state"][ADMITTED] = False
         self._in_flight.pop(id(body), None)
         self._held -= size
         body.clear()
@@ -108,11 +112,12 @@ class AdmissionMiddleware:
         try:
             problem = await self._read(body, receive)
             if problem is None:
+                scope["state"][ADMITTED] = True
                 await self._answer(bytes(body), scope, receive, send)
             elif problem is not False:
                 await problem(scope, receive, send)
         finally:
-            self._release(body)
+            self._release(body, scope)
 
     def _check_headers(self, scope: Scope) -> None:
         headers, most = dict(scope["headers"]), self._config.max_body_bytes

@@ -20,6 +20,9 @@ DROPPED_BYTES_PER_SECOND = 10 << 20
 # From what is no HTTP, or beyond a limit, to its refusal.
 REFUSAL_SECONDS = 0.1
 
+# In the state of a request's scope: whether its body has come whole and waits for the model.
+ADMITTED = "admitted"
+
 NOSNIFF = ("X-Content-Type-Options", "nosniff")  # of every answer: a browser takes it for what it says it is
 
 _STATUS = {
@@ -67,14 +70,14 @@ class BoundedConnection(h11.Connection):
 class LimitedProtocol(H11Protocol):
     """HTTP/1.1 for clients that have so long to send a whole request, and to take an answer.
 
-    uvicorn itself would wait for ever. Where connections are too many, the one whose client has been
-    silent for longest is closed; a client that is being answered is not silent.
+    uvicorn itself would wait for ever. Where connections are too many, the oldest one is closed, unless a
+    body waits there for the model. One is as old as its last answer from the model.
     """
 
     # Set in a subclass: uvicorn makes the protocols itself.
     seconds: float
     most: int
-    silent: dict[LimitedProtocol, None]  # those that wait for their client, the longest first
+    oldest_first: dict[LimitedProtocol, None]
     _sending: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
     _half_closed = False
@@ -88,12 +91,13 @@ class LimitedProtocol(H11Protocol):
         if len(self.connections) > self.most and not self._make_room():
             self._refuse(503)
             return
+        self.oldest_first[self] = None
         self._await_request(True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._await_request(False)
         self.resume_writing()
-        self.silent.pop(self, None)
+        self.oldest_first.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -109,6 +113,9 @@ class LimitedProtocol(H11Protocol):
         return self._half_closed
 
     def on_response_complete(self) -> None:
+        if self._is_admitted() and self in self.oldest_first:
+            del self.oldest_first[self]
+            self.oldest_first[self] = None
         super().on_response_complete()
         if self._half_closed and (self.cycle.response_complete or self._is_sending()):
             self.transport.close()
@@ -125,14 +132,12 @@ class LimitedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._taking = self._taking or self.loop.call_later(self.seconds, self.transport.abort)
-        self._note_silence()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._taking:
             self._taking.cancel()
             self._taking = None
-        self._note_silence()
 
     def send_400_response(self, msg: str) -> None:
         # uvicorn calls this where it handles h11's error, which knows the status.
@@ -152,20 +157,18 @@ class LimitedProtocol(H11Protocol):
         elif not wanted and self._sending:
             self._sending.cancel()
             self._sending = None
-        self._note_silence()
 
-    def _note_silence(self) -> None:
-        if self._is_sending() or self._taking:
-            self.silent.setdefault(self)
-        else:
-            self.silent.pop(self, None)
+    def _is_admitted(self) -> bool:
+        """Whether a body that has come here waits for the model, or its answer is being sent."""
+        return bool(self.scope and self.scope["state"].get(ADMITTED))
 
     def _make_room(self) -> bool:
-        """Closes the connection that has been silent for longest; returns whether there was one."""
-        oldest = next(iter(self.silent), None)
+        """Closes the oldest connection that may be closed; returns whether there was one."""
+        closable = (each for each in self.oldest_first if each._taking or not each._is_admitted())
+        oldest = next(closable, None)
         if oldest is None:
             return False
-        del self.silent[oldest]
+        del self.oldest_first[oldest]
         self.connections.discard(oldest)
         oldest.transport.abort()
         return True
@@ -196,5 +199,5 @@ def limited_protocol(seconds: float, most: int) -> type[LimitedProtocol]:
         seconds: float, for a client to send a request, and to take an answer.
         most: int, connections at a time.
     """
-    settings: dict[str, Any] = {"seconds": seconds, "most": most, "silent": {}}
+    settings: dict[str, Any] = {"seconds": seconds, "most": most, "oldest_first": {}}
     return type("LimitedProtocol", (LimitedProtocol,), settings)

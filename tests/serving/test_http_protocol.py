@@ -212,6 +212,38 @@ def test_silent_connections_give_way_the_oldest_first(engine, sent):
         assert len(open_now) <= 8
 
 
+PIPELINED = {
+    "no route": get("/nothing"),
+    "health": get("/v2/health/live"),
+    "no JSON": request(b"{}"),
+    "a form": request(b"{}").replace(b"application/json", b"text/plain"),
+}
+
+
+@pytest.mark.parametrize("sent", PIPELINED.values(), ids=PIPELINED)
+def test_clients_that_always_have_another_request_give_way_too(sent):
+    """Uvicorn goes from one request to the next at once: such a client is never silent."""
+    with serving(make_classifier(), max_connections=8) as port, contextlib.ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(connect(port)).sendall(sent * 2000)
+        for _ in range(4):
+            stack.enter_context(connect(port)).sendall(sent * 2000)
+            assert ask(port, "/v2/health/live")[0] == 200
+
+
+def test_a_connection_is_as_old_as_its_last_answer_from_the_model():
+    with serving(make_classifier(), max_connections=8) as port, contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(connect(port)) for _ in range(8)]
+        for connection, sent in ((kept[0], GOOD), (kept[1], get("/nothing")), (kept[2], request(b"{}"))):
+            connection.sendall(sent)
+            answer(connection)
+        for _ in range(2):
+            assert ask(port, "/v2/health/live")[0] == 200
+            stack.enter_context(connect(port))
+        wait_for(lambda: is_closed(kept[2]))
+        assert [is_closed(connection) for connection in kept[:2]] == [False, True]
+
+
 def is_closed(connection) -> bool:
     connection.setblocking(False)
     try:
