@@ -35,8 +35,8 @@ def setting(name: str, metavar: str, help: str) -> Any:
     "allowed_hosts",
     multiple=True,
     metavar="NAME",
-    help="A name of this server in the header Host; repeatable.  "
-    "[default: loopback's where --host is loopback, elsewhere any]",
+    help="A name of this server in the header Host, beside loopback's where --host is loopback; repeatable.  "
+    "[default: none there, elsewhere any]",
 )
 @click.option("--api-key-file", type=click.Path(), help="Keys, one a line; a request must then bring one.")
 @click.option("--log-texts", is_flag=True, help="Write the texts to the log.")

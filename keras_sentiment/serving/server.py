@@ -83,7 +83,7 @@ def serve(
         classifier = Classifier.of_artifact(artifact)
         classifier.predict([""])  # a graph that doesn't run is found now, and the first client need not wait
         message = announcement(artifact.name, *listener.getsockname()[:2])
-        app = make_app(classifier, artifact.name, config, keys)
+        app = make_app(classifier, artifact.name, config, keys, listener.getsockname()[0])
         # uvicorn hands the signal back when it has finished: that is then an end in order.
         Server(app, config, listener, lambda: say(message)).run()
 
