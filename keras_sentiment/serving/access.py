@@ -22,8 +22,8 @@ from keras_sentiment.storage.untrusted import open_regular
 
 JSON_TYPE, BINARY_TYPE = b"application/json", b"application/octet-stream"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-# They tell nothing, and are answered whatever `Host` says: a cluster's probe names the address of a container,
-# and an HTTP/1.0 check may name nothing.
+# They tell nothing, and are answered whatever `Host` says: a cluster's probe names the address of a
+# container, and an HTTP/1.0 check may name nothing.
 PROBES = ("/v2/health/live", "/v2/health/ready")
 # What is answered without a key: a probe has none, and the page has to ask for one.
 OPEN_ROUTES = ("/", "/openapi.json", *PROBES)

@@ -39,7 +39,7 @@ def encode_ends(texts: Sequence[str], tokenizer: Tokenizer, inputs: InputConfig)
 
 
 def _ends(text: str, size: int, tokenizer: Tokenizer, inputs: InputConfig) -> Ids:
-    """Returns the ids of both ends of a cleaned text, each of at least so many characters and a row's tokens."""
+    """Returns the ids of both ends of a cleaned text, each of so many characters, or more for a row."""
     while 2 * size < len(text):
         first, last = _BOUNDARY.search(text, size), _BOUNDARY.search(text, len(text) - size)
         if first and last:

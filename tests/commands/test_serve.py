@@ -156,14 +156,15 @@ class Finder:
 sys.meta_path.insert(0, Finder)
 {ENTRY}"""
     arguments = [sys.executable, "-c", program, "serve", str(artifact), "--port", "0"]
-    found = subprocess.run(
-        arguments,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    default = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    found = subprocess.run(arguments, capture_output=True, text=True, timeout=60, preexec_fn=default)
     assert (found.returncode, found.stdout, found.stderr) == (status, "", said)
+    # Whoever reads its messages may have left.
+    reading, writing = os.pipe()
+    os.close(reading)
+    found = subprocess.run(arguments, stderr=writing, timeout=60, preexec_fn=default)
+    os.close(writing)
+    assert found.returncode == status
 
 
 def test_more_silent_clients_than_descriptors(artifact):
