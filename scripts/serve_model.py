@@ -45,8 +45,8 @@ def setting(name: str, metavar: str, help: str) -> Any:
 @common_options
 def serve(artifact: str, quiet: bool, api_key_file: str | None, **settings: Any) -> None:
     """Serve ARTIFACT, an exported model: a page, POST /predict, the Open Inference Protocol, /metrics."""
-    # Until the server listens there is nothing to finish. An exception could be lost, or become a traceback, in
-    # whatever is being imported or opened.
+    # Until the server listens there is nothing to finish. An exception could be lost, or become a traceback,
+    # in whatever is being imported or opened.
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     signal.signal(signal.SIGINT, end_at_once)
     config = ServingConfig(**settings)

@@ -157,6 +157,7 @@ def make_app(
     async def index() -> Response:
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
+    app.head("/", include_in_schema=False)(index)
     add_protocol(app, name, classifier.labels, score, config.max_texts)
     return app
 
