@@ -17,7 +17,7 @@ MAX_SMALL_CHUNKS = 256
 SMALL_CHUNK = 64
 # How fast the rest of a body is read and dropped after its refusal.
 DROPPED_BYTES_PER_SECOND = 10 << 20
-# From what is no HTTP, or beyond a limit, to its refusal.
+# From what is not valid HTTP, or is beyond a limit, to its refusal.
 REFUSAL_SECONDS = 0.1
 
 # In the state of a request's scope: whether its body has come whole and waits for the model, and the status
