@@ -160,7 +160,7 @@ class LimitedProtocol(H11Protocol):
         error = sys.exc_info()[1]
         status = getattr(error, "error_status_hint", 400)
         status = status if status in _STATUS else 400
-        said = str(error) if isinstance(error, LimitError) else _STATUS[status][1]
+        said = str(error) if isinstance(error, LimitError) else None
         # What follows is not read; who sends such things over and over is no faster than this.
         self._refusing = True
         self.flow.pause_reading()

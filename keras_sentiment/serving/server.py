@@ -86,7 +86,7 @@ def serve(
         classifier.predict([""])  # a graph that doesn't run is found now, and the first client need not wait
         message = announcement(artifact.name, *listener.getsockname()[:2])
         app = make_app(classifier, artifact.name, config, keys, listener.getsockname()[0])
-        # uvicorn raises the signal again when it has finished: the handlers of the start then end the process.
+        # uvicorn raises the signal again when it has finished: the start's handlers then end the process.
         Server(app, config, listener, lambda: say(message)).run()
 
 
