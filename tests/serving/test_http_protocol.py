@@ -161,7 +161,7 @@ def test_small_chunks_are_not_read_to_their_end(port, monkeypatch):
 def test_small_chunks_are_told_logged_and_counted_as_what_they_are(port, monkeypatch, caplog):
     from keras_sentiment.serving import http_protocol
 
-    monkeypatch.setattr(http_protocol, "REFUSAL_SECONDS", 0.5)
+    monkeypatch.setattr(http_protocol, "REFUSAL_SECONDS", 2)
     sent = chunked(1, 2 * MAX_SMALL_CHUNKS)[:-5]
     with connect(port) as connection:
         for _ in range(5):
