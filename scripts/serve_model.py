@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import click
 
 from keras_sentiment.errors import InputError
+from keras_sentiment.scripts import end_at_once
 from keras_sentiment.scripts.command_line import common_options, run_command, say
 from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.log import configure_log
-from keras_sentiment.serving.signals import end_at_signals
 
 DEFAULTS = ServingConfig()
 
@@ -35,15 +37,18 @@ def setting(name: str, metavar: str, help: str) -> Any:
     "allowed_hosts",
     multiple=True,
     metavar="NAME",
-    help="A name of this server in the header Host; repeatable.  "
-    "[default: loopback's where --host is loopback, elsewhere any]",
+    help="A name of this server in the header Host, beside loopback's where --host is loopback; repeatable.  "
+    "[default: none there, elsewhere any]",
 )
 @click.option("--api-key-file", type=click.Path(), help="Keys, one a line; a request must then bring one.")
 @click.option("--log-texts", is_flag=True, help="Write the texts to the log.")
 @common_options
 def serve(artifact: str, quiet: bool, api_key_file: str | None, **settings: Any) -> None:
     """Serve ARTIFACT, an exported model: a page, POST /predict, the Open Inference Protocol, /metrics."""
-    end_at_signals()
+    # Until the server listens there is nothing to finish. An exception could be lost, or become a traceback,
+    # in whatever is being imported or opened.
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+    signal.signal(signal.SIGINT, end_at_once)
     config = ServingConfig(**settings)
     configure_log(quiet)
     try:

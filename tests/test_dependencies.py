@@ -18,8 +18,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # The package, the module, the names in it. CONTRIBUTING has the same list, with what each is used for.
 INTERNALS = [
     ("keras", "keras.optimizers", ("AdamW._get_variable_index", "AdamW.update_step")),
-    ("keras", "keras.src.models.functional", ("Functional",)),
-    ("keras", "keras.src.ops.numpy", ("GetItem", "ZerosLike")),
     ("torch", "torch.optim.adamw", ("adamw",)),
     ("keras-hub", "keras_hub.models", ("BertBackbone",)),
     ("h11", "h11", ("Connection.trailing_data", "IDLE", "SEND_BODY", "SEND_RESPONSE")),
@@ -31,8 +29,8 @@ INTERNALS = [
         tuple(
             f"H11Protocol.{name}"
             for name in (
-                "connection_made", "connection_lost", "data_received", "on_response_complete",
-                "pause_writing", "resume_writing", "send_400_response",
+                "connection_made", "connection_lost", "data_received", "eof_received", "on_response_complete",
+                "pause_writing", "resume_writing", "send_400_response", "shutdown",
             )
         ),
     ),
@@ -54,6 +52,14 @@ def test_internals_are_there_and_their_package_has_an_upper_bound(package, modul
             assert hasattr(value, attribute), f"{module}.{name} is gone"
             value = getattr(value, attribute)
     assert any(part.operator == "<" for part in requirements()[package].specifier)
+
+
+def test_attributes_of_uvicorns_protocol_are_there():
+    from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+    names = {"connections", "conn", "cycle", "flow", "loop", "scope", "transport"}
+    assert names <= set(H11Protocol.__init__.__code__.co_names)
+    assert "response_complete" in RequestResponseCycle.__init__.__code__.co_names
 
 
 def test_the_server_has_the_bounds_of_the_package():

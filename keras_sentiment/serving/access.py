@@ -8,6 +8,7 @@ without asking first.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import ipaddress
 import re
@@ -20,9 +21,12 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.storage.untrusted import open_regular
 
 JSON_TYPE, BINARY_TYPE = b"application/json", b"application/octet-stream"
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# They tell nothing, and are answered whatever `Host` says: a cluster's probe names the address of a
+# container, and an HTTP/1.0 check may name nothing.
+PROBES = ("/v2/health/live", "/v2/health/ready")
 # What is answered without a key: a probe has none, and the page has to ask for one.
-OPEN_ROUTES = ("/", "/openapi.json", "/v2/health/live", "/v2/health/ready")
+OPEN_ROUTES = ("/", "/openapi.json", *PROBES)
 MIN_KEY_LENGTH = 16
 MAX_KEY_FILE_BYTES = 1 << 16
 
@@ -48,17 +52,25 @@ class Access:
     """Decides on requests by their headers.
 
     Args:
-        host: where the server listens.
-        allowed_hosts: names that it goes by, without ports; empty for loopback's where `host` is loopback,
-            and elsewhere any.
+        host: where the server was told to listen.
+        allowed_hosts: names that it goes by, without ports, beside those of loopback where it listens there;
+            empty allows any where it listens elsewhere.
         keys: one of which a request must bring; empty asks for none.
+        address: where it listens, which a host may say in other ways (127.1); None where it's the host.
     """
 
-    def __init__(self, host: str, allowed_hosts: Iterable[str] = (), keys: Iterable[bytes] = ()) -> None:
-        own = f"[{host}]" if ":" in host else host
-        default = (*LOOPBACK, own) if _is_loopback(host) else ()
-        self._hosts = frozenset(name.lower() for name in tuple(allowed_hosts) or default)
-        self._keys = tuple(keys)
+    def __init__(
+        self,
+        host: str,
+        allowed_hosts: Iterable[str] = (),
+        keys: Iterable[bytes] = (),
+        address: str | None = None,
+    ) -> None:
+        address = _plain(host if address is None else address)
+        self._allowed = frozenset(map(_plain, allowed_hosts))
+        own = (*LOOPBACK, _plain(host), address) if _is_loopback(address) else ()
+        self._hosts = self._allowed.union(own)
+        self._keys = tuple(map(_digest, keys))
 
     def check(self, scope: Scope) -> None:
         """Raises a Refusal unless the request may be answered; nothing of its body is needed."""
@@ -66,27 +78,32 @@ class Access:
         for name, value in scope["headers"]:
             found.setdefault(name, []).append(value)
         host = b"".join(found.get(b"host", [])).decode("latin-1").lower()
-        self._check_host(host)
+        if scope["path"] not in PROBES and self._hosts and _name(host) not in self._hosts:
+            raise Refusal(403, "The header Host does not name this server; start it with --allowed-host NAME")
         for origin in found.get(b"origin", []):
-            if origin.decode("latin-1").lower().partition("://")[2] != host:
-                raise Refusal(403, "Another site's page must not use this server")
+            self._check_origin(origin.decode("latin-1").lower(), host)
         self._check_key(scope["path"], found.get(b"authorization", []))
         if scope["method"] == "POST":
             _check_type(scope["path"], found.get(b"content-type", []))
 
-    def _check_host(self, host: str) -> None:
-        if not self._hosts:
-            return
-        named = _HOST.fullmatch(host)
-        if not named or named[1] not in self._hosts:
-            raise Refusal(403, "The header Host does not name this server; start it with --allowed-host NAME")
+    def _check_origin(self, origin: str, host: str) -> None:
+        _, scheme_end, asking = origin.partition("://")
+        # A proxy may have put another Host than the one that the browser sent.
+        if not scheme_end or (asking != host and _name(asking) not in self._allowed):
+            raise Refusal(
+                403,
+                "Another site's page must not use this server; if it is this server's own page behind a "
+                "proxy, start it with --allowed-host NAME",
+            )
 
     def _check_key(self, path: str, given: list[bytes]) -> None:
         if not self._keys or path in OPEN_ROUTES:
             return
         scheme, _, key = b"".join(given).partition(b" ")
-        # Every key is compared, and in constant time: how long it takes tells nothing about them.
-        fitting = [hmac.compare_digest(each, key) for each in self._keys]
+        # Every key is compared, and in constant time, by digests of one length: how long it takes tells
+        # nothing about them.
+        given_digest = _digest(key)
+        fitting = [hmac.compare_digest(each, given_digest) for each in self._keys]
         if scheme.lower() != b"bearer" or not any(fitting):
             error = "Send a key of this server: Authorization: Bearer KEY"
             raise Refusal(401, error, {"WWW-Authenticate": "Bearer"})
@@ -121,11 +138,31 @@ def read_keys(path: str) -> tuple[bytes, ...]:
     return tuple(key.encode() for key in keys.values())
 
 
-def _is_loopback(host: str) -> bool:
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
+
+
+def _plain(name: str) -> str:
+    """Returns a name or an address as it is compared: in one of the ways in which it can be written."""
+    name = name.lower().removeprefix("[").removesuffix("]")
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
-        return host.lower() == "localhost"
+        return name
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _name(host: str) -> str | None:
+    """Returns the name in a header `Host`, without the port; None where it's no such header."""
+    named = _HOST.fullmatch(host)
+    return _plain(named[1]) if named else None
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
 
 
 def _check_type(path: str, given: list[bytes]) -> None:

@@ -12,16 +12,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keras_sentiment.serving.access import Access, Refusal
 from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.http_protocol import ADMITTED, REFUSED
 from keras_sentiment.serving.metrics import Metrics
 
 CLIENT_LEFT = 499  # nginx's number for a client that did not wait for its answer
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
 # Bodies of full size that are held at a time, whole or in part; smaller ones may be more.
 HELD_BODIES = 64
-# A refusal takes so long, and as long as its body at so many bytes a second: a client that sends one wrong
-# request after another would else keep the server at reading them.
+# A refusal takes so long, and as long as its body at so many bytes a second, up to a second: a client that
+# sends one wrong request after another would else keep the server at reading them.
 REFUSAL_SECONDS = 0.01
 REFUSED_BYTES_PER_SECOND = 2 << 20
+MAX_REFUSAL_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +72,8 @@ class AdmissionMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 if 400 <= message["status"] < 500:
-                    await asyncio.sleep(REFUSAL_SECONDS + self._release(body) / REFUSED_BYTES_PER_SECOND)
+                    waits = REFUSAL_SECONDS + self._release(body, scope) / REFUSED_BYTES_PER_SECOND
+                    await asyncio.sleep(min(waits, MAX_REFUSAL_SECONDS))
                 status = message["status"]
             await send(message)
 
@@ -80,14 +83,17 @@ class AdmissionMiddleware:
             status = 500
             raise
         finally:
+            if status == CLIENT_LEFT:
+                status = scope["state"].get(REFUSED, status)
             route, seconds = getattr(scope.get("route"), "path", "other"), time.perf_counter() - began
             method = scope["method"] if scope["method"] in METHODS else "other"
             self._meters.count_request(route, status, seconds)
             _log.info("%s %s %d %.3f s", method, route, status, seconds)
 
-    def _release(self, body: bytearray) -> int:
+    def _release(self, body: bytearray, scope: Scope) -> int:
         """Ends a request's being in flight, and holds its body no longer; returns the size of the body."""
         size = len(body)
+        scope["state"][ADMITTED] = False
         self._in_flight.pop(id(body), None)
         self._held -= size
         body.clear()
@@ -108,11 +114,12 @@ class AdmissionMiddleware:
         try:
             problem = await self._read(body, receive)
             if problem is None:
+                scope["state"][ADMITTED] = True
                 await self._answer(bytes(body), scope, receive, send)
             elif problem is not False:
                 await problem(scope, receive, send)
         finally:
-            self._release(body)
+            self._release(body, scope)
 
     def _check_headers(self, scope: Scope) -> None:
         headers, most = dict(scope["headers"]), self._config.max_body_bytes

@@ -77,7 +77,13 @@ class Problem(BaseModel):
     error: str
 
 
-def make_app(classifier: Classifier, name: str, config: ServingConfig, keys: Sequence[bytes] = ()) -> FastAPI:
+def make_app(
+    classifier: Classifier,
+    name: str,
+    config: ServingConfig,
+    keys: Sequence[bytes] = (),
+    address: str | None = None,
+) -> FastAPI:
     """Returns the application that serves a classifier.
 
     Args:
@@ -85,6 +91,7 @@ def make_app(classifier: Classifier, name: str, config: ServingConfig, keys: Seq
         name: what the Open Inference Protocol calls the model.
         config: its limits, and whom it answers.
         keys: one of which a request must bring; empty asks for none.
+        address: where the server listens; None where that is `config.host`.
     """
     meters = Metrics()
     batcher = DynamicBatcher(classifier, config.max_waiting, meters.count_batch)
@@ -105,7 +112,7 @@ def make_app(classifier: Classifier, name: str, config: ServingConfig, keys: Seq
         redirect_slashes=False,
         responses=problems,
     )
-    access = Access(config.host, config.allowed_hosts, keys)
+    access = Access(config.host, config.allowed_hosts, keys, address)
     # Connections that wait for no answer are left: health must be asked for however many requests there are.
     most = min(config.max_waiting, connection_limit(config.max_connections) * 3 // 4)
     app.add_middleware(AdmissionMiddleware, config=config, access=access, max_in_flight=most, meters=meters)
@@ -150,6 +157,7 @@ def make_app(classifier: Classifier, name: str, config: ServingConfig, keys: Seq
     async def index() -> Response:
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
+    app.head("/", include_in_schema=False)(index)
     add_protocol(app, name, classifier.labels, score, config.max_texts)
     return app
 

@@ -22,8 +22,8 @@ class ServingConfig:
         max_connections: int, 0 for as many as the process may have files open, less some, and at most 4,096.
         timeout_seconds: float > 0, in which a client has sent its whole request or taken its answer, and
             in which at the end what is in flight is finished.
-        allowed_hosts: names in the header `Host` of a request, without ports; empty allows loopback's where
-            `host` is loopback, and elsewhere any.
+        allowed_hosts: names in the header `Host` of a request, without ports, beside those of loopback where
+            `host` is loopback; empty allows any elsewhere.
         log_texts: whether the texts are logged.
     """
 

@@ -17,8 +17,12 @@ MAX_SMALL_CHUNKS = 256
 SMALL_CHUNK = 64
 # How fast the rest of a body is read and dropped after its refusal.
 DROPPED_BYTES_PER_SECOND = 10 << 20
-# From what is no HTTP, or beyond a limit, to its refusal.
+# From what is not valid HTTP, or is beyond a limit, to its refusal.
 REFUSAL_SECONDS = 0.1
+
+# In the state of a request's scope: whether its body has come whole and waits for the model, and the status
+# with which it was refused here.
+ADMITTED, REFUSED = "admitted", "refused"
 
 NOSNIFF = ("X-Content-Type-Options", "nosniff")  # of every answer: a browser takes it for what it says it is
 
@@ -33,8 +37,12 @@ _STATUS = {
 }
 
 
+class LimitError(h11.RemoteProtocolError):
+    """A request that is beyond a limit, or could be read in two ways; its message is for the client."""
+
+
 class BoundedConnection(h11.Connection):
-    """The server's side of HTTP/1.1, which refuses many headers, long ones, and bodies in crumbs."""
+    """The server's side of HTTP/1.1, which refuses many headers, long ones, and bodies in small chunks."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, MAX_HEADER_BYTES)
@@ -52,32 +60,39 @@ class BoundedConnection(h11.Connection):
             # h11 counts bytes only of headers that have not come whole.
             size = len(event.target) + sum(len(name) + len(value) for name, value in event.headers)
             if len(event.headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
-                raise h11.RemoteProtocolError("headers", error_status_hint=431)
-            # Two lengths: a proxy before this server may have believed the other one (request smuggling).
-            if {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}:
-                raise h11.RemoteProtocolError("two lengths")
+                raise LimitError(_STATUS[431][1], error_status_hint=431)
+            # A proxy before this server may have believed the other length (request smuggling).
+            names = {name for name, _ in event.headers}
+            if b"transfer-encoding" in names:
+                if b"content-length" in names:
+                    raise LimitError("There are two lengths; send Content-Length or Transfer-Encoding")
+                if event.http_version < b"1.1":
+                    raise LimitError("HTTP/1.0 knows no Transfer-Encoding; send Content-Length")
         elif isinstance(event, h11.Data):
             self._chunks += 1
             self._bytes += len(event.data)
             if self._chunks > MAX_SMALL_CHUNKS + self._bytes // SMALL_CHUNK:
-                raise h11.RemoteProtocolError("chunks")
+                raise LimitError(
+                    f"The body comes in more than {MAX_SMALL_CHUNKS} small chunks; send larger ones"
+                )
         return event
 
 
 class LimitedProtocol(H11Protocol):
     """HTTP/1.1 for clients that have so long to send a whole request, and to take an answer.
 
-    uvicorn itself would wait for ever. Where connections are too many, the one whose client has been
-    silent for longest is closed; a client that is being answered is not silent.
+    uvicorn itself would wait for ever. Where connections are too many, the oldest one is closed, unless a
+    body waits there for the model. One is as old as its last answer from the model.
     """
 
     # Set in a subclass: uvicorn makes the protocols itself.
     seconds: float
     most: int
-    silent: dict[LimitedProtocol, None]  # those that wait for their client, the longest first
+    oldest_first: dict[LimitedProtocol, None]
     _sending: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
     _half_closed = False
+    _refusing = False  # what has come is refused in a moment, and nothing more is read
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -88,15 +103,18 @@ class LimitedProtocol(H11Protocol):
         if len(self.connections) > self.most and not self._make_room():
             self._refuse(503)
             return
+        self.oldest_first[self] = None
         self._await_request(True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._await_request(False)
         self.resume_writing()
-        self.silent.pop(self, None)
+        self.oldest_first.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refusing:
+            return
         super().data_received(data)
         self._await_request(self._is_sending())
         if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
@@ -105,10 +123,15 @@ class LimitedProtocol(H11Protocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keeps the connection of a client that sends no more and waits for an answer."""
+        if self._refusing:
+            return True
         self._half_closed = bool(self.cycle) and not self.cycle.response_complete and not self._is_sending()
         return self._half_closed
 
     def on_response_complete(self) -> None:
+        if self._is_admitted() and self in self.oldest_first:
+            del self.oldest_first[self]
+            self.oldest_first[self] = None
         super().on_response_complete()
         if self._half_closed and (self.cycle.response_complete or self._is_sending()):
             self.transport.close()
@@ -125,21 +148,23 @@ class LimitedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._taking = self._taking or self.loop.call_later(self.seconds, self.transport.abort)
-        self._note_silence()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._taking:
             self._taking.cancel()
             self._taking = None
-        self._note_silence()
 
     def send_400_response(self, msg: str) -> None:
         # uvicorn calls this where it handles h11's error, which knows the status.
-        hint = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        error = sys.exc_info()[1]
+        status = getattr(error, "error_status_hint", 400)
+        status = status if status in _STATUS else 400
+        said = str(error) if isinstance(error, LimitError) else None
         # What follows is not read; who sends such things over and over is no faster than this.
+        self._refusing = True
         self.flow.pause_reading()
-        self.loop.call_later(REFUSAL_SECONDS, self._refuse, hint if hint in _STATUS else 400)
+        self.loop.call_later(REFUSAL_SECONDS, self._refuse, status, said)
 
     def _is_sending(self) -> bool:
         """Whether the client has yet to send a request, or the rest of one."""
@@ -152,20 +177,18 @@ class LimitedProtocol(H11Protocol):
         elif not wanted and self._sending:
             self._sending.cancel()
             self._sending = None
-        self._note_silence()
 
-    def _note_silence(self) -> None:
-        if self._is_sending() or self._taking:
-            self.silent.setdefault(self)
-        else:
-            self.silent.pop(self, None)
+    def _is_admitted(self) -> bool:
+        """Whether a body that has come here waits for the model, or its answer is being sent."""
+        return bool(self.scope and self.scope["state"].get(ADMITTED))
 
     def _make_room(self) -> bool:
-        """Closes the connection that has been silent for longest; returns whether there was one."""
-        oldest = next(iter(self.silent), None)
+        """Closes the oldest connection that may be closed; returns whether there was one."""
+        closable = (each for each in self.oldest_first if each._taking or not each._is_admitted())
+        oldest = next(closable, None)
         if oldest is None:
             return False
-        del self.silent[oldest]
+        del self.oldest_first[oldest]
         self.connections.discard(oldest)
         oldest.transport.abort()
         return True
@@ -177,12 +200,14 @@ class LimitedProtocol(H11Protocol):
         else:
             self.transport.close()
 
-    def _refuse(self, status: int) -> None:
+    def _refuse(self, status: int, said: str | None = None) -> None:
         """Says what is wrong, unless an answer is on its way or done, and closes."""
         unanswered = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
         if unanswered and not self.transport.is_closing():
-            line, error = _STATUS[status]
-            body = json.dumps({"error": error.format(seconds=self.seconds)})
+            if self.scope:
+                self.scope["state"][REFUSED] = status
+            line, usual = _STATUS[status]
+            body = json.dumps({"error": said or usual.format(seconds=self.seconds)})
             head = f"HTTP/1.1 {line}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
             head += f"{': '.join(NOSNIFF)}\r\n" + ("retry-after: 1\r\n" if status == 503 else "")
             self.transport.write(f"{head}connection: close\r\n\r\n{body}".encode("ascii"))
@@ -196,5 +221,5 @@ def limited_protocol(seconds: float, most: int) -> type[LimitedProtocol]:
         seconds: float, for a client to send a request, and to take an answer.
         most: int, connections at a time.
     """
-    settings: dict[str, Any] = {"seconds": seconds, "most": most, "silent": {}}
+    settings: dict[str, Any] = {"seconds": seconds, "most": most, "oldest_first": {}}
     return type("LimitedProtocol", (LimitedProtocol,), settings)

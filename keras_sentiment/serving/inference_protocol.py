@@ -101,8 +101,9 @@ def add_protocol(app: FastAPI, name: str, labels: Sequence[str], score: Score, m
     content = {"application/json": {"schema": _schema()}}
     body = {"requestBody": {"content": content, "required": True}}
     app.get("/v2")(server)
-    app.get("/v2/health/live")(live)
-    app.get("/v2/health/ready")(ready)
+    for path, health in (("/v2/health/live", live), ("/v2/health/ready", ready)):
+        app.get(path)(health)
+        app.head(path, include_in_schema=False)(health)
     for model in ("/v2/models/{model_name}", f"/v2/models/{{model_name}}/versions/{MODEL_VERSION}"):
         app.get(model)(metadata)
         app.get(f"{model}/ready")(model_ready)

@@ -20,6 +20,7 @@ from keras_sentiment.serving.http_protocol import NOSNIFF, limited_protocol
 # Connections that are accepted in one turn of the event loop, and those that the system keeps until then.
 # In a turn none of them is counted yet, so they must be fewer than the descriptors that are left.
 ACCEPTED, BACKLOG = 4, 1024
+IDLE_SECONDS = 5  # between two requests of a connection
 
 
 class Server(uvicorn.Server):
@@ -48,6 +49,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 headers=[NOSNIFF],
                 backlog=ACCEPTED,
+                timeout_keep_alive=IDLE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(config.timeout_seconds)),
             )
         )
@@ -83,8 +85,8 @@ def serve(
         classifier = Classifier.of_artifact(artifact)
         classifier.predict([""])  # a graph that doesn't run is found now, and the first client need not wait
         message = announcement(artifact.name, *listener.getsockname()[:2])
-        app = make_app(classifier, artifact.name, config, keys)
-        # uvicorn hands the signal back when it has finished: that is then an end in order.
+        app = make_app(classifier, artifact.name, config, keys, listener.getsockname()[0])
+        # uvicorn raises the signal again when it has finished: the start's handlers then end the process.
         Server(app, config, listener, lambda: say(message)).run()
 
 

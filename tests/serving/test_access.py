@@ -1,18 +1,22 @@
 """Whom the server answers: its names, its own page, declared types, keys."""
 
+import contextlib
+
 import pytest
 
 from helpers.requests import INFER
 from helpers.served import ask, error_of, get, make_classifier, request, say, serving
 from keras_sentiment.errors import InputError
 from keras_sentiment.serving.access import Access, Refusal, read_keys
+from keras_sentiment.serving.config import ServingConfig
+from keras_sentiment.serving.server import listen
 
 pytestmark = pytest.mark.once
 GOOD = b'{"text": "good"}'
 KEY, OTHER = b"0123456789abcdef", b"fedcba98765432100"
 
 
-def named(host: str, path: str = "/v2/health/live") -> bytes:
+def named(host: str, path: str = "/v2") -> bytes:
     return get(path, host=host)
 
 
@@ -38,12 +42,22 @@ def test_a_loopback_server_answers_to_loopback_names(port, host):
 )
 def test_and_to_no_other(engine, port, host):
     """A page whose name leads to this machine's address sends its own name: on every route."""
-    for path in ("/", "/metrics", "/openapi.json", "/v2/health/live", "/nothing"):
+    for path in ("/", "/metrics", "/openapi.json", "/v2", "/v2/health", "/nothing"):
         assert "--allowed-host" in error_of(say(port, named(host, path)))
     for path in ("/predict", "/explain", INFER):
         assert say(port, request(GOOD, path).replace(b"Host: localhost", f"Host: {host}".encode()))[0] == 403
     assert say(port, b"GET / HTTP/1.0\r\n\r\n")[0] == 403
     assert not engine.shapes
+
+
+@pytest.mark.parametrize("path", ["/v2/health/live", "/v2/health/ready"])
+def test_a_probe_is_answered_whatever_name_it_says(port, path):
+    """A kubelet says the address of the container, and an HTTP/1.0 check nothing."""
+    assert say(port, named("10.0.0.7:8000", path))[0] == 200
+    assert say(port, f"GET {path} HTTP/1.0\r\n\r\n".encode())[0] == 200
+    with serving(make_classifier(), host="0.0.0.0", allowed_hosts=("model.example",)) as port:
+        assert say(port, named("10.0.0.7:8000", path))[0] == 200
+        assert say(port, named("10.0.0.7:8000"))[0] == 403
 
 
 def test_elsewhere_any_name_will_do_unless_names_are_given():
@@ -57,13 +71,70 @@ def test_elsewhere_any_name_will_do_unless_names_are_given():
         assert say(port, named("localhost"))[0] == 403
 
 
-@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "localhost", "LOCALHOST"])
+def asked(access: Access, host: str, **headers: str) -> bool:
+    """Whether a request is answered that says this Host."""
+    lines = [(b"host", host.encode()), *((name.encode(), value.encode()) for name, value in headers.items())]
+    try:
+        access.check({"headers": lines, "path": "/", "method": "GET"})
+    except Refusal:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "localhost", "LOCALHOST", "::ffff:127.0.0.1"])
 def test_every_address_of_loopback_is_loopback(host):
     own = f"[{host}]" if ":" in host else host
-    scope = {"headers": [(b"host", f"{own}:1".encode())], "path": "/", "method": "GET"}
-    Access(host).check(scope)
-    with pytest.raises(Refusal):
-        Access(host).check({**scope, "headers": [(b"host", b"rebound.example")]})
+    assert asked(Access(host), f"{own}:1")
+    assert not asked(Access(host), "rebound.example")
+
+
+@pytest.mark.parametrize("host", ["127.1", "0x7f.1", "2130706433", "::ffff:127.0.0.1", "localhost"])
+def test_loopback_is_where_the_server_listens_however_it_was_said(host):
+    try:
+        listener = listen(ServingConfig(host=host, port=0))
+    except InputError:
+        pytest.skip("this machine has no such address")
+    with listener:
+        access = Access(host, address=listener.getsockname()[0])
+    assert not asked(access, "rebound.example")
+    assert not asked(access, "10.0.0.7")
+    for name in (
+        "localhost:80",
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:7f00:1]",
+        f"[{host}]" if ":" in host else host,
+    ):
+        assert asked(access, name)
+
+
+def test_a_name_of_this_machine_may_lead_to_loopback():
+    access = Access("Builder", address="127.0.1.1")
+    assert [asked(access, name) for name in ("builder:8000", "127.0.1.1", "rebound.example")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_names_that_are_given_come_beside_those_of_loopback():
+    access = Access("127.0.0.1", ("model.example",))
+    for name in ("model.example", "localhost:8000", "127.0.0.1", "[::1]"):
+        assert asked(access, name)
+    assert not asked(access, "rebound.example")
+
+
+def test_the_page_behind_a_proxy_that_puts_another_host():
+    access = Access("127.0.0.1", ("model.example",))
+    for origin in ("https://model.example", "https://Model.example:8443"):
+        assert asked(access, "127.0.0.1:8000", origin=origin)
+    for origin in ("https://rebound.example", "https://localhost", "model.example", "null"):
+        assert not asked(access, "127.0.0.1:8000", origin=origin)
+    # Without a Host, an Origin that says nothing is not the same.
+    assert not asked(Access("0.0.0.0"), "", origin="null")
+    scope = {"headers": [(b"origin", b"https://model.example")], "path": "/", "method": "GET"}
+    with pytest.raises(Refusal, match="--allowed-host"):
+        Access("0.0.0.0").check(scope)
 
 
 @pytest.mark.parametrize(
@@ -175,9 +246,14 @@ def test_every_key_is_compared_in_constant_time(monkeypatch):
 
     compared = []
     monkeypatch.setattr(access.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or a == b)
-    headers = [(b"host", b"localhost"), (b"authorization", b"Bearer " + KEY)]
-    Access("localhost", keys=(KEY, OTHER)).check({"headers": headers, "path": "/metrics", "method": "GET"})
-    assert compared == [(KEY, KEY), (OTHER, KEY)]
+    for key, fits in ((KEY, True), (KEY[:-1], False), (OTHER, True)):
+        headers = [(b"host", b"localhost"), (b"authorization", b"Bearer " + key)]
+        scope = {"headers": headers, "path": "/metrics", "method": "GET"}
+        with contextlib.nullcontext() if fits else pytest.raises(Refusal):
+            Access("localhost", keys=(KEY, OTHER)).check(scope)
+    # By digests: of two lengths the comparison would tell which is right.
+    assert len(compared) == 6
+    assert {len(each) for pair in compared for each in pair} == {32}
 
 
 def test_a_file_of_keys(tmp_path):

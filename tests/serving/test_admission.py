@@ -186,6 +186,20 @@ def test_a_refusal_takes_as_long_as_its_body(port, monkeypatch):
     assert waited == pytest.approx([0.51, 0.26, 0.51, 0.01])
 
 
+def test_and_never_longer_than_a_second(monkeypatch):
+    waited = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds):
+        waited.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    with serving(make_classifier(), max_body_bytes=100 << 20) as port:
+        assert ask(port, body=b"[" * (5 << 20))[0] == 422
+    assert max(waited) == 1
+
+
 def test_no_http_has_an_answer_in_json(port):
     with connect(port) as connection:
         connection.sendall(b"\x16\x03\x01\x02\x00\r\n\r\n")

@@ -14,6 +14,7 @@ from helpers.served import (
     ask,
     close_to,
     connect,
+    get,
     make_classifier,
     metric,
     request,
@@ -136,3 +137,18 @@ def test_texts_are_in_the_log_only_on_demand(log_texts, caplog):
     assert "/predict 200" in caplog.text
     lines = [line for line in caplog.text.splitlines() if secret in line]
     assert len(lines) == (3 if log_texts else 0)
+
+
+@pytest.mark.parametrize("path", ["/", "/v2/health/live", "/v2/health/ready"])
+def test_head_is_get_without_its_body(port, path):
+    with connect(port) as connection:
+        connection.sendall(get(path, "Connection: close\r\n").replace(b"GET", b"HEAD"))
+        found = b""
+        while part := connection.recv(4096):
+            found += part
+    head, _, body = found.partition(b"\r\n\r\n")
+    _, headers, content = ask(port, path)
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert f"content-length: {headers['content-length']}".encode() in head
+    assert content
+    assert not body

@@ -8,7 +8,19 @@ import time
 
 import pytest
 
-from helpers.served import answer, ask, connect, get, make_classifier, metric, request, say, serving, wait_for
+from helpers.served import (
+    answer,
+    ask,
+    connect,
+    error_of,
+    get,
+    make_classifier,
+    metric,
+    request,
+    say,
+    serving,
+    wait_for,
+)
 from keras_sentiment.serving.http_protocol import MAX_HEADER_BYTES, MAX_HEADERS, MAX_SMALL_CHUNKS
 
 pytestmark = pytest.mark.once
@@ -36,7 +48,7 @@ def test_a_client_that_takes_too_long_is_told_and_left(sent):
         assert connection.recv(1) == b""
 
 
-def test_drops_do_not_buy_time():
+def test_a_byte_now_and_then_does_not_buy_time():
     """A byte now and then, never the last one: the clock runs from the first."""
     with serving(make_classifier(), timeout_seconds=0.5) as port, connect(port) as connection:
         connection.settimeout(0.05)
@@ -122,8 +134,8 @@ def chunked(size: int, count: int) -> bytes:
     return CHUNKED + b"%x\r\n%s\r\n" % (size, b" " * size) * count + b"0\r\n\r\n"
 
 
-def test_a_body_comes_in_chunks_but_not_in_crumbs(port):
-    """A crumb costs as much as some kilobytes do: thousands in one packet would hold up everybody."""
+def test_a_body_comes_in_chunks_but_not_in_many_small_ones(port):
+    """One costs as much as some kilobytes do: thousands in one packet would hold up everybody."""
     assert say(port, chunked(64, 2 * MAX_SMALL_CHUNKS))[0] == 422  # read, and found to be no JSON
     assert say(port, chunked(1, MAX_SMALL_CHUNKS - 1))[0] == 422
     assert say(port, chunked(1, MAX_SMALL_CHUNKS + 10))[0] == 400
@@ -134,7 +146,7 @@ def test_a_body_comes_in_chunks_but_not_in_crumbs(port):
             assert answer(connection)[0] == 422
 
 
-def test_crumbs_are_not_read_to_their_end(port, monkeypatch):
+def test_small_chunks_are_not_read_to_their_end(port, monkeypatch):
     from keras_sentiment.serving import http_protocol
 
     events = []
@@ -146,10 +158,53 @@ def test_crumbs_are_not_read_to_their_end(port, monkeypatch):
     assert len(events) < 2 * MAX_SMALL_CHUNKS
 
 
+def test_small_chunks_are_told_logged_and_counted_as_what_they_are(port, monkeypatch, caplog):
+    from keras_sentiment.serving import http_protocol
+
+    monkeypatch.setattr(http_protocol, "REFUSAL_SECONDS", 2)
+    sent = chunked(1, 2 * MAX_SMALL_CHUNKS)[:-5]
+    with connect(port) as connection:
+        for _ in range(5):
+            connection.sendall(sent)
+            sent = b"1\r\n \r\n" * 100
+            time.sleep(0.05)
+        status, _, body = answer(connection)
+    assert status == 400
+    assert "256 small chunks" in json.loads(body)["error"]
+    wait_for(lambda: metric(port, "requests_total", '{route="other",status="400"}') == 1)
+    assert metric(port, "requests_total", '{route="other",status="499"}') == 0
+    assert caplog.text.count("Invalid HTTP request") == 1
+
+
+def test_a_request_that_took_too_long_is_counted_as_that():
+    with serving(make_classifier(), timeout_seconds=0.3) as port:
+        assert say(port, request(b"{", length=10))[0] == 408
+        wait_for(lambda: metric(port, "requests_total", '{route="other",status="408"}') == 1)
+
+
 def test_two_lengths_are_one_too_many(engine, port):
     """A proxy may have believed the other."""
-    assert say(port, CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n5\r\n"))[0] == 400
+    result = say(port, CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n5\r\n"))
+    assert result[0] == 400
+    assert "two lengths" in error_of(result)
     assert not engine.shapes
+
+
+def test_chunks_are_of_http_1_1(engine, port):
+    """A proxy that speaks HTTP/1.0 passes them on unread."""
+    old = CHUNKED.replace(b"HTTP/1.1", b"HTTP/1.0") + b"10\r\n" + b'{"text": "good"}' + b"\r\n0\r\n\r\n"
+    result = say(port, old)
+    assert result[0] == 400
+    assert "HTTP/1.0" in error_of(result)
+    assert not engine.shapes
+
+
+@pytest.mark.parametrize("sent", [b"\x16\x03\x01\r\n\r\n", chunked(1, 2 * MAX_SMALL_CHUNKS)[:-5]])
+def test_a_client_that_sends_no_more_is_told_what_was_wrong(port, sent):
+    with connect(port) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        assert answer(connection)[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -210,6 +265,38 @@ def test_silent_connections_give_way_the_oldest_first(engine, sent):
             assert answer(connection)[0] == 200
         open_now = [connection for connection in silent if not is_closed(connection)]
         assert len(open_now) <= 8
+
+
+PIPELINED = {
+    "no route": get("/nothing"),
+    "health": get("/v2/health/live"),
+    "no JSON": request(b"{}"),
+    "a form": request(b"{}").replace(b"application/json", b"text/plain"),
+}
+
+
+@pytest.mark.parametrize("sent", PIPELINED.values(), ids=PIPELINED)
+def test_clients_that_always_have_another_request_give_way_too(sent):
+    """Uvicorn goes from one request to the next at once: such a client is never silent."""
+    with serving(make_classifier(), max_connections=8) as port, contextlib.ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(connect(port)).sendall(sent * 2000)
+        for _ in range(4):
+            stack.enter_context(connect(port)).sendall(sent * 2000)
+            assert ask(port, "/v2/health/live")[0] == 200
+
+
+def test_a_connection_is_as_old_as_its_last_answer_from_the_model():
+    with serving(make_classifier(), max_connections=8) as port, contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(connect(port)) for _ in range(8)]
+        for connection, sent in ((kept[0], GOOD), (kept[1], get("/nothing")), (kept[2], request(b"{}"))):
+            connection.sendall(sent)
+            answer(connection)
+        for _ in range(2):
+            assert ask(port, "/v2/health/live")[0] == 200
+            stack.enter_context(connect(port))
+        wait_for(lambda: is_closed(kept[2]))
+        assert [is_closed(connection) for connection in kept[:2]] == [False, True]
 
 
 def is_closed(connection) -> bool:

@@ -4,8 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from helpers.served import INPUTS, TOKENIZER, make_classifier
+from helpers.served import INPUTS, TOKENIZER
+from helpers.strategies import FUZZ
 from keras_sentiment.data.padding import padded_rows
 from keras_sentiment.serving import long_texts
 from keras_sentiment.serving.long_texts import CHARACTERS_PER_TOKEN, encode_ends
@@ -19,40 +22,69 @@ LONG = ["x" * 90, "x" * 150]
 COMMENTS = ["<!--", "-->"]
 
 
-def made(seed: int) -> str:
-    """A text of few or many words, with spaces or without, with markup, comments and long words or none."""
-    rng = np.random.default_rng(seed)
-    pieces = [*WORDS, *[" "] * 9]
-    for more in (MARKUP, LONG, COMMENTS):
-        pieces += more if rng.random() < 0.4 else []
-    words = [pieces[n] for n in rng.integers(0, len(pieces), rng.integers(1, 1500))]
-    return ("" if rng.random() < 0.3 else " ").join(words)
+PIECES = [*WORDS, *MARKUP, *LONG, *COMMENTS, " ", " ", " ", " " * 40, "\u200b" * 40, "\u0301" * 40, "y" * 300]
 
 
 @pytest.mark.parametrize("truncation", ["head", "head_tail"])
 @pytest.mark.parametrize("characters", [1, 3, 6])
 def test_rows_are_those_of_the_whole_text(truncation, characters, monkeypatch):
+    """Few or many words, with spaces or without, with markup, comments, long words, or what is no token."""
     monkeypatch.setattr(long_texts, "CHARACTERS_PER_TOKEN", characters)
     inputs = dataclasses.replace(INPUTS, truncation=truncation)
-    texts = [made(seed) for seed in range(400)]
-    whole = make_classifier().encode(texts)
-    ends = encode_ends(texts, TOKENIZER, inputs)
-    shorter = 0
-    for ids, expected in zip(ends, whole, strict=True):
-        rows = [padded_rows([each], inputs.sequence_length, TOKENIZER, inputs) for each in (ids, expected)]
+    shorter = []
+
+    # A text is runs of one or two pieces over and over: of single ones hypothesis would draw too few.
+    run = st.builds(
+        lambda pieces, times: pieces * times,
+        st.lists(st.sampled_from(PIECES), min_size=1, max_size=6),
+        st.integers(1, 120),
+    )
+
+    @settings(FUZZ, max_examples=150)
+    @given(st.lists(st.one_of(run, st.lists(st.text(max_size=5))), max_size=8), st.sampled_from(["", " "]))
+    def check(runs, between):
+        text = between.join(piece for pieces in runs for piece in pieces)
+        whole = TOKENIZER.encode([clean(text)])[0]
+        ids = encode_ends([text, "good"], TOKENIZER, inputs)[0]
+        rows = [padded_rows([each], inputs.sequence_length, TOKENIZER, inputs) for each in (ids, whole)]
         np.testing.assert_array_equal(rows[0]["token_ids"], rows[1]["token_ids"])
         np.testing.assert_array_equal(rows[0]["padding_mask"], rows[1]["padding_mask"])
-        assert (len(ids) + 2 > inputs.sequence_length) == (len(expected) + 2 > inputs.sequence_length)
-        shorter += len(ids) < len(expected)
-    assert shorter > 10 or characters == 1
+        assert (len(ids) + 2 > inputs.sequence_length) == (len(whole) + 2 > inputs.sequence_length)
+        shorter.append(len(ids) < len(whole))
+
+    check()
+    assert sum(shorter) > 10
 
 
-@pytest.mark.parametrize("unit", ["good ", "a.", "<b ", "中", "。", "...", "<!--", "&amp;x ", "<i a=> b "])
-def test_the_middle_of_a_megabyte_is_not_tokenized(unit, monkeypatch):
+UNITS = ["good ", "a.", "<b ", "中", "。", "...", "<!--", "&amp;x ", "<i a=> b "]
+MEGABYTE = "good film . " * (2**20 // 12)
+# Of sequence_length tokens; a head or a tail that gives none, or few.
+ODD_ENDS = {
+    "spaces": MEGABYTE + " " * 20_000,
+    "a long word": MEGABYTE + "y" * 20_000,
+    "open tags": "<b> " * 4200 + MEGABYTE,
+    "half a tag": "<b " * 4200 + MEGABYTE,
+    "zero width": MEGABYTE + "\u200b" * 10_000,
+    **{unit: unit * (2**20 // len(unit)) for unit in UNITS},
+}
+
+
+@pytest.mark.parametrize("text", ODD_ENDS.values(), ids=ODD_ENDS)
+def test_the_middle_of_a_megabyte_is_not_tokenized(text, monkeypatch):
+    inputs, given = dataclasses.replace(INPUTS, sequence_length=512), []
+    encode = TOKENIZER.encode
+    monkeypatch.setattr(TOKENIZER, "encode", lambda texts: given.extend(texts) or encode(texts))
+    encode_ends([text], TOKENIZER, inputs)
+    # Both ends, and once more where one of them is a word that is longer.
+    assert sum(map(len, given)) < 5 * CHARACTERS_PER_TOKEN * inputs.sequence_length
+
+
+def test_a_text_without_end_is_not_tokenized_over_and_over(monkeypatch):
+    """Where there are too few tokens for a row, no more than twice the text is tried before the whole."""
     given = []
     encode = TOKENIZER.encode
     monkeypatch.setattr(TOKENIZER, "encode", lambda texts: given.extend(texts) or encode(texts))
-    if " " in unit:  # nor cleaned
-        monkeypatch.setattr(long_texts, "clean", lambda text: given.append(text) or clean(text))
-    encode_ends([unit * ((1 << 20) // len(unit))], TOKENIZER, INPUTS)
-    assert sum(map(len, given)) < 5 * CHARACTERS_PER_TOKEN * INPUTS.sequence_length
+    for text in ("y" * 2**20, "good" + " \u0301" * 2**18 + " film", ("y" * 3000 + " ") * 40):
+        given.clear()
+        np.testing.assert_array_equal(encode_ends([text], TOKENIZER, INPUTS)[0], encode([clean(text)])[0])
+        assert sum(map(len, given)) < 3 * len(text)

@@ -128,6 +128,9 @@ class TestBrowser:
             assert browser.switch_to.active_element == field
             field.send_keys("wrong")
             assert submit(browser, "bad") == "This is no key of this server."
+            field.send_keys("\u043a\u043b\u044e\u0447")
+            assert "A key holds" in submit(browser, "bad")
+            assert browser.switch_to.active_element == field
             field.clear()
             field.send_keys(key)
             assert submit(browser, "bad").startswith("negative")

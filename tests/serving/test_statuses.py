@@ -25,11 +25,13 @@ def provoked(port: int) -> list[tuple[int, tuple]]:
     """What is documented for each kind of request, and its answer."""
     untyped = request(GOOD).replace(b"Content-Type: application/json\r\n", b"")
     chunked = request(b"", headers="Transfer-Encoding: chunked\r\n")
-    crumbs = chunked.replace(b"Content-Length: 0\r\n", b"") + b"1\r\n \r\n" * 1000
+    small = chunked.replace(b"Content-Length: 0\r\n", b"") + b"1\r\n \r\n" * 1000
+    old = small.replace(b"HTTP/1.1", b"HTTP/1.0")
     return [
         (400, say(port, b"\x16\x03\x01\r\n\r\n")),
-        (400, say(port, crumbs)),
+        (400, say(port, small)),
         (400, say(port, chunked)),
+        (400, say(port, old)),
         (400, ask(port, INFER, b"{}")),
         (400, ask(port, INFER, b'{"inputs": "\xff"}')),
         (403, say(port, get("/", host="rebound.example"))),
@@ -97,7 +99,7 @@ def test_good_answers_are_not_to_be_sniffed_either(port):
 
 def test_the_limits_of_the_document_are_those_of_the_code():
     from keras_sentiment.config import EXPLAINED_SPANS
-    from keras_sentiment.serving import access, admission, bodies, descriptors, http_protocol, log
+    from keras_sentiment.serving import access, admission, bodies, descriptors, http_protocol, log, server
 
     for said, value in (
         (r"more than (\d+) chunks", http_protocol.MAX_SMALL_CHUNKS),
@@ -110,6 +112,7 @@ def test_the_limits_of_the_document_are_those_of_the_code():
         (r"less 64, and ([\d,]+)", descriptors.MAX_CONNECTIONS),
         (r"up to ([\d,]+) lines of a kind", log.MAX_LINES),
         (r"of warnings (\d+)", log.MAX_WARNINGS),
+        (r"closed after (\d+) seconds", server.IDLE_SECONDS),
         (r"\((\d+) characters or more", access.MIN_KEY_LENGTH),
     ):
         found = re.search(said, " ".join(DOCUMENT.split()))
@@ -117,6 +120,8 @@ def test_the_limits_of_the_document_are_those_of_the_code():
         assert int(found[1].replace(",", "")) == value
     assert "takes a hundredth of a second, and half a second more for each megabyte" in DOCUMENT
     assert (admission.REFUSAL_SECONDS, admission.REFUSED_BYTES_PER_SECOND) == (0.01, 2 << 20)
+    assert "up to one second in all" in " ".join(DOCUMENT.split())
+    assert admission.MAX_REFUSAL_SECONDS == 1
     assert http_protocol.REFUSAL_SECONDS == 0.1
     assert "a thousand JSON values" in STATUSES[422]
     assert bodies.OTHER_VALUES == 1000
