@@ -8,7 +8,7 @@ history.csv      a row an epoch
 tokenizer/       the tokenizer of the model
 trained_on.npy   the keys of all texts that the model has learned from, 8 bytes each
 baseline.npz     what the model has to beat: the labels of its train texts, a linear model on TF-IDF
-checksums.json   SHA-256 of the model, of these two and of the tokenizer's files
+checksums.json   SHA-256 of all that a model is read from: config, tokenizer, these two, the model
 model.keras      the model, float32; written last, so a RUN_DIR that has it is complete
 metrics.json     what `evaluate` found, by split and fingerprint of the data
 reports/         the same in pictures and texts, a page for each part of each data set

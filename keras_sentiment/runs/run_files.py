@@ -66,7 +66,7 @@ def listed_files(path: Path, encoder: bool) -> dict[str, str]:
         InputError: the list lacks one or has another; or the folder of the tokenizer has.
     """
     listed = read_object(path / CHECKSUMS_FILE, MAX_CONFIG_BYTES, follow_links=False)
-    names = {MODEL_FILE, TRAINED_ON_FILE, *([] if encoder else [BASELINE_FILE])}
+    names = {CONFIG_FILE, MODEL_FILE, TRAINED_ON_FILE, *([] if encoder else [BASELINE_FILE])}
     names |= {f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES}
     for name in sorted(listed.keys() ^ names):
         fault = "lists" if name in listed else "doesn't list"
@@ -159,7 +159,8 @@ def write_model(
         tokenizer.save(folder)
         texts.write(path / TRAINED_ON_FILE)
         files = {f"{TOKENIZER_FOLDER}/{file.name}": file for file in folder.iterdir()}
-        files |= {TRAINED_ON_FILE: path / TRAINED_ON_FILE, MODEL_FILE: staging}
+        files |= {name: path / name for name in (CONFIG_FILE, TRAINED_ON_FILE)}
+        files[MODEL_FILE] = staging
         if baseline is not None:
             baseline.write(path / BASELINE_FILE)
             files[BASELINE_FILE] = path / BASELINE_FILE

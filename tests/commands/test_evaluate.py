@@ -7,6 +7,7 @@ import pytest
 
 import keras_sentiment
 from helpers.command_line import FIELDS, SMALL, mistake
+from helpers.saved_runs import sign
 from helpers.tiny import TOKENIZER
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.data.corpus import open_corpus
@@ -120,6 +121,7 @@ def test_evaluate_compares_two_models(cli, run, path, tmp_path):
 
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "labels": ["fear", "joy"]}))
+    sign(tmp_path / "run")
     mistake(cli("evaluate", run, path / "data", *arguments), tmp_path / "run", "labels")
     mistake(cli("evaluate", run, path / "data", "--against", tmp_path), tmp_path, "train")
 

@@ -10,6 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from helpers.pages import Page
+from helpers.saved_runs import sign
 from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.evaluate import evaluate
 from keras_sentiment.runs.history import HISTORY_FIELDS, read_history
@@ -35,6 +36,7 @@ def hostile(run, folder):
     config |= {"backend": WORDS, "precision": WORDS, "versions": {WORDS: WORDS, "": "", "../x": "1"}}
     config["calibration"]["reason"] = WORDS
     file.write_text(json.dumps(config))
+    sign(path)
     return path
 
 

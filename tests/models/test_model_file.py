@@ -277,6 +277,7 @@ def test_a_model_of_another_config_is_refused(corpus, tmp_path):
     values = json.loads(file.read_text())
     for changes in ({"inputs": {**values["inputs"], "sequence_length": 41}}, {"labels": ["a", "b", "c"]}):
         file.write_text(json.dumps({**values, **changes}))
+        sign(run.path)
         with pytest.raises(InputError, match=r"not the model of config\.json: lacking"):
             load_model(open_run(run.path))
     file.write_text(json.dumps(values))

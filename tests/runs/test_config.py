@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from helpers.saved_runs import sign
+from keras_sentiment.errors import InputError
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run import open_run
 
@@ -22,6 +24,9 @@ def test_config_comes_back_from_json(transformer, bert):
 def test_decision_is_the_configs(copy):
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "temperature": 2.0, "threshold": 0.9}))
+    with pytest.raises(InputError, match=r"config\.json is not what was written"):
+        open_run(copy)
+    sign(copy)
     decision = open_run(copy).decision
     assert decision.probabilities(np.array([[0.0, 2.0]]))[0, 1] == pytest.approx(1 / (1 + np.exp(-1)))
     assert decision.results(np.array([[0.0, 2.0]]))[0]["label"] == "negative"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import keras_sentiment
+from helpers.saved_runs import sign
 from helpers.tiny import RECIPE, TOKENIZER, make_corpus, reviews
 from keras_sentiment.errors import InputError
 from keras_sentiment.metrics.calibration import fit_temperature
@@ -155,10 +156,12 @@ def test_what_cant_calibrate_is_refused(run, corpus, tmp_path):
     for folder, message in ((tmp_path / "gone", "give the corpus"), (tmp_path / "three", "give the corpus")):
         config["data"]["data_dir"] = str(folder)
         (run.path / "config.json").write_text(json.dumps(config))
+        sign(run.path)
         with pytest.raises(InputError, match=message):
             run.save(model)
     config["data"]["data_dir"] = str(corpus.path)
-    (run.path / "config.json").write_bytes(before[next(p for p in before if p.name == "config.json")])
+    for name in ("config.json", "checksums.json"):
+        (run.path / name).write_bytes(before[next(p for p in before if p.name == name)])
     assert tree(run.path) == before
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_sentiment
+from helpers.saved_runs import sign
 from helpers.tiny import INPUTS, RECIPE, TOKENIZER, build, fit_all, hostile_to_cleaning, reviews, train
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import MaskedLMConfig
@@ -102,6 +103,7 @@ def test_soft_labels_are_the_mean_of_tempered_logits_and_labels_stay(corpus, tea
     other = str(train(corpus, folder / "other").path)
     config = folder / "other" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "temperature": 2.5}))
+    sign(config.parent)
     texts = list(corpus.unlabelled.texts())
     logs = []
     for path in (teacher, other):
