@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#!&~$@]|(?<=[Ww])\.|:(?=\S)|^[-+=]")
-_NUMBERED = re.compile(r"^(\d{1,9})([.)])")
+_NUMBERED = re.compile(r"^([0-9]{1,9})([.)])")
 # Controls, separators of lines, marks of direction, what has no width, tags, halves of characters.
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"

@@ -15,7 +15,7 @@ from keras_sentiment.storage.untrusted import open_regular
 SPLIT_FOLDERS = ("train", "test")
 UNLABELLED = "unsup"
 # aclImdb names a review by its number, which follows the film, and its rating: 127_9.txt.
-NUMBERED = re.compile(r"(\d{1,18})_\d+\.txt")
+NUMBERED = re.compile(r"([0-9]{1,18})_[0-9]+\.txt")
 
 
 def position_of(name: str) -> int | None:
