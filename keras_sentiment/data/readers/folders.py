@@ -51,9 +51,12 @@ def _content(file: Path, source: str) -> bytes:
     try:
         with open_regular(file, follow_links=True) as opened:
             require_size(os.fstat(opened.fileno()).st_size, source)
-            return opened.read(MAX_REVIEW_BYTES + 1)
+            if (data := opened.read(MAX_REVIEW_BYTES + 1)) is not None:
+                return data
+            reason = "it has no bytes yet"  # of a device that looks like a file
     except OSError as error:
-        raise InputError(f"{file}: can't be read ({error.strerror})") from None
+        reason = error.strerror
+    raise InputError(f"{file}: can't be read ({reason}); remove it, or put the review there")
 
 
 def _read_split(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from keras_sentiment.data.readers.compression import format_of
 from keras_sentiment.errors import InputError
+from keras_sentiment.storage.untrusted import require_regular
 
 # What a file or a folder of a split may be called, as Hugging Face's datasets have it.
 _SPLITS = {
@@ -37,16 +38,22 @@ def split_of(name: str) -> str | None:
 
 
 def tables_in(folder: Path) -> list[Path]:
-    """Return the tables directly in a folder, sorted; plain text is none."""
-    return sorted(
+    """Return the tables directly in a folder, sorted; plain text is none.
+
+    Raises:
+        InputError: what is called like a table is no regular file, nor a link to one.
+    """
+    found = sorted(
         item
         for item in folder.iterdir()
         if format_of(item.name) not in (None, "txt")
         and item.name not in _METADATA
         and not _CACHE.fullmatch(item.name)
         and item.name[0] not in "._"
-        and item.is_file()
     )
+    for item in found:
+        require_regular(item)
+    return found
 
 
 def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
@@ -86,8 +93,15 @@ def _has_label_folders(folder: Path) -> bool:
 
 
 def matching(pattern: str) -> list[Path]:
-    """Return the files that match a pattern, sorted."""
-    return [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if os.path.isfile(name)]
+    """Return the files that match a pattern, sorted; folders are passed over.
+
+    Raises:
+        InputError: one that matches is no regular file, nor a link to one.
+    """
+    found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if not os.path.isdir(name)]
+    for path in found:
+        require_regular(path)
+    return found
 
 
 def by_split(files: Sequence[Path], source: str) -> SplitFiles:

@@ -105,3 +105,22 @@ def test_no_name_is_no_folder(tmp_path, monkeypatch):
 
 def test_a_name_that_is_no_text_can_be_printed(tmp_path):
     assert source_name(os.fsdecode(b"b\xffd.csv")).encode() == "b\ufffdd.csv".encode()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "system", "nowhere", "folder"])
+@pytest.mark.parametrize("place", ["", "data", "test"])
+def test_what_is_called_like_a_table_and_is_none_is_refused(tmp_path, kind, place):
+    rows = "".join(f"film {n},{'ab'[n % 2]}\n" for n in range(20))
+    write_tree(tmp_path / place, {"train.csv": "text,label\n" + rows})
+    path = tmp_path / place / "test.csv"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"device": "/dev/zero", "system": "/proc/kmsg", "nowhere": "nowhere"}[kind])
+    assert error_of(tmp_path).startswith(f"{path}: ")
+    if kind != "folder":
+        assert error_of(str(tmp_path / place / "*.csv")).startswith(f"{path}: ")
+    with pytest.raises(InputError, match=r"test\.csv: "):
+        list(read_unlabelled(tmp_path / place))
