@@ -10,6 +10,8 @@ from keras_sentiment.escaping import printable
 MAX_MESSAGE_LENGTH = 2000
 # A confusion matrix has the square of it.
 MAX_LABELS = 10_000
+# Characters of a label's name.
+MAX_LABEL_LENGTH = 200
 
 
 class InputError(ValueError):
@@ -45,6 +47,17 @@ def require_labels(labels: Any) -> None:
     valid = named and len(labels) >= 2 and len(set(labels)) == len(labels)
     require(valid and all(map(str.isprintable, labels)), "labels", labels, "two different names or more")
     require(len(labels) <= MAX_LABELS, "labels", len(labels), f"at most {MAX_LABELS:,}")
+    for name in labels:
+        require_label(name, f"labels={name!r:.50}")
+
+
+def require_label(name: str, source: str) -> None:
+    """Raises an InputError for the name of a label that is far too long for one; names `source`."""
+    if len(name) > MAX_LABEL_LENGTH:
+        raise InputError(
+            f"{source}: a label of {len(name):,} characters, {name!r:.50}, and a label's name has "
+            f"{MAX_LABEL_LENGTH} at most; shorten it, or name another column if it is none"
+        )
 
 
 def require_temperature(temperature: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from keras_sentiment.data.readers.lines import decode
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES, Review, require_size
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, require_label
 from keras_sentiment.storage.untrusted import open_regular
 
 SPLIT_FOLDERS = ("train", "test")
@@ -67,6 +67,8 @@ def _read_split(
         raise InputError(
             f"{folder}: no tables and no subfolders; put the reviews of each label into a folder of its name"
         )
+    for label in labels:
+        require_label(label.name, str(folder))
     listing = {label: _files(label) for label in labels}
     for label, files in listing.items():
         names = {file.name for file in files}
