@@ -62,9 +62,10 @@ def read_archive(path: Path, unlabelled: bool = False, encoding: str | None = No
                 else:
                     others += 1
                 if passed > MAX_PASSED_REVIEWS + 2 * found or others > MAX_OTHERS + 2 * (found + passed):
+                    left = passed + others
                     raise InputError(
-                        f"{path}: {passed + others:,} of its first {found + passed + others:,} members are not "
-                        "read; unpack it and name the folder"
+                        f"{path}: {left:,} of its first {found + left:,} members are not read; unpack it and "
+                        "name the folder"
                     )
     except (tarfile.TarError, OSError) as error:
         raise InputError(f"{path}: damaged or not a tar archive ({error}); fetch it again") from None

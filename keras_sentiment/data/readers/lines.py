@@ -136,7 +136,8 @@ class Lines:
                 filled += 1
             elif (blank := blank + 1) > FREE_BLANKS + MAX_BLANKS * filled:
                 raise InputError(
-                    f"{self.name}:{number}: {blank:,} lines are empty, and {filled:,} are not; remove empty lines"
+                    f"{self.name}:{number}: {blank:,} lines are empty, and {filled:,} are not; remove empty "
+                    "lines"
                 )
             try:
                 yield number, _decode(data, f"{self.name}:{number}", self.encoding), None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_sentiment.data.readers.compression import format_of
+from keras_sentiment.data.readers.saved_datasets import METADATA, require_saved, require_saved_splits
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.untrusted import require_regular
 
@@ -23,8 +24,6 @@ _NAMES = {name: split for split, names in _SPLITS.items() for name in names}
 _WORD = re.compile(rf"(?:^|[^a-zA-Z])((?i:{'|'.join(_NAMES)}))(?![a-z])")
 # What Hugging Face's datasets leave beside a table when it is mapped or filtered.
 _CACHE = re.compile(r"cache-[0-9a-f]+\.arrow")
-# Files in which Hugging Face's datasets keep what they know of a folder.
-_METADATA = ("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json")
 DATA = "data"
 
 # The files of each split; of the split None where the files don't say it.
@@ -47,12 +46,13 @@ def tables_in(folder: Path) -> list[Path]:
         item
         for item in folder.iterdir()
         if format_of(item.name) not in (None, "txt")
-        and item.name not in _METADATA
+        and item.name not in METADATA
         and not _CACHE.fullmatch(item.name)
         and item.name[0] not in "._"
     )
     for item in found:
         require_regular(item)
+    require_saved(folder, found)
     return found
 
 
@@ -83,7 +83,9 @@ def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
 def _tables_inside(folder: Path) -> dict[str, list[Path]]:
     """Return the tables in the subfolders of a folder."""
     inside = {item.name: tables_in(item) for item in sorted(folder.iterdir()) if item.is_dir()}
-    return {name: files for name, files in inside.items() if files and name[0] not in "._"}
+    inside = {name: files for name, files in inside.items() if files and name[0] not in "._"}
+    require_saved_splits(folder, inside)
+    return inside
 
 
 def _has_label_folders(folder: Path) -> bool:
