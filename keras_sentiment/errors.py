@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from keras_sentiment.escaping import printable
@@ -107,4 +108,6 @@ def require_at_most(config: Any, most: int, *names: str) -> None:
 
 def first_line(error: Exception) -> str:
     """Returns what an error says, as far as it fits into a message."""
+    if "set_int_max_str_digits" in str(error):  # of no use to who has the file and not the program
+        return f"a whole number of more than {sys.get_int_max_str_digits():,} digits; write it as text"
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

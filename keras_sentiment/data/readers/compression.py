@@ -102,12 +102,14 @@ class _Xz:
                 return data
 
 
+# Of zstd: its frames, and those that are passed over, as others write them before its own.
+_ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([kind]) + b"\x2a\x4d\x18" for kind in range(0x50, 0x60)))
 # The name of each compression, its ending, how a file in it begins, and what opens it.
-_KINDS: tuple[tuple[str, str, bytes, Callable[[IO[bytes]], Any]], ...] = (
-    ("gzip", ".gz", b"\x1f\x8b", _Gzip),
-    ("bzip2", ".bz2", b"BZh", bz2.BZ2File),
-    ("xz", ".xz", b"\xfd7zXZ\0", _Xz),
-    ("zstd", ".zst", b"\x28\xb5\x2f\xfd", _zstd),
+_KINDS: tuple[tuple[str, str, tuple[bytes, ...], Callable[[IO[bytes]], Any]], ...] = (
+    ("gzip", ".gz", (b"\x1f\x8b",), _Gzip),
+    ("bzip2", ".bz2", (b"BZh",), bz2.BZ2File),
+    ("xz", ".xz", (b"\xfd7zXZ\0",), _Xz),
+    ("zstd", ".zst", _ZSTD, _zstd),
 )
 _ZIP = ("zip", ".zip", b"PK\x03\x04")
 # Its end, with the size of the list; behind it a comment may stand.

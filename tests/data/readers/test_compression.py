@@ -180,3 +180,10 @@ def test_headers_of_gzip_take_no_steps_of_python(tmp_path, monkeypatch):
     assert packed_file.read(100) == b"text"
     assert packed_file.read(100) == b""
     assert calls < 300
+
+
+def test_frames_of_zstd_that_are_passed_over_are_no_text(tmp_path):
+    passed_over = b"\x5f\x2a\x4d\x18" + (100).to_bytes(4, "little") + bytes(100)
+    path = write_file(tmp_path / "it.csv.zst", passed_over * 2 + packed(separated(), "zst") + passed_over)
+    assert len(list(read(path))) == len(ROWS)
+    assert "holds no reviews" in error_of(write_file(path, passed_over * 100))
