@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from keras_sentiment.escaping import printable
@@ -10,6 +11,8 @@ from keras_sentiment.escaping import printable
 MAX_MESSAGE_LENGTH = 2000
 # A confusion matrix has the square of it.
 MAX_LABELS = 10_000
+# Characters of a label's name.
+MAX_LABEL_LENGTH = 200
 
 
 class InputError(ValueError):
@@ -47,6 +50,17 @@ def require_labels(labels: Any) -> None:
     hidden = next((name for name in labels if not name.isprintable()), None)
     require(hidden is None, "labels", hidden, "names without characters that are not seen")
     require(len(labels) <= MAX_LABELS, "labels", len(labels), f"at most {MAX_LABELS:,}")
+    for name in labels:
+        require_label(name, f"labels={name!r:.50}")
+
+
+def require_label(name: str, source: str) -> None:
+    """Raises an InputError for the name of a label that is far too long for one; names `source`."""
+    if len(name) > MAX_LABEL_LENGTH:
+        raise InputError(
+            f"{source}: a label of {len(name):,} characters, {name!r:.50}, and a label's name has "
+            f"{MAX_LABEL_LENGTH} at most; shorten it, or name another column if it is none"
+        )
 
 
 def require_temperature(temperature: Any) -> None:
@@ -96,4 +110,6 @@ def require_at_most(config: Any, most: int, *names: str) -> None:
 
 def first_line(error: Exception) -> str:
     """Returns what an error says, as far as it fits into a message."""
+    if "set_int_max_str_digits" in str(error):  # of no use to who has the file and not the program
+        return f"a whole number of more than {sys.get_int_max_str_digits():,} digits; write it as text"
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

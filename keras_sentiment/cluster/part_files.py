@@ -30,7 +30,7 @@ from keras_sentiment.storage.untrusted import open_regular
 PLAN_FILE = "_plan.json"  # pyarrow, pandas, polars and Spark pass over it
 # At the end of a part's file. An entry takes 200 bytes of memory that the file need not have.
 MOST_CHARACTERS, MOST_ENTRIES = 16 << 20, 100_000
-_OURS = re.compile(rf"{PLAN_FILE}|part-\d{{6,}}\.parquet")
+_OURS = re.compile(rf"{PLAN_FILE}|part-(?:[0-9]{{6}}|[1-9][0-9]{{6,}})\.parquet")
 
 
 class OutputFolder:
@@ -133,6 +133,13 @@ def _require(path: Path, plan: Plan, overwrite: bool) -> None:
                 f"{path}: holds the labels of other input, or of another model; "
                 "name another folder or add --overwrite"
             )
+    folder = OutputFolder(path, plan)
+    planned = {folder.part(number).name for number in range(len(plan.parts.parts))}
+    if not overwrite and (beyond := sorted(written - planned - {PLAN_FILE})):
+        raise InputError(
+            f"{path / beyond[0]}: is no part of this output, of {len(planned):,} parts, and would be read "
+            "with them; move it away or add --overwrite, which removes it"
+        )
 
 
 def _names(path: Path) -> set[str]:

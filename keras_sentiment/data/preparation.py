@@ -34,6 +34,7 @@ from keras_sentiment.data.summary import corpus_warnings
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.atomic import staged_folder
+from keras_sentiment.storage.json_files import MAX_CONFIG_BYTES
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import (
     Tokenizer,
@@ -208,7 +209,13 @@ def prepare_corpus(
             file.unlink()
         tokenizer.save(folder / TOKENIZER_FOLDER)
         text = json.dumps({"format_version": FORMAT_VERSION, **info}, indent=2, ensure_ascii=False)
-        (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
+        content = f"{text}\n".encode()
+        if len(content) > MAX_CONFIG_BYTES:  # and could not be read
+            raise InputError(
+                f"{path}: {INFO_FILE} would have {len(content):,} bytes, and {MAX_CONFIG_BYTES:,} are read; "
+                "shorten the names of the labels"
+            )
+        (folder / INFO_FILE).write_bytes(content)
     return info
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, require_label
 
 NEGATIVE = frozenset({"neg", "negative", "0"})
 POSITIVE = frozenset({"pos", "positive", "1"})
@@ -94,7 +94,8 @@ def name_labels(found: Iterable[str]) -> dict[str, str]:
     `positive`; any other set of names keeps its own.
 
     Raises:
-        InputError: if there are fewer than two labels or far too many, or one cannot be printed.
+        InputError: there are fewer than two labels or far too many, or one is too long or cannot be
+            printed.
     """
     names = sorted(set(found))
     if len(names) > MAX_LABELS:
@@ -103,6 +104,7 @@ def name_labels(found: Iterable[str]) -> dict[str, str]:
             "at most; merge or leave out rare ones, or name another column if these are no labels"
         )
     for name in names:
+        require_label(name, "the labels")
         if not name.isprintable():
             raise InputError(f"label {name!r} holds characters that cannot be printed; rename it")
     if _is_polarity(names):

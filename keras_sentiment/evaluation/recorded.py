@@ -12,7 +12,7 @@ SPLITS = ("train", "validation", "test", "all")
 # Of one model in its card and its report.
 MOST_SHOWN = 100
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Characters of a name, or of a reason why a figure is absent.
 _MOST_CHARACTERS = 1000
 _MOST_LENGTHS = 100

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, NoReturn, TypeVar
 
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, first_line
 from keras_sentiment.storage.untrusted import open_regular
 
 Config = TypeVar("Config")
@@ -51,7 +51,7 @@ def parse_object(content: str | bytes, source: str | Path) -> dict[str, Any]:
     try:
         found = json.loads(content, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{source} is not JSON ({error}): restore it.") from None
+        raise InputError(f"{source} is not JSON ({first_line(error)}): restore it.") from None
     if not isinstance(found, dict):
         raise InputError(f"{source} holds no JSON object: restore it.")
     return found

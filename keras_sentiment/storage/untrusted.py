@@ -17,6 +17,9 @@ from keras_sentiment.errors import InputError
 
 # Files and folders within a folder. An exported SavedModel has ten, a run with reports some dozens.
 MAX_ENTRIES = 10_000
+# Where the system shows itself, its devices and other processes as files; some answer nobody.
+_SYSTEM, _SHARED_MEMORY = ("/proc", "/sys", "/dev"), "/dev/shm"
+_MAX_LINKS = 40  # that lead to a file, as Linux has it
 _REGULAR = "put the file itself there, as `cp -rL` does"
 
 
@@ -68,8 +71,10 @@ def open_regular(path: Path, follow_links: bool = False) -> BufferedReader:
 
     Raises:
         OSError: there is none, or it can't be opened.
-        InputError: it is no regular file.
+        InputError: it is no regular file, or a link to one of the system's.
     """
+    if follow_links:
+        _require_outside(path)
     # O_NONBLOCK: opening a pipe would wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if not follow_links:
@@ -84,6 +89,39 @@ def open_regular(path: Path, follow_links: bool = False) -> BufferedReader:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def require_regular(path: Path) -> None:
+    """Raises an InputError unless there is a regular file, or a link to one that is none of the system's."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        wrong = "a link that leads to no file" if path.is_symlink() else f"can't be read ({error.strerror})"
+        raise InputError(f"{path}: {wrong}; remove it, or {_REGULAR}") from None
+    if not stat.S_ISREG(mode):
+        wrong = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise InputError(f"{path}: {wrong}; remove it, or {_REGULAR}")
+    _require_outside(path)
+
+
+def _require_outside(path: Path) -> None:
+    """Raises an InputError if links lead to the system's files from a path that isn't there itself."""
+    place = os.path.abspath(path)
+    if _is_of_system(place):  # as /dev/stdin, which its user names
+        return
+    leads = [os.path.realpath(place)]
+    # A link to /proc/self/fd/0 leads on to another file.
+    while os.path.islink(place) and len(leads) <= _MAX_LINKS:
+        place = os.path.normpath(os.path.join(os.path.realpath(os.path.dirname(place)), os.readlink(place)))
+        leads.append(place)
+    if found := next(filter(_is_of_system, leads), None):
+        raise InputError(f"{path}: a link to {found}, a file of the system; remove it, or {_REGULAR}")
+
+
+def _is_of_system(path: str) -> bool:
+    return any(path == root or path.startswith(f"{root}/") for root in _SYSTEM) and not path.startswith(
+        f"{_SHARED_MEMORY}/"
+    )
 
 
 def _kind(link: bool) -> str:

@@ -91,3 +91,21 @@ def test_a_link_that_appears_while_parts_are_written_is_replaced(plan, out, mine
         assert folder.part(0).is_file()
         assert not folder.part(0).is_symlink()
     assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["part-00000١.parquet", "part-00001.parquet", "part-0000001.parquet"])
+def test_a_file_that_is_called_almost_as_a_part_stays(plan, out, name, overwrite):
+    (out / name).write_text("mine")
+    with pytest.raises(InputError, match="not from this command"), output_folder(out, plan, overwrite):
+        pass
+    assert (out / name).read_text() == "mine"
+
+
+def test_a_part_beyond_the_plan_is_refused_by_name(plan, out):
+    (out / "part-000003.parquet").write_text("mine")
+    with pytest.raises(InputError, match=r"part-000003.parquet: is no part"), output_folder(out, plan, False):
+        pass
+    assert (out / "part-000003.parquet").read_text() == "mine"
+    with output_folder(out, plan, True):
+        assert {path.name for path in out.iterdir()} == {"_plan.json"}

@@ -8,6 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from helpers.tiny import TOKENIZER, reviews
+from keras_sentiment.data import preparation
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.doubts import Doubts
@@ -16,7 +17,7 @@ from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.reviews import Review, doubtful_labels, fold
 from keras_sentiment.data.summary import summarize
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, require_labels
 
 pytestmark = pytest.mark.once
 
@@ -171,3 +172,37 @@ def test_words_for_what_is_missing_are_doubted(word):
         doubts.add(text, "it:1")
     (found,) = doubts.warnings()
     assert "texts such as NULL, which may mean that there is none: 2" in found
+
+
+def test_a_label_that_is_far_too_long_is_refused_with_its_row(tmp_path):
+    long = "x" * 201
+    for path in write(tmp_path, ["a" * 200, "b", long]):
+        row = {"csv": 4, "tsv": 4, "jsonl": 3, "parquet": 3}[path.suffix[1:]]
+        with pytest.raises(InputError, match=rf"^{path.name}:{row}: column 'label': a label of 201 char"):
+            list(read(path, quiet=True))
+    feature = {"names": ["a", "y" * 3_000_000], "_type": "ClassLabel"}
+    names = json.dumps({"info": {"features": {"label": feature}}})
+    parquet_file = write(tmp_path, [0, 1], {"huggingface": names})[-1]
+    with pytest.raises(InputError, match=r"it\.parquet:2: column 'label': a label of 3,000,000 characters"):
+        list(read(parquet_file, quiet=True))
+    with pytest.raises(InputError, match="pair 2: column 'label': a label of 201 characters"):
+        list(read([("a film", "pos"), ("a film", long)]))
+    folder = tmp_path / "folder"
+    for label in ("neg", long):
+        (folder / label).mkdir(parents=True)
+        (folder / label / "1.txt").write_text("a film")
+    with pytest.raises(InputError, match=rf"{folder}: a label of 201 characters"):
+        list(read(folder))
+    grown = [("a film", "\ufdfa" * 20), ("a film", "b")]  # 18 letters each when it is folded
+    with pytest.raises(InputError, match="a label of 360 characters"):
+        prepare_corpus(read(grown, PrepareConfig(fold_case=True)), tmp_path / "out", TOKENIZER, quiet=True)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="a label of 201 characters"):
+        require_labels(["a", long])
+
+
+def test_a_corpus_whose_description_could_not_be_read_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "MAX_CONFIG_BYTES", 1000)
+    with pytest.raises(InputError, match="1,000 are read; shorten the names of the labels"):
+        prepare_corpus(reviews(40), tmp_path / "out", TOKENIZER, quiet=True)
+    assert list(tmp_path.iterdir()) == []

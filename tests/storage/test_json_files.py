@@ -5,7 +5,7 @@ import json
 import pytest
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.storage.json_files import read_versioned
+from keras_sentiment.storage.json_files import parse_object, read_versioned
 
 pytestmark = pytest.mark.once
 
@@ -35,3 +35,8 @@ def test_what_has_no_version_is_none_of_ours(tmp_path, text):
         (tmp_path / "config.json").write_text(text)
     with pytest.raises(InputError, match=r"not a trained model \(no readable config\.json\); train one"):
         read(tmp_path)
+
+
+def test_a_number_beyond_pythons_limit_is_told_without_its_functions():
+    with pytest.raises(InputError, match=r"it is not JSON \(a whole number of more than 4,300 digits; write"):
+        parse_object('{"a": ' + "9" * 5000 + "}", "it")

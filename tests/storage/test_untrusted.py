@@ -1,12 +1,13 @@
 """Folders of a stranger: regular files alone are read, and no link is followed."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from keras_sentiment import InputError
 from keras_sentiment.storage import untrusted
-from keras_sentiment.storage.untrusted import open_regular, plain_files
+from keras_sentiment.storage.untrusted import open_regular, plain_files, require_regular
 
 pytestmark = pytest.mark.once
 
@@ -60,3 +61,20 @@ def test_a_link_may_be_followed_to_a_regular_file(tmp_path):
             open_regular(tmp_path / name, follow_links=True)
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "nothing")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="needs /proc")
+def test_a_link_to_a_file_of_the_system_is_refused_unless_its_user_names_it(tmp_path):
+    with (tmp_path / "file").open("wb+") as file:
+        descriptor = f"/proc/self/fd/{file.fileno()}"
+        (tmp_path / "descriptor").symlink_to(descriptor)
+        (tmp_path / "environ").symlink_to("/proc/self/environ")
+        (tmp_path / "again").symlink_to("environ")
+        (tmp_path / "folder").symlink_to("/proc/self")
+        for name in ("descriptor", "environ", "again", "folder/environ"):
+            with pytest.raises(InputError, match=rf"{name}: a link to /proc/"):
+                open_regular(tmp_path / name, follow_links=True)
+            with pytest.raises(InputError, match=rf"{name}: a link to /proc/"):
+                require_regular(tmp_path / name)
+        for path in (descriptor, "/proc/self/environ"):
+            open_regular(Path(path), follow_links=True).close()

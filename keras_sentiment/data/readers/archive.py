@@ -28,6 +28,9 @@ IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 CACHE = Path("~/.cache/keras_sentiment")
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MEMBER = re.compile(r"(?:.*/)??(?:(?P<split>train|test)/)?(?P<label>pos|neg|unsup)/(?P<name>[^/]+\.txt)")
+# Members that are passed over: reviews of the other kind, of which aclImdb has 50,000, and what is no review.
+# Beside them, two for each review: macOS adds a file to each.
+MAX_PASSED_REVIEWS, MAX_OTHERS = 200_000, 10_000
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 20
 
@@ -42,17 +45,28 @@ def read_archive(path: Path, unlabelled: bool = False, encoding: str | None = No
     Links, devices and whatever else is not a plain `pos/*.txt` or `neg/*.txt` file are passed over.
 
     Raises:
-        InputError: if the archive is damaged, holds no reviews, or a review is not UTF-8.
+        InputError: if the archive is damaged, holds no reviews, or a review is not UTF-8; or if it holds far
+            more of what is not read.
     """
-    found = False
+    found = passed = others = 0
     try:
         with contextlib.ExitStack() as files:
             opened = unpacked(open_file(path, str(path), files), str(path))
             for member in members(cast(IO[bytes], io.BufferedReader(opened.file, CHUNK_BYTES))):
                 review = _review(member, path.name, unlabelled, encoding)
                 if review is not None:
-                    found = True
+                    found += 1
                     yield review
+                elif member.is_file and MEMBER.fullmatch(member.name):
+                    passed += 1
+                else:
+                    others += 1
+                if passed > MAX_PASSED_REVIEWS + 2 * found or others > MAX_OTHERS + 2 * (found + passed):
+                    left = passed + others
+                    raise InputError(
+                        f"{path}: {left:,} of its first {found + left:,} members are not read; unpack it and "
+                        "name the folder"
+                    )
     except (tarfile.TarError, OSError) as error:
         raise InputError(f"{path}: damaged or not a tar archive ({error}); fetch it again") from None
     if not found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import contextlib
-import gzip
 import io
 import lzma
 import re
@@ -43,6 +42,38 @@ def _zstd(file: IO[bytes]) -> IO[bytes]:
     return cast(IO[bytes], pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd"))
 
 
+class _Gzip:
+    """What is packed as .gz, unpacked by zlib; `gzip.GzipFile` reads the headers byte by byte in Python."""
+
+    # Bytes that are given to zlib at once: behind each member it copies what is left of them.
+    _PIECE = 4096
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._stream = file, self._begin()
+
+    @staticmethod
+    def _begin() -> zlib._Decompress:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS)  # which reads headers and compares sums
+
+    def read(self, size: int) -> bytes:
+        """Return some bytes, at most so many; none at the end."""
+        while True:
+            if self._stream.eof:
+                # Another member may follow, behind zeros.
+                packed = self._stream.unused_data.lstrip(b"\0")
+                while not packed:
+                    if not (more := self._file.read(self._PIECE)):
+                        return b""
+                    packed = more.lstrip(b"\0")
+                self._stream = self._begin()
+            else:
+                packed = self._stream.unconsumed_tail or self._file.read(self._PIECE)
+            if data := self._stream.decompress(packed, size):
+                return data
+            if not packed and not self._stream.eof:
+                raise EOFError("it ends too early")
+
+
 class _Xz:
     """What is packed as .xz, unpacked in bounded memory; `lzma.LZMAFile` takes what the file asks for."""
 
@@ -71,12 +102,14 @@ class _Xz:
                 return data
 
 
+# Of zstd: its frames, and those that are passed over, as others write them before its own.
+_ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([kind]) + b"\x2a\x4d\x18" for kind in range(0x50, 0x60)))
 # The name of each compression, its ending, how a file in it begins, and what opens it.
-_KINDS: tuple[tuple[str, str, bytes, Callable[[IO[bytes]], Any]], ...] = (
-    ("gzip", ".gz", b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
-    ("bzip2", ".bz2", b"BZh", bz2.BZ2File),
-    ("xz", ".xz", b"\xfd7zXZ\0", _Xz),
-    ("zstd", ".zst", b"\x28\xb5\x2f\xfd", _zstd),
+_KINDS: tuple[tuple[str, str, tuple[bytes, ...], Callable[[IO[bytes]], Any]], ...] = (
+    ("gzip", ".gz", (b"\x1f\x8b",), _Gzip),
+    ("bzip2", ".bz2", (b"BZh",), bz2.BZ2File),
+    ("xz", ".xz", (b"\xfd7zXZ\0",), _Xz),
+    ("zstd", ".zst", _ZSTD, _zstd),
 )
 _ZIP = ("zip", ".zip", b"PK\x03\x04")
 # Its end, with the size of the list; behind it a comment may stand.

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from keras_sentiment.data.readers.lines import decode
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES, Review, require_size
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, require_label
 from keras_sentiment.storage.untrusted import open_regular
 
 SPLIT_FOLDERS = ("train", "test")
 UNLABELLED = "unsup"
 # aclImdb names a review by its number, which follows the film, and its rating: 127_9.txt.
-NUMBERED = re.compile(r"(\d{1,18})_\d+\.txt")
+NUMBERED = re.compile(r"([0-9]{1,18})_[0-9]+\.txt")
 
 
 def position_of(name: str) -> int | None:
@@ -51,9 +51,12 @@ def _content(file: Path, source: str) -> bytes:
     try:
         with open_regular(file, follow_links=True) as opened:
             require_size(os.fstat(opened.fileno()).st_size, source)
-            return opened.read(MAX_REVIEW_BYTES + 1)
+            if (data := opened.read(MAX_REVIEW_BYTES + 1)) is not None:
+                return data
+            reason = "it has no bytes yet"  # of a device that looks like a file
     except OSError as error:
-        raise InputError(f"{file}: can't be read ({error.strerror})") from None
+        reason = error.strerror
+    raise InputError(f"{file}: can't be read ({reason}); remove it, or put the review there")
 
 
 def _read_split(
@@ -64,6 +67,8 @@ def _read_split(
         raise InputError(
             f"{folder}: no tables and no subfolders; put the reviews of each label into a folder of its name"
         )
+    for label in labels:
+        require_label(label.name, str(folder))
     listing = {label: _files(label) for label in labels}
     for label, files in listing.items():
         names = {file.name for file in files}

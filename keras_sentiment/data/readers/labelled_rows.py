@@ -14,7 +14,7 @@ from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.dialect import Columns, Dialect, SwallowedRows
 from keras_sentiment.data.readers.tables import Table, open_named, require_text
 from keras_sentiment.data.reviews import Review
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, require_label
 
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 # As Python and numpy print several: [1, 0], [1 0], ('a', 'b').
@@ -70,6 +70,7 @@ def review_of(row: dict[str, Any], source: str, config: PrepareConfig) -> Review
     group = config.group_column
     text = require_text(row, config.text_column, source)
     label = label_text(row[config.label_column], config.label_column, source)
+    require_label(label, f"{source}: column {config.label_column!r}")
     if _NUMBERS.fullmatch(label):  # as GoEmotions has them
         raise _several(label, config.label_column, source)
     return Review(

@@ -15,6 +15,9 @@ from keras_sentiment.errors import InputError
 MAX_LINE_BYTES = 2 * MAX_REVIEW_BYTES
 # Fields, values or escapes of a row, each of which takes some hundred bytes of memory.
 MAX_PARTS = 500_000
+# Lines that are empty, and how many more of them for each that is not: a file of nothing else is packed to a
+# thousandth, and takes minutes.
+FREE_BLANKS, MAX_BLANKS = 100_000, 10
 
 # What a file may begin with, the longer ones first, and its encoding.
 _MARKS = {
@@ -27,6 +30,8 @@ _MARKS = {
 # What bytes that are not UTF-8 may be, the most frequent first.
 _OTHERS = ("cp1252", "cp1251", "cp1250", "mac-roman", "gb18030", "cp932", "euc-kr", "big5")
 MAX_READINGS = 6  # of those that a message shows
+# Of a line that is looked at for being empty, in UTF-16 and 32 too: the bytes, and how many.
+_BLANK, _BLANK_BYTES = b" \t\r\n\0", 64
 # A word with a byte above ASCII's.
 _WORD = re.compile(rb"[^\s,;|\"<>()]{0,24}[\x80-\xff][^\s,;|\"<>()]{0,24}")
 
@@ -119,6 +124,7 @@ class Lines:
 
     def __iter__(self) -> Iterator[tuple[int, str, InputError | None]]:
         """Yield the number of each line, its text, and what is wrong with it."""
+        blank, filled = 0, 0
         while data := self._read():
             number = self.line
             if len(data) > MAX_LINE_BYTES:
@@ -126,6 +132,13 @@ class Lines:
                     f"{self.name}:{number}: a line of more than {MAX_LINE_BYTES:,} bytes; break it"
                 )
             self.line, self.place = number + 1, self.place + len(data)
+            if len(data) > _BLANK_BYTES or data.strip(_BLANK):
+                filled += 1
+            elif (blank := blank + 1) > FREE_BLANKS + MAX_BLANKS * filled:
+                raise InputError(
+                    f"{self.name}:{number}: {blank:,} lines are empty, and {filled:,} are not; remove empty "
+                    "lines"
+                )
             try:
                 yield number, _decode(data, f"{self.name}:{number}", self.encoding), None
             except InputError as error:

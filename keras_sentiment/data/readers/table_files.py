@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_sentiment.data.readers.compression import format_of
+from keras_sentiment.data.readers.saved_datasets import METADATA, require_saved, require_saved_splits
 from keras_sentiment.errors import InputError
+from keras_sentiment.storage.untrusted import require_regular
 
 # What a file or a folder of a split may be called, as Hugging Face's datasets have it.
 _SPLITS = {
@@ -22,8 +24,6 @@ _NAMES = {name: split for split, names in _SPLITS.items() for name in names}
 _WORD = re.compile(rf"(?:^|[^a-zA-Z])((?i:{'|'.join(_NAMES)}))(?![a-z])")
 # What Hugging Face's datasets leave beside a table when it is mapped or filtered.
 _CACHE = re.compile(r"cache-[0-9a-f]+\.arrow")
-# Files in which Hugging Face's datasets keep what they know of a folder.
-_METADATA = ("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json")
 DATA = "data"
 
 # The files of each split; of the split None where the files don't say it.
@@ -37,16 +37,23 @@ def split_of(name: str) -> str | None:
 
 
 def tables_in(folder: Path) -> list[Path]:
-    """Return the tables directly in a folder, sorted; plain text is none."""
-    return sorted(
+    """Return the tables directly in a folder, sorted; plain text is none.
+
+    Raises:
+        InputError: what is called like a table is no regular file, nor a link to one.
+    """
+    found = sorted(
         item
         for item in folder.iterdir()
         if format_of(item.name) not in (None, "txt")
-        and item.name not in _METADATA
+        and item.name not in METADATA
         and not _CACHE.fullmatch(item.name)
         and item.name[0] not in "._"
-        and item.is_file()
     )
+    for item in found:
+        require_regular(item)
+    require_saved(folder, found)
+    return found
 
 
 def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
@@ -76,7 +83,9 @@ def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
 def _tables_inside(folder: Path) -> dict[str, list[Path]]:
     """Return the tables in the subfolders of a folder."""
     inside = {item.name: tables_in(item) for item in sorted(folder.iterdir()) if item.is_dir()}
-    return {name: files for name, files in inside.items() if files and name[0] not in "._"}
+    inside = {name: files for name, files in inside.items() if files and name[0] not in "._"}
+    require_saved_splits(folder, inside)
+    return inside
 
 
 def _has_label_folders(folder: Path) -> bool:
@@ -86,8 +95,15 @@ def _has_label_folders(folder: Path) -> bool:
 
 
 def matching(pattern: str) -> list[Path]:
-    """Return the files that match a pattern, sorted."""
-    return [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if os.path.isfile(name)]
+    """Return the files that match a pattern, sorted; folders are passed over.
+
+    Raises:
+        InputError: one that matches is no regular file, nor a link to one.
+    """
+    found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if not os.path.isdir(name)]
+    for path in found:
+        require_regular(path)
+    return found
 
 
 def by_split(files: Sequence[Path], source: str) -> SplitFiles:

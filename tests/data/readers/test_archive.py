@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from helpers.readers import REVIEWS, error_of, write_tree
+from keras_sentiment.data.readers import archive as archive_reader
 from keras_sentiment.data.readers import compression, tar_members
 from keras_sentiment.data.readers.archive import download, read_archive
 from keras_sentiment.data.readers.sources import read
@@ -264,3 +265,16 @@ def test_download_without_a_network(tmp_path, server):
     with pytest.raises(InputError, match=r"cannot download .* `sample`"):
         download(f"{closed}/small.tar.gz", "0" * 64, tmp_path / "cache", quiet=True)
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_members_that_are_not_read_are_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive_reader, "MAX_OTHERS", 5)
+    monkeypatch.setattr(archive_reader, "MAX_PASSED_REVIEWS", 5)
+    folders = make_archive(tmp_path / "a.tar.gz", {f"d{n}/x": "" for n in range(6)} | REVIEWS)
+    assert "6 of its first 6 members are not read; unpack it" in error_of(folders)
+    unsup = {f"train/unsup/{n}_0.txt": "x" for n in range(6)}
+    labelled = make_archive(tmp_path / "b.tar.gz", unsup | REVIEWS)
+    assert "6 of its first 6 members are not read" in error_of(labelled)
+    assert len(list(read_archive(labelled, unlabelled=True))) == 6
+    after = make_archive(tmp_path / "c.tar.gz", REVIEWS | unsup | {f"d{n}/x": "" for n in range(9)})
+    assert len(list(read(after))) == len(REVIEWS)

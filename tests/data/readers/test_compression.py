@@ -4,6 +4,7 @@ import gzip
 import io
 import lzma
 import zipfile
+from functools import partial
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("ending", ["bz2", "xz", "zst"])
 def test_what_unpacks_to_many_times_its_size_is_refused(tmp_path, monkeypatch, ending):
     monkeypatch.setattr(compression, "FREE_BYTES", 100_000)
-    path = write_file(tmp_path / f"it.csv.{ending}", packed(separated() + b"\n" * 3_000_000, ending))
+    path = write_file(tmp_path / f"it.csv.{ending}", packed(separated() + b" " * 3_000_000, ending))
     assert "it unpacks to more than 1,000 times its size" in error_of(path)
 
 
@@ -141,3 +142,48 @@ def test_a_zip_without_a_table(tmp_path):
     assert "it holds no table, and one table is read" in error_of(path)
     path.write_text("text,label\n")
     assert "archive.zip: unknown kind of file; say with --input-format" in error_of(path)
+
+
+def test_gzip_is_unpacked_as_python_does(tmp_path):
+    whole = separated()
+    path = tmp_path / "it.csv.gz"
+    named = io.BytesIO()
+    with gzip.GzipFile("a name" * 5000, "wb", fileobj=named) as file:
+        file.write(whole[500:])
+    empty = gzip.compress(b"") * 1000
+    write_file(path, empty + gzip.compress(whole[:500]) + bytes(9000) + named.getvalue() + empty + bytes(4))
+    assert len(list(read(path))) == len(ROWS)
+    write_file(path, gzip.compress(whole) + b"garbage")
+    assert "damaged" in error_of(path)
+    data = bytearray(gzip.compress(whole))
+    data[-6] ^= 1  # of the sum
+    assert "damaged" in error_of(write_file(path, bytes(data)))
+    for size in (1, 2, 20, len(data) - 1):  # where a header, the content, the sum ends too early
+        packed_file = compression._Gzip(io.BytesIO(gzip.compress(whole)[:size]))
+        with pytest.raises(EOFError):
+            list(iter(partial(packed_file.read, 7), b""))
+
+
+def test_headers_of_gzip_take_no_steps_of_python(tmp_path, monkeypatch):
+    """So that a name of any length and members in any number take the time that their bytes take."""
+    calls = 0
+
+    class Counted(io.BytesIO):
+        def read(self, size=-1):
+            nonlocal calls
+            calls += 1
+            return super().read(size)
+
+    header = b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 1_000_000 + b"\0"
+    body = gzip.compress(b"text")[10:]
+    packed_file = compression._Gzip(Counted(header + body))
+    assert packed_file.read(100) == b"text"
+    assert packed_file.read(100) == b""
+    assert calls < 300
+
+
+def test_frames_of_zstd_that_are_passed_over_are_no_text(tmp_path):
+    passed_over = b"\x5f\x2a\x4d\x18" + (100).to_bytes(4, "little") + bytes(100)
+    path = write_file(tmp_path / "it.csv.zst", passed_over * 2 + packed(separated(), "zst") + passed_over)
+    assert len(list(read(path))) == len(ROWS)
+    assert "holds no reviews" in error_of(write_file(path, passed_over * 100))

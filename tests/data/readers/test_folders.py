@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from helpers.readers import REVIEWS, error_of, write_tree
+from keras_sentiment.data.readers.folders import position_of
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.errors import InputError
@@ -102,3 +103,16 @@ def test_names_that_are_no_text_and_numbers_of_any_size(tmp_path):
     assert all(review.position is None for review in found if review.label == "neg")
     (tmp_path / os.fsdecode(b"\xff")).mkdir()
     assert "no .txt files" in error_of(tmp_path)
+
+
+def test_digits_of_other_scripts_number_no_review():
+    assert position_of("12_9.txt") == 12
+    assert position_of("1٢_9.txt") is None
+
+
+def test_a_review_that_is_a_link_to_the_system_is_refused(tmp_path):
+    write_tree(tmp_path, {"neg/1.txt": "a", "pos/1.txt": "b"})
+    for target in ("/proc/kmsg", "/proc/self/environ", "/dev/zero"):
+        (tmp_path / "pos" / "k.txt").symlink_to(target)
+        assert "k.txt: " in error_of(tmp_path)
+        (tmp_path / "pos" / "k.txt").unlink()

@@ -4,7 +4,10 @@ import io
 
 import pytest
 
+from helpers.readers import error_of
+from keras_sentiment.data.readers import lines as lines_reader
 from keras_sentiment.data.readers.lines import Lines
+from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
 # Bytes of line ends stand inside of letters.
@@ -39,3 +42,22 @@ def test_half_a_character_is_told():
     rows = list(Lines(io.BytesIO("ab\nc".encode("utf-16-le")[:-1]), "it", "utf-16-le"))
     assert [error is None for _, _, error in rows] == [True, False]
     assert "it:2: byte 1 is not UTF-16-LE" in str(rows[1][2])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-be"])
+@pytest.mark.parametrize("end", ["\n", " \r\n"])
+def test_far_more_empty_lines_than_others_are_refused(monkeypatch, encoding, end):
+    monkeypatch.setattr(lines_reader, "FREE_BLANKS", 50)
+    full = ("a\n" + end * 9) * 100
+    assert len(list(Lines(io.BytesIO(full.encode(encoding)), "it", encoding))) == 1000
+    with pytest.raises(InputError, match="it:62: 61 lines are empty, and 1 are not"):
+        list(Lines(io.BytesIO(("a\n" + end * 100).encode(encoding)), "it", encoding))
+
+
+def test_empty_lines_alone_are_refused_before_a_table_is_looked_at(tmp_path):
+    path = tmp_path / "it.csv"
+    path.write_bytes(b"\n" * 1_000_000)
+    assert "it.csv:100001: 100,001 lines are empty, and 0 are not; remove empty lines" in error_of(path)
+    path = path.with_suffix(".jsonl")
+    path.write_bytes(b'{"text": "a", "label": 1}\n' + b"\n" * 1_000_000)
+    assert "lines are empty, and 1 are not; remove empty lines" in error_of(path)

@@ -1,9 +1,11 @@
 """Folders of tables are sources with parts."""
 
+import json
 import os
+import shutil
 
 import pytest
-from datasets import Dataset, load_from_disk
+from datasets import Dataset, DatasetDict, load_from_disk
 
 from helpers.readers import error_of, write_tree
 from keras_sentiment.data.readers.sources import read, source_name
@@ -12,6 +14,7 @@ from keras_sentiment.data.readers.unlabelled import read_unlabelled
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
+SPLITS = ("train", "test")
 
 
 def test_folders_of_tables(tmp_path, capsys):
@@ -105,3 +108,83 @@ def test_no_name_is_no_folder(tmp_path, monkeypatch):
 
 def test_a_name_that_is_no_text_can_be_printed(tmp_path):
     assert source_name(os.fsdecode(b"b\xffd.csv")).encode() == "b\ufffdd.csv".encode()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "system", "nowhere", "folder"])
+@pytest.mark.parametrize("place", ["", "data", "test"])
+def test_what_is_called_like_a_table_and_is_none_is_refused(tmp_path, kind, place):
+    rows = "".join(f"film {n},{'ab'[n % 2]}\n" for n in range(20))
+    write_tree(tmp_path / place, {"train.csv": "text,label\n" + rows})
+    path = tmp_path / place / "test.csv"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"device": "/dev/zero", "system": "/proc/kmsg", "nowhere": "nowhere"}[kind])
+    assert error_of(tmp_path).startswith(f"{path}: ")
+    if kind != "folder":
+        assert error_of(str(tmp_path / place / "*.csv")).startswith(f"{path}: ")
+    with pytest.raises(InputError, match=r"test\.csv: "):
+        list(read_unlabelled(tmp_path / place))
+
+
+def saved(folder, text="film", rows=20):
+    dataset = Dataset.from_list([{"text": f"{text} {n}", "label": "ab"[n % 2]} for n in range(rows)])
+    dataset.save_to_disk(folder, num_shards=2)
+    return folder
+
+
+def listing(*names, **more):
+    return json.dumps({"_data_files": [{"filename": name} for name in names], **more})
+
+
+FILES = ["data-00000-of-00002.arrow", "data-00001-of-00002.arrow"]
+
+
+def test_a_saved_dataset_is_what_its_state_lists(tmp_path):
+    other = saved(tmp_path / "other", "secret") / FILES[0]
+    folder = saved(tmp_path / "it")
+    assert len(list(read(folder))) == 20
+    state = folder / "state.json"
+    for names, wrong in (
+        (FILES[:1], f"{folder / FILES[1]}: state.json does not list it"),
+        ([*FILES, "../other/" + FILES[0]], "which is not in its folder"),
+        ([*FILES, str(other)], "which is not in its folder"),
+        ([*FILES, "a\0b.arrow"], "which is not in its folder"),
+        ([*FILES, *FILES], "it lists a name twice"),
+        ([], "it lists no files"),
+        ([1], "it lists no files"),
+    ):
+        state.write_text(listing(*names))
+        assert wrong in error_of(folder)
+    for content in ('{"_data_files": 1}', '{"_data_files": [1]}', "{}"):
+        state.write_text(content)
+        assert "it lists no files; save it again" in error_of(folder)
+    state.write_text("[" * 100_000)
+    assert "state.json is not JSON" in error_of(folder)
+    state.write_text(listing(*FILES, _indices_data_files=[{"filename": FILES[0]}]))
+    assert "call flatten_indices()" in error_of(folder)
+    state.write_text(listing(*FILES))
+    (folder / "more.csv").write_text("text,label\na,b\n")
+    assert "more.csv: state.json does not list it; move it away" in error_of(folder)
+    (folder / "more.csv").unlink()
+    (folder / FILES[0]).unlink()
+    (folder / FILES[0]).symlink_to(other)
+    assert f"{FILES[0]}: a link that leads out of its folder" in error_of(folder)
+    (folder / FILES[0]).unlink()
+    assert f"it lists '{FILES[0]}', which is not in its folder" in error_of(folder)
+
+
+def test_saved_splits_are_what_their_dictionary_lists(tmp_path):
+    other = saved(tmp_path / "other", "secret")
+    folder = tmp_path / "it"
+    rows = {split: [{"text": f"{split} {n}", "label": "ab"[n % 2]} for n in range(20)] for split in SPLITS}
+    DatasetDict({split: Dataset.from_list(rows[split]) for split in SPLITS}).save_to_disk(folder)
+    assert {review.split for review in read(folder)} == {*SPLITS}
+    shutil.move(folder / "test", tmp_path / "test")
+    assert "it lists 'test', which is not in its folder" in error_of(folder)
+    (folder / "test").symlink_to(other)
+    assert "test: a link that leads out of its folder" in error_of(folder)
+    (folder / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    assert "test: dataset_dict.json does not list it; move it away" in error_of(folder)
