@@ -16,7 +16,7 @@ from typing import IO, Any
 from keras_sentiment.data.readers.dialect import Columns, Dialect
 from keras_sentiment.data.readers.lines import MAX_LINE_BYTES, Lines, require_few
 from keras_sentiment.data.readers.swallowed_rows import refuse_swallowed
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, first_line
 
 # A row of a table: the number of its first line (in Parquet and a JSON list, of the row), and its cells or
 # what is wrong.
@@ -99,7 +99,7 @@ def _json_lines(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Ro
                 yield number, wrong
             except (ValueError, RecursionError) as wrong:
                 fix = "write one object a line, or a list of objects"
-                yield number, InputError(f"{source}: not JSON ({wrong}); {fix}")
+                yield number, InputError(f"{source}: not JSON ({first_line(wrong)}); {fix}")
             else:
                 yield number, json_object(row, source, columns)
 
@@ -182,7 +182,7 @@ def read_json_list(file: IO[bytes], name: str, dialect: Dialect, columns: Column
                     require_few(text[place:], _JSON_SIGNS, f"{name}:{number + 1}")
                     continue
                 raise InputError(
-                    f"{name}: object {number + 1} is not JSON ({wrong}); write an object a line"
+                    f"{name}: object {number + 1} is not JSON ({first_line(wrong)}); write an object a line"
                 ) from None
             if end < len(text) or not more():  # a number may go on
                 break

@@ -8,7 +8,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from helpers.readers import read_texts
+from helpers.readers import error_of, read_texts
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.errors import InputError
@@ -112,3 +112,12 @@ def test_bad_cells_of_parquet():
 def test_what_is_wrong_with_a_table_is_no_row(text_format, content, expected):
     with pytest.raises(InputError, match=expected):
         rows_of(content, text_format)
+
+
+def test_a_number_beyond_pythons_limit_is_told_without_its_functions(tmp_path):
+    row = '{"text": "a", "label": ' + "9" * 5000 + "}"
+    for name, content in (("it.jsonl", f"{row}\n{row}\n"), ("it.json", f"[{row}]")):
+        (tmp_path / name).write_text(content)
+        message = error_of(tmp_path / name)
+        assert "a whole number of more than 4,300 digits; write it as text" in message
+        assert "set_int_max" not in message
