@@ -264,3 +264,39 @@ def test_a_column_of_arrow_that_nobody_reads_is_not_unpacked_without_end(tmp_pat
         writer.write_table(table)
     assert path.stat().st_size < 50_000
     assert "its batches unpack to more than 1,000 times its size" in error_of(path)
+
+
+def json_file(path, text):
+    row = f'{{"text": "{text}", "label": "pos"}}'
+    return write_file(path, row if path.suffix == ".jsonl" else f"[{row}]")
+
+
+@pytest.mark.parametrize(("name", "character"), [("it.jsonl", "\U0001f600"), ("it.json", "é")])
+def test_the_largest_text_is_read_whether_it_is_escaped_or_not(tmp_path, name, character):
+    size = len(character.encode())
+    large = character * (MAX_REVIEW_BYTES // size)
+    path = json_file(tmp_path / name, json.dumps(large)[1:-1])
+    with at_most(MEMORY):
+        (review,) = read(path)
+        assert review.text == large
+        del review
+    assert [review.text for review in read(json_file(path, large))] == [large]
+    json_file(path, json.dumps(large + character)[1:-1])
+    assert f"column 'text' holds {MAX_REVIEW_BYTES + size:,} bytes" in error_of(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "expected"),
+    [
+        ("it.jsonl", "x", "more than 33,554,432 characters"),
+        ("it.jsonl", "é", "more than 33,554,432 bytes"),
+        ("it.jsonl", "\\\\u0041", "more than 33,554,432 characters"),
+        ("it.jsonl", "\\u0041\\\\", "more than 33,554,432 characters"),
+        ("it.jsonl", "\\ud83d\\ude00x\\n", "and a review has 16,777,216"),
+        ("it.json", "x", "more than 33,554,432 characters"),
+    ],
+)
+def test_what_is_large_without_escapes_is_refused(tmp_path, name, unit, expected):
+    path = json_file(tmp_path / name, unit * ((60 << 20) // len(unit.encode())))
+    with at_most(MEMORY):
+        assert expected in error_of(path)
