@@ -67,7 +67,13 @@ class _Xz:
                 self._stream = self._begin()
             elif self._stream.needs_input and not (packed := self._file.read(CHUNK_BYTES)):
                 raise EOFError("it ends too early")
-            if data := self._stream.decompress(packed, size):
+            try:
+                data = self._stream.decompress(packed, size)
+            except lzma.LZMAError as error:
+                if "emory" in str(error):  # there is no other sign of it
+                    raise MemoryError from None
+                raise
+            if data:
                 return data
 
 
@@ -143,7 +149,8 @@ class Unpacked(io.RawIOBase):
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, ValueError) as error:
             raise InputError(f"{self._name}: damaged ({first_line(error)}); fetch it again") from None
         except MemoryError:
-            raise InputError(f"{self._name}: takes too much memory to unpack; unpack it") from None
+            most = f"{MAX_XZ_MEMORY >> 20} MB"
+            raise InputError(f"{self._name}: takes more than {most} to unpack; unpack it first") from None
         self.count += len(data)
         if self._packed is not None:
             require_ratio(self.count, self._packed(), self._name)
