@@ -10,7 +10,8 @@ from keras_sentiment.data.readers.parquet_pages import DELTA_BYTE_ARRAY, Chunk, 
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
-# Bytes of a page of Parquet, and of a dictionary; writers make pages of 1 MB, DuckDB of 100 MB.
+# Bytes of a page of Parquet, and of a dictionary; writers make pages of 1 MB, DuckDB of 100 MB, fastparquet
+# one of each column of a group of rows.
 MAX_PAGE_BYTES, MAX_DICTIONARY_BYTES = 128 << 20, 32 << 20
 # Pages of a file: so many, and one for so many of its bytes. Each takes some microseconds.
 FREE_PAGES, BYTES_PER_PAGE = 100_000, 1 << 10
@@ -128,6 +129,6 @@ class ParquetSizes:
         if too_large or page.size > (page.values + 1) * (MAX_REVIEW_BYTES + 4):
             raise InputError(
                 f"{self._name}: column {column!r} has a page of {page.values:,} values that unpacks to "
-                f"{page.size:,} bytes, and a review has {MAX_REVIEW_BYTES:,}; remove longer ones or "
-                "write smaller pages"
+                f"{page.size:,} bytes, and a review has {MAX_REVIEW_BYTES:,}; remove longer ones, "
+                "or write smaller pages or groups of rows"
             )
