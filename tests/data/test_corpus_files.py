@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import types
 
 import pytest
 
 from helpers.memory import at_most
 from keras_sentiment.data import corpus as corpora
+from keras_sentiment.data import corpus_files
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.errors import InputError
 
@@ -66,10 +68,43 @@ def test_what_lies_beside_it_is_left_alone(folder):
     assert open_corpus(folder).labels == ["negative", "positive"]
 
 
-@pytest.mark.parametrize("name", ["train/ids.npy", "train/texts.jsonl"])
-def test_a_file_of_holes_is_not_read(folder, name):
+@pytest.mark.parametrize("name", ["train/ids.npy", "train/offsets.npy", "test/labels.npy"])
+def test_an_array_is_not_far_larger_than_its_texts(folder, name):
     os.truncate(folder / name, 1 << 38)
-    assert "nothing but holes" in refusal(folder)
+    assert f"{folder / name}: far larger than its texts make it" in refusal(folder)
+
+
+def test_texts_have_been_written(folder):
+    path = folder / "train" / "texts.jsonl"
+    rows = path.read_bytes()
+    os.truncate(path, 1 << 38)
+    # Arrays may be as large as these.
+    os.truncate(folder / "train" / "ids.npy", 1 << 38)
+    assert f"{path}: holds no text in places" in refusal(folder)
+    os.truncate(folder / "train" / "ids.npy", 1 << 20)
+    path.write_bytes(rows * (1 + (40 << 20) // len(rows)))
+    corpus_files.require_own_files(folder)
+
+
+def test_what_a_file_system_says_of_its_blocks_does_not_count(folder, monkeypatch):
+    stat = os.stat
+
+    def of_no_blocks(path, **options):
+        found = stat(path, **options)
+        return types.SimpleNamespace(st_size=found.st_size, st_mode=found.st_mode, st_blocks=0)
+
+    with (folder / "train" / "texts.jsonl").open("ab") as file:
+        for _ in range(40):
+            file.write(b"x" * (1 << 20))
+    monkeypatch.setattr(corpus_files.os, "stat", of_no_blocks)
+    corpus_files.require_own_files(folder)
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "train/.DS_Store", "train/._ids.npy", "tokenizer/.x/y"])
+def test_what_macos_leaves_is_left_alone(folder, name):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"x")
+    read_all(folder)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +149,8 @@ def test_a_row_takes_no_more_memory_than_it_may(folder, monkeypatch):
         assert "no row of ours" in refusal(folder)
 
 
-def test_a_header_of_any_size_is_not_read(folder):
+def test_a_header_of_any_size_is_not_read(folder, monkeypatch):
+    monkeypatch.setattr(corpus_files, "_FREE_BYTES", 1 << 30)
     path = folder / "train" / "ids.npy"
     path.write_bytes(b"\x93NUMPY\x02\x00" + (64 << 20).to_bytes(4, "little") + b"(" * (64 << 20))
     with at_most(32 << 20):

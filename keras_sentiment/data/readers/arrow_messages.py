@@ -9,7 +9,10 @@ Source: the Arrow columnar format, https://arrow.apache.org/docs/format/Columnar
 from __future__ import annotations
 
 import struct
-from typing import IO
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+from keras_sentiment.data.readers.compression import FREE_BYTES, MAX_RATIO
 
 # Bytes of a batch that is unpacked: so many, or so many times those that it has in the file. Feather has
 # 65,536 rows in one, of which reviews are packed to a third.
@@ -20,23 +23,46 @@ MAGIC = b"ARROW1"
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
 
 
+class _Batch(NamedTuple):
+    """What a header tells of: where it begins, its bytes in the file, and the header."""
+
+    start: int
+    size: int
+    header: _Table
+
+
 def require_small_batches(file: IO[bytes], size: int) -> None:
-    """Raises a ValueError if a batch of a file or stream would be far larger in memory than in the file.
+    """Raises a ValueError if batches of a file or stream would be far larger in memory than in the file.
 
     Args:
         size: of the file.
     """
     try:
-        file.seek(0)
-        if file.read(len(MAGIC)) == MAGIC:
-            for place in _places(file, size):
-                _require_small_at(file, place, size)
-            return
-        following: int | None = 0
-        while following is not None:
-            following = _require_small_at(file, following, size)
+        total = 0
+        for batch in _batches(file, size):
+            total += _unpacked_size(file, batch)
+            if total > FREE_BYTES + MAX_RATIO * size:
+                raise ValueError(f"its batches unpack to more than {MAX_RATIO:,} times its size")
     except (struct.error, IndexError):
         raise ValueError("a header is damaged") from None
+
+
+def _batches(file: IO[bytes], size: int) -> Iterator[_Batch]:
+    file.seek(0)
+    behind = 0
+    if file.read(len(MAGIC)) == MAGIC:
+        for place in sorted(_places(file, size)):
+            # Else a few bytes would be read as any number of batches.
+            if place < behind:
+                raise ValueError("batches overlap")
+            if (batch := _batch_at(file, place, size)) is None:
+                raise ValueError("a batch is missing")
+            yield batch
+            behind = batch.start + batch.size
+        return
+    while (batch := _batch_at(file, behind, size)) is not None:
+        yield batch
+        behind = batch.start + batch.size
 
 
 def _places(file: IO[bytes], size: int) -> list[int]:
@@ -51,8 +77,8 @@ def _places(file: IO[bytes], size: int) -> list[int]:
     return [place for field in (2, 3) for place, *_ in footer.structs(field, "<qiiq")]
 
 
-def _require_small_at(file: IO[bytes], place: int, size: int) -> int | None:
-    """Returns where the next batch begins; None if there is none here."""
+def _batch_at(file: IO[bytes], place: int, size: int) -> _Batch | None:
+    """Return the batch whose header is at a place; None if there is none."""
     file.seek(place)
     start = file.read(8)
     length = int.from_bytes(start[4:], "little", signed=True)
@@ -64,30 +90,31 @@ def _require_small_at(file: IO[bytes], place: int, size: int) -> int | None:
     file.seek(place)
     if not 0 < length <= MAX_HEADER_BYTES or len(header := file.read(length)) < length:
         raise ValueError("the header of a batch is damaged")
-    return _require_small(file, header, place + length, size)
-
-
-def _require_small(file: IO[bytes], header: bytes, start: int, size: int) -> int:
-    """Returns where the next header begins."""
-    message = _Table(header, 0)
+    place, message = place + length, _Table(header, 0)
     body = message.number(3, "q")
-    if not 0 <= body <= size - start:
+    if not 0 <= body <= size - place:
         raise ValueError("a batch ends behind the file")
-    kind, batch = message.number(1, "B"), message.table(2)
-    if batch is not None and kind == _DICTIONARY_BATCH:
-        batch = batch.table(1)
-    if batch is not None and kind in (_DICTIONARY_BATCH, _RECORD_BATCH) and batch.table(3) is not None:
-        total = 0
-        for place, length in batch.structs(2, "<qq"):
-            if not (place >= 0 and length >= 0 and place + length <= body):
-                raise ValueError("a buffer ends behind its batch")
-            if length >= 8:
-                # Its bytes when it is unpacked; -1 where it is not packed.
-                file.seek(start + place)
-                total += max(length, int.from_bytes(file.read(8), "little", signed=True))
-        if total > max(MAX_BATCH_BYTES, MAX_BATCH_RATIO * body):
-            raise ValueError(f"a batch unpacks to {total:,} bytes; write it in batches of fewer rows")
-    return start + body
+    return _Batch(place, body, message)
+
+
+def _unpacked_size(file: IO[bytes], batch: _Batch) -> int:
+    """Return the bytes of a batch that is packed when it is unpacked; 0 of what isn't packed."""
+    kind, about = batch.header.number(1, "B"), batch.header.table(2)
+    if about is not None and kind == _DICTIONARY_BATCH:
+        about = about.table(1)
+    if about is None or kind not in (_DICTIONARY_BATCH, _RECORD_BATCH) or about.table(3) is None:
+        return 0
+    total = 0
+    for place, length in about.structs(2, "<qq"):
+        if not (place >= 0 and length >= 0 and place + length <= batch.size):
+            raise ValueError("a buffer ends behind its batch")
+        if length >= 8:
+            # Its bytes when it is unpacked; -1 where it is not packed.
+            file.seek(batch.start + place)
+            total += max(length, int.from_bytes(file.read(8), "little", signed=True))
+    if total > max(MAX_BATCH_BYTES, MAX_BATCH_RATIO * batch.size):
+        raise ValueError(f"a batch unpacks to {total:,} bytes; write it in batches of fewer rows")
+    return total
 
 
 class _Table:
@@ -118,14 +145,14 @@ class _Table:
         place = self._place(field)
         return None if place is None else _Table(self._data, place)
 
-    def structs(self, field: int, code: str) -> list[tuple[int, ...]]:
+    def structs(self, field: int, code: str) -> Iterator[tuple[int, ...]]:
         """Return the structs in a vector, each of numbers of the types that `struct` calls so."""
         place = self._place(field)
         if place is None:
-            return []
+            return iter(())
         place += struct.unpack_from("<I", self._data, place)[0]
         count = struct.unpack_from("<I", self._data, place)[0]
         end = place + 4 + count * struct.calcsize(code)
         if end > len(self._data):
             raise IndexError
-        return list(struct.iter_unpack(code, self._data[place + 4 : end]))
+        return struct.iter_unpack(code, self._data[place + 4 : end])

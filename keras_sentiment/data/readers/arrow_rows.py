@@ -8,30 +8,19 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from keras_sentiment.data.readers.arrow_messages import MAGIC, require_small_batches
-from keras_sentiment.data.readers.arrow_sizes import holds_lists, size_of, width_of
+from keras_sentiment.data.readers.arrow_sizes import size_of
 from keras_sentiment.data.readers.compression import FREE_BYTES, MAX_RATIO, require_ratio
 from keras_sentiment.data.readers.dialect import Columns, require_columns, require_different
-from keras_sentiment.data.readers.parquet_pages import (
-    DELTA_BYTE_ARRAY,
-    Chunk,
-    expected_size,
-    pages,
-    row_groups,
-)
+from keras_sentiment.data.readers.parquet_pages import row_groups
+from keras_sentiment.data.readers.parquet_sizes import ParquetSizes
 from keras_sentiment.data.readers.table_rows import Row
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
 # Bytes of a Parquet file.
 MAX_AT_ONCE = 64 << 20
-# Rows that are decoded at once: in memory that is there already, and of a Parquet file.
-BATCH_ROWS, PARQUET_ROWS = 1024, 64
-# Bytes of a page of Parquet, and of a dictionary; writers make pages of 1 MB, DuckDB of 100 MB.
-MAX_PAGE_BYTES, MAX_DICTIONARY_BYTES = 128 << 20, 32 << 20
-# Bytes of texts that are decoded at once.
-MAX_DECODED_BYTES = 16 << 20
-# Values in a column of lists of a group of rows: so many, or so many for each of their bytes in the file.
-MAX_LIST_VALUES, MAX_LIST_RATIO = 4 << 20, 100
+# Rows that are decoded at once of what is in memory already.
+BATCH_ROWS = 1024
 # Bytes that a row is counted for, whatever is in it.
 ROW_BYTES = 32
 
@@ -49,14 +38,16 @@ class ArrowTable:
     """
 
     def __init__(self, file: IO[bytes], name: str, table_format: str) -> None:
-        self.name, self._kind, self._file = name, table_format.capitalize(), file
+        self.name, self._kind = name, table_format.capitalize()
         self._size = file.seek(0, os.SEEK_END)
         with _readable(name, self._kind):
             if self._kind == "Parquet":
-                self._groups = row_groups(file, self._size)
+                groups = row_groups(file, self._size)
+                self._table: Any = _parquet(file, self._size)
+                self._sizes = ParquetSizes(file, self._size, name, groups, self._table)
             else:
                 require_small_batches(file, self._size)
-            self._table: Any = (_parquet if self._kind == "Parquet" else _arrow)(file, self._size)
+                self._table = _arrow(file)
             self.schema: Any = getattr(self._table, "schema_arrow", None) or self._table.schema
             self.names: list[str] = self.schema.names
 
@@ -99,30 +90,15 @@ class ArrowTable:
 
     def _require_ratio(self, wanted: list[str]) -> None:
         """Raises an InputError before the first row, if a file unpacks to far more than it has."""
-        for _ in self._batch_sizes(wanted):
+        for _ in self._sizes.rows_at_once(wanted):
             pass
-        chunks = (chunk for _, group in self._chunks(wanted) for _, chunk in group)
-        if sum(expected_size(pages(self._file, c)) for c in chunks) <= FREE_BYTES + MAX_RATIO * self._size:
+        if self._sizes.total(wanted) <= FREE_BYTES + MAX_RATIO * self._size:
             return
         total = 0
         for batch in self._parquet_batches(wanted):
             cells = [batch.column(column) for column in wanted]
             total += sum(size_of(array, place) for array in cells for place in range(len(array)))
             require_ratio(total, self._size, self.name)
-
-    def _chunks(self, wanted: list[str]) -> Iterator[tuple[int, list[tuple[str, Chunk]]]]:
-        """Yield the number of each group of rows, and its chunks with the columns that they are of."""
-        leaves = [self._table.schema[n].path for n in range(len(self._table.schema))]
-        columns = [
-            next((name for name in wanted if f"{leaf}.".startswith(f"{name}.")), "") for leaf in leaves
-        ]
-        for number, chunks in enumerate(self._groups):
-            if len(chunks) != len(leaves):
-                raise ValueError("a group of rows has other columns than the file")
-            yield (
-                number,
-                [(name, chunk) for name, chunk in zip(columns, chunks, strict=True) if name in wanted],
-            )
 
     def batches_from(self, group: int) -> Iterator[Any]:
         """Yield the rows of a Parquet file from a group of rows on, with all columns, in bounded batches.
@@ -139,49 +115,8 @@ class ArrowTable:
         return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
 
     def _parquet_batches(self, wanted: list[str], group: int = 0) -> Iterator[Any]:
-        for number, rows in self._batch_sizes(wanted, group):
+        for number, rows in self._sizes.rows_at_once(wanted, group):
             yield from self._table.iter_batches(rows, row_groups=[number], columns=wanted)
-
-    def _batch_sizes(self, wanted: list[str], group: int = 0) -> Iterator[tuple[int, int]]:
-        """Yield the number of each group of rows from one on, and how many may be decoded at once."""
-        lists = {name for name in wanted if holds_lists(self.schema.field(name).type)}
-        widths = {name: width_of(self.schema.field(name).type) for name in wanted}
-        for number, chunks in self._chunks(wanted):
-            if number < group:
-                continue
-            units = [self._unit(chunk, name, name in lists, widths[name]) for name, chunk in chunks]
-            yield number, min(max(MAX_DECODED_BYTES // max(sum(units), 1), 1), PARQUET_ROWS)
-
-    def _unit(self, chunk: Chunk, column: str, is_list: bool, width: int) -> int:
-        """Return how many bytes a row may have in a column of a group of rows.
-
-        Args:
-            width: bytes that a value has although nothing is there.
-
-        Raises:
-            InputError: it holds what is too large to be unpacked.
-        """
-        unit, values = width, 0
-        if width > MAX_REVIEW_BYTES:
-            raise InputError(f"{self.name}: column {column!r} has values of {width:,} bytes; leave it out")
-        for page in pages(self._file, chunk):
-            too_large = page.size > (MAX_DICTIONARY_BYTES if page.is_dictionary else MAX_PAGE_BYTES)
-            if too_large or page.size > (page.values + 1) * (MAX_REVIEW_BYTES + 4):
-                raise InputError(
-                    f"{self.name}: column {column!r} has a page of {page.values:,} values that unpacks to "
-                    f"{page.size:,} bytes, and a review has {MAX_REVIEW_BYTES:,}; remove longer ones or "
-                    "write smaller pages"
-                )
-            # What numbers stand for, and what is made of the value before, may be as long as all of the page.
-            whole = page.is_dictionary or page.encoding == DELTA_BYTE_ARRAY
-            unit = max(unit, page.size if whole else page.size // max(page.values, 1))
-            values += 0 if page.is_dictionary else page.values
-        if is_list and values * max(width, 1) > max(MAX_LIST_VALUES, MAX_LIST_RATIO * chunk.size):
-            raise InputError(
-                f"{self.name}: column {column!r} has {values:,} values in lists of one group of rows; leave "
-                "it out, or write smaller groups"
-            )
-        return unit
 
 
 class _readable:
@@ -212,7 +147,7 @@ def _parquet(file: IO[bytes], size: int) -> Any:
     return parquet.ParquetFile(file, buffer_size=buffer_size, pre_buffer=False)
 
 
-def _arrow(file: IO[bytes], size: int) -> Any:
+def _arrow(file: IO[bytes]) -> Any:
     from pyarrow import ipc
 
     file.seek(0)

@@ -35,11 +35,30 @@ ENDINGS = {
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 
 
-def _zstd(file: IO[bytes]) -> IO[bytes]:
+class _TakesMemory(Exception):
+    """What is packed takes more memory to unpack than it may; says how much that is."""
+
+
+def _zstd(file: IO[bytes]) -> _Zstd:
     import pyarrow
 
-    # It refuses by itself what takes more than 128 MB to unpack.
-    return cast(IO[bytes], pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd"))
+    return _Zstd(pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd"))
+
+
+class _Zstd:
+    """What is packed as .zst; pyarrow refuses by itself what takes more than 128 MB to unpack."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        """Return some bytes, at most so many; none at the end."""
+        try:
+            return cast(bytes, self._stream.read(size))
+        except OSError as error:
+            if "too much memory" in str(error):  # there is no other sign of it
+                raise _TakesMemory("128 MB") from None
+            raise
 
 
 class _Gzip:
@@ -98,7 +117,13 @@ class _Xz:
                 self._stream = self._begin()
             elif self._stream.needs_input and not (packed := self._file.read(CHUNK_BYTES)):
                 raise EOFError("it ends too early")
-            if data := self._stream.decompress(packed, size):
+            try:
+                data = self._stream.decompress(packed, size)
+            except lzma.LZMAError as error:
+                if "emory" in str(error):  # there is no other sign of it
+                    raise _TakesMemory(f"{MAX_XZ_MEMORY >> 20} MB") from None
+                raise
+            if data:
                 return data
 
 
@@ -173,10 +198,12 @@ class Unpacked(io.RawIOBase):
             data = self._read(size)
         except InputError:
             raise
+        except _TakesMemory as error:
+            raise InputError(f"{self._name}: takes more than {error} to unpack; unpack it first") from None
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, ValueError) as error:
             raise InputError(f"{self._name}: damaged ({first_line(error)}); fetch it again") from None
         except MemoryError:
-            raise InputError(f"{self._name}: takes too much memory to unpack; unpack it") from None
+            raise InputError(f"{self._name}: takes too much memory to unpack; unpack it first") from None
         self.count += len(data)
         if self._packed is not None:
             require_ratio(self.count, self._packed(), self._name)

@@ -13,6 +13,8 @@ from keras_sentiment.errors import InputError
 # Bytes of a line or of a row of several lines, which may hold several texts. A file without line ends need
 # not fit into memory.
 MAX_LINE_BYTES = 2 * MAX_REVIEW_BYTES
+# Of one of JSON, in which `\u00e9` may stand for a character of two bytes, and two such for one of four.
+MAX_JSON_BYTES = 4 * MAX_REVIEW_BYTES
 # Fields, values or escapes of a row, each of which takes some hundred bytes of memory.
 MAX_PARTS = 500_000
 # Lines that are empty, and how many more of them for each that is not: a file of nothing else is packed to a
@@ -113,11 +115,19 @@ class Lines:
         encoding: of its bytes.
         line: number of the line at which the file stands.
         place: number of the byte at which it stands.
+        most: bytes of a line.
     """
 
     def __init__(
-        self, file: IO[bytes], name: str, encoding: str = "utf-8", line: int = 1, place: int = 0
+        self,
+        file: IO[bytes],
+        name: str,
+        encoding: str = "utf-8",
+        line: int = 1,
+        place: int = 0,
+        most: int = MAX_LINE_BYTES,
     ) -> None:
+        self._most = most
         self.name, self.encoding, self.line, self.place = name, encoding, line, place
         self._file = file
         self._end = "\n".encode(encoding)
@@ -127,7 +137,8 @@ class Lines:
         blank, filled = 0, 0
         while data := self._read():
             number = self.line
-            if len(data) > MAX_LINE_BYTES:
+            # What is longer than others are is so by its escapes alone; and whether it is, is seen later.
+            if len(data) > (self._most if data.isascii() else MAX_LINE_BYTES):
                 raise InputError(
                     f"{self.name}:{number}: a line of more than {MAX_LINE_BYTES:,} bytes; break it"
                 )
@@ -145,13 +156,13 @@ class Lines:
                 yield number, data.decode(self.encoding, "replace"), error
 
     def _read(self) -> bytes:
-        line = self._file.readline(MAX_LINE_BYTES + 1)
+        line = self._file.readline(self._most + 1)
         # In UTF-16 and 32 the byte of a line end may be half of another character.
-        while len(self._end) > 1 and line and len(line) <= MAX_LINE_BYTES:
+        while len(self._end) > 1 and line and len(line) <= self._most:
             line += self._file.read(-len(line) % len(self._end))
             if line.endswith(self._end):
                 break
-            if not (more := self._file.readline(MAX_LINE_BYTES + 1 - len(line))):
+            if not (more := self._file.readline(self._most + 1 - len(line))):
                 break
             line += more
         return line

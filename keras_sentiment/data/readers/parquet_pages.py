@@ -9,12 +9,16 @@ Source: the Parquet format's `parquet.thrift`, https://github.com/apache/parquet
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
 MAGIC = b"PAR1"
-# Structs in a footer: a column of a group of rows takes five or so, and some hundred bytes of memory each.
-MAX_STRUCTS = 300_000
+# Of a footer: its bytes, and its structs and values. A column of a group of rows takes five structs or so, of
+# some hundred bytes of memory each, and some forty values.
+MAX_FOOTER_BYTES = 64 << 20
+MAX_STRUCTS, MAX_VALUES = 300_000, 3_000_000
+# Values in a page's header, which has some twenty.
+MAX_HEADER_VALUES = 1000
 MAX_DEPTH = 16
 # Bytes of a page's header, which may hold the least and the greatest of its texts.
 HEADER_BYTES, MAX_HEADER_BYTES = 1 << 10, 1 << 20
@@ -71,12 +75,20 @@ def row_groups(file: IO[bytes], size: int) -> list[list[Chunk]]:
     file.seek(max(0, size - 8))
     end = file.read(8)
     length = int.from_bytes(end[:4], "little")
-    if len(end) < 8 or end[4:] != MAGIC or length > size - 12:
+    if len(end) < 8 or end[4:] != MAGIC or length > min(size - 12, MAX_FOOTER_BYTES):
         raise ValueError("it doesn't end as one")
     file.seek(size - 8 - length)
     footer = _Struct(file.read(length)).read()
-    groups = footer.get((4, _LIST), [])
-    return [[_chunk(chunk) for chunk in group[1, _LIST]] for group in groups]
+    groups = [[_chunk(chunk) for chunk in group[1, _LIST]] for group in footer.get((4, _LIST), [])]
+    behind = 0
+    # Else a few bytes would be read as any number of groups. Where nothing is, writers tell any place.
+    for chunk in sorted(chunk for group in groups for chunk in group if chunk.size and chunk.values > 0):
+        if chunk.size < 0 or chunk.start < behind:
+            raise ValueError("columns of groups of rows overlap")
+        behind = chunk.start + chunk.size
+    if behind > size:
+        raise ValueError("a column of a group of rows ends behind the file")
+    return groups
 
 
 def _chunk(chunk: Fields) -> Chunk:
@@ -101,27 +113,16 @@ def pages(file: IO[bytes], chunk: Chunk) -> Iterator[Page]:
         header, length = _header(file)
         kind, size, packed = header[1, _I32], header[2, _I32], header[3, _I32]
         place += length + packed
-        if min(size, packed) < 0:
-            raise ValueError("a page has a negative size")
+        if place > end:
+            raise ValueError("a page ends behind its column")
         about: Fields = header.get((_KINDS.get(kind, 0), _STRUCT), {})
         values = about.get((1, _I32), 0)
+        if min(size, packed, values) < 0:
+            raise ValueError("a page has a negative size")
         encoding = about.get((4 if kind == 3 else 2, _I32), 0)
         if kind != _DICTIONARY_PAGE:
-            seen += max(0, values)
+            seen += values
         yield Page(size, values, kind == _DICTIONARY_PAGE, encoding)
-
-
-def expected_size(found: Iterable[Page]) -> float:
-    """Return about how many bytes the values of pages are: those of a dictionary are taken for its mean."""
-    total = mean = 0.0
-    for page in found:
-        if page.is_dictionary:
-            mean = page.size / max(page.values, 1)
-        elif page.encoding == DELTA_BYTE_ARRAY:
-            total += page.size * page.values
-        else:
-            total += max(page.size, mean * page.values)
-    return total
 
 
 def _header(file: IO[bytes]) -> tuple[Fields, int]:
@@ -129,7 +130,7 @@ def _header(file: IO[bytes]) -> tuple[Fields, int]:
     data, most = b"", HEADER_BYTES
     while True:
         more = file.read(most - len(data))
-        struct = _Struct(data := data + more)
+        struct = _Struct(data := data + more, MAX_HEADER_VALUES)
         try:
             return struct.read(), struct.place
         except IndexError:
@@ -141,8 +142,9 @@ def _header(file: IO[bytes]) -> tuple[Fields, int]:
 class _Struct:
     """Reads the fields of one struct from bytes."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, most: int = MAX_VALUES) -> None:
         self.data, self.place, self._structs = data, 0, 0
+        self._values_left = most
 
     def read(self, depth: int = 0) -> Fields:
         """Return them.
@@ -188,8 +190,9 @@ class _Struct:
         return self.data[start : self.place]
 
     def _value(self, kind: int, depth: int) -> Any:
-        if depth > MAX_DEPTH:
-            raise ValueError("its footer is nested too deeply")
+        self._values_left -= 1
+        if depth > MAX_DEPTH or self._values_left < 0:
+            raise ValueError("its footer or a page's header holds more than files have")
         if kind in (4, _I32, _I64):
             return self._signed()
         if kind in (1, 2, 3):  # in a list, what is true or false takes a byte

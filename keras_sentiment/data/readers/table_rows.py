@@ -6,26 +6,22 @@ go on.
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import IO, Any
 
 from keras_sentiment.data.readers.dialect import Columns, Dialect
-from keras_sentiment.data.readers.lines import MAX_LINE_BYTES, Lines, require_few
+from keras_sentiment.data.readers.json_values import JsonReader, require_small_json
+from keras_sentiment.data.readers.lines import Lines
 from keras_sentiment.data.readers.swallowed_rows import refuse_swallowed
 from keras_sentiment.errors import InputError, first_line
 
 # A row of a table: the number of its first line (in Parquet and a JSON list, of the row), and its cells or
 # what is wrong.
 Row = tuple[int, dict[str, Any] | InputError]
-_CHUNK_CHARACTERS = 1 << 20
-_JSON_SIGNS = "[{,"
 _HALF = re.compile("[\ud800-\udfff]")
 _SPACE = " \t\r\n\ufeff"
-_SPACES = re.compile("[ \\t\\r\\n]+")
 
 
 def read_rows(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Row]:
@@ -93,7 +89,7 @@ def _json_lines(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Ro
         elif line.strip():
             source = f"{lines.name}:{number}"
             try:
-                require_few(line, _JSON_SIGNS, source)
+                require_small_json(line, source)
                 row = json.loads(line)
             except InputError as wrong:
                 yield number, wrong
@@ -135,62 +131,33 @@ def read_json_list(file: IO[bytes], name: str, dialect: Dialect, columns: Column
     Raises:
         InputError: while iterating, from where the list can't be read.
     """
-    decoder, reader = json.JSONDecoder(), codecs.getreader(dialect.encoding)(file)
-    text, place, number = "", 0, 0
-
-    def more() -> bool:
-        """Read on, and forget what was passed; return whether there was more."""
-        nonlocal text, place
-        # Of an object that is large already more at once: it will be read from its start again.
-        size = max(_CHUNK_CHARACTERS, (len(text) - place) // 4)
-        try:
-            chunk = reader.read(size, size)
-        except UnicodeDecodeError as error:
-            wrong = f"{error.object[error.start]:#04x}"
-            raise InputError(
-                f"{name}: behind object {number}, a byte is not {dialect.encoding.upper()} ({wrong}); "
-                "name its --encoding"
-            ) from None
-        text, place = text[place:] + chunk, 0
-        return bool(chunk)
-
-    def skip_space() -> str:
-        """Pass over spaces, and return the character behind them, or nothing at the end."""
-        nonlocal place
-        while True:
-            if spaces := _SPACES.match(text, place):
-                place = spaces.end()
-            if place < len(text) or not more():
-                return text[place : place + 1]
-
-    before = "["
-    for number in count():
-        found = skip_space()
+    reader, before = JsonReader(file, name, dialect.encoding), "["
+    while True:
+        found, number = reader.character(), reader.count + 1
         if found == "]" and before == ",":
             break
         if found != before:
-            raise InputError(f"{name}: not a JSON list behind object {number}; write an object a line")
-        place += 1
-        if skip_space() == "]" and before == "[":
+            raise InputError(f"{name}: not a JSON list behind object {reader.count}; write an object a line")
+        reader.skip()
+        if reader.character() == "]" and before == "[":
             break
         before = ","
-        while True:
-            try:
-                row, end = decoder.raw_decode(text, place)
-            except (ValueError, RecursionError) as wrong:
-                if len(text) - place <= MAX_LINE_BYTES and more():
-                    require_few(text[place:], _JSON_SIGNS, f"{name}:{number + 1}")
-                    continue
-                raise InputError(
-                    f"{name}: object {number + 1} is not JSON ({first_line(wrong)}); write an object a line"
-                ) from None
-            if end < len(text) or not more():  # a number may go on
-                break
-        place = end
-        yield number + 1, json_object(row, f"{name}:{number + 1}", columns)
-    place += 1
-    if skip_space():
-        raise InputError(f"{name}: more text behind the list of {number} objects; write an object a line")
+        if not reader.character():
+            raise InputError(f"{name}: object {number} is missing; write an object a line")
+        try:
+            row = reader.value(f"{name}:{number}")
+        except InputError:
+            raise
+        except (ValueError, RecursionError) as wrong:
+            raise InputError(
+                f"{name}: object {number} is not JSON ({first_line(wrong)}); write an object a line"
+            ) from None
+        yield number, json_object(row, f"{name}:{number}", columns)
+    reader.skip()
+    if reader.character():
+        raise InputError(
+            f"{name}: more text behind the list of {reader.count} objects; write an object a line"
+        )
 
 
 def _lines_of_text(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from keras_sentiment.data.readers.arrow_rows import ArrowTable
 from keras_sentiment.data.readers.compression import SPREADSHEETS, format_of, open_file, open_unpacked
 from keras_sentiment.data.readers.detection import find_dialect, is_plain, is_separated
 from keras_sentiment.data.readers.dialect import Columns, Dialect, require_columns, require_different
-from keras_sentiment.data.readers.lines import Lines
+from keras_sentiment.data.readers.lines import MAX_JSON_BYTES, MAX_LINE_BYTES, Lines
 from keras_sentiment.data.readers.table_rows import Row, read_json_list, read_rows, skip_header
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
@@ -92,7 +92,8 @@ class Table:
         """Return the lines of a table of text, without its header."""
         file, dialect = cast(tuple[IO[bytes], Dialect], self._source)
         file.read(dialect.mark)
-        lines = Lines(file, self.name, dialect.encoding, dialect.first_line, dialect.mark)
+        most = MAX_JSON_BYTES if dialect.format == "jsonl" else MAX_LINE_BYTES
+        lines = Lines(file, self.name, dialect.encoding, dialect.first_line, dialect.mark, most)
         skip_header(lines, dialect)
         return lines
 
@@ -215,10 +216,12 @@ def require_text(row: dict[str, Any], column: str, source: str) -> str:
     if not isinstance(text, str):
         found = "nothing" if text is None else f"a {type(text).__name__}"
         raise InputError(f"{source}: column {column!r} holds {found}, not a text; remove the row")
-    if len(text) > MAX_REVIEW_BYTES:
+    # A character takes four bytes at most.
+    size = len(text) if 4 * len(text) <= MAX_REVIEW_BYTES else len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_REVIEW_BYTES:
         raise InputError(
-            f"{source}: column {column!r} holds {len(text):,} characters, and a review has "
-            f"{MAX_REVIEW_BYTES:,} at most; remove the row"
+            f"{source}: column {column!r} holds {size:,} bytes, and a review has {MAX_REVIEW_BYTES:,} at "
+            "most; remove the row"
         )
     return text
 

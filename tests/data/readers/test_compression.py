@@ -63,7 +63,14 @@ def test_xz_is_unpacked_as_lzma_does_in_bounded_memory(tmp_path):
     assert "damaged" in error_of(path)
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
     write_file(path, lzma.compress(whole, filters=filters))
-    assert "damaged (Memory usage limit exceeded)" in error_of(path)
+    assert "it.csv.xz: takes more than 96 MB to unpack; unpack it first" in error_of(path)
+
+
+def test_zstd_of_a_large_window_is_not_called_damaged(tmp_path):
+    # The header of a frame with a window of 2 GB, as `zstd --long=31` writes it, and a block of five bytes.
+    data = b"\x28\xb5\x2f\xfd\x00\xa8" + (5 << 3 | 1).to_bytes(3, "little") + b"a,b\n\n"
+    path = write_file(tmp_path / "it.csv.zst", data)
+    assert "it.csv.zst: takes more than 128 MB to unpack; unpack it first" in error_of(path)
 
 
 def test_a_zip_of_many_files_or_of_lzma_is_refused(tmp_path):

@@ -6,8 +6,10 @@ import pytest
 
 from helpers.readers import error_of, write_file
 from helpers.same_rows import ROWS
+from keras_sentiment.data.config import TableConfig
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read
+from keras_sentiment.data.readers.tables import open_named
 
 pytestmark = pytest.mark.once
 
@@ -34,7 +36,7 @@ def test_a_json_list_that_can_not_be_read(tmp_path, content, expected):
 def test_a_json_list_is_read_piece_by_piece(tmp_path, monkeypatch):
     """Wherever a piece ends."""
     path = write_file(tmp_path / "it.json", json.dumps(ROWS, ensure_ascii=False, indent=1))
-    monkeypatch.setattr("keras_sentiment.data.readers.table_rows._CHUNK_CHARACTERS", 7)
+    monkeypatch.setattr("keras_sentiment.data.readers.json_values._CHUNK_CHARACTERS", 7)
     assert [review.text for review in read(path)] == [row["text"] for row in ROWS]
     assert [review.source for review in read(path)][-1] == "it.json:300"
 
@@ -47,3 +49,39 @@ def test_half_of_a_character_is_told_with_its_row(tmp_path, ending):
     assert f"it.{ending}:1: holds half of a character" in error_of(path)
     bad_rows = BadRows("skip", quiet=True)
     assert [review.text for review in read(path, bad_rows=bad_rows)] == ["fine \U0001f600"]
+
+
+@pytest.mark.parametrize("chunk", [999, 1 << 20])
+def test_only_the_values_of_one_object_count(tmp_path, monkeypatch, chunk):
+    # As `DataFrame.to_json(orient="records")` writes them.
+    vector = [0, 1] * 500
+    rows = [{"text": f"a film, [{n}]", "label": n % 2, "vector": vector} for n in range(1200)]
+    path = write_file(tmp_path / "it.json", json.dumps(rows, separators=(",", ":")))
+    assert path.stat().st_size > 2 << 20
+    monkeypatch.setattr("keras_sentiment.data.readers.json_values._CHUNK_CHARACTERS", chunk)
+    assert [review.text for review in read(path)] == [row["text"] for row in rows]
+    monkeypatch.setattr("keras_sentiment.data.readers.lines.MAX_PARTS", 1004)
+    assert "it.json:1: a row of more than 1,004 fields" in error_of(path)
+    monkeypatch.setattr("keras_sentiment.data.readers.lines.MAX_PARTS", 1005)
+    assert len(list(read(path))) == len(rows)
+
+
+@pytest.mark.parametrize(
+    "value", ['a "quote', "\\", '\\"', "\\\\u", "]}", '[{"', "", -1.25e-7, 10**30, True, None, [], {}, [[{}]]]
+)
+def test_a_value_ends_where_json_says(tmp_path, monkeypatch, value):
+    rows = [{"text": f"a film {n}", "label": str(n % 2), "value": [value, {"": value}]} for n in range(9)]
+    for chunk in (1, 2, 13):
+        monkeypatch.setattr("keras_sentiment.data.readers.json_values._CHUNK_CHARACTERS", chunk)
+        with open_named(write_file(tmp_path / "it.json", json.dumps(rows)), TableConfig(), {}) as table:
+            assert [row for _, row in table.rows()] == rows
+        with open_named(write_file(tmp_path / "it.json", json.dumps([value])), TableConfig(), {}) as table:
+            ((number, row),) = table.rows()
+            assert number == 1
+            assert row == {} if value == {} else "not an object" in str(row)
+
+
+def test_a_number_without_end_is_not_read_on_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_sentiment.data.readers.json_values._CHUNK_CHARACTERS", 1000)
+    path = write_file(tmp_path / "it.json", "[0." + "1" * 1_000_000 + "]")
+    assert "it.json: not a JSON list behind object 1" in error_of(path)

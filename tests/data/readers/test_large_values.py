@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+import struct
 
 import pyarrow
 import pytest
@@ -226,3 +228,75 @@ def test_a_footer_that_is_nested_without_end_is_refused(tmp_path, nested):
     footer = nested * 100_000
     content = b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
     assert "not a readable Parquet file" in error_of(write_file(tmp_path / "it.parquet", content))
+
+
+def test_batches_of_arrow_that_stand_in_one_place_are_refused(tmp_path):
+    path = tmp_path / "it.arrow"
+    table = pyarrow.table({"text": ["a film"] * 4, "label": LABELS * 2})
+    for packed_with in (None, "lz4"):
+        options = ipc.IpcWriteOptions(compression=packed_with)
+        with ipc.new_file(path, table.schema, options=options) as writer:
+            writer.write_table(table, max_chunksize=2)
+        assert len(list(read(path))) == 4
+        data = path.read_bytes()
+        # Of a batch the footer has its place, and the sizes of its header and its bytes.
+        blocks = [data.rindex(struct.pack("<qi", place, size)) for place, size in blocks_of(path)]
+        first, second = sorted(blocks, key=lambda place: data[place : place + 8])
+        path.write_bytes(data[:second] + data[first : first + 24] + data[second + 24 :])
+        assert "it.arrow: not a readable Arrow file (batches overlap)" in error_of(path)
+
+
+def blocks_of(path):
+    """Where each batch of an Arrow file begins, and the size of its header, in the order of their places."""
+    data = path.read_bytes()
+    starts = [found.start() for found in re.finditer(b"\xff\xff\xff\xff", data)]
+    # The first one is the schema's; the last one says that there are no more.
+    return [(place, 8 + int.from_bytes(data[place + 4 : place + 8], "little")) for place in starts[1:-1]]
+
+
+def test_a_column_of_arrow_that_nobody_reads_is_not_unpacked_without_end(tmp_path):
+    path = tmp_path / "it.feather"
+    table = pyarrow.table(
+        {"text": ["a film"] * 64, "label": LABELS * 32, "other": pyarrow.array([b"\0" * (1 << 20)] * 64)}
+    )
+    with ipc.new_file(path, table.schema, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+        writer.write_table(table)
+    assert path.stat().st_size < 50_000
+    assert "its batches unpack to more than 1,000 times its size" in error_of(path)
+
+
+def json_file(path, text):
+    row = f'{{"text": "{text}", "label": "pos"}}'
+    return write_file(path, row if path.suffix == ".jsonl" else f"[{row}]")
+
+
+@pytest.mark.parametrize(("name", "character"), [("it.jsonl", "\U0001f600"), ("it.json", "é")])
+def test_the_largest_text_is_read_whether_it_is_escaped_or_not(tmp_path, name, character):
+    size = len(character.encode())
+    large = character * (MAX_REVIEW_BYTES // size)
+    path = json_file(tmp_path / name, json.dumps(large)[1:-1])
+    with at_most(MEMORY):
+        (review,) = read(path)
+        assert review.text == large
+        del review
+    assert [review.text for review in read(json_file(path, large))] == [large]
+    json_file(path, json.dumps(large + character)[1:-1])
+    assert f"column 'text' holds {MAX_REVIEW_BYTES + size:,} bytes" in error_of(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "expected"),
+    [
+        ("it.jsonl", "x", "more than 33,554,432 characters"),
+        ("it.jsonl", "é", "more than 33,554,432 bytes"),
+        ("it.jsonl", "\\\\u0041", "more than 33,554,432 characters"),
+        ("it.jsonl", "\\u0041\\\\", "more than 33,554,432 characters"),
+        ("it.jsonl", "\\ud83d\\ude00x\\n", "and a review has 16,777,216"),
+        ("it.json", "x", "more than 33,554,432 characters"),
+    ],
+)
+def test_what_is_large_without_escapes_is_refused(tmp_path, name, unit, expected):
+    path = json_file(tmp_path / name, unit * ((60 << 20) // len(unit.encode())))
+    with at_most(MEMORY):
+        assert expected in error_of(path)

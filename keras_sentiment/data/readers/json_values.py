@@ -1,0 +1,169 @@
+"""Values of JSON, read piece by piece; where one ends, and how large it is, is known before it is parsed."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import IO, Any
+
+from keras_sentiment.data.readers.lines import MAX_JSON_BYTES, MAX_LINE_BYTES, MAX_PARTS, require_few
+from keras_sentiment.errors import InputError
+
+# Of a row; each makes a value.
+_SIGNS = "[{,"
+_CHUNK_CHARACTERS = 1 << 20
+_SPACES = re.compile("[ \\t\\r\\n]+")
+_MARK = re.compile(r'["\[\]{}]')
+# A number or a word ends before one of these, and is no longer than this.
+_AFTER_WORD, _MAX_WORD = re.compile(r"[,\]}\s]"), 5000
+# A row of so many values has no more strings, lists and objects.
+_MAX_MARKS = 4 * MAX_PARTS
+
+
+def require_small_json(text: str, source: str) -> None:
+    """Raises an InputError for a row of JSON that is larger than one may be, or of too many values."""
+    if len(text) > MAX_LINE_BYTES and (
+        # Where a backslash stands before another one, a `u` behind it is one.
+        not text.isascii()
+        or len(text) > MAX_JSON_BYTES
+        or len(text) - 5 * (text.count("\\u") - text.count("\\\\")) > MAX_LINE_BYTES
+    ):
+        raise InputError(f"{source}: an object of more than {MAX_LINE_BYTES:,} characters; remove it")
+    require_few(text, _SIGNS, source)
+
+
+class JsonReader:
+    """Reads values of JSON from a file; what was passed is forgotten.
+
+    Args:
+        name: what a message calls the file.
+        encoding: of its bytes.
+
+    Attributes:
+        count: of the values that were read.
+    """
+
+    def __init__(self, file: IO[bytes], name: str, encoding: str) -> None:
+        self.count = 0
+        self._name, self._encoding = name, encoding
+        self._reader, self._decoder = codecs.getreader(encoding)(file), json.JSONDecoder()
+        self._text, self._place = "", 0
+
+    def character(self) -> str:
+        """Return the next character that is no space, or nothing at the end."""
+        while True:
+            if spaces := _SPACES.match(self._text, self._place):
+                self._place = spaces.end()
+            if self._place < len(self._text) or not self._more():
+                return self._text[self._place : self._place + 1]
+
+    def skip(self) -> None:
+        """Passes over one character."""
+        self._place += 1
+
+    def value(self, source: str) -> Any:
+        """Return the value that begins here.
+
+        Args:
+            source: what a message calls it.
+
+        Raises:
+            InputError: it is too large.
+            ValueError, RecursionError: it is not JSON.
+        """
+        if self._text[self._place] not in '"[{':
+            while self._may_go_on() and self._more():
+                pass
+        try:
+            value, end = self._decoder.raw_decode(self._text, self._place)
+        except (ValueError, RecursionError):
+            if not self._complete(source):
+                raise
+            value, end = self._decoder.raw_decode(self._text, self._place)
+        require_small_json(self._text[self._place : end], source)
+        self._place, self.count = end, self.count + 1
+        return value
+
+    def _more(self) -> bool:
+        """Read on; return whether there was more."""
+        try:
+            chunk = self._reader.read(_CHUNK_CHARACTERS, _CHUNK_CHARACTERS)
+        except UnicodeDecodeError as error:
+            wrong = f"{error.object[error.start]:#04x}"
+            raise InputError(
+                f"{self._name}: behind object {self.count}, a byte is not {self._encoding.upper()} "
+                f"({wrong}); name its --encoding"
+            ) from None
+        self._text, self._place = self._text[self._place :] + chunk, 0
+        return bool(chunk)
+
+    def _may_go_on(self) -> bool:
+        """Return whether a number or a word may go on in the next piece."""
+        is_short = len(self._text) - self._place < _MAX_WORD
+        return is_short and not _AFTER_WORD.search(self._text, self._place)
+
+    def _complete(self, source: str) -> bool:
+        """Read on to the end of a list, an object or a string; return whether there was more of it."""
+        value_end, complete = _ValueEnd(source), False
+        while (end := value_end.find(self._text, self._place)) is None:
+            most = MAX_JSON_BYTES if self._text.isascii() else MAX_LINE_BYTES
+            if len(self._text) - self._place > most:
+                raise InputError(f"{source}: an object of more than {MAX_LINE_BYTES:,} characters; remove it")
+            if not (complete := self._more()):
+                return False
+        require_small_json(self._text[self._place : end], source)
+        return complete
+
+
+class _ValueEnd:
+    """Finds where a list, an object or a string ends of which the text comes in pieces, each looked at once.
+
+    Args:
+        source: what a message calls the value.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._place = self._depth = self._marks = 0
+        self._in_string = False
+
+    def find(self, text: str, start: int) -> int | None:
+        """Return where it ends in a text, or None if that is not there yet.
+
+        Args:
+            text: which holds what was there before, and more.
+            start: where the value begins in it.
+
+        Raises:
+            InputError: it has too many values.
+        """
+        place = start + self._place
+        while True:
+            if self._in_string:
+                place = text.find('"', place)
+                if place < 0:
+                    break
+                before = place
+                while text[before - 1] == "\\":
+                    before -= 1
+                place += 1
+                self._in_string = bool((place - 1 - before) % 2)
+            else:
+                mark = _MARK.search(text, place)
+                if mark is None:
+                    break
+                place = mark.end()
+                if mark[0] == '"':
+                    self._in_string = True
+                else:
+                    self._depth += 1 if mark[0] in "[{" else -1
+                self._marks += 1
+            if not self._in_string and self._depth <= 0:
+                return place
+            if self._marks > _MAX_MARKS:
+                raise InputError(
+                    f"{self._source}: a row of more than {MAX_PARTS:,} fields or values; remove it"
+                )
+        self._place = len(text) - start
+        return None
