@@ -15,6 +15,8 @@ from keras_sentiment.errors import InputError
 MAX_LINE_BYTES = 2 * MAX_REVIEW_BYTES
 # Of one of JSON, in which `\u00e9` may stand for a character of two bytes, and two such for one of four.
 MAX_JSON_BYTES = 4 * MAX_REVIEW_BYTES
+# That a line takes as text: four for each character of the longest text, and of what stands around it.
+MAX_TEXT_MEMORY = 4 * MAX_REVIEW_BYTES + (2 << 20)
 # Fields, values or escapes of a row, each of which takes some hundred bytes of memory.
 MAX_PARTS = 500_000
 
@@ -29,6 +31,8 @@ _MARKS = {
 # What bytes that are not UTF-8 may be, the most frequent first.
 _OTHERS = ("cp1252", "cp1251", "cp1250", "mac-roman", "gb18030", "cp932", "euc-kr", "big5")
 MAX_READINGS = 6  # of those that a message shows
+# The first byte of a character beyond U+FFFF in UTF-8, and the others of any character.
+_BEYOND, _FOLLOWING = re.compile(b"[\xf0-\xf4]"), bytes(range(0x80, 0xC0))
 # A word with a byte above ASCII's.
 _WORD = re.compile(rb"[^\s,;|\"<>()]{0,24}[\x80-\xff][^\s,;|\"<>()]{0,24}")
 
@@ -100,6 +104,13 @@ def _readings(data: bytes) -> str:
     return f"name its --encoding: it reads {', '.join(shown)}" if shown else ""
 
 
+def _is_wide(data: bytes) -> bool:
+    """Return whether UTF-8 takes far more memory as text: one character beyond U+FFFF makes all so large."""
+    if len(data) <= MAX_REVIEW_BYTES or data.isascii() or not _BEYOND.search(data):
+        return False
+    return 4 * len(data.translate(None, _FOLLOWING)) > MAX_TEXT_MEMORY
+
+
 class Lines:
     """The lines of a file from where it stands; none is read ahead.
 
@@ -131,16 +142,24 @@ class Lines:
         """Yield the number of each line, its text, and what is wrong with it."""
         while data := self._read():
             number = self.line
+            if _is_wide(data):
+                raise InputError(
+                    f"{self.name}:{number}: a line of more than {MAX_TEXT_MEMORY >> 2:,} characters, of four "
+                    "bytes each; break it"
+                )
             # What is longer than others are is so by its escapes alone; and whether it is, is seen later.
             if len(data) > (self._most if data.isascii() else MAX_LINE_BYTES):
                 raise InputError(
                     f"{self.name}:{number}: a line of more than {MAX_LINE_BYTES:,} bytes; break it"
                 )
             self.line, self.place = number + 1, self.place + len(data)
+            wrong: InputError | None = None
             try:
-                yield number, _decode(data, f"{self.name}:{number}", self.encoding), None
+                line = _decode(data, f"{self.name}:{number}", self.encoding)
             except InputError as error:
-                yield number, data.decode(self.encoding, "replace"), error
+                line, wrong = data.decode(self.encoding, "replace"), error
+            del data  # a long line needn't be there twice
+            yield number, line, wrong
 
     def _read(self) -> bytes:
         line = self._file.readline(self._most + 1)
