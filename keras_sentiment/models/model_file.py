@@ -60,7 +60,7 @@ def read_weights(path: Path, build: Callable[[], Any]) -> Any:
         return model
     except Exception as error:  # zipfile, h5py, Keras and the backend each raise errors of their own
         raise InputError(
-            f"{path}: it can't be read ({first_line(error)}); train again or copy it anew"
+            f"{path}: it can't be read ({first_line(error)}); copy it anew from where it came, or train again"
         ) from error
 
 

@@ -24,7 +24,7 @@ CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksu
 HISTORY_FILE, METRICS_FILE, TRAINED_ON_FILE = "history.csv", "metrics.json", "trained_on.npy"
 BASELINE_FILE, REPORT_FILE, REPORTS, CARD_FILE = "baseline.npz", "report.html", "reports", "README.md"
 TOKENIZER_FOLDER, CHECKPOINTS, PREVIOUS = "tokenizer", "checkpoints", "previous"
-ANEW = "train again or copy it anew"
+ANEW = "copy it anew from where it came, or train again"
 _NAMES = {
     CONFIG_FILE,
     CHECKPOINTS,

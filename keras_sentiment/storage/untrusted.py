@@ -20,7 +20,7 @@ MAX_ENTRIES = 10_000
 # Where the system shows itself, its devices and other processes as files; some answer nobody.
 _SYSTEM, _SHARED_MEMORY = ("/proc", "/sys", "/dev"), "/dev/shm"
 _MAX_LINKS = 40  # that lead to a file, as Linux has it
-_REGULAR = "put the file itself there, as `cp -rL` does"
+_COPY = "if you trust where it leads, copy the whole folder with `cp -rL`"
 
 
 def plain_files(folder: Path, ours: Callable[[str], bool] = lambda name: True) -> list[str]:
@@ -51,7 +51,7 @@ def plain_files(folder: Path, ours: Callable[[str], bool] = lambda name: True) -
             elif entry.is_file(follow_symlinks=False):
                 found.append(name)
             else:
-                raise InputError(f"{folder / name}: {_kind(entry.is_symlink())}; {_REGULAR}")
+                raise InputError(f"{folder / name}: {_kind(entry.is_symlink())}")
     return sorted(found)
 
 
@@ -79,12 +79,12 @@ def open_regular(path: Path, follow_links: bool = False) -> BufferedReader:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if not follow_links:
         if path.is_symlink():
-            raise InputError(f"{path}: {_kind(True)}; {_REGULAR}")
+            raise InputError(f"{path}: {_kind(True)}")
         flags |= getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InputError(f"{path}: {_kind(False)}; {_REGULAR}")
+            raise InputError(f"{path}: {_kind(False)}")
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -97,10 +97,10 @@ def require_regular(path: Path) -> None:
         mode = path.stat().st_mode
     except OSError as error:
         wrong = "a link that leads to no file" if path.is_symlink() else f"can't be read ({error.strerror})"
-        raise InputError(f"{path}: {wrong}; remove it, or {_REGULAR}") from None
+        raise InputError(f"{path}: {wrong}; remove it") from None
     if not stat.S_ISREG(mode):
         wrong = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-        raise InputError(f"{path}: {wrong}; remove it, or {_REGULAR}")
+        raise InputError(f"{path}: {wrong}; remove it")
     _require_outside(path)
 
 
@@ -115,7 +115,7 @@ def _require_outside(path: Path) -> None:
         place = os.path.normpath(os.path.join(os.path.realpath(os.path.dirname(place)), os.readlink(place)))
         leads.append(place)
     if found := next(filter(_is_of_system, leads), None):
-        raise InputError(f"{path}: a link to {found}, a file of the system; remove it, or {_REGULAR}")
+        raise InputError(f"{path}: a link to {found}, a file of the system; remove it")
 
 
 def _is_of_system(path: str) -> bool:
@@ -125,4 +125,4 @@ def _is_of_system(path: str) -> bool:
 
 
 def _kind(link: bool) -> str:
-    return "a link, which may lead anywhere" if link else "no regular file"
+    return f"a link, which may lead anywhere; {_COPY}" if link else "no regular file; remove it"

@@ -182,4 +182,4 @@ def test_damage_is_told_in_one_line(copy, damage, checksums):
         (copy / "checksums.json").write_text(json.dumps(known))
     with pytest.raises(InputError) as caught:
         open_run(copy).baseline()
-    one_line(caught, file, "train again or copy it anew")
+    one_line(caught, file, "copy it anew from where it came, or train again")

@@ -160,7 +160,7 @@ def test_a_list_of_other_files_is_refused(copy, listed):
     (copy / "checksums.json").write_text(json.dumps({name: sha256(copy / name) for name in listed}))
     with pytest.raises(InputError) as caught:
         open_run(copy)
-    one_line(caught, copy / "checksums.json", "list", "train again or copy it anew")
+    one_line(caught, copy / "checksums.json", "list", "copy it anew from where it came, or train again")
 
 
 @pytest.mark.parametrize("name", ["assets/tokenizer/vocabulary.txt", "vocabulary.txt"])

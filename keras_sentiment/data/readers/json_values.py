@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from sys import getsizeof
 from typing import IO, Any
 
-from keras_sentiment.data.readers.lines import MAX_JSON_BYTES, MAX_LINE_BYTES, MAX_PARTS, require_few
+from keras_sentiment.data.readers.lines import MAX_LINE_BYTES, MAX_PARTS, MAX_TEXT_MEMORY, require_few
 from keras_sentiment.errors import InputError
 
 # Of a row; each makes a value.
@@ -21,15 +22,20 @@ _AFTER_WORD, _MAX_WORD = re.compile(r"[,\]}\s]"), 5000
 _MAX_MARKS = 4 * MAX_PARTS
 
 
+def _require_little_memory(text: str, source: str, more: int = 0) -> None:
+    """Raises an InputError for a text that takes more memory than a row may, and so many bytes more."""
+    if getsizeof(text) > MAX_TEXT_MEMORY + more:
+        raise InputError(f"{source}: an object that takes more than {MAX_TEXT_MEMORY:,} bytes; remove it")
+
+
 def require_small_json(text: str, source: str) -> None:
     """Raises an InputError for a row of JSON that is larger than one may be, or of too many values."""
-    if len(text) > MAX_LINE_BYTES and (
+    _require_little_memory(text, source)
+    if len(text) > MAX_LINE_BYTES:
         # Where a backslash stands before another one, a `u` behind it is one.
-        not text.isascii()
-        or len(text) > MAX_JSON_BYTES
-        or len(text) - 5 * (text.count("\\u") - text.count("\\\\")) > MAX_LINE_BYTES
-    ):
-        raise InputError(f"{source}: an object of more than {MAX_LINE_BYTES:,} characters; remove it")
+        escapes = text.count("\\u") - text.count("\\\\") if text.isascii() else 0
+        if len(text) - 5 * escapes > MAX_LINE_BYTES:
+            raise InputError(f"{source}: an object of more than {MAX_LINE_BYTES:,} characters; remove it")
     require_few(text, _SIGNS, source)
 
 
@@ -107,9 +113,7 @@ class JsonReader:
         """Read on to the end of a list, an object or a string; return whether there was more of it."""
         value_end, complete = _ValueEnd(source), False
         while (end := value_end.find(self._text, self._place)) is None:
-            most = MAX_JSON_BYTES if self._text.isascii() else MAX_LINE_BYTES
-            if len(self._text) - self._place > most:
-                raise InputError(f"{source}: an object of more than {MAX_LINE_BYTES:,} characters; remove it")
+            _require_little_memory(self._text, source, 4 * _CHUNK_CHARACTERS)
             if not (complete := self._more()):
                 return False
         require_small_json(self._text[self._place : end], source)

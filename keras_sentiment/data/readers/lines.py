@@ -15,6 +15,8 @@ from keras_sentiment.errors import InputError
 MAX_LINE_BYTES = 2 * MAX_REVIEW_BYTES
 # Of one of JSON, in which `\u00e9` may stand for a character of two bytes, and two such for one of four.
 MAX_JSON_BYTES = 4 * MAX_REVIEW_BYTES
+# That a line takes as text: four for each character of the longest text, and of what stands around it.
+MAX_TEXT_MEMORY = 4 * MAX_REVIEW_BYTES + (2 << 20)
 # Fields, values or escapes of a row, each of which takes some hundred bytes of memory.
 MAX_PARTS = 500_000
 # Lines that are empty, and how many more of them for each that is not: a file of nothing else is packed to a
@@ -34,6 +36,8 @@ _OTHERS = ("cp1252", "cp1251", "cp1250", "mac-roman", "gb18030", "cp932", "euc-k
 MAX_READINGS = 6  # of those that a message shows
 # Of a line that is looked at for being empty, in UTF-16 and 32 too: the bytes, and how many.
 _BLANK, _BLANK_BYTES = b" \t\r\n\0", 64
+# The first byte of a character beyond U+FFFF in UTF-8, and the others of any character.
+_BEYOND, _FOLLOWING = re.compile(b"[\xf0-\xf4]"), bytes(range(0x80, 0xC0))
 # A word with a byte above ASCII's.
 _WORD = re.compile(rb"[^\s,;|\"<>()]{0,24}[\x80-\xff][^\s,;|\"<>()]{0,24}")
 
@@ -105,6 +109,13 @@ def _readings(data: bytes) -> str:
     return f"name its --encoding: it reads {', '.join(shown)}" if shown else ""
 
 
+def _is_wide(data: bytes) -> bool:
+    """Return whether UTF-8 takes far more memory as text: one character beyond U+FFFF makes all so large."""
+    if len(data) <= MAX_REVIEW_BYTES or data.isascii() or not _BEYOND.search(data):
+        return False
+    return 4 * len(data.translate(None, _FOLLOWING)) > MAX_TEXT_MEMORY
+
+
 class Lines:
     """The lines of a file from where it stands; none is read ahead.
 
@@ -137,6 +148,11 @@ class Lines:
         blank, filled = 0, 0
         while data := self._read():
             number = self.line
+            if _is_wide(data):
+                raise InputError(
+                    f"{self.name}:{number}: a line of more than {MAX_TEXT_MEMORY >> 2:,} characters, of four "
+                    "bytes each; break it"
+                )
             # What is longer than others are is so by its escapes alone; and whether it is, is seen later.
             if len(data) > (self._most if data.isascii() else MAX_LINE_BYTES):
                 raise InputError(
@@ -150,10 +166,13 @@ class Lines:
                     f"{self.name}:{number}: {blank:,} lines are empty, and {filled:,} are not; remove empty "
                     "lines"
                 )
+            wrong: InputError | None = None
             try:
-                yield number, _decode(data, f"{self.name}:{number}", self.encoding), None
+                line = _decode(data, f"{self.name}:{number}", self.encoding)
             except InputError as error:
-                yield number, data.decode(self.encoding, "replace"), error
+                line, wrong = data.decode(self.encoding, "replace"), error
+            del data  # a long line needn't be there twice
+            yield number, line, wrong
 
     def _read(self) -> bytes:
         line = self._file.readline(self._most + 1)

@@ -67,4 +67,6 @@ def _require_same(file: Path, listed: Any, found: Collection[str]) -> None:
 def _require_inside(path: Path) -> None:
     """Raises an InputError for a link that leads out of its folder."""
     if Path(os.path.realpath(path)).parent != Path(os.path.realpath(path.parent)):
-        raise InputError(f"{path}: a link that leads out of its folder; put the file itself there")
+        raise InputError(
+            f"{path}: a link that leads out of its folder; if you trust where it leads, copy the whole folder with `cp -rL`"
+        )

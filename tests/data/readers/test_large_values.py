@@ -294,9 +294,12 @@ def test_the_largest_text_is_read_whether_it_is_escaped_or_not(tmp_path, name, c
         ("it.jsonl", "\\u0041\\\\", "more than 33,554,432 characters"),
         ("it.jsonl", "\\ud83d\\ude00x\\n", "and a review has 16,777,216"),
         ("it.json", "x", "more than 33,554,432 characters"),
+        # One character makes each take four bytes in memory.
+        ("it.jsonl", "\U0001f600" + "x" * ((31 << 20) - 4), "more than 17,301,504 characters"),
+        ("it.json", "\U0001f600" + "x" * ((31 << 20) - 4), "more than 69,206,016 bytes"),
     ],
 )
 def test_what_is_large_without_escapes_is_refused(tmp_path, name, unit, expected):
-    path = json_file(tmp_path / name, unit * ((60 << 20) // len(unit.encode())))
+    path = json_file(tmp_path / name, unit * max(1, (60 << 20) // len(unit.encode())))
     with at_most(MEMORY):
         assert expected in error_of(path)
