@@ -68,5 +68,6 @@ def _require_inside(path: Path) -> None:
     """Raises an InputError for a link that leads out of its folder."""
     if Path(os.path.realpath(path)).parent != Path(os.path.realpath(path.parent)):
         raise InputError(
-            f"{path}: a link that leads out of its folder; if you trust where it leads, copy the whole folder with `cp -rL`"
+            f"{path}: a link that leads out of its folder; if you trust where it leads, copy the whole "
+            "folder with `cp -rL`"
         )
