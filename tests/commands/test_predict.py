@@ -12,6 +12,7 @@ from helpers.command_line import ENTRY, mistake, python
 from helpers.tiny import TOKENIZER
 from keras_sentiment.config import InputConfig
 from keras_sentiment.data.chunks import CHUNK_REVIEWS
+from keras_sentiment.data.text_keys import NO_TEXTS
 from keras_sentiment.inference.artifact import GRAPH_FILES, Artifact
 from keras_sentiment.text.cleaning import CLEANING_VERSION
 
@@ -157,6 +158,7 @@ def artifact(tmp_path_factory):
     folder = tmp_path_factory.mktemp("artifact")
     TOKENIZER.save(folder / "tokenizer")
     (folder / GRAPH_FILES["onnx"]).touch()
+    NO_TEXTS.write(folder / "trained_on.npy")
     labels, inputs = ("negative", "positive"), InputConfig(sequence_length=32)
     Artifact(folder, "onnx", "tiny", labels, inputs, CLEANING_VERSION, 1.0, None).write()
     program = (

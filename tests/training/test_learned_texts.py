@@ -106,10 +106,10 @@ def test_a_complete_run_is_refused_without_them(redrawn, teacher, tmp_path):
     file = copy.path / "trained_on.npy"
     content = file.read_bytes()
     file.write_bytes(content[:-8] + b"\xff" * 8)
-    with pytest.raises(InputError, match=r"trained_on\.npy is not what was written; train again"):
+    with pytest.raises(InputError, match=r"trained_on\.npy is not what was written; copy it anew"):
         open_run(copy.path)
     file.unlink()
-    with pytest.raises(InputError, match=r"trained_on\.npy: it doesn't tell .*; train again"):
+    with pytest.raises(InputError, match=r"trained_on\.npy: it doesn't tell .*; copy it anew"):
         copy.trained_on()
 
 
