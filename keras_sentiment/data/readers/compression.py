@@ -14,17 +14,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
 from keras_sentiment.data.config import TABLE_FORMATS
+from keras_sentiment.data.readers.decompressors import Gzip, MemoryLimitError, Xz, Zstd
 from keras_sentiment.errors import InputError, first_line
 
 # Bytes that a file unpacks to: at most so many, and behind the first ones so many times those that it has.
 # Reviews are packed to a third or less; to a thousandth only what was made to fill memory or time.
 MAX_UNPACKED_BYTES = 64 << 30
 FREE_BYTES, MAX_RATIO = 32 << 20, 1000
-# What it takes to unpack: `xz -9` asks for 65 MB.
-MAX_XZ_MEMORY = 96 << 20
 # Bytes of the list of what a .zip holds; a hundred names take some ten thousand.
 MAX_ZIP_DIRECTORY = 1 << 20
-CHUNK_BYTES = 1 << 16
 ENDINGS = {
     **{f".{name}": name for name in TABLE_FORMATS},
     ".tab": "tsv",
@@ -35,106 +33,14 @@ ENDINGS = {
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 
 
-class _TakesMemory(Exception):
-    """What is packed takes more memory to unpack than it may; says how much that is."""
-
-
-def _zstd(file: IO[bytes]) -> _Zstd:
-    import pyarrow
-
-    return _Zstd(pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd"))
-
-
-class _Zstd:
-    """What is packed as .zst; pyarrow refuses by itself what takes more than 128 MB to unpack."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def read(self, size: int) -> bytes:
-        """Return some bytes, at most so many; none at the end."""
-        try:
-            return cast(bytes, self._stream.read(size))
-        except OSError as error:
-            if "too much memory" in str(error):  # there is no other sign of it
-                raise _TakesMemory("128 MB") from None
-            raise
-
-
-class _Gzip:
-    """What is packed as .gz, unpacked by zlib; `gzip.GzipFile` reads the headers byte by byte in Python."""
-
-    # Bytes that are given to zlib at once: behind each member it copies what is left of them.
-    _PIECE = 4096
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._stream = file, self._begin()
-
-    @staticmethod
-    def _begin() -> zlib._Decompress:
-        return zlib.decompressobj(16 + zlib.MAX_WBITS)  # which reads headers and compares sums
-
-    def read(self, size: int) -> bytes:
-        """Return some bytes, at most so many; none at the end."""
-        while True:
-            if self._stream.eof:
-                # Another member may follow, behind zeros.
-                packed = self._stream.unused_data.lstrip(b"\0")
-                while not packed:
-                    if not (more := self._file.read(self._PIECE)):
-                        return b""
-                    packed = more.lstrip(b"\0")
-                self._stream = self._begin()
-            else:
-                packed = self._stream.unconsumed_tail or self._file.read(self._PIECE)
-            if data := self._stream.decompress(packed, size):
-                return data
-            if not packed and not self._stream.eof:
-                raise EOFError("it ends too early")
-
-
-class _Xz:
-    """What is packed as .xz, unpacked in bounded memory; `lzma.LZMAFile` takes what the file asks for."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._stream = file, self._begin()
-
-    @staticmethod
-    def _begin() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)
-
-    def read(self, size: int) -> bytes:
-        """Return some bytes, at most so many; none at the end."""
-        while True:
-            packed = b""
-            if self._stream.eof:
-                # Another stream may follow, behind zeros.
-                packed = self._stream.unused_data.lstrip(b"\0")
-                while not packed:
-                    if not (more := self._file.read(CHUNK_BYTES)):
-                        return b""
-                    packed = more.lstrip(b"\0")
-                self._stream = self._begin()
-            elif self._stream.needs_input and not (packed := self._file.read(CHUNK_BYTES)):
-                raise EOFError("it ends too early")
-            try:
-                data = self._stream.decompress(packed, size)
-            except lzma.LZMAError as error:
-                if "emory" in str(error):  # there is no other sign of it
-                    raise _TakesMemory(f"{MAX_XZ_MEMORY >> 20} MB") from None
-                raise
-            if data:
-                return data
-
-
 # Of zstd: its frames, and those that are passed over, as others write them before its own.
 _ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([kind]) + b"\x2a\x4d\x18" for kind in range(0x50, 0x60)))
 # The name of each compression, its ending, how a file in it begins, and what opens it.
 _KINDS: tuple[tuple[str, str, tuple[bytes, ...], Callable[[IO[bytes]], Any]], ...] = (
-    ("gzip", ".gz", (b"\x1f\x8b",), _Gzip),
+    ("gzip", ".gz", (b"\x1f\x8b",), Gzip),
     ("bzip2", ".bz2", (b"BZh",), bz2.BZ2File),
-    ("xz", ".xz", (b"\xfd7zXZ\0",), _Xz),
-    ("zstd", ".zst", _ZSTD, _zstd),
+    ("xz", ".xz", (b"\xfd7zXZ\0",), Xz),
+    ("zstd", ".zst", _ZSTD, Zstd),
 )
 _ZIP = ("zip", ".zip", b"PK\x03\x04")
 # Its end, with the size of the list; behind it a comment may stand.
@@ -198,7 +104,7 @@ class Unpacked(io.RawIOBase):
             data = self._read(size)
         except InputError:
             raise
-        except _TakesMemory as error:
+        except MemoryLimitError as error:
             raise InputError(f"{self._name}: takes more than {error} to unpack; unpack it first") from None
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, ValueError) as error:
             raise InputError(f"{self._name}: damaged ({first_line(error)}); fetch it again") from None

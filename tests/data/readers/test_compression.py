@@ -11,7 +11,7 @@ import pytest
 from helpers.readers import error_of, write_file
 from helpers.same_rows import ROWS, packed, parquet_bytes, separated
 from keras_sentiment.data.config import PrepareConfig, TableConfig
-from keras_sentiment.data.readers import compression
+from keras_sentiment.data.readers import compression, decompressors
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.data.readers.tables import open_table
 from keras_sentiment.data.readers.unlabelled import read_unlabelled
@@ -166,7 +166,7 @@ def test_gzip_is_unpacked_as_python_does(tmp_path):
     data[-6] ^= 1  # of the sum
     assert "damaged" in error_of(write_file(path, bytes(data)))
     for size in (1, 2, 20, len(data) - 1):  # where a header, the content, the sum ends too early
-        packed_file = compression._Gzip(io.BytesIO(gzip.compress(whole)[:size]))
+        packed_file = decompressors.Gzip(io.BytesIO(gzip.compress(whole)[:size]))
         with pytest.raises(EOFError):
             list(iter(partial(packed_file.read, 7), b""))
 
@@ -183,7 +183,7 @@ def test_headers_of_gzip_take_no_steps_of_python(tmp_path, monkeypatch):
 
     header = b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 1_000_000 + b"\0"
     body = gzip.compress(b"text")[10:]
-    packed_file = compression._Gzip(Counted(header + body))
+    packed_file = decompressors.Gzip(Counted(header + body))
     assert packed_file.read(100) == b"text"
     assert packed_file.read(100) == b""
     assert calls < 300
