@@ -40,8 +40,8 @@ from keras_sentiment.text.tokenizer import (
     Tokenizer,
     default_tokenizer_name,
     find_tokenizer,
-    learn_tokenizer,
 )
+from keras_sentiment.text.vocabulary_learning import learn_tokenizer
 
 SPOOL_FILE, UNLABELLED_SPOOL_FILE, INDEX_FILE = "spool.jsonl", "unlabelled.jsonl", "index.bin"
 

@@ -37,27 +37,20 @@ from keras_sentiment.runs.run_files import (
     BASELINE_FILE,
     CHECKPOINTS,
     CHECKSUMS_FILE,
-    CONFIG_FILE,
-    FORMAT_VERSION,
     HISTORY_FILE,
     MODEL_FILE,
     PREVIOUS,
     TOKENIZER_FOLDER,
     TRAINED_ON_FILE,
-    listed_files,
-    put_back,
-    remove_leftovers,
+    read_config,
+    replace_model,
     require_plain,
-    set_aside,
-    write_config,
-    write_model,
+    require_sound,
 )
 from keras_sentiment.storage.atomic import write_text
-from keras_sentiment.storage.checksums import verify
-from keras_sentiment.storage.json_files import read_object, read_versioned
-from keras_sentiment.storage.locks import lock, unlock
+from keras_sentiment.storage.json_files import read_object
 from keras_sentiment.text.cleaning import CLEANING_VERSION
-from keras_sentiment.text.tokenizer import VOCABULARY_FILE, Tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, repr=False)
@@ -218,23 +211,7 @@ class Run:
         config = replace(config, architecture=architecture_of(saved))
         baseline = run.baseline()
         texts = run.trained_on().union(TextKeys.of(corpus.splits["train"].texts()))
-        history = run.history.read_text("utf-8") if run.history.is_file() else None
-
-        def begin() -> None:
-            set_aside(self.path)
-            write_config(self.path, config)
-            if history is not None:
-                self.write(HISTORY_FILE, history)
-
-        held = lock(self.path)
-        try:
-            remove_leftovers(self.path)  # of a process that was killed: the run is complete
-            write_model(self.path, saved, tokenizer, texts, baseline, begin)
-        except BaseException:
-            put_back(self.path)
-            raise
-        finally:
-            unlock(held)
+        replace_model(self.path, config, saved, tokenizer, texts, baseline)
         if missed:
             raise InputError(f"{self.path}: {missed}")
         return Run(self.path, config)
@@ -252,21 +229,6 @@ class Run:
                 "give the corpus: run.save(model, corpus)"
             )
         return corpus
-
-
-def read_config(path: Path) -> RunConfig:
-    """Returns what `config.json` of a RUN_DIR holds.
-
-    Raises:
-        InputError: there is none, it is damaged, or comes from a later version.
-    """
-    file = path / CONFIG_FILE
-    make = "train one with train-transformer or train-bert"
-    values = read_versioned(file, FORMAT_VERSION, "a trained model", make)
-    try:
-        return RunConfig.from_dict(values)
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from error
 
 
 def open_run(path: str | Path | Run) -> Run:
@@ -332,11 +294,5 @@ def _open(path: Path) -> Run:
             f"{path}: its texts were cleaned by version {config.cleaning_version} of the rules, and this "
             f"version has {CLEANING_VERSION}; train again"
         )
-    if config.architecture is None:
-        raise InputError(f"{path / CONFIG_FILE}: it has no architecture, and its training has ended; {ANEW}")
-    verify(path, listed_files(path, isinstance(config.recipe.model, MaskedLMConfig)), ANEW)
-    found, expected = run.tokenizer().vocabulary_size, config.architecture.vocabulary_size
-    if found != expected:
-        vocabulary = path / TOKENIZER_FOLDER / VOCABULARY_FILE
-        raise InputError(f"{vocabulary}: it has {found:,} tokens, and the model {expected:,}; {ANEW}")
+    require_sound(path, config)
     return run

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from keras_sentiment.config import MaskedLMConfig
 from keras_sentiment.data.text_keys import TextKeys
 from keras_sentiment.errors import InputError
 from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.atomic import staged_name, staged_path, write_text
-from keras_sentiment.storage.checksums import sha256
-from keras_sentiment.storage.json_files import MAX_CONFIG_BYTES, read_object
+from keras_sentiment.storage.checksums import sha256, verify
+from keras_sentiment.storage.json_files import MAX_CONFIG_BYTES, read_object, read_versioned
+from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.storage.untrusted import plain_files
-from keras_sentiment.text.tokenizer import TOKENIZER_FILES, Tokenizer
+from keras_sentiment.text.tokenizer import TOKENIZER_FILES, VOCABULARY_FILE, Tokenizer
 
 FORMAT_VERSION = 4
 CONFIG_FILE, MODEL_FILE, CHECKSUMS_FILE = "config.json", "model.keras", "checksums.json"
@@ -56,7 +58,7 @@ def require_plain(path: Path) -> None:
     plain_files(path, lambda name: name in _NAMES)
 
 
-def listed_files(path: Path, encoder: bool) -> dict[str, str]:
+def _listed_files(path: Path, encoder: bool) -> dict[str, str]:
     """Returns the SHA-256 of each file that a model is read from; a complete run lists these and no others.
 
     Args:
@@ -126,6 +128,37 @@ def _names(path: Path) -> list[str]:
     return [item.name for item in path.iterdir() if item.name in _NAMES - {PREVIOUS}]
 
 
+def read_config(path: Path) -> RunConfig:
+    """Returns what `config.json` of a RUN_DIR holds.
+
+    Raises:
+        InputError: there is none, it is damaged, or comes from a later version.
+    """
+    file = path / CONFIG_FILE
+    make = "train one with train-transformer or train-bert"
+    values = read_versioned(file, FORMAT_VERSION, "a trained model", make)
+    try:
+        return RunConfig.from_dict(values)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+
+
+def require_sound(path: Path, config: RunConfig) -> None:
+    """Refuses a complete RUN_DIR whose files are not what was written, or don't go together.
+
+    Raises:
+        InputError: names the file.
+    """
+    if config.architecture is None:
+        raise InputError(f"{path / CONFIG_FILE}: it has no architecture, and its training has ended; {ANEW}")
+    verify(path, _listed_files(path, isinstance(config.recipe.model, MaskedLMConfig)), ANEW)
+    found = Tokenizer.read(path / TOKENIZER_FOLDER).vocabulary_size
+    expected = config.architecture.vocabulary_size
+    if found != expected:
+        vocabulary = path / TOKENIZER_FOLDER / VOCABULARY_FILE
+        raise InputError(f"{vocabulary}: it has {found:,} tokens, and the model {expected:,}; {ANEW}")
+
+
 def write_config(path: Path, config: RunConfig) -> None:
     """Writes `config.json`."""
     values = {"format_version": FORMAT_VERSION, **config.to_dict()}
@@ -167,6 +200,33 @@ def write_model(
         checksums = {name: sha256(file) for name, file in files.items()}
         write_text(path / CHECKSUMS_FILE, json.dumps(checksums, indent=1) + "\n")
     remove_leftovers(path)
+
+
+def replace_model(
+    path: Path, config: RunConfig, model: Any, tokenizer: Tokenizer, texts: TextKeys, baseline: Baseline
+) -> None:
+    """Writes another model, and its config, in the place of a complete run's; its history stays.
+
+    Raises:
+        InputError: another process writes there. The run is then as it was, as after any other error.
+    """
+    history = (path / HISTORY_FILE).read_text("utf-8") if (path / HISTORY_FILE).is_file() else None
+
+    def begin() -> None:
+        set_aside(path)
+        write_config(path, config)
+        if history is not None:
+            write_text(path / HISTORY_FILE, history)
+
+    held = lock(path)
+    try:
+        remove_leftovers(path)  # of a process that was killed: the run is complete
+        write_model(path, model, tokenizer, texts, baseline, begin)
+    except BaseException:
+        put_back(path)
+        raise
+    finally:
+        unlock(held)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -11,14 +11,14 @@ import importlib.util
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tokenizers
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from keras_sentiment.architecture import MAX_VOCABULARY
 from keras_sentiment.errors import InputError
@@ -103,7 +103,7 @@ class Tokenizer:
         self.pad_id, self.unk_id, self.cls_id, self.sep_id = (ids[token] for token in (PAD, UNK, CLS, SEP))
         self.mask_id: int | None = ids.get(MASK)
         # Special tokens are not added to this one: [MASK] in a review is text, split at its brackets.
-        self._engine = _engine(ids)
+        self._engine = wordpiece_engine(ids)
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Turn cleaned texts into ids, on all cores.
@@ -138,7 +138,7 @@ class Tokenizer:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         special_tokens = [token for token in (PAD, UNK, CLS, SEP, MASK) if token in self.vocabulary]
-        engine = _engine({token: index for index, token in enumerate(self.vocabulary)})
+        engine = wordpiece_engine({token: index for index, token in enumerate(self.vocabulary)})
         engine.add_special_tokens(special_tokens)
         engine.post_processor = processors.TemplateProcessing(
             single=f"{CLS}:0 $A:0 {SEP}:0",
@@ -216,38 +216,6 @@ class Tokenizer:
         return cls(vocabulary, str(file))
 
 
-def learn_tokenizer(texts: Callable[[], Iterable[str]], vocabulary_size: int) -> Tokenizer:
-    """Learns an uncased WordPiece vocabulary from cleaned texts: of the same texts the same.
-
-    Args:
-        texts: gives them, twice.
-        vocabulary_size: int, the most tokens it may have, specials counted.
-
-    Raises:
-        InputError: the letters of the texts alone are more.
-    """
-    specials = [PAD, UNK, CLS, SEP, MASK]
-    # The trainer numbers the letters inside of words in an order of chance, and of two pairs that are as
-    # frequent it takes the one with the lower numbers: so these letters are numbered before.
-    letters = sorted(token for token in _train(texts(), specials, 1) if token.startswith("##"))
-    ids = _train(texts(), [*specials, *letters], vocabulary_size)
-    if len(ids) > vocabulary_size:
-        raise InputError(
-            f"vocabulary_size must be at least {len(ids)}, what the letters of the texts alone take. "
-            f"Received: vocabulary_size={vocabulary_size}"
-        )
-    return Tokenizer(sorted(ids, key=ids.__getitem__), "The vocabulary that was learned")
-
-
-def _train(texts: Iterable[str], first: list[str], vocabulary_size: int) -> dict[str, int]:
-    """Returns the tokens of a WordPiece vocabulary, `first` and all letters at least, with their ids."""
-    engine = _engine({UNK: 0})
-    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary_size, special_tokens=first, show_progress=False)
-    parts = (part for text in texts for part in (text_parts(text) if len(text) > MAX_AT_ONCE else [text]))
-    engine.train_from_iterator(parts, trainer)
-    return engine.get_vocab()
-
-
 def default_tokenizer_name() -> str:
     """The name that `find_tokenizer` is given when the user gives none."""
     return "minilm" if importlib.util.find_spec(_PACKAGED) else "bert_base_en_uncased"
@@ -297,8 +265,8 @@ def find_tokenizer(name: str) -> Tokenizer:
     return Tokenizer(preset.get_vocabulary(), name)
 
 
-def _engine(ids: dict[str, int]) -> tokenizers.Tokenizer:
-    """BERT's tokenizer without special tokens."""
+def wordpiece_engine(ids: dict[str, int]) -> tokenizers.Tokenizer:
+    """Returns BERT's tokenizer without special tokens."""
     engine = tokenizers.Tokenizer(
         models.WordPiece(ids, unk_token=UNK, max_input_chars_per_word=MAX_CHARACTERS_PER_WORD)
     )

@@ -15,13 +15,14 @@ from keras_sentiment.machine import package_versions
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.baseline import fit_baseline
 from keras_sentiment.runs.config import RunConfig
-from keras_sentiment.runs.run import Run, read_config
+from keras_sentiment.runs.run import Run
 from keras_sentiment.runs.run_files import (
     CONFIG_FILE,
     MODEL_FILE,
     PREVIOUS,
     TRAINED_ON_FILE,
     is_run,
+    read_config,
     remove_leftovers,
     require_plain,
     set_aside,

@@ -16,8 +16,8 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.history import read_history
-from keras_sentiment.runs.run import Run, open_run, read_config
-from keras_sentiment.runs.run_files import MODEL_FILE
+from keras_sentiment.runs.run import Run, open_run
+from keras_sentiment.runs.run_files import MODEL_FILE, read_config
 
 _SCRIPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "train-transformer": ("train_transformer", TRANSFORMER_RECIPES),

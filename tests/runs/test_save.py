@@ -182,7 +182,7 @@ def test_a_write_that_fails_leaves_the_run_as_it_was(run, corpus, monkeypatch, e
     def broken(*_):
         raise error
 
-    for place in ("runs.run_files.write_text", "runs.run.write_config", "text.tokenizer.Tokenizer.save"):
+    for place in ("runs.run_files.write_text", "runs.run_files.write_config", "text.tokenizer.Tokenizer.save"):
         with monkeypatch.context() as patch:
             patch.setattr(f"keras_sentiment.{place}", broken)
             with pytest.raises(type(error)):
@@ -222,7 +222,7 @@ def test_a_move_that_is_broken_off_is_undone(run, corpus, monkeypatch, moves):
 def test_a_kill_between_two_models_is_told(run, corpus, monkeypatch):
     """What is left then is the model before it, in `previous`; it is no training to go on with."""
     before = tree(run.path)
-    monkeypatch.setattr("keras_sentiment.runs.run.put_back", lambda path: None)
+    monkeypatch.setattr("keras_sentiment.runs.run_files.put_back", lambda path: None)
     monkeypatch.setattr("keras_sentiment.text.tokenizer.Tokenizer.save", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run.save(run.load_model(), corpus)

@@ -20,7 +20,8 @@ from helpers.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_r
 from helpers.memory import at_most
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
-from keras_sentiment.text.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer, learn_tokenizer
+from keras_sentiment.text.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer
+from keras_sentiment.text.vocabulary_learning import learn_tokenizer
 
 pytestmark = pytest.mark.once  # no Keras here
 

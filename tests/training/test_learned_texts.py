@@ -19,7 +19,8 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.evaluation.model_card import model_card
 from keras_sentiment.models.transformer import build_masked_lm
 from keras_sentiment.recipes import Recipe
-from keras_sentiment.runs.run import open_run, read_config
+from keras_sentiment.runs.run import open_run
+from keras_sentiment.runs.run_files import read_config
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.training.finish import finish, finish_encoder
 from keras_sentiment.training.fit import prepare_fit, start_run
