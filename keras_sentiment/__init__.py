@@ -19,13 +19,7 @@ from keras_sentiment.errors import InputError
 
 if TYPE_CHECKING:
     from keras_sentiment.batches.review_batches import ReviewBatches
-    from keras_sentiment.config import (
-        BertConfig,
-        CheckpointConfig,
-        InputConfig,
-        TrainingConfig,
-        TransformerConfig,
-    )
+    from keras_sentiment.config import BertConfig, InputConfig, TransformerConfig
     from keras_sentiment.data.config import PrepareConfig
     from keras_sentiment.data.corpus import Corpus, open_corpus
     from keras_sentiment.data.preparation import prepare
@@ -41,6 +35,7 @@ if TYPE_CHECKING:
     from keras_sentiment.runs.run import Run, open_run
     from keras_sentiment.training.adaptation import adapt_model
     from keras_sentiment.training.train import save_run, train
+    from keras_sentiment.training_config import CheckpointConfig, TrainingConfig
 
 __version__ = version("keras-sentiment")
 __all__ = [
@@ -76,9 +71,7 @@ __all__ = [
 
 _MODULES = {
     "batches.review_batches": ["ReviewBatches"],
-    "config": [
-        "BertConfig", "CheckpointConfig", "InputConfig", "TrainingConfig", "TransformerConfig",
-    ],
+    "config": ["BertConfig", "InputConfig", "TransformerConfig"],
     "data.config": ["PrepareConfig"],
     "data.corpus": ["Corpus", "open_corpus"],
     "data.preparation": ["prepare"],
@@ -94,6 +87,7 @@ _MODULES = {
     "runs.run": ["Run", "open_run"],
     "training.adaptation": ["adapt_model"],
     "training.train": ["save_run", "train"],
+    "training_config": ["CheckpointConfig", "TrainingConfig"],
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

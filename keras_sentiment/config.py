@@ -1,4 +1,4 @@
-"""Every hyperparameter, its default and its validity check.
+"""Every hyperparameter of models and their inputs, its default and its validity check.
 
 Standard library only, so that a command can check its arguments and answer `--help` without
 importing Keras.
@@ -28,24 +28,6 @@ EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explai
 MAX_ROW_LENGTH = 8192
 # Keras would look up other names among all functions that a program has registered.
 ACTIVATIONS = ("elu", "gelu", "leaky_relu", "mish", "relu", "selu", "silu", "softplus", "tanh")
-
-
-def least_precision(aim: str) -> float | None:
-    """Returns the P of the aim `precision=P` of a threshold, or `None` of `f1`.
-
-    Raises:
-        InputError: it is neither.
-    """
-    if aim == "f1":
-        return None
-    name, _, value = aim.partition("=")
-    try:
-        least = float(value)
-    except ValueError:
-        least = 0.0
-    expected = "f1 or precision=P with P in (0, 1)"
-    require(name == "precision" and 0 < least < 1, "threshold_for", aim, expected)
-    return least
 
 
 @dataclass(frozen=True)
@@ -247,97 +229,3 @@ class BertConfig(NgramConfig):
         require(valid, "trainable_blocks", self.trainable_blocks, "all or a number >= 0")
         require_rates(self, "dropout", "head_dropout")
         require_choice(self, "pooling", "mean", "cls")
-
-
-@dataclass(frozen=True)
-class CheckpointConfig:
-    """How a training is kept from being lost; it changes nothing of its result.
-
-    Args:
-        steps: int, steps from one checkpoint to the next.
-        max_to_keep: int, how many of them stay on disk.
-
-    Raises:
-        InputError: a value is not valid.
-
-    Example:
-        >>> checkpoints = CheckpointConfig(steps=50)
-        >>> run = train(corpus, "runs/small", checkpoints=checkpoints, quiet=True)  # doctest: +SKIP
-    """
-
-    steps: int = 200
-    max_to_keep: int = 2
-
-    def __post_init__(self) -> None:
-        require_positive(self, "steps", "max_to_keep")
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How `model.fit` is run.
-
-    Args:
-        epochs: int, most passes over the train reviews, unless they are few: see `min_steps`.
-        min_steps: int >= 0, least number of steps; of few reviews as many more passes are made. Training
-            stops early only after them.
-        batch_size: int, reviews a batch; in pretraining, their mean, as there batches have as many tokens.
-        learning_rate: float > 0, its peak.
-        warmup: float in [0, 1), share of the steps over which the rate rises from 0.
-        decay: `"cosine"` lets it fall to 0 over the remaining steps, `"constant"` keeps it.
-        weight_decay: float >= 0, AdamW's; not on biases and normalization unless `decay_bias_and_norm`.
-        epsilon: float > 0, AdamW's.
-        patience: int, epochs without a better validation loss before training stops; 0 never stops.
-        restore_best_weights: whether training ends with the weights of the epoch of least validation loss.
-        class_weight: whether rare labels weigh more in the losses of train and validation, in inverse
-            proportion to their count. Probabilities are those of unweighted texts all the same; the label is
-            the one with the largest weight times probability.
-        threshold_for: what the threshold between two labels is chosen for on validation: the largest `"f1"`
-            of `threshold_label`, or `"precision=P"`, at least that precision on new texts in 95% of draws;
-            `None` takes the most probable label.
-        threshold_label: the label that it is meant for; the second one by default.
-        word_dropout: float in [0, 1), share of the tokens of a train review that is left out, others in
-            each epoch.
-        teachers: runs or artifacts, whose soft labels of the unlabelled texts are learned with the labels.
-        precision: `"auto"`, `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
-        seed: int >= 0, of all that is random.
-
-    Raises:
-        InputError: a value is not valid.
-
-    Example:
-        >>> config = TrainingConfig(epochs=2, learning_rate=5e-4, class_weight=True)
-    """
-
-    epochs: int = 3
-    min_steps: int = 0
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    warmup: float = 0.1
-    decay: Literal["cosine", "constant"] = "cosine"
-    weight_decay: float = 0.01
-    decay_bias_and_norm: bool = False
-    epsilon: float = 1e-7
-    patience: int = 1
-    restore_best_weights: bool = True
-    class_weight: bool = False
-    threshold_for: str | None = None
-    threshold_label: str | None = None
-    word_dropout: float = 0.0
-    teachers: tuple[str, ...] = ()
-    precision: str = "auto"
-    seed: int = DEFAULT_SEED
-
-    def __post_init__(self) -> None:
-        require_positive(self, "epochs", "batch_size", "learning_rate", "epsilon")
-        require_rates(self, "warmup", "word_dropout")
-        require(self.patience >= 0, "patience", self.patience, "at least 0")
-        require(self.min_steps >= 0, "min_steps", self.min_steps, "at least 0")
-        require(self.seed >= 0, "seed", self.seed, "at least 0")
-        require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
-        require_choice(self, "precision", *PRECISIONS)
-        require_choice(self, "decay", "cosine", "constant")
-        if self.threshold_for is not None:
-            least_precision(self.threshold_for)
-        else:
-            label = self.threshold_label
-            require(label is None, "threshold_label", label, "left out unless threshold_for is given")

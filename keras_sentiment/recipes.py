@@ -9,15 +9,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from keras_sentiment.config import (
-    BertConfig,
-    InputConfig,
-    MaskedLMConfig,
-    TrainingConfig,
-    TransformerConfig,
-)
+from keras_sentiment.config import BertConfig, InputConfig, MaskedLMConfig, TransformerConfig
 from keras_sentiment.errors import InputError, require
 from keras_sentiment.storage.json_files import from_json
+from keras_sentiment.training_config import TrainingConfig
 
 Model = TypeVar("Model", TransformerConfig, MaskedLMConfig, BertConfig)
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES, CheckpointConfig
+from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES
 from keras_sentiment.errors import InputError
 from keras_sentiment.messages import tell
 from keras_sentiment.scripts.execution import run_command as run_command
+from keras_sentiment.training_config import CheckpointConfig
 
 CHECKPOINTS = CheckpointConfig()
 

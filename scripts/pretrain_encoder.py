@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import PRETRAINING_RECIPE
 from keras_sentiment.scripts.command_line import check_backend, pretraining_options, run_command, say
+from keras_sentiment.training_config import CheckpointConfig
 
 
 @click.command()

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import BERT_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run_command, say, training_options
+from keras_sentiment.training_config import CheckpointConfig
 
 
 def number_or_all(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run_command, say, training_options
+from keras_sentiment.training_config import CheckpointConfig
 
 
 @click.command()

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.config import least_precision
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.metrics.calibration import choose_ngram_weight, fit_temperature
 from keras_sentiment.metrics.thresholds import Threshold, best_f1, with_precision
 from keras_sentiment.runs.config import Calibration, RunConfig, ThresholdCheck
+from keras_sentiment.training_config import least_precision
 
 
 def calibrated(config: RunConfig, model: Any, batches: Any) -> tuple[RunConfig, str]:

@@ -7,17 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_sentiment.architecture import Architecture, BackboneConfig, require_row
-from keras_sentiment.config import (
-    BertConfig,
-    InputConfig,
-    MaskedLMConfig,
-    TrainingConfig,
-    TransformerConfig,
-)
+from keras_sentiment.config import BertConfig, InputConfig, MaskedLMConfig, TransformerConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, require, require_decision, require_labels, require_temperature
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.storage.json_files import from_json
+from keras_sentiment.training_config import TrainingConfig
 
 _KINDS = {"bert": BertConfig, "transformer": TransformerConfig, "masked_lm": MaskedLMConfig}
 

@@ -13,7 +13,6 @@ import keras
 import numpy as np
 
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.messages import tell
 from keras_sentiment.runs.history import HISTORY_FIELDS
@@ -29,6 +28,7 @@ from keras_sentiment.training.checkpoint_file import (
     trainable_state,
 )
 from keras_sentiment.training.run_writer import TrainingRun
+from keras_sentiment.training_config import CheckpointConfig
 
 # What an EarlyStopping knows, and forgets when `fit` is called again.
 _STOPPING = ("wait", "best", "best_epoch", "stopped_epoch")

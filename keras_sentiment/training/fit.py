@@ -14,7 +14,7 @@ import keras
 from keras_sentiment.batches.devices import find_devices
 from keras_sentiment.batches.frozen_cache import HiddenStateBatches, cached_batches
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig, TrainingConfig
+from keras_sentiment.config import BertConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.models.architecture import architecture_of
 from keras_sentiment.models.layer_names import LOWER, UPPER
@@ -27,6 +27,7 @@ from keras_sentiment.training.fit_data import fit_data
 from keras_sentiment.training.learned_texts import with_learned_texts
 from keras_sentiment.training.optimization import compile_model
 from keras_sentiment.training.run_writer import TrainingRun, new_run
+from keras_sentiment.training_config import CheckpointConfig, TrainingConfig
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_sentiment.config import TrainingConfig
+from keras_sentiment.training_config import TrainingConfig
 
 
 def compile_model(

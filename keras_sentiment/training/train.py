@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.config import BertConfig, CheckpointConfig, MaskedLMConfig
+from keras_sentiment.config import BertConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.escaping import shell
@@ -28,6 +28,7 @@ from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import Fit, prepare_fit, start_run
 from keras_sentiment.training.learned_texts import with_learned_texts
 from keras_sentiment.training.run_writer import new_run
+from keras_sentiment.training_config import CheckpointConfig
 
 
 def train(

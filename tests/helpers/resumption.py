@@ -7,11 +7,12 @@ import numpy as np
 
 from helpers.tiny import MODEL, TOKENIZER, fit_all
 from keras_sentiment.batches.review_batches import ReviewBatches
-from keras_sentiment.config import BertConfig, CheckpointConfig
+from keras_sentiment.config import BertConfig
 from keras_sentiment.models.bert import build_bert
 from keras_sentiment.models.transformer import build_transformer
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import prepare_fit, start_run
+from keras_sentiment.training_config import CheckpointConfig
 
 BACKEND = keras.backend.backend()
 # Whatever is random takes part: it has to go on where it was.

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_sentiment.config import BertConfig, InputConfig, TrainingConfig, TransformerConfig
+from keras_sentiment.config import BertConfig, InputConfig, TransformerConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.data.preparation import prepare_corpus
@@ -19,6 +19,7 @@ from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import Fit, prepare_fit, start_run
 from keras_sentiment.training.run_writer import new_run
+from keras_sentiment.training_config import TrainingConfig
 
 WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not")
 TOKENIZER = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])

@@ -9,10 +9,10 @@ from scipy.special import expit
 from sklearn.metrics import f1_score
 
 from helpers.calibrated import drawn
-from keras_sentiment.config import TrainingConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
 from keras_sentiment.metrics.thresholds import best_f1, clopper_pearson, with_precision
+from keras_sentiment.training_config import TrainingConfig
 
 pytestmark = pytest.mark.once
 

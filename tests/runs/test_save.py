@@ -182,7 +182,11 @@ def test_a_write_that_fails_leaves_the_run_as_it_was(run, corpus, monkeypatch, e
     def broken(*_):
         raise error
 
-    for place in ("runs.run_files.write_text", "runs.run_files.write_config", "text.tokenizer.Tokenizer.save"):
+    for place in (
+        "runs.run_files.write_text",
+        "runs.run_files.write_config",
+        "text.tokenizer.Tokenizer.save",
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(f"keras_sentiment.{place}", broken)
             with pytest.raises(type(error)):

@@ -10,13 +10,13 @@ import pytest
 
 from helpers.resumption import BACKEND, Killed, assert_same, prepared, steps_of, train
 from helpers.tiny import make_corpus
-from keras_sentiment.config import CheckpointConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.storage.locks import lock, unlock
 from keras_sentiment.training.checkpoint_file import Checkpoint
 from keras_sentiment.training.checkpoints import Interrupted
 from keras_sentiment.training.run_writer import new_run
+from keras_sentiment.training_config import CheckpointConfig
 
 
 @pytest.fixture
