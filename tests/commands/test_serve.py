@@ -137,6 +137,11 @@ def test_ctrl_c_is_130(artifact):
     assert "Traceback" not in error
 
 
+def _in_foreground():
+    """Lets Ctrl-C count, even where tests run in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("module", ["fastapi", "onnxruntime"])
 @pytest.mark.parametrize(
     ("number", "status", "said"), [(signal.SIGTERM, 0, ""), (signal.SIGINT, 130, "Interrupted.\n")]
@@ -156,13 +161,12 @@ class Finder:
 sys.meta_path.insert(0, Finder)
 {ENTRY}"""
     arguments = [sys.executable, "-c", program, "serve", str(artifact), "--port", "0"]
-    default = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
-    found = subprocess.run(arguments, capture_output=True, text=True, timeout=60, preexec_fn=default)
+    found = subprocess.run(arguments, capture_output=True, text=True, timeout=60, preexec_fn=_in_foreground)
     assert (found.returncode, found.stdout, found.stderr) == (status, "", said)
     # Whoever reads its messages may have left.
     reading, writing = os.pipe()
     os.close(reading)
-    found = subprocess.run(arguments, stderr=writing, timeout=60, preexec_fn=default)
+    found = subprocess.run(arguments, stderr=writing, timeout=60, preexec_fn=_in_foreground)
     os.close(writing)
     assert found.returncode == status
 

@@ -168,16 +168,22 @@ def test_bodies_that_are_held_are_bounded_in_bytes(engine):
         assert [future.result(60)[0] for future in waiting] == [200] * len(waiting)
 
 
-def test_a_refusal_takes_as_long_as_its_body(port, monkeypatch):
-    """And holds none of it meanwhile."""
-    waited = []
+@pytest.fixture
+def waited(monkeypatch):
+    """The seconds that a server would wait, which it doesn't."""
+    found: list[float] = []
     sleep = asyncio.sleep
 
     async def noted(seconds):
-        waited.append(seconds)
+        found.append(seconds)
         await sleep(0)
 
     monkeypatch.setattr(asyncio, "sleep", noted)
+    return found
+
+
+def test_a_refusal_takes_as_long_as_its_body(port, waited):
+    """And holds none of it meanwhile."""
     for path, body in (("/predict", b"[" * 2**20), (INFER, b"{" * 2**19), ("/nothing", b" " * 2**20)):
         assert 400 <= ask(port, path, body)[0] < 500
     assert ask(port, "/nothing")[0] == 404
@@ -186,15 +192,7 @@ def test_a_refusal_takes_as_long_as_its_body(port, monkeypatch):
     assert waited == pytest.approx([0.51, 0.26, 0.51, 0.01])
 
 
-def test_and_never_longer_than_a_second(monkeypatch):
-    waited = []
-    sleep = asyncio.sleep
-
-    async def noted(seconds):
-        waited.append(seconds)
-        await sleep(0)
-
-    monkeypatch.setattr(asyncio, "sleep", noted)
+def test_and_never_longer_than_a_second(waited):
     with serving(make_classifier(), max_body_bytes=100 << 20) as port:
         assert ask(port, body=b"[" * (5 << 20))[0] == 422
     assert max(waited) == 1
