@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
@@ -56,7 +57,8 @@ class ArrowTable:
 
         A row can be too large, too, which is told where it is read.
         """
-        wanted = [name for name in columns if self.names.count(name) == 1]
+        times = Counter(self.names)
+        wanted = [name for name in columns if times[name] == 1]
         if self._kind == "Parquet" and wanted:
             with _readable(self.name, self._kind):
                 self._require_ratio(wanted)
@@ -72,7 +74,8 @@ class ArrowTable:
             InputError: a column is not there; while iterating, the file is damaged.
         """
         require_columns(self.names, self.name, columns)
-        wanted = [name for name in dict.fromkeys(self.names) if name in columns or name in keep]
+        kept = {*columns, *keep}
+        wanted = [name for name in dict.fromkeys(self.names) if name in kept]
         require_different(keep, self.names, self.name)
         with _readable(self.name, self._kind):
             if self._kind == "Parquet":

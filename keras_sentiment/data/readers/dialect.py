@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -154,8 +155,9 @@ class Dialect:
 
 def require_columns(present: Sequence[str], source: str, columns: Columns, hint: str = "") -> None:
     """Raises an InputError unless some columns are present, each once."""
+    known = set(present)
     for column, option in columns.items():
-        if column not in present:
+        if column not in known:
             has = ", ".join(f"{name:.40}" for name in map(repr, present[:MAX_SHOWN_NAMES])) or "none"
             raise InputError(f"{source}: no column {column!r}; it has {has}; name one with {option}{hint}")
     require_different(columns, present, source)
@@ -163,6 +165,7 @@ def require_columns(present: Sequence[str], source: str, columns: Columns, hint:
 
 def require_different(columns: Iterable[str], present: Sequence[str], source: str, hint: str = "") -> None:
     """Raises an InputError if one of some columns is present twice."""
+    times = Counter(present)
     for column in columns:
-        if present.count(column) > 1:
+        if times[column] > 1:
             raise InputError(f"{source}: two columns are called {column!r}; rename one{hint}")

@@ -95,11 +95,13 @@ class ParquetSizes:
 
     def _owners(self, columns: list[str]) -> list[tuple[int, str]]:
         """Return the number of each leaf of the schema that belongs to a column, and the column."""
-        found = [
-            (leaf, next((name for name in columns if f"{path}.".startswith(f"{name}.")), None))
+        wanted = set(columns)
+        return [
+            (leaf, name)
             for leaf, path in enumerate(self._leaves)
+            for name in _ancestors(path)
+            if name in wanted
         ]
-        return [(leaf, name) for leaf, name in found if name is not None]
 
     def _sizes(self, group: int, leaf: int, column: str) -> _Sizes:
         if (group, leaf) not in self._found:
@@ -132,3 +134,10 @@ class ParquetSizes:
                 f"{page.size:,} bytes, and a review has {MAX_REVIEW_BYTES:,}; remove longer ones, "
                 "or write smaller pages or groups of rows"
             )
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    """Yield the columns that a leaf may belong to: its path, and what of it ends before a dot."""
+    yield path
+    while (end := path.rfind(".")) >= 0:
+        yield (path := path[:end])

@@ -9,6 +9,7 @@ from helpers.readers import error_of, write_file, write_tree
 from helpers.same_rows import json_lines
 from keras_sentiment.data.config import PrepareConfig, TableConfig
 from keras_sentiment.data.readers.bad_rows import BadRows
+from keras_sentiment.data.readers.dialect import require_columns, require_different
 from keras_sentiment.data.readers.sources import read
 from keras_sentiment.errors import InputError
 
@@ -124,3 +125,23 @@ def test_excel_names_the_delimiter_in_a_line_of_its_own(tmp_path):
         found = list(read(path, quiet=True, bad_rows=bad_rows))
         assert [(r.text, r.source) for r in found] == [("a;\nb", "it.csv:3"), ("c;d", "it.csv:5")]
         assert bad_rows.count == 1
+
+
+class Names(list):
+    """Names that may not be gone through once for each column: a file may have any number of them."""
+
+    def count(self, name):
+        raise AssertionError(name)
+
+    def __contains__(self, name):
+        raise AssertionError(name)
+
+
+def test_columns_are_looked_up_without_going_through_all_names():
+    names = [f"c{number}" for number in range(50)]
+    require_columns(Names(names), "it.csv", dict.fromkeys(names, "--text-column"))
+    require_different(names, Names(names), "it.csv")
+    with pytest.raises(InputError, match="no column 'text'; it has 'c0', 'c1'"):
+        require_columns(Names(names), "it.csv", {"text": "--text-column"})
+    with pytest.raises(InputError, match="two columns are called 'c3'"):
+        require_different(names, Names([*names, "c3"]), "it.csv")
