@@ -24,6 +24,9 @@ MAX_AT_ONCE = 64 << 20
 BATCH_ROWS = 1024
 # Bytes that a row is counted for, whatever is in it.
 ROW_BYTES = 32
+# Rows of a file: so many, and so many for each of its bytes. Runs, nulls and numbers of a dictionary make
+# billions of a few bytes, and each takes its time.
+FREE_ROWS, ROWS_PER_BYTE = 200_000, 4
 
 
 class ArrowTable:
@@ -45,6 +48,7 @@ class ArrowTable:
             if self._kind == "Parquet":
                 groups = row_groups(file, self._size)
                 self._table: Any = _parquet(file, self._size)
+                self._require_rows(self._table.metadata.num_rows)
                 self._sizes = ParquetSizes(file, self._size, name, groups, self._table)
             else:
                 require_small_batches(file, self._size)
@@ -86,10 +90,21 @@ class ArrowTable:
     def _arrow_batches(self) -> Iterator[Any]:
         table = self._table
         by_number = (table.get_batch(n) for n in range(getattr(table, "num_record_batches", 0)))
+        rows = 0
         for batch in by_number if hasattr(table, "get_batch") else table:
+            rows += batch.num_rows
+            self._require_rows(rows)
             # Its offsets may lead anywhere.
             batch.validate(full=True)
             yield batch
+
+    def _require_rows(self, rows: int) -> None:
+        """Raises an InputError for far more rows than texts of a file's size can be."""
+        if rows > FREE_ROWS + ROWS_PER_BYTE * self._size:
+            raise InputError(
+                f"{self.name}: {rows:,} rows in {self._size:,} bytes, which can't be different texts; leave "
+                "out repeated rows"
+            )
 
     def _require_ratio(self, wanted: list[str]) -> None:
         """Raises an InputError before the first row, if a file unpacks to far more than it has."""

@@ -303,3 +303,27 @@ def test_what_is_large_without_escapes_is_refused(tmp_path, name, unit, expected
     path = json_file(tmp_path / name, unit * max(1, (60 << 20) // len(unit.encode())))
     with at_most(MEMORY):
         assert expected in error_of(path)
+
+
+@pytest.mark.parametrize("kind", ["runs", "nulls", "dictionary", "parquet"])
+def test_rows_that_take_no_bytes_are_not_gone_through(tmp_path, kind):
+    rows = 1_000_000
+    columns = {
+        "runs": pyarrow.RunEndEncodedArray.from_arrays(pyarrow.array([rows], "int32"), ["a film"]),
+        "nulls": pyarrow.nulls(rows),
+        "dictionary": pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * rows, "int8"), ["a film"]),
+        "parquet": pyarrow.array(["a film"] * rows),
+    }
+    table = pyarrow.table({"text": columns[kind], "label": columns["nulls"]})
+    path = tmp_path / ("it.parquet" if kind == "parquet" else "it.arrow")
+    if kind == "parquet":
+        parquet.write_table(table, path)
+    else:
+        options = ipc.IpcWriteOptions(compression="zstd")
+        with ipc.new_file(path, table.schema, options=options) as writer:
+            writer.write_table(table)
+    assert path.stat().st_size < 50_000
+    seen = []
+    with pytest.raises(InputError, match=r"1,000,000 rows in [\d,]+ bytes"), opened(path) as found:
+        seen.extend(found.rows())
+    assert not seen
