@@ -118,7 +118,7 @@ def test_the_lock_file_names_no_index():
 
 @pytest.mark.slow
 def test_the_lock_file_can_be_installed(tmp_path):
-    """pip accepts it with `--require-hashes`, and installs only wheels."""
+    """Pip accepts it with `--require-hashes`, and installs only wheels."""
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     pip = [str(tmp_path / "venv" / "bin" / "python"), "-m", "pip", "install", "--dry-run", "--require-hashes"]
     lock = ["--only-binary", ":all:", "-r", str(ROOT / "requirements-serve.lock")]
