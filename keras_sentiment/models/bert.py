@@ -164,11 +164,11 @@ def load_backbone(preset: str) -> keras.Model:
     path = str(packaged_minilm()) if preset == "minilm" else preset
     try:
         backbone = keras_hub.models.BertBackbone.from_preset(path, dropout=0.0)
-    except Exception as error:  # KerasHub, its hubs and h5py have no common error class
+    except Exception as error:  # KerasHub, its hubs and h5py each raise errors of their own
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{preset}: the weights of a BERT cannot be loaded ({reason}). Give `minilm`, a local folder, "
-            "or a KerasHub preset, which needs a network"
+            f"{preset}: no BERT weights could be loaded from it ({reason}). Give a KerasHub preset (which "
+            "needs a network), a local folder, or `minilm`"
         ) from error
     if _uses_exact_gelu(Path(path)):
         # KerasHub's default is the approximation of GELU by tanh.
