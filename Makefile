@@ -1,4 +1,4 @@
-# Each target works alone on a fresh clone: it installs what it needs into .venv first.
+# Each target works in a fresh clone: it first installs the package into .venv if necessary.
 PYTHON ?= python3
 PYTEST_FLAGS ?=
 
@@ -6,17 +6,17 @@ BIN := .venv/bin
 STAMP := .venv/installed
 SOURCES := keras_sentiment scripts tests
 LOGS := build
-# Where backends share the cores, threads of one wait for those of another.
+# `make test` runs several processes at the same time, so each gets one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 RAYON_NUM_THREADS=1
 
-# Nothing is compiled at installation: what is imported is compiled then, once.
+# pip installs without compiling, so Python must be allowed to write bytecode at the first import.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: install lock demo test test-torch test-torch-commands test-torch-training test-torch-library test-jax test-tensorflow test-slow check lint coverage format clean
 
 install: $(STAMP)
 
-# The stamp comes last, so that a failed install is tried again.
+# The stamp is written last, so that the next call repeats a failed installation.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	rm -f $@
@@ -24,7 +24,8 @@ $(STAMP): pyproject.toml constraints.txt
 		--constraint constraints.txt --editable '.[test,dev]'
 	touch $@
 
-# What a server installs, with the hashes of all files of each release; setuptools builds the package itself.
+# Locks the packages of a server with the hashes of all files of each release, setuptools included, which builds
+# the package in the Containerfile.
 lock:
 	$(PYTHON) -m venv $(LOGS)/lock
 	$(LOGS)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
@@ -36,8 +37,8 @@ lock:
 demo: $(STAMP)
 	$(BIN)/keras-sentiment demo --overwrite
 
-# The three backends side by side, a line for each, torch in three parts; all of them run, even after one has
-# failed. What failed is printed; build/test-BACKEND.log has the rest.
+# Runs the three backends at the same time, torch in three parts, and prints one line for each. A failure does not
+# stop the others; its log is printed. All logs are in build/test-*.log.
 test: $(STAMP)
 	@mkdir -p $(LOGS)
 	@$(BIN)/coverage erase
@@ -49,8 +50,8 @@ logged-%:
 		|| { cat $(LOGS)/test-$*.log; echo "$*: failed"; exit 1; }
 	@echo "$*: $$(grep -E '[0-9]+ passed' $(LOGS)/test-$*.log)"
 
-# Three parts of torch's tests that take as long as each other: what starts processes of its own; training and
-# the Python surface; the rest.
+# The tests on torch in three parts of equal duration: tests that start processes, tests of training and of the
+# public names, and all others.
 PROCESSES := tests/commands tests/cluster tests/exporting
 TRAINING := tests/training tests/runs tests/evaluation $(wildcard tests/test_*.py)
 test-torch: FILES := tests
@@ -60,7 +61,7 @@ test-torch-library: FILES := tests $(addprefix --ignore=,$(PROCESSES) $(TRAINING
 test-torch test-torch-commands test-torch-training test-torch-library: $(STAMP)
 	KERAS_BACKEND=torch $(BIN)/coverage run -m pytest -q -m "not slow" $(FILES) $(PYTEST_FLAGS)
 
-# What does not depend on the backend, and the packaged weights, ran on torch.
+# Tests that are marked `once` or `real` run only on torch.
 test-jax test-tensorflow: test-%: $(STAMP)
 	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m "not slow and not real and not once" $(PYTEST_FLAGS)
 
@@ -68,7 +69,7 @@ test-slow: $(STAMP)
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m slow $(PYTEST_FLAGS)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m slow tests/batches $(PYTEST_FLAGS)
 
-# Lines and branches that the last `make test` reached on torch.
+# Shows the lines and branches that the last `make test` covered on torch.
 coverage: $(STAMP)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report

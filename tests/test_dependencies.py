@@ -1,4 +1,4 @@
-"""What we use of other packages beyond their public interface is still there, and bounded."""
+"""The private interfaces of other packages that we use still exist; requirements and the lock file agree."""
 
 import importlib
 import re
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-# The package, the module, the names in it. CONTRIBUTING has the same list, with what each is used for.
+# The package, the module, and names in it. docs/architecture.md says what each is used for.
 INTERNALS = [
     ("keras", "keras.optimizers", ("AdamW._get_variable_index", "AdamW.update_step")),
     ("torch", "torch.optim.adamw", ("adamw",)),
@@ -44,7 +44,7 @@ def requirements() -> dict[str, Requirement]:
 
 
 @pytest.mark.parametrize(("package", "module", "names"), INTERNALS, ids=lambda value: str(value)[:40])
-def test_internals_are_there_and_their_package_has_an_upper_bound(package, module, names):
+def test_private_interfaces_exist_and_their_package_has_an_upper_bound(package, module, names):
     found = importlib.import_module(module)
     for name in names:
         value = found
@@ -54,7 +54,7 @@ def test_internals_are_there_and_their_package_has_an_upper_bound(package, modul
     assert any(part.operator == "<" for part in requirements()[package].specifier)
 
 
-def test_attributes_of_uvicorns_protocol_are_there():
+def test_attributes_of_uvicorns_protocol_exist():
     from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
     names = {"connections", "conn", "cycle", "flow", "loop", "scope", "transport"}
@@ -62,7 +62,7 @@ def test_attributes_of_uvicorns_protocol_are_there():
     assert "response_complete" in RequestResponseCycle.__init__.__code__.co_names
 
 
-def test_the_server_has_the_bounds_of_the_package():
+def test_the_server_has_the_version_bounds_of_the_package():
     for requirement in serving():
         assert requirement.specifier == requirements()[requirement.name].specifier
 
@@ -73,7 +73,7 @@ def serving() -> list[Requirement]:
 
 
 def locked() -> dict[str, tuple[Requirement, list[str]]]:
-    """The requirements of the lock file by their normalized names, each with its hashes."""
+    """Returns the requirements of the lock file with their hashes, by normalized name."""
     text = (ROOT / "requirements-serve.lock").read_text("utf-8").replace("\\\n", "")
     found = {}
     for line in (line for line in text.splitlines() if line and not line.startswith("#")):
@@ -83,8 +83,8 @@ def locked() -> dict[str, tuple[Requirement, list[str]]]:
     return found
 
 
-def test_no_onnxruntime_that_reads_files_of_whoever_opens_a_graph():
-    """Before 1.24.1 the external data of a graph could be any file."""
+def test_onnxruntime_is_new_enough():
+    """Before 1.24.1 the external data of a graph could be any file of the user."""
     lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
     found = [Requirement(line) for lines in lists for line in lines] + serving()
     bounds = [requirement.specifier for requirement in found if requirement.name == "onnxruntime"]
@@ -92,7 +92,7 @@ def test_no_onnxruntime_that_reads_files_of_whoever_opens_a_graph():
     assert not [bound for bound in bounds if bound.contains("1.24.0") or not bound.contains("1.24.1")]
 
 
-def test_the_lock_file_agrees_with_what_it_is_made_of():
+def test_the_lock_file_agrees_with_its_sources():
     found = locked()
     lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     pins = [line.split("==") for line in lines if not line.startswith("#")]
@@ -118,7 +118,7 @@ def test_the_lock_file_names_no_index():
 
 @pytest.mark.slow
 def test_the_lock_file_can_be_installed(tmp_path):
-    """With hashes alone, from wheels alone; pip resolves it, and finds nothing that is not in it."""
+    """Pip accepts it with `--require-hashes`, and installs only wheels."""
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     pip = [str(tmp_path / "venv" / "bin" / "python"), "-m", "pip", "install", "--dry-run", "--require-hashes"]
     lock = ["--only-binary", ":all:", "-r", str(ROOT / "requirements-serve.lock")]

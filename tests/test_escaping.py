@@ -1,4 +1,4 @@
-"""What a stranger wrote is text, in every medium that a person reads."""
+"""Untrusted text is escaped for terminals, JSON, HTML, Markdown and shells."""
 
 import ast
 import json
@@ -18,32 +18,32 @@ from keras_sentiment import escaping
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[1]
-OBEYED = (
+CONTROLS = (
     "\x00\x07\x1b\r\x7f\x85\x9b\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\U000e0041"
     "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\U000e0100\U000e01ef"
 )
 MARKS = "`*_[](){}<>|#!&~$@:/.-+=1w\\'\" a\n\t\u200d\udcff"
-TEXTS = st.text(st.characters(), max_size=30) | st.text(st.sampled_from(OBEYED + MARKS))
+TEXTS = st.text(st.characters(), max_size=30) | st.text(st.sampled_from(CONTROLS + MARKS))
 
 
 @given(TEXTS)
-def test_a_terminal_gets_one_line_that_it_does_not_obey(text):
+def test_printable_text_is_one_line_without_controls(text):
     found = escaping.printable(text)
     assert found.isprintable()
-    assert (text.isprintable() and not set(OBEYED) & set(text)) == (found == text)
-    assert not set(OBEYED) & set(found)
+    assert (text.isprintable() and not set(CONTROLS) & set(text)) == (found == text)
+    assert not set(CONTROLS) & set(found)
 
 
 @given(TEXTS)
-def test_json_stays_the_same_value(text):
+def test_json_keeps_its_value(text):
     found = escaping.json_text(json.dumps({"text": text}, ensure_ascii=False))
     assert json.loads(found) == {"text": text}
-    assert not set(OBEYED) & set(found)
+    assert not set(CONTROLS) & set(found)
     found.encode()
 
 
 @given(TEXTS)
-def test_a_page_gets_no_markup_and_nothing_hidden(text):
+def test_html_has_no_markup_and_no_invisible_characters(text):
     class Parsed(HTMLParser):
         texts: list[str]
 
@@ -60,18 +60,18 @@ def test_a_page_gets_no_markup_and_nothing_hidden(text):
     parsed.close()
     shown = escaping.visible(text)
     assert parsed.texts == ([shown, shown] if shown else [shown])
-    assert not set(OBEYED) & set(shown)
+    assert not set(CONTROLS) & set(shown)
 
 
-def test_joiners_stay_where_they_join():
+def test_joiners_are_kept_where_they_join():
     for text in ("می\u200cخواهم", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "naïve café", "שלום"):
         assert escaping.visible(text) == text
     assert escaping.visible("pay\u200dpal \u200cx") == r"pay\u200dpal \u200cx"
 
 
 @given(TEXTS)
-def test_markdown_has_no_markup_of_a_text(text):
-    """In a heading, an item and a cell, by CommonMark with the tables of GitHub."""
+def test_a_text_adds_no_markup_to_markdown(text):
+    """In a heading, a list item and a table cell, as CommonMark with tables parses them."""
     shown = escaping.printable(" ".join(text.split()))
     found = escaping.markdown(text)
     page = f"# {found}\n\n- {found}\n\n{found}: x\n\n|a|b|\n|-|-|\n| {found} | c |\n"
@@ -92,14 +92,14 @@ def test_markdown_has_no_markup_of_a_text(text):
 @pytest.mark.parametrize(
     "text", ["https://example.com", "www.example.com", "WWW.x", "ftp://a.b", "mailto:a@b.c", "$x$", "~~x~~"]
 )
-def test_markdown_has_no_address_that_github_would_link(text):
-    """It links what begins with http://, https://, ftp://, mailto: and www., and sets formulas in dollars."""
+def test_markdown_has_no_address_that_github_links(text):
+    """GitHub links http://, https://, ftp://, mailto: and www., and reads dollars as formulas."""
     found = escaping.markdown(f"see {text}")
     assert not re.search(r"(?<!\\):/|(?<!\\):a|[Ww]\.|(?<!\\)[$~]", found)
 
 
 @given(TEXTS)
-def test_code_of_markdown_stays_code(text):
+def test_a_text_in_markdown_code_stays_code(text):
     tokens = (
         MarkdownIt("commonmark").enable("table").parse(f"|a|b|\n|-|-|\n|{escaping.markdown_code(text)}|c|\n")
     )
@@ -108,7 +108,7 @@ def test_code_of_markdown_stays_code(text):
     assert [child.type for child in inline[2].children] in (["code_inline"], ["text"])
 
 
-def test_a_shell_takes_a_path_for_one_word(tmp_path):
+def test_a_shell_reads_a_path_as_one_word(tmp_path):
     paths = ["$(cd;touch PWNED)", "`touch PWNED`", "a\nb\x1b\x9b\u202e'\\", "-rf", "~", "é", "", "x y", "!!"]
     for path in [*paths, "\udcff\udc80"]:
         word = escaping.shell(path)
@@ -122,15 +122,15 @@ def test_a_shell_takes_a_path_for_one_word(tmp_path):
 
 
 SOURCES = [*(ROOT / "keras_sentiment").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]
-# A process that answers its parent in JSON.
-ALONE = {"messages.py", "parity.py"}
+# `messages` prints for all others; `parity` has a process that answers its parent in JSON.
+PRINTING = {"messages.py", "parity.py"}
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in SOURCES if path.name not in ALONE], ids=lambda path: path.name
+    "path", [path for path in SOURCES if path.name not in PRINTING], ids=lambda path: path.name
 )
-def test_nothing_is_printed_but_by_the_one_way(path):
-    """`print`, `click.echo` and writing to a standard stream are left to `messages`."""
+def test_only_messages_prints(path):
+    """No other module calls `print` or `click.echo`, or writes to a standard stream."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)

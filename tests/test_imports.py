@@ -1,4 +1,4 @@
-"""The arrows between rooms, held by reading the imports of every module."""
+"""The packages import one another only as the table in docs/architecture.md allows."""
 
 import ast
 import re
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.once
 LIBRARY = Path(__file__).parents[1] / "keras_sentiment"
 HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
 
-# Rows of CONTRIBUTING's table: a step, a room or the modules beside the rooms, and whether it imports Keras.
-TABLE = (LIBRARY.parent / "CONTRIBUTING.md").read_text("utf-8")
+# A row of the table has a step, one package or some top-level modules, and whether they import Keras.
+TABLE = (LIBRARY.parent / "docs" / "architecture.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (\d+) \| (.+?) \| (yes|no) \|", TABLE, re.MULTILINE)
-STEPS = [(int(step), room) for step, rooms, _ in ROWS for room in re.findall(r"`(\w+)`", rooms)]
-ORDER = [room for _, room in STEPS]
-LIGHT = [room for _, rooms, keras in ROWS if keras == "no" for room in re.findall(r"`(\w+)`", rooms)]
+STEPS = [(int(step), name) for step, names, _ in ROWS for name in re.findall(r"`(\w+)`", names)]
+ORDER = [name for _, name in STEPS]
+LIGHT = [name for _, names, keras in ROWS if keras == "no" for name in re.findall(r"`(\w+)`", names)]
 
 MODULES = {
     path.relative_to(LIBRARY).with_suffix("").as_posix().replace("/", "."): path.read_text("utf-8")
@@ -28,13 +28,13 @@ MODULES = {
 }
 
 
-def room_of(module: str) -> str:
-    """Returns the room of a module, which is named without the library; or the module itself."""
+def package_of(module: str) -> str:
+    """Returns the package of a module, or the module itself if it is at the top level."""
     return module.split(".")[0]
 
 
 def imported_names(source: str) -> Iterator[str]:
-    """Yields every name that a source imports, in functions too: `from a import b` gives `a.b`."""
+    """Yields every name that a source imports, in functions too. `from a import b` gives `a.b`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -43,10 +43,10 @@ def imported_names(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imported_rooms(source: str) -> set[str]:
-    """Returns the rooms that a source imports."""
+def imported_packages(source: str) -> set[str]:
+    """Returns the packages of this library that a source imports."""
     names = (name.split(".") for name in imported_names(source))
-    # The library itself counts as a room that no row of the table holds.
+    # The library itself counts as `__init__`, which the table does not have, so nothing may import it.
     return {parts[1] if parts[1:] else "__init__" for parts in names if parts[0] == "keras_sentiment"}
 
 
@@ -56,32 +56,32 @@ def imported_modules(source: str) -> set[str]:
     return {name for name in names | {name.rpartition(".")[0] for name in names} if name in MODULES}
 
 
-def test_table_holds_every_room():
-    rooms = {room_of(module) for module in MODULES} - {"__init__"}
-    assert rooms == set(ORDER), "give each room its place in the table of CONTRIBUTING.md"
-    assert len(ORDER) == len(rooms)
+def test_the_table_has_every_package():
+    packages = {package_of(module) for module in MODULES} - {"__init__"}
+    assert packages == set(ORDER), "add the package to the table in docs/architecture.md"
+    assert len(ORDER) == len(packages)
     assert [step for step, _ in STEPS] == sorted(step for step, _ in STEPS)
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module != "__init__"])
-def test_imports_point_upwards(module):
-    above = ORDER[: ORDER.index(room_of(module)) + 1]
-    below = imported_rooms(MODULES[module]) - set(above)
-    assert not below, f"{module} imports {below}, which stand further down in the table"
+def test_imports_are_allowed_by_the_table(module):
+    above = ORDER[: ORDER.index(package_of(module)) + 1]
+    below = imported_packages(MODULES[module]) - set(above)
+    assert not below, f"{module} imports {below}, which the table has further down"
 
 
-def test_no_modules_import_one_another():
+def test_imports_have_no_cycle():
     arrows = {module: imported_modules(source) - {module} for module, source in MODULES.items()}
     while leaves := {module for module, others in arrows.items() if not others & arrows.keys()}:
         arrows = {module: others for module, others in arrows.items() if module not in leaves}
-    assert not arrows, f"a circle of imports: {sorted(arrows)}"
+    assert not arrows, f"these modules import one another: {sorted(arrows)}"
 
 
-def test_library_leaves_click_to_the_commands():
+def test_only_the_commands_import_click():
     assert not [name for name, source in MODULES.items() if "click" in set(imported_names(source))]
 
 
-def test_rule_sees_every_way_to_import():
+def test_every_form_of_import_is_found():
     source = """
 import keras_sentiment.config
 def f():
@@ -90,11 +90,11 @@ def f():
 import keras_sentiment
 import keras_sentiments.training
 """
-    assert imported_rooms(source) == {"config", "runs", "models", "__init__"}
+    assert imported_packages(source) == {"config", "runs", "models", "__init__"}
 
 
-def test_light_rooms_import_without_keras_and_backends():
-    modules = [f"keras_sentiment.{module}" for module in MODULES if room_of(module) in LIGHT]
+def test_light_packages_import_no_keras_and_no_backend():
+    modules = [f"keras_sentiment.{module}" for module in MODULES if package_of(module) in LIGHT]
     program = f"""
 import importlib, sys
 class Refuse:
@@ -109,8 +109,8 @@ for module in {modules!r}:
     assert result.returncode == 0, result.stderr
 
 
-def test_distribution_holds_every_package_and_page():
-    """They are listed: setuptools finds no `scripts/` under its installed name."""
+def test_the_distribution_has_every_package_and_page():
+    """pyproject.toml lists them, because setuptools cannot find `scripts/` under its installed name."""
     folders = [path.parent.relative_to(LIBRARY).parts for path in LIBRARY.rglob("__init__.py")]
     packages = {".".join(("keras_sentiment", *parts)) for parts in folders} | {"keras_sentiment.scripts"}
     settings = tomllib.loads((LIBRARY.parent / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
@@ -123,12 +123,12 @@ def test_distribution_holds_every_package_and_page():
 
 
 def modules_after(statement: str) -> set[str]:
-    """Returns what is imported once a statement has run in a new process."""
+    """Returns the names of the modules that a new process has imported after a statement."""
     program = f"{statement}\nimport sys\nprint(*sys.modules)"
     return set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.split())
 
 
-def test_importing_the_package_imports_next_to_nothing():
+def test_importing_the_library_imports_few_modules():
     found = modules_after("import keras_sentiment")
     assert "keras_sentiment.errors" in found
     assert not found & {*HEAVY, "numpy", "click", "keras_sentiment.config"}

@@ -1,4 +1,4 @@
-"""The example notebook, executed as a reader executes it."""
+"""The example notebook runs, and its stored outputs are up to date."""
 
 import json
 import re
@@ -14,7 +14,7 @@ NOTEBOOK = Path(__file__).parents[1] / "examples" / "whole_job.ipynb"
 
 
 def shown(notebook):
-    """What stands under the cells as text."""
+    """Returns the text outputs of all cells."""
     outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
     return "\n".join(output.get("data", {}).get("text/plain", "") for output in outputs)
 
@@ -29,7 +29,7 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     accuracies = [float(text) for text in re.findall(r"accuracy (0\.\d+) \(", found)]
     assert len(accuracies) == 3
     assert all(0.85 < accuracy <= 1 for accuracy in accuracies), accuracies
-    # What is stored shows the same kinds of results: digits, and with them a label, may be another machine's.
+    # Stored and new outputs are equal up to numbers and predicted labels, which depend on the machine.
     shapes = [re.sub(r"[-\d.e\s]+", "0", re.sub("positive|negative", "", t)) for t in (stored, found)]
     assert shapes[0] == shapes[1]
     assert list((tmp_path / "logs").rglob("events*"))
@@ -38,7 +38,7 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     assert config["trained_by_hand"]
 
 
-def test_what_is_stored_ran_from_top_to_bottom():
+def test_the_stored_cells_were_executed_in_order():
     notebook = nbformat.read(NOTEBOOK, 4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))

@@ -1,4 +1,4 @@
-"""The whole job with one import: prepare, train, evaluate, export, load."""
+"""The public Python functions: prepare, train, evaluate, export, load."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def in_new_process(program, cwd=None, **environment):
 
 
 @pytest.mark.once
-def test_every_public_name_is_there_and_says_what_it_is():
+def test_every_public_name_exists_and_has_a_docstring():
     assert sorted(keras_sentiment.__all__) == dir(keras_sentiment)
     for name in keras_sentiment.__all__:
         value = getattr(keras_sentiment, name)
@@ -54,7 +54,7 @@ def test_every_public_name_is_there_and_says_what_it_is():
 
 
 @pytest.mark.once
-def test_what_a_program_holds_is_prepared_like_a_file(words, tmp_path):
+def test_objects_are_prepared_like_files(words, tmp_path):
     frame = pd.DataFrame(PAIRS, columns=["text", "label"])
     frame.to_csv(tmp_path / "films.csv", index=False)
     sources = {
@@ -97,7 +97,7 @@ def test_what_a_program_holds_is_prepared_like_a_file(words, tmp_path):
         (pd.DataFrame({"path": ["a"], "text": ["b"]}), "no column 'label'; it has 'path', 'text'"),
     ],
 )
-def test_what_is_no_source_is_named(source, message, words, tmp_path):
+def test_a_wrong_source_is_named(source, message, words, tmp_path):
     with pytest.raises(InputError, match=message):
         keras_sentiment.prepare(source, tmp_path / "data", tokenizer=words, quiet=True)
     assert list(tmp_path.iterdir()) == []
@@ -112,7 +112,7 @@ class Seen(keras.callbacks.Callback):
         self.epochs.append((epoch, sorted(logs)))
 
 
-def test_training_takes_callbacks_of_ones_own(corpus, tmp_path):
+def test_training_takes_callbacks(corpus, tmp_path):
     seen, board = Seen(), keras.callbacks.TensorBoard(tmp_path / "logs")
     run = keras_sentiment.train(corpus, tmp_path / "run", RECIPE, callbacks=[seen, board], quiet=True)
     assert [epoch for epoch, _ in seen.epochs] == [0, 1]
@@ -121,7 +121,7 @@ def test_training_takes_callbacks_of_ones_own(corpus, tmp_path):
     evaluation = keras_sentiment.evaluate(run, corpus.path)
     assert f"accuracy {evaluation.metrics['accuracy']:.4f}" in repr(evaluation)
     assert json.loads((evaluation.save().parent / "metrics.json").read_text())["test"]
-    # A complete run is given back as it is.
+    # With `resume`, a complete run is returned unchanged.
     again = keras_sentiment.train(corpus, str(tmp_path / "run"), RECIPE, resume=True, quiet=True)
     assert (again.path, again.config) == (run.path, run.config)
 
@@ -133,8 +133,8 @@ class Interrupted(keras.callbacks.Callback):
 
 
 @pytest.mark.once
-def test_a_program_may_go_on_after_ctrl_c(corpus, tmp_path):
-    """And leave the run to another process meanwhile."""
+def test_training_can_be_resumed_after_ctrl_c(corpus, tmp_path):
+    """Until then, another process can lock the run."""
     with pytest.raises(KeyboardInterrupt):
         keras_sentiment.train(corpus, tmp_path / "run", RECIPE, callbacks=[Interrupted()], quiet=True)
     program = (
@@ -144,7 +144,7 @@ def test_a_program_may_go_on_after_ctrl_c(corpus, tmp_path):
     assert keras_sentiment.train(corpus, tmp_path / "run", RECIPE, resume=True, quiet=True).complete
 
 
-def test_probabilities_are_those_of_predict(trained_run):
+def test_probabilities_equal_those_of_predict(trained_run):
     classifier = keras_sentiment.load(trained_run.path)
     found = classifier.probabilities(TEXTS)
     assert (found.shape, found.dtype) == ((3, 2), np.float64)
@@ -154,7 +154,7 @@ def test_probabilities_are_those_of_predict(trained_run):
 
 
 @pytest.mark.parametrize("kind", ["transformer", "bert"])
-def test_the_vector_of_a_text_is_what_its_logits_come_from(kind, request):
+def test_logits_are_computed_from_the_vector_of_embed(kind, request):
     model, run = request.getfixturevalue(kind)
     classifier = keras_sentiment.load(run.path)
     found = classifier.embed(TEXTS[:2])
@@ -162,12 +162,12 @@ def test_the_vector_of_a_text_is_what_its_logits_come_from(kind, request):
     last = model.get_layer("upper").get_layer("logits") if kind == "bert" else model.get_layer("logits")
     assert found.shape == (2, last.kernel.shape[0])
     logits = found @ keras.ops.convert_to_numpy(last.kernel) + keras.ops.convert_to_numpy(last.bias)
-    # The n-grams of a model that is not trained are zeros, and half of the mean.
+    # The n-grams of an untrained model are zeros and have half of the weight.
     np.testing.assert_allclose(logits / 2, classifier.logits(classifier.encode(TEXTS[:2])), atol=1e-5)
 
 
 @pytest.mark.once
-def test_an_artifact_has_no_vectors(engine):
+def test_embed_refuses_an_artifact(engine):
     with pytest.raises(InputError, match="load the run that it was exported from"):
         make_classifier(engine).embed(TEXTS)
 
@@ -186,13 +186,13 @@ def test_an_artifact_has_no_vectors(engine):
         (["good", 7], "Received: 7 in it"),
     ],
 )
-def test_what_would_be_mixed_up_is_refused(trained_run, texts, message):
+def test_objects_that_are_no_list_of_texts_are_refused(trained_run, texts, message):
     with pytest.raises(TypeError, match=message):
         keras_sentiment.load(trained_run.path).predict(texts)
 
 
 @pytest.mark.once
-def test_series_arrays_and_generators_are_texts(trained_run):
+def test_series_arrays_and_generators_are_accepted(trained_run):
     classifier = keras_sentiment.load(trained_run.path)
     expected = classifier.predict(TEXTS)
     for texts in (pd.Series(TEXTS), np.array(TEXTS), tuple(TEXTS), (text for text in TEXTS)):
@@ -200,8 +200,8 @@ def test_series_arrays_and_generators_are_texts(trained_run):
 
 
 @pytest.mark.once
-def test_results_show_themselves(corpus, trained_run, tmp_path):
-    """Short in a console, a table in a notebook; names and texts of a stranger are no markup."""
+def test_results_have_a_repr_and_a_table(corpus, trained_run, tmp_path):
+    """The table for notebooks escapes names and texts."""
     classifier = keras_sentiment.load(trained_run)
     evaluation = keras_sentiment.evaluate(trained_run, corpus)
     for result in (corpus, trained_run, classifier, evaluation):
@@ -227,7 +227,7 @@ def test_results_show_themselves(corpus, trained_run, tmp_path):
 
 
 @pytest.mark.once
-def test_any_data_is_evaluated(corpus, trained_run):
+def test_every_kind_of_data_is_evaluated(corpus, trained_run):
     pairs = [(record.text, record.label) for record in corpus.splits["test"].records()]
     frame = pd.DataFrame(pairs, columns=["text", "label"])
     found = [
@@ -243,7 +243,7 @@ def test_any_data_is_evaluated(corpus, trained_run):
 
 
 @pytest.mark.once
-def test_scikit_learn_takes_it(trained_run, corpus):
+def test_the_estimator_works_with_scikit_learn(trained_run, corpus):
     estimator = keras_sentiment.load(trained_run).as_estimator()
     texts = list(corpus.splits["test"].texts())
     labels = [record.label for record in corpus.splits["test"].records()]
@@ -257,7 +257,7 @@ def test_scikit_learn_takes_it(trained_run, corpus):
     assert estimator.fit(texts, labels[::-1]).predict(texts).tolist() == found.tolist()
 
 
-def test_keras_reads_a_saved_model_once_the_layers_are_registered(trained_run):
+def test_keras_loads_a_saved_model_after_register_layers(trained_run):
     program = (
         "import sys, keras_sentiment\n"
         "keras_sentiment.register_layers()\n"
@@ -280,7 +280,7 @@ def test_keras_reads_a_saved_model_once_the_layers_are_registered(trained_run):
     ids=["by default", "that is named", "that Keras has taken already"],
 )
 def test_the_first_use_chooses_the_backend(before, environment, expected, tmp_path):
-    """Keras writes tensorflow into keras.json by itself: that says nothing of a user's wish."""
+    """keras.json does not count, because Keras writes tensorflow into it by itself."""
     (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
     program = (
         f"{before}\nimport logging, os, keras_sentiment\n"
@@ -295,7 +295,7 @@ def test_the_first_use_chooses_the_backend(before, environment, expected, tmp_pa
 
 
 @pytest.mark.once
-def test_who_imports_keras_after_preparing_has_torch(words, tmp_path):
+def test_keras_uses_torch_if_it_is_imported_after_prepare(words, tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
     program = (
         "import sys, keras_sentiment\n"
@@ -308,7 +308,7 @@ def test_who_imports_keras_after_preparing_has_torch(words, tmp_path):
 
 
 def mistakes(run, corpus):
-    """What somebody gives who mixes things up, and what the message says."""
+    """Yields calls with a wrong argument, and the message of the error."""
     classifier = keras_sentiment.load(run)
     yield lambda: keras_sentiment.train(pd.DataFrame({"text": ["a"]}), "run"), "prepare it first"
     yield lambda: keras_sentiment.train(corpus, "run", RECIPE.model), "recipe must be a Recipe"
@@ -321,7 +321,7 @@ def mistakes(run, corpus):
 
 
 @pytest.mark.once
-def test_what_is_mixed_up_is_named(trained_run, corpus, tmp_path, monkeypatch):
+def test_wrong_arguments_are_named(trained_run, corpus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for call, message in mistakes(trained_run, corpus):
         with pytest.raises(TypeError, match=message):

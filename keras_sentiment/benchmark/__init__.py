@@ -1,4 +1,4 @@
-"""What `benchmark` times: this project and its peers, in turns."""
+"""Timings of this project and of other implementations, for the command `benchmark`."""
 
 from keras_sentiment.machine import choose_backend
 

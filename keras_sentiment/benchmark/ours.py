@@ -1,8 +1,8 @@
-"""What `benchmark` times of this project, and the machine's peak.
+"""The contenders of this project, and matrix products that measure the machine's peak speed.
 
-Each is a function of (pace, DATA_DIR, reviews): it trains or scores so many reviews of the train split, the
-same ones for all, read to the same number of tokens. Imports stand within the functions, because each runs
-in a process of its own that has its own backend.
+Each contender is a function of (timer, DATA_DIR, number of reviews, ...) that trains on reviews of the train
+split or labels them. All contenders get the same reviews, cut to the same number of tokens. Imports are
+inside the functions, because each contender runs in its own process with its own backend.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from keras_sentiment.benchmark.setting import Setting, keras_facts
-from keras_sentiment.benchmark.turns import Pace
+from keras_sentiment.benchmark.turns import Timer
 from keras_sentiment.config import SCORING_BATCH_TOKENS
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.encoded_split import Split
@@ -24,17 +24,17 @@ from keras_sentiment.recipes import BERT_RECIPES, Recipe
 SEED = 1337
 SEQUENCE_LENGTH = 512
 MATRIX_SIZE = 2048
-# Blocks, blocks that train, width, inner width.
+# Number of blocks, of trainable blocks, width, and width of the feed-forward network.
 MINILM = (6, 4, 384, 1536)
 DEEP_BLOCKS = 12
-WARM_TEXTS = 32
+WARM_UP_TEXTS = 32
 
 
 def reviews_of(data_dir: str, count: int) -> tuple[Corpus, Split]:
-    """Returns a corpus of the reviews that every contender gets, and these reviews, its train split.
+    """Returns a corpus with `count` train reviews, and its train split.
 
-    Of its unlabelled texts it has the same share as of its train reviews, and of validation, which nobody
-    computes, a review a label.
+    The corpus keeps the same share of the unlabelled texts, and one validation review per label, because no
+    contender computes validation.
     """
     corpus = open_corpus(data_dir)
     train, unlabelled = corpus.splits["train"], corpus.unlabelled
@@ -47,26 +47,26 @@ def reviews_of(data_dir: str, count: int) -> tuple[Corpus, Split]:
     return dataclasses.replace(corpus, splits=splits, unlabelled=unlabelled), split
 
 
-def matrix_product(pace: Pace, setting: Setting, steps: int) -> None:
-    """Products of square matrices by torch: the machine's peak. A unit is a floating-point operation."""
+def matrix_product(timer: Timer, setting: Setting, steps: int) -> None:
+    """Multiplies square matrices with torch. The units are floating-point operations."""
     import torch
 
-    torch.set_float32_matmul_precision("high")  # changes nothing on a CPU
+    torch.set_float32_matmul_precision("high")  # has no effect on a CPU
     dtype = getattr(torch, setting.products)
     matrix = torch.randn(MATRIX_SIZE, MATRIX_SIZE, dtype=dtype, device=setting.torch_device)
     matrix @ matrix
-    pace.begin(torch.cuda.synchronize if setting.device == "gpu" else lambda: None)
-    pace.plan(steps)
+    timer.begin(torch.cuda.synchronize if setting.device == "gpu" else lambda: None)
+    timer.plan(steps)
     for _ in range(steps):
         matrix @ matrix
-        pace.step(2 * MATRIX_SIZE**3)
+        timer.step(2 * MATRIX_SIZE**3)
 
 
-def train_ours(pace: Pace, data_dir: str, count: int, recipe: Recipe[Any], epochs: int = 1) -> None:
-    """Trains by this project: all between the untrained model and the last step, as a user waits for it.
+def train_ours(timer: Timer, data_dir: str, count: int, recipe: Recipe[Any], epochs: int = 1) -> None:
+    """Trains with this project, and times everything between the untrained model and the last step.
 
-    So fitting the n-grams, counting neighbours of tokens and caching hidden states count. Compilations and
-    the first step on torch, which compiles nothing, are warming up.
+    The time includes fitting the n-grams, counting neighbours of tokens and caching hidden states. It
+    excludes compilation and, on torch, which does not compile, the first step.
     """
     import keras
 
@@ -77,34 +77,34 @@ def train_ours(pace: Pace, data_dir: str, count: int, recipe: Recipe[Any], epoch
     with tempfile.TemporaryDirectory() as folder:
         run = start_run(Path(folder) / "run", corpus, recipe)
         model = build_model(recipe, corpus)
-        pace.begin()
+        timer.begin()
         fit = prepare_fit(model, corpus, run, quiet=True)
-        pace.tell(batch=f"{recipe.training.batch_size} reviews", **keras_facts(fit.full_model))
+        timer.report(batch=f"{recipe.training.batch_size} reviews", **keras_facts(fit.full_model))
 
-        class Turns(keras.callbacks.Callback):
-            # Not `async_safe`: the next step waits for its turn, and the last one is done.
+        class CountSteps(keras.callbacks.Callback):
+            # The callback is not `async_safe`, so that Keras finishes a step before it calls it.
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 self.sizes = fit.train.batch_sizes
 
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-                pace.step(self.sizes[batch])
+                timer.step(self.sizes[batch])
 
         def train(epochs: int, *callbacks: Any) -> None:
-            # No validation: nobody's is timed.
+            # Validation is left out, because it is not timed.
             callbacks = (fit.callbacks[0], *callbacks)
             fit.model.fit(fit.train, epochs=epochs, callbacks=list(callbacks), shuffle=False, verbose=0)
 
-        with pace.untimed():
+        with timer.untimed():
             if keras.backend.backend() == "torch":
                 fit.model.train_on_batch(*fit.train[0])
             else:
-                train(1)  # the same batches as in the first epoch below, so each shape is compiled
-        pace.plan(epochs * fit.train.num_batches)
-        train(epochs, Turns())
+                train(1)  # compiles each shape: the batches are those of the first epoch below
+        timer.plan(epochs * fit.train.num_batches)
+        train(epochs, CountSteps())
 
 
-def train_deep_bert(pace: Pace, data_dir: str, count: int, recipe: Recipe[Any], epochs: int) -> None:
-    """Trains four blocks of a BERT that has `DEEP_BLOCKS` of MiniLM's width, with random weights."""
+def train_deep_bert(timer: Timer, data_dir: str, count: int, recipe: Recipe[Any], epochs: int) -> None:
+    """Trains the last four blocks of a random BERT of `DEEP_BLOCKS` blocks and MiniLM's width."""
     import keras_hub
 
     corpus, _ = reviews_of(data_dir, count)
@@ -114,16 +114,16 @@ def train_deep_bert(pace: Pace, data_dir: str, count: int, recipe: Recipe[Any], 
     )
     with tempfile.TemporaryDirectory() as folder:
         backbone.save_to_preset(folder)
-        train_ours(pace, data_dir, count, recipe.replace(preset=folder), epochs)
+        train_ours(timer, data_dir, count, recipe.replace(preset=folder), epochs)
 
 
 def score_ours(
-    pace: Pace, data_dir: str, count: int, passes: int, setting: Setting, format: str = "keras"
+    timer: Timer, data_dir: str, count: int, passes: int, setting: Setting, format: str = "keras"
 ) -> None:
-    """Labels texts by this project, with an untrained head; a step is a pass over all of them.
+    """Labels texts with this project, by a model with an untrained head. A step is a pass over all texts.
 
     Args:
-        format: `"keras"` for the Keras model, else that of an artifact.
+        format: `"keras"` for the Keras model, or the format of an artifact.
     """
     import keras
 
@@ -150,15 +150,16 @@ def score_ours(
             exported = Path(folder) / format
             exported.mkdir()
             classifier = Classifier.of_artifact(Exporter(run, Path(folder)).write(format, exported))
-            # The engines compute in float32, for OpenVINO as they tell it.
+            # `engines` also sets OpenVINO to float32.
             precision = "float32, weights int8" if format == "onnx_int8" else "float32"
             facts = {"device": "cpu", "precision": precision, "threads": threads()}
-        pace.tell(**{**facts, "batch": f"{SCORING_BATCH_TOKENS:,} tokens", "trained_parameters": None})
-        texts = list(map(escaped, split.texts()))  # cleaned again, they are what the others read
-        # jax and tensorflow compile each shape.
-        classifier.predict(texts if classifier.engine.compiles else texts[:WARM_TEXTS])
-        pace.begin()
-        pace.plan(passes)
+        timer.report(**{**facts, "batch": f"{SCORING_BATCH_TOKENS:,} tokens", "trained_parameters": None})
+        # Cleaning these texts again gives what the other contenders read.
+        texts = list(map(escaped, split.texts()))
+        # jax and tensorflow compile each shape, so they warm up with all texts.
+        classifier.predict(texts if classifier.engine.compiles else texts[:WARM_UP_TEXTS])
+        timer.begin()
+        timer.plan(passes)
         for _ in range(passes):
             classifier.predict(texts)
-            pace.step(len(texts))
+            timer.step(len(texts))

@@ -1,6 +1,6 @@
-"""Those whom users would compare this project with: plain torch loops, and Hugging Face.
+"""Contenders that this project is compared with: plain torch loops and Hugging Face.
 
-Each is a function of (pace, DATA_DIR, reviews), as in `ours`; for each, weights are float32.
+The functions have the same form as those in `ours`. All weights are float32.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_sentiment.benchmark.ours import SEED, SEQUENCE_LENGTH, WARM_TEXTS, reviews_of
+from keras_sentiment.benchmark.ours import SEED, SEQUENCE_LENGTH, WARM_UP_TEXTS, reviews_of
 from keras_sentiment.benchmark.setting import Setting, torch_facts
-from keras_sentiment.benchmark.turns import Pace
+from keras_sentiment.benchmark.turns import Timer
 from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.text.tokenizer import Tokenizer, packaged_minilm
@@ -23,23 +23,23 @@ from keras_sentiment.text.tokenizer import Tokenizer, packaged_minilm
 BATCH_SIZE = 32
 
 
-def train_seed(pace: Pace, data_dir: str, count: int, kind: str, setting: Setting) -> None:
-    """Trains by the published project's plain torch loop, written from its description.
+def train_torch_loop(timer: Timer, data_dir: str, count: int, kind: str, setting: Setting) -> None:
+    """Trains with a plain torch loop that pads every review to 512 tokens.
 
     Args:
-        kind: `transformer` or `bert`.
+        kind: `"transformer"` or `"bert"`.
     """
     import torch
 
     corpus, split = reviews_of(data_dir, count)
     torch.manual_seed(SEED)
     if kind == "transformer":
-        model, rate = _seed_transformer(corpus.tokenizer().vocabulary_size, len(corpus.labels)), 2e-4
+        model, rate = _torch_transformer(corpus.tokenizer().vocabulary_size, len(corpus.labels)), 2e-4
     else:
-        model, rate = _seed_bert(len(corpus.labels)), 2e-5
+        model, rate = _torch_bert(len(corpus.labels)), 2e-5
     device = _device(setting)
     model.to(device)
-    _begin(pace, setting)
+    _begin(timer, setting)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.01, eps=1e-8)
     scaler = torch.amp.GradScaler(device, enabled=setting.precision == "mixed_float16")
@@ -57,31 +57,31 @@ def train_seed(pace: Pace, data_dir: str, count: int, kind: str, setting: Settin
         scaler.update()
         return logits.dtype
 
-    with pace.untimed():
+    with timer.untimed():
         products = step(next(_padded(split, corpus.tokenizer())))
-    pace.tell(batch=f"{BATCH_SIZE} reviews", **torch_facts(model, products))
-    pace.plan(math.ceil(len(split) / BATCH_SIZE))
+    timer.report(batch=f"{BATCH_SIZE} reviews", **torch_facts(model, products))
+    timer.plan(math.ceil(len(split) / BATCH_SIZE))
     for batch in _padded(split, corpus.tokenizer()):
         step(batch)
-        pace.step(len(batch[2]))
+        timer.step(len(batch[2]))
 
 
 def _device(setting: Setting) -> str:
-    """Returns torch's name of the device, after float32 products may be of the type that they are in ours."""
+    """Returns torch's name of the device, and allows TensorFloat-32 as this project does."""
     import torch
 
-    torch.set_float32_matmul_precision("high")  # changes nothing on a CPU
+    torch.set_float32_matmul_precision("high")  # has no effect on a CPU
     return setting.torch_device
 
 
-def _begin(pace: Pace, setting: Setting) -> None:
+def _begin(timer: Timer, setting: Setting) -> None:
     import torch
 
-    pace.begin(torch.cuda.synchronize if setting.device == "gpu" else lambda: None)
+    timer.begin(torch.cuda.synchronize if setting.device == "gpu" else lambda: None)
 
 
 def _autocast(setting: Setting) -> Any:
-    """Returns the context in which products are of the setting's type, and weights stay float32."""
+    """Returns a context in which matrix products have the dtype of the setting."""
     import torch
 
     enabled = setting.precision != "float32"
@@ -91,7 +91,7 @@ def _autocast(setting: Setting) -> Any:
 
 
 def _padded(split: Split, tokenizer: Tokenizer) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yields token ids, masks and labels of 32 reviews each, cut and padded to 512."""
+    """Yields batches of 32 reviews: token ids, masks and labels, int64, cut and padded to 512 tokens."""
     order = np.random.default_rng(SEED).permutation(len(split))
     for begin in range(0, len(order), BATCH_SIZE):
         rows = order[begin : begin + BATCH_SIZE]
@@ -102,12 +102,12 @@ def _padded(split: Split, tokenizer: Tokenizer) -> Iterator[tuple[np.ndarray, np
         yield token_ids, (token_ids != tokenizer.pad_id).astype("int64"), split.labels[rows].astype("int64")
 
 
-def _seed_transformer(vocabulary_size: int, num_classes: int) -> Any:
+def _torch_transformer(vocabulary_size: int, num_classes: int) -> Any:
     from torch import nn
 
     config = TRANSFORMER_RECIPES["reference"].model
 
-    class Seed(nn.Module):
+    class Classifier(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.embedding = nn.Embedding(vocabulary_size, config.hidden_dim)
@@ -122,17 +122,17 @@ def _seed_transformer(vocabulary_size: int, num_classes: int) -> Any:
             x = self.encoder(self.dropout(self.embedding(token_ids)), src_key_padding_mask=mask == 0)
             return self.head(x.mean(dim=1))
 
-    return Seed()
+    return Classifier()
 
 
-def _seed_bert(num_classes: int) -> Any:
+def _torch_bert(num_classes: int) -> Any:
     import torch
     from torch import nn
     from transformers import BertModel
 
     _silence()
 
-    class Seed(nn.Module):
+    class Classifier(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.bert = BertModel.from_pretrained(packaged_minilm(), dtype=torch.float32)
@@ -142,7 +142,7 @@ def _seed_bert(num_classes: int) -> Any:
         def forward(self, token_ids: Any, mask: Any) -> Any:
             return self.head(self.dropout(self.bert(token_ids, attention_mask=mask).pooler_output))
 
-    model = Seed()
+    model = Classifier()
     _freeze(model.bert)
     return model
 
@@ -150,18 +150,18 @@ def _seed_bert(num_classes: int) -> Any:
 def _silence() -> None:
     from transformers.utils import logging
 
-    logging.set_verbosity_error()  # that the head is new is no news
+    logging.set_verbosity_error()  # it would warn that the head is untrained
     logging.disable_progress_bar()
 
 
 def _freeze(bert: Any) -> None:
-    """Lets the last four blocks of a Hugging Face BERT train."""
+    """Freezes a Hugging Face BERT except its last four blocks."""
     bert.requires_grad_(False)
     bert.encoder.layer[-4:].requires_grad_(True)
 
 
 def _hugging_face(num_classes: int, **rates: float) -> Any:
-    """Returns Hugging Face's classifier of MiniLM, its weights in float32."""
+    """Returns Hugging Face's classifier with the weights of MiniLM in float32."""
     import torch
     from transformers import BertForSequenceClassification
 
@@ -173,20 +173,20 @@ def _hugging_face(num_classes: int, **rates: float) -> Any:
 
 @contextlib.contextmanager
 def _products_of(layer: Any) -> Iterator[list[Any]]:
-    """Gives a list that gets torch's type of what a layer gives."""
+    """Returns a context with a list, to which each call of a layer adds the dtype of its output."""
     found: list[Any] = []
     hook = layer.register_forward_hook(lambda module, inputs, outputs: found.append(outputs.dtype))
     yield found
     hook.remove()
 
 
-def train_hugging_face(pace: Pace, data_dir: str, count: int, dropout: bool, setting: Setting) -> None:
-    """Trains by Hugging Face's `Trainer`: padded to the longest of a batch, reviews of like length together.
+def train_hugging_face(timer: Timer, data_dir: str, count: int, dropout: bool, setting: Setting) -> None:
+    """Trains with Hugging Face's `Trainer`, on batches of similar lengths that are padded to the longest.
 
-    As in ours the pooler trains too, and gradients are not clipped.
+    As in this project, the pooler is trainable and gradients are not clipped.
 
     Args:
-        dropout: whether the model's own rate holds in its blocks, or none, as in ours.
+        dropout: whether the blocks have their default dropout; in this project they have none.
     """
     from transformers import (
         BertTokenizerFast,
@@ -209,13 +209,13 @@ def train_hugging_face(pace: Pace, data_dir: str, count: int, dropout: bool, set
         for ids, label in zip(encoded, split.labels, strict=True)
     ]
 
-    class Turns(TrainerCallback):
+    class CountSteps(TrainerCallback):
         def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
-            pace.plan(state.max_steps)
+            timer.plan(state.max_steps)
 
         def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
             last = state.global_step == state.max_steps
-            pace.step(len(rows) - BATCH_SIZE * (state.global_step - 1) if last else BATCH_SIZE)
+            timer.step(len(rows) - BATCH_SIZE * (state.global_step - 1) if last else BATCH_SIZE)
 
     with tempfile.TemporaryDirectory() as folder:
 
@@ -241,18 +241,18 @@ def train_hugging_face(pace: Pace, data_dir: str, count: int, dropout: bool, set
 
         with _products_of(model.classifier) as products:
             trainer(rows[:BATCH_SIZE]).train()
-        pace.tell(batch=f"{BATCH_SIZE} reviews", **torch_facts(model, products[0]))
-        _begin(pace, setting)
-        trainer(rows, Turns()).train()
+        timer.report(batch=f"{BATCH_SIZE} reviews", **torch_facts(model, products[0]))
+        _begin(timer, setting)
+        trainer(rows, CountSteps()).train()
 
 
 def score_hugging_face(
-    pace: Pace, data_dir: str, count: int, passes: int, ordered: bool, setting: Setting
+    timer: Timer, data_dir: str, count: int, passes: int, ordered: bool, setting: Setting
 ) -> None:
-    """Labels texts by Hugging Face's text-classification pipeline, in batches as its documentation shows.
+    """Labels texts with Hugging Face's text-classification pipeline, in batches as its documentation shows.
 
     Args:
-        ordered: whether the texts come by their length, so that those of a batch are of like length.
+        ordered: whether the texts are sorted by length, so that the texts of a batch have similar lengths.
     """
     from transformers import BertTokenizerFast, pipeline
 
@@ -263,12 +263,12 @@ def score_hugging_face(
     texts = list(split.texts())
     with _autocast(setting):
         with _products_of(model.classifier) as products:
-            classify(texts[:WARM_TEXTS], batch_size=BATCH_SIZE, truncation=True)
+            classify(texts[:WARM_UP_TEXTS], batch_size=BATCH_SIZE, truncation=True)
         facts = torch_facts(model, products[0])
-        pace.tell(**{**facts, "batch": f"{BATCH_SIZE} reviews", "trained_parameters": None})
-        _begin(pace, setting)
-        pace.plan(passes)
+        timer.report(**{**facts, "batch": f"{BATCH_SIZE} reviews", "trained_parameters": None})
+        _begin(timer, setting)
+        timer.plan(passes)
         for _ in range(passes):
             given = sorted(texts, key=len) if ordered else texts
             classify(given, batch_size=BATCH_SIZE, truncation=True)
-            pace.step(len(texts))
+            timer.step(len(texts))

@@ -1,4 +1,4 @@
-"""On what and in what contenders compute: one setting for all that are compared."""
+"""The device, the precision and the number of threads that all contenders of a task share."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _PRODUCTS = {"float32": "float32", "mixed_bfloat16": "bfloat16", "mixed_float16"
 
 @dataclass(frozen=True)
 class Setting:
-    """What all contenders of a task have.
+    """The device, precision and threads of all contenders of a task.
 
     Args:
-        device: `"cpu"` or `"gpu"`, which stands for one GPU.
-        precision: Keras's name of it: weights are float32, products of matrices are of its type. Products in
-            float32 are of the type TensorFloat-32 on a GPU, for every contender.
-        threads: int, cores that each may use.
+        device: `"cpu"` or `"gpu"`, which means one GPU.
+        precision: a Keras dtype policy. Weights are float32, and matrix products have the compute dtype. On a
+            GPU, float32 products may use TensorFloat-32.
+        threads: int, the number of cores that each contender may use.
 
     Example:
         >>> Setting("cpu", "mixed_bfloat16", threads=2).products
@@ -40,7 +40,7 @@ class Setting:
 
     @property
     def products(self) -> str:
-        """The type of products of matrices, by torch's name."""
+        """The dtype of matrix products, by torch's name."""
         return _PRODUCTS[self.precision]
 
     @property
@@ -48,22 +48,23 @@ class Setting:
         return "cuda" if self.device == "gpu" else "cpu"
 
     def environment(self, backend: str) -> dict[str, str]:
-        """Returns the variables of a contender's process, which libraries read when they are imported."""
+        """Returns the environment variables of a contender's process; libraries read them at import."""
         found = dict.fromkeys(_THREADS, str(self.threads))
         found["KERAS_BACKEND"] = backend
         if self.device == "cpu":
             return found | {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "KERAS_TORCH_DEVICE": "cpu"}
         one = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-        # Processes share the GPU: none takes all of its memory.
+        # Processes share the GPU, so none may reserve all of its memory.
         shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
         return found | {"CUDA_VISIBLE_DEVICES": one, **shared}
 
 
 def torch_facts(module: Any, products: Any) -> dict[str, Any]:
-    """Returns what a torch module was found to compute on and in, by the names that `Setting` has.
+    """Returns the device, precision and threads that a torch module uses, with the keys of `Setting`.
 
     Args:
-        products: torch's type of what one of its products of matrices gave.
+        module: a `torch.nn.Module`.
+        products: the torch dtype of the output of one of its matrix products.
     """
     import torch
 
@@ -79,7 +80,7 @@ def torch_facts(module: Any, products: Any) -> dict[str, Any]:
 
 
 def keras_facts(model: Any) -> dict[str, Any]:
-    """Returns what a Keras model was found to compute on and in, by the names that `Setting` has."""
+    """Returns the device, precision and threads that a Keras model uses, with the keys of `Setting`."""
     import keras
 
     from keras_sentiment.machine import cores

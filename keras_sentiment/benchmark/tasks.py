@@ -1,4 +1,4 @@
-"""Speed: who takes turns at a task, and timings -> rows of figures to compare."""
+"""The tasks of `benchmark`: their contenders, and the figures that their timings give."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES
 
-# A contender that pads every review alike has the same speed on a part of them.
+# The plain torch loop pads every review to the same length, so an eighth of the reviews gives its speed.
 _PADDED_SHARE = 8
-# The small Transformer is ten times as fast, and a corpus of a few batches would tell little.
+# The small Transformer is ten times as fast as BERT, so it gets more reviews.
 _TRANSFORMER_FACTOR = 4
 _PEAK_STEPS = 40
 _CACHED_EPOCHS = 3
 _TRANSFORMER = TRANSFORMER_RECIPES["default"].replace(sequence_length=SEQUENCE_LENGTH)
-# The encoder alone, as the peers have it.
+# The encoder without the parts that the other implementations lack.
 _ENCODER = _TRANSFORMER.replace(ngrams=0, conv_kernel_size=0, cooccurrence=False)
 _BERT = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
 _BERT_ALONE = _BERT.replace(ngrams=0)
-# What the plain loop trains, padded to 512 as it does.
+# The network and the padding of the plain torch loop.
 _LOOPS = {
     "transformer": TRANSFORMER_RECIPES["reference"],
     "bert": BERT_RECIPES["reference"].replace(preset="minilm"),
@@ -40,12 +40,13 @@ _RUNTIMES = {"onnx": "onnxruntime", "onnx_int8": "onnxruntime", "openvino": "ope
 
 @dataclass(frozen=True)
 class Entry:
-    """A contender, and what its work is worth.
+    """A contender and what is needed to compute its figures.
 
     Args:
-        operations: float, floating-point operations that a review needs on average, padding left out.
-        packages: that compute.
-        peer: whether others are compared with it.
+        contender: the contender.
+        operations: float, the mean number of floating-point operations per review, without padding.
+        packages: the packages whose versions are shown.
+        peer: whether the speeds of all contenders are divided by its speed.
     """
 
     contender: Contender
@@ -63,25 +64,27 @@ def compare(
     setting: Setting,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Returns the figures of a task: for each contender its speed, ratios, share of the peak, memory.
+    """Runs a task and returns the speed, speed ratios, share of the peak and memory of each contender.
 
     Args:
-        task: `train-transformer`, `train-bert` or `score`, beside peers; or this project alone:
-            `steps-transformer`, `steps-bert`, `cache-frozen` or `score-artifacts`.
-        reviews: int, how many BERT gets.
-        backends: of Keras, on which this project takes part beside peers.
+        task: a comparison with other implementations (`train-transformer`, `train-bert` or `score`), or of
+            variants of this project (`steps-transformer`, `steps-bert`, `cache-frozen` or `score-artifacts`).
+        data_dir: the folder of a prepared corpus.
+        reviews: int, the number of reviews for BERT.
+        rounds: int, the number of turns that each contender takes.
+        backends: the Keras backends on which this project is compared with others.
         setting: device, precision and threads of all contenders.
-        say: is told how it goes on.
+        say: a function that shows a line of progress.
 
     Raises:
-        InputError: a contender computes otherwise than the setting says.
+        InputError: a contender does not compute as the setting says.
     """
     if task.endswith("transformer"):
         reviews *= _TRANSFORMER_FACTOR
     _, split = reviews_of(data_dir, reviews)
-    field = Field(data_dir, reviews, rounds, backends, setting, split.lengths)
-    entries = field.entries(task)
-    peak_of = field.contender("matrix product", ours.matrix_product, setting, _PEAK_STEPS)
+    contenders = Contenders(data_dir, reviews, rounds, backends, setting, split.lengths)
+    entries = contenders.entries(task)
+    peak_of = contenders.contender("matrix product", ours.matrix_product, setting, _PEAK_STEPS)
 
     def check(name: str, facts: dict[str, Any]) -> None:
         if name != peak_of.name:
@@ -95,27 +98,32 @@ def compare(
 
 
 def require_setting(name: str, setting: Setting, facts: dict[str, Any]) -> None:
-    """Refuses a contender that was found to compute otherwise than the others.
+    """Checks that a contender computes as the setting says.
 
     Raises:
-        InputError: with what was found, and the fix.
+        InputError: its device, precision or number of threads differs.
     """
     for part in ("device", "precision", "threads"):
         wanted, found = getattr(setting, part), facts[part]
-        # Weights in int8 are what that format is; its other numbers are those of the setting.
+        # The int8 artifact has int8 weights, and computes everything else in float32.
         if found not in (wanted, f"{wanted}, weights int8"):
             raise InputError(
-                f"{name}: its {part} is {found}, not {wanted} as that of the others; leave its backend out "
+                f"{name}: its {part} is {found}, not {wanted}; leave its backend out "
                 "with --backend, or give --device cpu --precision float32 and no --threads"
             )
 
 
 @dataclass(frozen=True)
-class Field:
-    """Who takes part in a task, all with the same reviews and the same setting.
+class Contenders:
+    """The contenders of the tasks, with the same reviews and the same setting.
 
     Args:
-        lengths: int[reviews], tokens of each, without specials.
+        data_dir: the folder of a prepared corpus.
+        reviews: int, the number of reviews.
+        rounds: int, the number of passes over the texts in tasks that score.
+        backends: the Keras backends on which this project is compared with others.
+        setting: device, precision and threads.
+        lengths: int[reviews], the number of tokens of each review, without [CLS] and [SEP].
     """
 
     data_dir: str
@@ -126,6 +134,7 @@ class Field:
     lengths: np.ndarray
 
     def entries(self, task: str) -> list[Entry]:
+        """Returns the contenders of a task."""
         if task == "score":
             return self._scoring()
         if task == "score-artifacts":
@@ -135,7 +144,7 @@ class Field:
         if task == "steps-transformer":
             return self._steps(_ENCODER, "attention_dropout", "on attention scores", _TRANSFORMER)
         if task == "steps-bert":
-            return self._steps(_BERT_ALONE, "dropout", "in the blocks that train", _BERT)
+            return self._steps(_BERT_ALONE, "dropout", "in the trainable blocks", _BERT)
         return self._training(task.removeprefix("train-"))
 
     def contender(
@@ -147,10 +156,10 @@ class Field:
         few = max(self.reviews // _PADDED_SHARE, 2 * peers.BATCH_SIZE)
         alone: Any = _ENCODER if kind == "transformer" else _BERT_ALONE
         default: Any = _TRANSFORMER if kind == "transformer" else _BERT
-        work = self._work(default)
+        work = self._training_operations(default)
         loop = self.contender(
             f"plain torch loop, padded to {SEQUENCE_LENGTH}",
-            peers.train_seed,
+            peers.train_torch_loop,
             self.data_dir,
             few,
             kind,
@@ -158,7 +167,7 @@ class Field:
         )
         found = [Entry(loop, work, ("torch",) if kind == "transformer" else _HUGGING_FACE, peer=True)]
         if kind == "bert":
-            for label, dropout in (("its dropout", True), ("no dropout in the blocks", False)):
+            for label, dropout in (("default dropout", True), ("no dropout in the blocks", False)):
                 name = f"Hugging Face Trainer, {label}"
                 arguments = self.data_dir, self.reviews, dropout, self.setting
                 contender = self.contender(name, peers.train_hugging_face, *arguments)
@@ -169,12 +178,12 @@ class Field:
             self._trained(f"keras_sentiment, {name}, network alone", alike, self.reviews, backend=name)
             for name in self.backends
         ]
-        return [*found, self._trained("keras_sentiment, torch, the default", default, self.reviews)]
+        return [*found, self._trained("keras_sentiment, torch, default recipe", default, self.reviews)]
 
     def _scoring(self) -> list[Entry]:
-        operations = _operations(self._read(), MINILM[0], 0, *MINILM[2:])
+        operations = _operations(self._row_lengths(), MINILM[0], 0, *MINILM[2:])
         found = []
-        for label, ordered in (("texts as they come", False), ("texts by length", True)):
+        for label, ordered in (("texts in the given order", False), ("texts sorted by length", True)):
             given = self.data_dir, self.reviews, self.rounds, ordered, self.setting
             name = f"Hugging Face pipeline, {label}"
             contender = self.contender(name, peers.score_hugging_face, *given)
@@ -186,8 +195,8 @@ class Field:
         return found
 
     def _artifacts(self) -> list[Entry]:
-        """The Keras model and what `export` makes of it."""
-        operations = _operations(self._read(), MINILM[0], 0, *MINILM[2:])
+        """Returns the Keras model and its artifacts."""
+        operations = _operations(self._row_lengths(), MINILM[0], 0, *MINILM[2:])
         arguments = self.data_dir, self.reviews, self.rounds, self.setting
         found = []
         for name in ("keras", *_RUNTIMES):
@@ -197,17 +206,17 @@ class Field:
         return found
 
     def _steps(self, fast: Any, rate: str, where: str, default: Any) -> list[Entry]:
-        """This project slowed down, and then one step after another taken back."""
+        """Returns variants of this project, from the slowest to the default; each adds one optimization."""
         alike, size = fast.replace(batch_size=peers.BATCH_SIZE), fast.training.batch_size
         padded = alike.replace(pad_to=SEQUENCE_LENGTH)
         steps = [
             (f"padded to {SEQUENCE_LENGTH}, dropout {where}", padded.replace(**{rate: 0.1})),
-            ("no dropout there: attention in one kernel", padded),
-            ("batches of like lengths", alike),
+            ("without this dropout, fused attention", padded),
+            ("batches of similar lengths", alike),
         ]
         if size != peers.BATCH_SIZE:
             steps.append((f"batches of {size}", fast))
-        steps.append(("what else the default has, n-grams too", default))
+        steps.append(("default recipe, with n-grams", default))
         first, *others = [self._trained(name, recipe, self.reviews) for name, recipe in steps]
         return [dataclasses.replace(first, peer=True), *others]
 
@@ -220,7 +229,7 @@ class Field:
                 f"{_CACHED_EPOCHS} epochs, frozen blocks {name}", ours.train_deep_bert, *arguments
             )
             runs = frozen / _CACHED_EPOCHS if cached else frozen
-            operations = _operations(self._read(), runs, *MINILM[1:])
+            operations = _operations(self._row_lengths(), runs, *MINILM[1:])
             found.append(Entry(contender, operations, _keras_packages("torch", bert=True), not cached))
         return found
 
@@ -228,17 +237,17 @@ class Field:
         recipe = recipe.replace(precision=self.setting.precision)
         contender = self.contender(name, ours.train_ours, self.data_dir, reviews, recipe, backend=backend)
         packages = _keras_packages(backend, bert=isinstance(recipe.model, BertConfig))
-        return Entry(contender, self._work(recipe), packages)
+        return Entry(contender, self._training_operations(recipe), packages)
 
-    def _read(self) -> np.ndarray:
+    def _row_lengths(self) -> np.ndarray:
         return np.minimum(self.lengths + 2, SEQUENCE_LENGTH)
 
-    def _work(self, recipe: Any) -> float:
-        """Returns the operations of a review in training; of the convolution and the n-grams none count."""
+    def _training_operations(self, recipe: Any) -> float:
+        """Returns the operations per review in training, without those of the convolution and the n-grams."""
         if isinstance(recipe.model, BertConfig):
-            return _operations(self._read(), MINILM[0] - MINILM[1], *MINILM[1:])
+            return _operations(self._row_lengths(), MINILM[0] - MINILM[1], *MINILM[1:])
         model = _TRANSFORMER.model
-        return _operations(self._read(), 0, model.num_layers, model.hidden_dim, model.intermediate_dim)
+        return _operations(self._row_lengths(), 0, model.num_layers, model.hidden_dim, model.intermediate_dim)
 
 
 def _keras_packages(backend: str, bert: bool) -> tuple[str, ...]:
@@ -246,15 +255,17 @@ def _keras_packages(backend: str, bert: bool) -> tuple[str, ...]:
 
 
 def _operations(lengths: np.ndarray, forward: float, trained: int, width: int, inner: int) -> float:
-    """Floating-point operations that a review needs on average, padding left out.
+    """Returns the mean number of floating-point operations per review, without padding.
 
-    A product of matrices counts two a multiplication, and three times that where its weights train: once
-    forward, twice backward.
+    A multiplication and an addition count as two operations. Trainable blocks count three times: the backward
+    pass needs twice as many operations as the forward pass.
 
     Args:
-        lengths: float[reviews], tokens of each.
-        forward: float, blocks that are only run.
-        trained: int, blocks that train.
+        lengths: int[reviews], the number of tokens of each review.
+        forward: float, the number of frozen blocks.
+        trained: int, the number of trainable blocks.
+        width: int, width of the blocks.
+        inner: int, width of their feed-forward networks.
     """
     projections = 2 * (4 * width**2 + 2 * width * inner) * lengths
     attention = 4 * width * lengths.astype("float64") ** 2

@@ -1,6 +1,6 @@
-"""Contenders that take turns: each runs in a process of its own, a slice of its work at a time.
+"""Runs contenders in turns, each in its own process and a part of its work at a time.
 
-So each has its own backend and its own peak of memory, and a machine that others slow down is slow for all.
+So each contender has its own backend and memory, and other programs on the machine slow all of them equally.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-_SECONDS_TO_LEAVE = 30
+_SECONDS_TO_EXIT = 30
 
 
-class Pace:
-    """A contender's end: it calls `begin`, `plan` when it knows its steps, then `step` after each of them.
+class Timer:
+    """Times the work of a contender, and makes it wait between its turns.
 
-    What lies between `begin` and the last step is timed, but for what runs under `untimed`. The facts get the
-    seconds from `begin` to `plan`.
+    A contender calls `begin`, then `plan` with its number of steps, then `step` after each step. The time
+    from `begin` to the last step counts, except inside `untimed`. The facts include the seconds from `begin`
+    to `plan`.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -32,36 +33,36 @@ class Pace:
         self._steps: int | None = None
         self._done = 0
 
-    def tell(self, **facts: Any) -> None:
-        """Says what was found of how the contender computes."""
+    def report(self, **facts: Any) -> None:
+        """Adds facts about how the contender computes."""
         self._facts |= facts
 
     def begin(self, synchronize: Callable[[], None] = lambda: None) -> None:
         """Waits for the first turn.
 
         Args:
-            synchronize: waits until a device has done what it was given.
+            synchronize: a function that waits until the device has finished its work.
         """
         self._synchronize = synchronize
         self._connection.send(None)
-        self._begin_slice()
+        self._begin_turn()
 
     def plan(self, steps: int) -> None:
-        """Says that `steps` steps follow."""
+        """Sets the number of steps that follow."""
         self._steps = steps
         self._synchronize()
-        self.tell(seconds_before_steps=time.perf_counter() - self._begin)
+        self.report(seconds_before_steps=time.perf_counter() - self._begin)
         self._take_turns()
 
     def step(self, units: int) -> None:
-        """Counts a step and the units (reviews) that it did; waits where its slice ends."""
+        """Counts a step and its units, such as reviews, and waits for the next turn if this turn ends."""
         self._done += 1
         self._units += units
         self._take_turns()
 
     @contextlib.contextmanager
     def untimed(self) -> Iterator[None]:
-        """Leaves out of the time what is warming up: compilations, first allocations."""
+        """Returns a context whose time does not count, for compilation and the first allocations."""
         self._synchronize()
         begin = time.perf_counter()
         yield
@@ -78,9 +79,9 @@ class Pace:
             self._connection.send((self._units, seconds, self._untimed, _peak_bytes(), self._facts))
             if self._share >= 1:
                 return
-            self._begin_slice()
+            self._begin_turn()
 
-    def _begin_slice(self) -> None:
+    def _begin_turn(self) -> None:
         self._share = self._connection.recv()
         self._units, self._untimed, self._begin = 0, 0.0, time.perf_counter()
 
@@ -92,11 +93,14 @@ def _peak_bytes() -> int:
 
 @dataclass(frozen=True)
 class Contender:
-    """A function of (pace, arguments) that does its work in a process with its own environment.
+    """A function that is timed in its own process.
 
     Args:
-        environment: variables of the process.
-        cores: how many it may use, where the system can hold it to some; all by default.
+        name: the name in tables and messages.
+        work: a function of a `Timer` and `arguments`.
+        arguments: the other arguments of `work`.
+        environment: environment variables of the process.
+        cores: int, the number of cores that the process may use, on systems that can limit it, or `None`.
     """
 
     name: str
@@ -108,14 +112,14 @@ class Contender:
 
 @dataclass
 class Timing:
-    """What a contender did.
+    """The timing of a contender.
 
     Args:
-        units: how much, in reviews.
-        seconds: of its slices, neither start nor waiting nor warming up.
-        start_seconds: from its process to its first slice, and warming up: imports, compilations.
-        memory_bytes: the most that its process held, that of a GPU left out.
-        facts: what it told of how it computes.
+        units: the amount of work, in reviews.
+        seconds: the time of its turns.
+        start_seconds: the time of imports and warming up, which `seconds` leaves out.
+        memory_bytes: the peak memory of its process, without GPU memory.
+        facts: how it computed, as it reported.
     """
 
     units: int = 0
@@ -126,7 +130,7 @@ class Timing:
 
     @property
     def rate(self) -> float:
-        """Units a second."""
+        """Units per second."""
         return self.units / self.seconds
 
 
@@ -139,12 +143,13 @@ def take_turns(
     """Runs contenders in turns and returns their timings by name.
 
     Args:
-        rounds: how many slices the work of each is cut into.
-        say: told of each start and each round.
-        check: is given the name and the facts of each after its first slice.
+        contenders: each with a different name.
+        rounds: the number of turns of each contender.
+        say: a function that shows a line of progress.
+        check: a function of the name and the facts of a contender, called after its first turn.
 
     Raises:
-        RuntimeError: one of them failed; its traceback is on standard error.
+        RuntimeError: a contender failed. Its traceback is on standard error.
     """
     context = multiprocessing.get_context("spawn")
     timings = {contender.name: Timing() for contender in contenders}
@@ -155,7 +160,7 @@ def take_turns(
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, contender), daemon=True)
             begin = time.perf_counter()
-            with _variables(contender.environment):  # as libraries read them when they are imported
+            with _variables(contender.environment):  # the process inherits them
                 process.start()
             theirs.close()
             running.append((contender.name, process, ours))
@@ -174,7 +179,7 @@ def take_turns(
                 timing.memory_bytes, timing.facts = memory, facts
             say(f"round {turn} of {rounds}")
         for _, process, _ in running:
-            process.join(_SECONDS_TO_LEAVE)  # it removes its temporary files
+            process.join(_SECONDS_TO_EXIT)  # it removes its temporary files
     finally:
         for _, process, connection in running:
             process.kill()
@@ -185,7 +190,7 @@ def take_turns(
 
 @contextlib.contextmanager
 def _variables(environment: Mapping[str, str]) -> Iterator[None]:
-    """Sets variables of this process, which those that it starts have from it."""
+    """Sets environment variables of this process and restores them at the end."""
     before = dict(os.environ)
     os.environ.update(environment)
     try:
@@ -199,11 +204,11 @@ def _receive(name: str, connection: Connection) -> Any:
     try:
         return connection.recv()
     except (EOFError, ConnectionResetError):
-        raise RuntimeError(f"{name} failed; what it said is above") from None
+        raise RuntimeError(f"{name} failed; its error is above") from None
 
 
 def _work(connection: Connection, contender: Contender) -> None:
     if contender.cores is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: contender.cores])
-    sys.stdout = sys.stderr  # results alone go to standard output, and peers print there
-    contender.work(Pace(connection), *contender.arguments)
+    sys.stdout = sys.stderr  # some libraries print, and standard output is for results
+    contender.work(Timer(connection), *contender.arguments)

@@ -1,4 +1,4 @@
-"""The architecture of a model: what a run describes of it, its model built anew, whether two are of one."""
+"""Describes the architecture of a model, and builds a model from that description."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from keras_sentiment.models.precision import with_precision
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, encoder_of
 from keras_sentiment.recipes import Recipe
 
-_TOLERANCE = 1e-3  # of the logits of one model, computed twice in float32
-_OTHER = "the model is not of the run's architecture"
-_FIX = "train the model of run.load_model(), or one that is built from the recipe's own configuration"
+_TOLERANCE = 1e-3  # between logits that one model computes twice in float32
+_OTHER = "the model does not have the run's architecture"
+_FIX = "train the model of run.load_model(), or a model that is built from the recipe's own configuration"
 
 
 def architecture_of(model: keras.Model) -> Architecture:
-    """Returns what `rebuild` needs beside a recipe, of a model that was built from it."""
+    """Returns the sizes that `rebuild` needs in addition to the model's recipe."""
     ngrams, backbone, embeddings = ngram_layer(model), None, model
     if any(layer.name == LOWER for layer in model.layers):
-        from keras_sentiment.models.bert import backbone_config  # imports KerasHub, and so TensorFlow
+        from keras_sentiment.models.bert import backbone_config  # imports KerasHub, which imports TensorFlow
 
         backbone, embeddings = backbone_config(model), model.get_layer(LOWER)
     return Architecture(
@@ -37,18 +37,23 @@ def architecture_of(model: keras.Model) -> Architecture:
 
 
 def rebuild(recipe: Recipe[Any], architecture: Architecture, num_classes: int) -> keras.Model:
-    """Returns the model of a complete run with random weights; nothing is read from elsewhere.
+    """Returns the model of a run with random weights. It reads no file and downloads nothing.
+
+    Args:
+        recipe: the recipe of the run.
+        architecture: as `architecture_of` returns it.
+        num_classes: int, the number of labels.
 
     Raises:
-        InputError: the recipe and the architecture do not go together.
+        InputError: the recipe does not fit the architecture.
     """
     config, sequence_length = recipe.model, recipe.inputs.sequence_length
     vocabulary_size = architecture.vocabulary_size
     if isinstance(config, BertConfig):
-        from keras_sentiment.models.bert import rebuild_bert  # imports KerasHub, and so TensorFlow
+        from keras_sentiment.models.bert import rebuild_bert  # imports KerasHub, which imports TensorFlow
 
         if architecture.backbone is None:
-            raise InputError("backbone is null, and the model is a BERT")
+            raise InputError("backbone is null, but a BERT needs one")
         model = rebuild_bert(config, architecture.backbone, vocabulary_size, sequence_length, num_classes)
     elif isinstance(config, MaskedLMConfig):
         model = encoder_of(build_masked_lm(config, vocabulary_size, sequence_length))
@@ -63,33 +68,36 @@ def rebuild(recipe: Recipe[Any], architecture: Architecture, num_classes: int) -
 
 
 def take_weights(ours: keras.Model, model: keras.Model, inputs: dict[str, np.ndarray]) -> keras.Model:
-    """Gives a run's model the weights of another one, which must compute the same with them.
+    """Copies the weights of a user's model into the model of a run, and checks that both compute the same.
 
-    So what is saved holds the layers that the run describes, and nothing else of a user's program.
+    The run then holds exactly the layers that its recipe describes.
 
     Args:
-        ours: of the architecture that the run's recipe describes.
-        model: in any precision, however compiled.
-        inputs: some rows, to compare the two.
+        ours: a model with the architecture of the run's recipe.
+        model: the user's model, in any precision.
+        inputs: rows to compare the logits on, `{"token_ids": int32[batch, length], "padding_mask": ...}`.
+
+    Returns:
+        `ours` in float32, with the weights of `model`.
 
     Raises:
-        InputError: they compute something else.
+        InputError: the logits differ, or the weights do not fit.
     """
     try:
-        for mine, its in zip(adapted_layers(ours), adapted_layers(model), strict=True):
-            if isinstance(mine, NgramEnsemble) and isinstance(its, NgramEnsemble):
-                mine.resize(its.rows)  # as many n-grams as occur in what it was fitted to
-                mine.share = its.share
-        # The policy of both may be another one: Keras has one for all that a program builds.
+        for mine, theirs in zip(adapted_layers(ours), adapted_layers(model), strict=True):
+            if isinstance(mine, NgramEnsemble) and isinstance(theirs, NgramEnsemble):
+                mine.resize(theirs.rows)
+                mine.share = theirs.share
+        # Keras has a global dtype policy, so either model may have another one.
         ours, model = with_precision(ours, "float32"), with_precision(model, "float32")
         ours.set_weights(model.get_weights())
         found, expected = (np.asarray(each.predict_on_batch(inputs)) for each in (ours, model))
-    except Exception as error:  # Keras and the backends each raise errors of their own
+    except Exception as error:  # Keras and the backends have no common error class
         raise InputError(f"{_OTHER} ({first_line(error)}); {_FIX}") from error
     if found.shape != expected.shape or not np.allclose(
         found, expected, _TOLERANCE, _TOLERANCE, equal_nan=True
     ):
         raise InputError(f"{_OTHER} (its logits differ with the same weights); {_FIX}")
-    for mine, its in zip(adapted_layers(ours), adapted_layers(model), strict=True):
-        mine.adapted = its.adapted
+    for mine, theirs in zip(adapted_layers(ours), adapted_layers(model), strict=True):
+        mine.adapted = theirs.adapted
     return ours

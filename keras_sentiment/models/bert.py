@@ -1,4 +1,4 @@
-"""A pretrained BERT backbone from KerasHub, all but its last blocks frozen, with a new head."""
+"""A classifier of a pretrained BERT backbone from KerasHub and a new head."""
 
 from __future__ import annotations
 
@@ -20,21 +20,27 @@ from keras_sentiment.text.tokenizer import packaged_minilm
 
 
 def build_bert(config: BertConfig, sequence_length: int, num_classes: int) -> keras.Model:
-    """Returns a classifier with pretrained weights and a new head; frozen parts don't train.
+    """Returns a BERT classifier with pretrained weights, a new head, and all but its last blocks frozen.
 
-    It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` and returns
-    logits float32[batch, num_classes]. Its two parts are models of their own: `lower` holds the embeddings
-    and the frozen blocks and gives hidden states, `upper` the blocks that train, and the head.
-    `adapt_model` comes next, unless `config.ngrams` is 0.
+    The model has two parts, each a `keras.Model`. `lower` holds the embeddings and the frozen blocks and
+    returns hidden states. `upper` holds the trainable blocks and the head. Call `adapt_model` before `fit`,
+    unless `config.ngrams` is 0.
 
     Args:
-        config: its hyperparameters; the corpus must have the vocabulary of its preset.
-        sequence_length: int, most tokens of a row, as in `InputConfig`.
-        num_classes: int, labels of the corpus.
+        config: hyperparameters. The corpus must have the vocabulary of `config.preset`.
+        sequence_length: int, the largest number of tokens per row, as in `InputConfig`.
+        num_classes: int, the number of labels.
+
+    Returns:
+        A model that maps `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` to
+        logits float32[batch, num_classes].
 
     Raises:
-        InputError: the preset cannot be had, has fewer blocks than are to train, or fewer positions than
-            `sequence_length`.
+        InputError: the preset cannot be loaded, has fewer blocks than `config.trainable_blocks`, or has fewer
+            positions than `sequence_length`.
+
+    References:
+        Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers".
 
     Example:
         >>> model = build_bert(BertConfig(preset="minilm"), 128, num_classes=2)
@@ -52,10 +58,10 @@ def rebuild_bert(
     sequence_length: int,
     num_classes: int,
 ) -> keras.Model:
-    """Returns the classifier that `build_bert` makes of such a backbone, with random weights.
+    """Returns the classifier of `build_bert` for a backbone of this architecture, with random weights.
 
     Raises:
-        InputError: as `build_bert`, of the backbone's sizes.
+        InputError: the backbone has too few blocks or positions, as in `build_bert`.
     """
     values = dataclasses.asdict(architecture)
     activation = values.pop("activation")
@@ -66,7 +72,7 @@ def rebuild_bert(
 
 
 def backbone_config(model: keras.Model) -> BackboneConfig:
-    """Returns the architecture of the backbone that a classifier was made of."""
+    """Returns the architecture of the backbone of a classifier."""
     lower, upper = model.get_layer(LOWER), model.get_layer(UPPER)
     blocks = [*_blocks(lower), *_blocks(upper)]
     exact = blocks[0].activation is keras.activations.gelu
@@ -88,17 +94,17 @@ def _classifier(
     num_classes: int,
     copy_weights: bool,
 ) -> keras.Model:
-    """Returns the classifier of a backbone; where it is cloned, `copy_weights` keeps its weights."""
+    """Returns the classifier of a backbone; `copy_weights` keeps the weights of a backbone that is cloned."""
     positions = backbone.get_layer("position_embedding").sequence_length
     if sequence_length > positions:
         raise InputError(
-            f"sequence_length must be at most {positions}, the positions that {config.preset} has. "
+            f"sequence_length must be at most {positions}, the positions of {config.preset}. "
             f"Received: sequence_length={sequence_length}"
         )
     blocks = _blocks(backbone)
     if config.trainable_blocks != "all" and config.trainable_blocks > len(blocks):
         raise InputError(
-            f"trainable_blocks must be at most {len(blocks)}, the blocks of this BERT, or all. "
+            f"trainable_blocks must be at most {len(blocks)}, the blocks of {config.preset}, or all. "
             f"Received: trainable_blocks={config.trainable_blocks}"
         )
     frozen = 0 if config.trainable_blocks == "all" else len(blocks) - config.trainable_blocks
@@ -124,7 +130,7 @@ def _upper(
     hidden_dim: int,
     num_classes: int,
 ) -> keras.Model:
-    """Returns a model from hidden states float[batch, length, hidden_dim], tokens and mask to logits."""
+    """Returns the upper part: it maps hidden states float[batch, length, hidden_dim] to logits."""
     hidden_states = keras.Input((None, hidden_dim), name="hidden_states")
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
@@ -147,10 +153,13 @@ def _upper(
 
 
 def load_backbone(preset: str) -> keras.Model:
-    """Returns the pretrained encoder, with the activation that its weights were trained with, no dropout.
+    """Returns a pretrained BERT without dropout, with the GELU that its weights were trained with.
+
+    Args:
+        preset: a KerasHub preset, a local folder in KerasHub or Hugging Face layout, or `"minilm"`.
 
     Raises:
-        InputError: the preset is neither a name that can be loaded nor a BERT folder.
+        InputError: KerasHub cannot load the preset.
     """
     path = str(packaged_minilm()) if preset == "minilm" else preset
     try:
@@ -161,24 +170,23 @@ def load_backbone(preset: str) -> keras.Model:
             f"{preset}: no BERT weights could be loaded from it ({reason}). Give a KerasHub preset (which "
             "needs a network), a local folder, or `minilm`"
         ) from error
-    if _wants_exact_gelu(Path(path)):
-        # The error function's GELU instead of KerasHub's approximation by tanh.
+    if _uses_exact_gelu(Path(path)):
+        # KerasHub's default is the approximation of GELU by tanh.
         return _with_exact_gelu(backbone, copy_weights=True)
     return backbone
 
 
 def _with_exact_gelu(backbone: keras.Model, copy_weights: bool) -> keras.Model:
-    return _changed(
-        backbone, {block.name: {"activation": "gelu"} for block in _blocks(backbone)}, copy_weights
-    )
+    changes = {block.name: {"activation": "gelu"} for block in _blocks(backbone)}
+    return _clone_with(backbone, changes, copy_weights)
 
 
 def _blocks(backbone: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in backbone.layers if isinstance(layer, keras_hub.layers.TransformerEncoder)]
 
 
-def _wants_exact_gelu(folder: Path) -> bool:
-    """Whether a Hugging Face folder says so; Google's own weights, as KerasHub has them, do not."""
+def _uses_exact_gelu(folder: Path) -> bool:
+    """Returns whether the config of a Hugging Face folder names the exact GELU; KerasHub's presets do not."""
     try:
         return read_object(folder / "config.json").get("hidden_act") == "gelu"
     except InputError:
@@ -191,24 +199,24 @@ def _with_dropout(
     trainable_blocks: int | Literal["all"],
     copy_weights: bool,
 ) -> keras.Model:
-    """Returns the backbone with dropout in what trains.
+    """Returns a clone of the backbone with dropout in its trainable layers.
 
-    What is frozen has none, as in inference: it is a fixed function of the text, and its attention fused.
+    Frozen layers get no dropout: so their output for a text is always the same, and attention stays fused.
     """
     blocks = [block.name for block in _blocks(backbone)]
     if trainable_blocks == "all":
         changes = {name: {"dropout": rate} for name in blocks}
-        return _changed(backbone, changes | {"embeddings_dropout": {"rate": rate}}, copy_weights)
+        return _clone_with(backbone, changes | {"embeddings_dropout": {"rate": rate}}, copy_weights)
     trained = blocks[len(blocks) - trainable_blocks :]
-    return _changed(backbone, {name: {"dropout": rate} for name in trained}, copy_weights)
+    return _clone_with(backbone, {name: {"dropout": rate} for name in trained}, copy_weights)
 
 
-def _changed(
+def _clone_with(
     backbone: keras.Model,
     changes: dict[str, dict[str, Any]],
     copy_weights: bool,
 ) -> keras.Model:
-    """Returns a clone of the backbone with other arguments for the layers that are named."""
+    """Returns a clone of the backbone; `changes` has new arguments for layers by name."""
 
     def clone(layer: keras.layers.Layer) -> Any:
         return type(layer).from_config({**layer.get_config(), **changes.get(layer.name, {})})

@@ -1,10 +1,10 @@
-"""Names of layers and parts of models by which other modules find them."""
+"""Names of layers that several modules look up."""
 
 from __future__ import annotations
 
-# The parts of a BERT below and above its first block that trains: models of their own.
+# The two parts of a BERT classifier, each a `keras.Model`: the frozen layers, and the layers above them.
 LOWER, UPPER = "lower", "upper"
-# Their outputs are what the loss and a user see: they stay float32 under every policy.
+# Layers that compute in float32 under every dtype policy, because the loss and the user read their outputs.
 FLOAT32_LAYERS = (
     "votes",
     "pooling",

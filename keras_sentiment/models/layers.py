@@ -1,4 +1,7 @@
-"""The blocks of the small Transformer: KerasHub's put dropout on attention scores, and import TensorFlow."""
+"""Layers of the small Transformer outside its encoder blocks.
+
+They stand here because KerasHub, which has similar layers, imports TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_sentiment.models.dropout import Dropout
-
 _PACKAGE = "keras_sentiment"
 
 
 def register_layers() -> None:
-    """Registers the layers of this library and KerasHub's, so that `keras.saving.load_model` finds them.
+    """Registers the layers of this library and of KerasHub for `keras.saving.load_model`.
 
-    It imports Keras, KerasHub and so TensorFlow. Keras builds whatever a file describes: a run that is not
-    yours is better opened with `load`, which builds the model itself and reads weights alone.
+    The function imports Keras and KerasHub, and KerasHub imports TensorFlow. `keras.saving.load_model` builds
+    whatever layers a file describes. Open runs that you do not trust with `load` instead: it builds the
+    model from the run's config and reads only weights from the file.
 
     Example:
         >>> register_layers()
@@ -26,13 +28,21 @@ def register_layers() -> None:
         >>> model.name
         'transformer'
     """
-    # Importing a module registers what it defines.
-    for module in ("keras_sentiment.models.ngrams", "keras_hub"):
+    # Importing a module registers its layers.
+    for module in ("keras_sentiment.models.transformer", "keras_hub"):
         importlib.import_module(module)
 
 
 def warn_unless_adapted(layer: Any, consequence: str) -> None:
-    """Warns where a layer trains that should have been fitted to the train reviews before."""
+    """Warns if a layer was not fitted to the train reviews.
+
+    Args:
+        layer: a layer with the attribute `adapted`.
+        consequence: what follows for the model, as the end of a sentence.
+
+    Warns:
+        UserWarning: `layer.adapted` is false.
+    """
     if not layer.adapted:
         warnings.warn(
             f"{layer.name} was not adapted to the train reviews, so {consequence}. "
@@ -43,10 +53,24 @@ def warn_unless_adapted(layer: Any, consequence: str) -> None:
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class TokenEmbedding(keras.layers.ReversibleEmbedding):
-    """Token embeddings that start from the train reviews; `training.adaptation` fits them.
+    """Token embeddings whose first values come from the train reviews (`training.adaptation`).
 
     Args:
-        adapted: whether they have been, or start from elsewhere.
+        input_dim, output_dim, and others: as in `keras.layers.ReversibleEmbedding`.
+        adapted: bool, whether the embeddings have their first values.
+
+    Call arguments:
+        inputs: int32[batch, length], token ids; with `reverse`, float[batch, length, output_dim].
+        reverse: bool, whether to map vectors to logits over the vocabulary.
+        training: bool, whether to warn if the embeddings were not adapted.
+
+    Returns:
+        float[batch, length, output_dim]; with `reverse`, float[batch, length, input_dim].
+
+    Example:
+        >>> layer = TokenEmbedding(100, 8)
+        >>> tuple(layer(ops.ones((1, 5), "int32")).shape)
+        (1, 5, 8)
     """
 
     def __init__(self, *args: Any, adapted: bool = False, **kwargs: Any) -> None:
@@ -54,9 +78,8 @@ class TokenEmbedding(keras.layers.ReversibleEmbedding):
         self.adapted = adapted
 
     def call(self, inputs: Any, reverse: bool = False, training: bool | None = None) -> Any:
-        """Maps int32[batch, length] to float[batch, length, hidden_dim]; `reverse` maps back, to logits."""
         if training:
-            warn_unless_adapted(self, "the token embeddings start from chance")
+            warn_unless_adapted(self, "the token embeddings start from random values")
         return super().call(inputs, reverse=reverse)
 
     def get_config(self) -> dict[str, Any]:
@@ -68,7 +91,18 @@ class PositionEmbedding(keras.layers.Layer):
     """Adds a learned embedding of its position to each token.
 
     Args:
-        sequence_length: int, the most positions.
+        sequence_length: int, the largest number of positions.
+
+    Call arguments:
+        inputs: float[batch, length, hidden_dim], `length` at most `sequence_length`.
+
+    Returns:
+        float[batch, length, hidden_dim].
+
+    Example:
+        >>> layer = PositionEmbedding(40)
+        >>> tuple(layer(ops.ones((1, 5, 8))).shape)
+        (1, 5, 8)
     """
 
     def __init__(self, sequence_length: int, **kwargs: Any) -> None:
@@ -84,11 +118,10 @@ class PositionEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Maps float[batch, length, hidden_dim] to the same shape."""
         return inputs + self.embeddings[: ops.shape(inputs)[1]]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Returns the input's shape; Keras would find it out with a length that may be too long."""
+        # Without this method Keras calls the layer with a length that may exceed `sequence_length`.
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -97,15 +130,27 @@ class PositionEmbedding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class LocalBlock(keras.layers.Layer):
-    """A convolution over neighbouring tokens, with a residual connection.
+    """A convolution over neighbouring tokens, with pre-norm and a residual connection.
 
-    Attention has to find out from the positions which tokens are neighbours, which takes it most of a short
-    pretraining; here they meet from the first step on.
+    Attention learns from the position embeddings which tokens are neighbours, and takes most of a short
+    pretraining for it. The convolution mixes neighbours from the first step.
 
     Args:
-        width: int, odd, tokens that meet.
-        activation: str.
+        width: int, odd, the kernel size in tokens.
+        activation: str, activation of the convolution.
         layer_norm_epsilon: float > 0.
+
+    Call arguments:
+        inputs: float[batch, length, hidden_dim].
+        padding_mask: int32[batch, length], 1 for a token and 0 for padding.
+
+    Returns:
+        float[batch, length, hidden_dim].
+
+    Example:
+        >>> layer = LocalBlock(3)
+        >>> tuple(layer(ops.ones((1, 5, 8)), ops.ones((1, 5), "int32")).shape)
+        (1, 5, 8)
     """
 
     def __init__(
@@ -132,13 +177,11 @@ class LocalBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, padding_mask: Any) -> Any:
-        """Maps float[batch, length, hidden_dim] and int32[batch, length] to the inputs' shape."""
         x = self.norm(inputs)
-        # Behind the last token comes nothing, as before the first: no padding.
+        # Padding is set to zero, as `Conv1D` pads the beginning, so that more padding changes nothing.
         return inputs + self.convolution(x * ops.cast(padding_mask, x.dtype)[:, :, None])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...], *_: Any) -> tuple[int | None, ...]:
-        """Returns the input's shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -152,137 +195,31 @@ class LocalBlock(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class DistinctVotes(keras.layers.Layer):
-    """Gives each distinct token of a text one vote: its occurrences share it.
+    """Gives every distinct token of a text the same total weight, for a weighted average over tokens.
 
-    For sentiment the presence of a word tells more than its count (Pang et al. 2002, "Thumbs up?
-    Sentiment Classification using Machine Learning Techniques", section 6.1).
+    For sentiment, the presence of a word says more than its count (Pang et al. 2002).
+
+    Call arguments:
+        token_ids: int32[batch, length]. No real token has the id of padding.
+        padding_mask: int32[batch, length], 1 for a token and 0 for padding.
+
+    Returns:
+        float[batch, length], weights of the tokens. Those of a text add up to 1, and those of padding are 0.
+
+    References:
+        Pang et al. 2002, "Thumbs up? Sentiment Classification using Machine Learning Techniques", 6.1.
+
+    Example:
+        >>> weights = DistinctVotes()(ops.array([[7, 7, 8, 0]]), ops.array([[1, 1, 1, 0]]))
+        >>> ops.convert_to_numpy(weights)[0].tolist()
+        [0.25, 0.25, 0.5, 0.0]
     """
 
     def call(self, token_ids: Any, padding_mask: Any) -> Any:
-        """Maps two int32[batch, length] to votes float[batch, length] that add up to 1, padding's to 0.
-
-        Padding has an id that no token has.
-        """
-        alike = ops.equal(token_ids[:, :, None], token_ids[:, None, :])  # bool[batch, length, length]
-        counts = ops.sum(ops.cast(alike, self.compute_dtype), axis=-1)
+        same = ops.equal(token_ids[:, :, None], token_ids[:, None, :])  # bool[batch, length, length]
+        counts = ops.sum(ops.cast(same, self.compute_dtype), axis=-1)
         votes = ops.cast(padding_mask, self.compute_dtype) / counts
         return votes / ops.sum(votes, axis=-1, keepdims=True)
 
     def compute_output_shape(self, token_ids_shape: tuple[Any, ...], *_: Any) -> tuple[Any, ...]:
-        """Returns the input's shape."""
         return token_ids_shape
-
-
-@keras.saving.register_keras_serializable(_PACKAGE)
-class EncoderBlock(keras.layers.Layer):
-    """Self-attention and a feed-forward layer, each with a residual connection (Vaswani et al. 2017).
-
-    Args:
-        num_heads: int, divides the width of the input.
-        intermediate_dim: int, width of the feed-forward layer.
-        activation: str, of the feed-forward layer.
-        norm_first: bool, pre-norm (Xiong et al. 2020) or post-norm.
-        dropout: float in [0, 1), on the output of both parts and within the feed-forward layer.
-        attention_dropout: float in [0, 1), on attention scores; 0 takes the backend's fused attention.
-        layer_norm_epsilon: float > 0.
-        kernel_initializer, bias_initializer: of the feed-forward layer.
-        attention_initializer: of the four projections of the attention; their biases start at 0.
-    """
-
-    def __init__(
-        self,
-        num_heads: int,
-        intermediate_dim: int,
-        activation: str = "gelu",
-        norm_first: bool = True,
-        dropout: float = 0.0,
-        attention_dropout: float = 0.0,
-        layer_norm_epsilon: float = 1e-5,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        attention_initializer: Any = "glorot_uniform",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.num_heads = num_heads
-        self.intermediate_dim = intermediate_dim
-        self.activation = activation
-        self.norm_first = norm_first
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.layer_norm_epsilon = layer_norm_epsilon
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.attention_initializer = keras.initializers.get(attention_initializer)
-
-    def build(self, input_shape: tuple[Any, ...]) -> None:
-        hidden_dim = input_shape[-1]
-        shared: dict[str, Any] = {"dtype": self.dtype_policy}
-        self.attention = keras.layers.MultiHeadAttention(
-            self.num_heads,
-            hidden_dim // self.num_heads,
-            dropout=self.attention_dropout,
-            kernel_initializer=self.attention_initializer,
-            name="attention",
-            **shared,
-        )
-        self.intermediate = self._dense(self.intermediate_dim, "intermediate", self.activation)
-        self.output_dense = self._dense(hidden_dim, "output_dense")
-        norm = {"epsilon": self.layer_norm_epsilon, **shared}
-        self.attention_norm = keras.layers.LayerNormalization(name="attention_norm", **norm)
-        self.feedforward_norm = keras.layers.LayerNormalization(name="feedforward_norm", **norm)
-        self.dropout_layer = Dropout(self.dropout, name="dropout", **shared)
-        self.attention.build(input_shape, input_shape)
-        self.intermediate.build(input_shape)
-        self.output_dense.build((*input_shape[:-1], self.intermediate_dim))
-        self.attention_norm.build(input_shape)
-        self.feedforward_norm.build(input_shape)
-        self.built = True
-
-    def _dense(self, units: int, name: str, activation: str | None = None) -> keras.layers.Dense:
-        # An initializer draws the same numbers each time: each layer gets one of its own.
-        return keras.layers.Dense(
-            units,
-            activation,
-            kernel_initializer=self.kernel_initializer.clone(),
-            bias_initializer=self.bias_initializer.clone(),
-            dtype=self.dtype_policy,
-            name=name,
-        )
-
-    def call(self, inputs: Any, padding_mask: Any, training: bool | None = None) -> Any:
-        """Maps float[batch, length, hidden_dim] and int32[batch, length] to the inputs' shape."""
-        mask = ops.cast(padding_mask, "bool")[:, None, :]  # bool[batch, 1, length]
-        x = inputs
-        if self.norm_first:
-            x = x + self._attend(self.attention_norm(x), mask, training)
-            return x + self._feed_forward(self.feedforward_norm(x), training)
-        x = self.attention_norm(x + self._attend(x, mask, training))
-        return self.feedforward_norm(x + self._feed_forward(x, training))
-
-    def _attend(self, x: Any, mask: Any, training: bool | None) -> Any:
-        attended = self.attention(x, x, attention_mask=mask, training=training)
-        return self.dropout_layer(attended, training=training)
-
-    def _feed_forward(self, x: Any, training: bool | None) -> Any:
-        x = self.dropout_layer(self.intermediate(x), training=training)
-        return self.dropout_layer(self.output_dense(x), training=training)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...], *_: Any) -> tuple[int | None, ...]:
-        """Returns the input's shape."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "intermediate_dim": self.intermediate_dim,
-            "activation": self.activation,
-            "norm_first": self.norm_first,
-            "dropout": self.dropout,
-            "attention_dropout": self.attention_dropout,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "attention_initializer": keras.initializers.serialize(self.attention_initializer),
-        }

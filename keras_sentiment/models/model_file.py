@@ -1,9 +1,10 @@
-"""A `model.keras`, which may be untrusted: weights are read from it, and nothing else.
+"""Reads the weights of a `model.keras` file that may be untrusted.
 
-Keras would build what the file describes: layers of any class, of any size. Here the model is built from the
-config of its run, and the file has to hold the weights of this model, array by array. Sizes are compared
-before any array is made, because a config of a few bytes can ask for more memory than a machine has, and
-an HDF5 file for more than it holds, or for what another file holds.
+`keras.saving.load_model` builds the layers that the file describes, of any class and any size. This module
+reads only weights: the caller builds the model from the config of the run, and the file must hold exactly the
+arrays of that model. Shapes are compared before memory is allocated, for two reasons: a config of a few bytes
+can describe a model that is larger than the machine's memory, and an HDF5 file can declare arrays that are
+larger than itself or that lie in another file.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from keras_sentiment.errors import InputError, first_line
 
 _WEIGHTS = "model.weights.h5"
 _MEMBERS = {"metadata.json", "config.json", _WEIGHTS}
-# Groups and arrays of a weights file. BERT's 24 blocks have 2,000; a group within itself has no end of them.
+# Groups and arrays in a weights file. A BERT of 24 blocks has 2,000; a group that contains itself has no end.
 _MAX_OBJECTS = 20_000
 
-# How many arrays there are of each shape and type.
+# The number of arrays of each shape and dtype.
 _Arrays = Counter[tuple[tuple[int, ...], str]]
 
 
@@ -36,36 +37,37 @@ def read_weights(path: Path, build: Callable[[], Any]) -> Any:
     """Returns a new model with the weights of a file, on the current backend.
 
     Args:
-        build: returns the model with random weights; it is called twice, the first time for the sizes.
+        path: the `model.keras` file.
+        build: a function that returns the model with random weights. It is called twice, first for shapes.
 
     Raises:
-        InputError: the file is damaged, or its weights are those of another model.
+        InputError: the file is damaged, or its weights do not fit the model.
     """
     import keras
 
     try:
         found, contents = _stored_arrays(path)
-        # In a thread of its own, because Keras remembers there which variables still have to be made.
+        # In another thread, because Keras keeps its list of uninitialized variables per thread.
         with ThreadPoolExecutor(1) as thread:
             expected = thread.submit(_arrays_of, build).result()
         if found != expected:
-            raise InputError(f"it is not the model of config.json: {_differ(found, expected)}")
+            raise InputError(f"its weights do not fit the model of config.json: {_differ(found, expected)}")
         model = build()
         with warnings.catch_warnings():
-            # Keras warns of the layers that a functional model lists a second time.
+            # A functional model lists some layers twice; Keras warns about each.
             warnings.filterwarnings("ignore", "Skipping nested container")
             model.load_weights(path)
         if sum(_checksum(keras.ops.convert_to_numpy(weight)) for weight in model.weights) != contents:
-            raise InputError("some of its weights have no place in the model of config.json")
+            raise InputError("Keras did not load some of its weights into the model of config.json")
         return model
-    except Exception as error:  # zipfile, h5py, Keras and the backend each raise errors of their own
+    except Exception as error:  # zipfile, h5py, Keras and the backends have no common error class
         raise InputError(
-            f"{path}: it can't be read ({first_line(error)}); copy it anew from where it came, or train again"
+            f"{path}: it can't be read ({first_line(error)}); copy it again from its source, or train again"
         ) from error
 
 
 def _arrays_of(build: Callable[[], Any]) -> _Arrays:
-    """Returns the arrays that the weights of a model are, without making them."""
+    """Returns the shapes and dtypes of a model's weights, without allocating them."""
     import keras
 
     with keras.StatelessScope(initialize_variables=False):
@@ -73,15 +75,17 @@ def _arrays_of(build: Callable[[], Any]) -> _Arrays:
 
 
 def _stored_arrays(path: Path) -> tuple[_Arrays, int]:
-    """Returns the arrays that a model file holds within itself, and the sum of their checksums."""
+    """Returns the shapes and dtypes of the arrays in a model file, and the sum of their checksums."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if len(names) != len(_MEMBERS) or set(names) != _MEMBERS:
-            raise InputError(f"it holds {', '.join(sorted(names)[:9])} instead of {', '.join(_MEMBERS)}")
-        # As Keras writes it. What is not compressed takes no more memory than the file has bytes.
+            raise InputError(
+                f"it contains {', '.join(sorted(names)[:9])} instead of {', '.join(sorted(_MEMBERS))}"
+            )
+        # Keras does not compress its files. Without compression, memory is limited by the size of the file.
         if archive.getinfo(_WEIGHTS).compress_type != zipfile.ZIP_STORED:
-            raise InputError(f"its {_WEIGHTS} is compressed, which Keras's files are not")
-        # Read whole, as Keras does: only then the archive's checksum is compared, and h5py jumps to and fro.
+            raise InputError(f"its {_WEIGHTS} is compressed, but Keras never compresses it")
+        # `read` of the whole member compares its checksum; h5py would read it in parts.
         weights = archive.read(_WEIGHTS)
     return _plain_arrays(weights)
 
@@ -103,13 +107,13 @@ def _plain_arrays(weights: bytes) -> tuple[_Arrays, int]:
                 objects += 1
                 link = group.get(name, getlink=True)
                 if not isinstance(link, h5py.HardLink) or objects > _MAX_OBJECTS:
-                    raise InputError("its weights are linked from elsewhere")
+                    raise InputError(f"its weights contain links or more than {_MAX_OBJECTS:,} objects")
                 item = group[name]
                 if isinstance(item, h5py.Group):
                     groups.append(item)
                     continue
                 plain = isinstance(item, h5py.Dataset) and not item.external and not item.is_virtual
-                # One that is compressed or has holes takes less of the file than of the memory.
+                # A compressed or sparse dataset takes less space in the file than in memory.
                 if not plain or item.dtype.kind not in "fiu" or item.id.get_storage_size() != item.nbytes:
                     raise InputError("its weights are not stored as plain numbers")
                 arrays[item.shape, str(item.dtype)] += 1
@@ -124,7 +128,7 @@ def _differ(found: _Arrays, expected: _Arrays) -> str:
     missing, more = expected - found, found - expected
     parts = [
         f"{what} {', '.join(f'{list(shape)} {dtype}' for shape, dtype in list(arrays)[:3])}"
-        for what, arrays in (("lacking", missing), ("beyond it", more))
+        for what, arrays in (("missing", missing), ("unexpected", more))
         if arrays
     ]
     return "; ".join(parts)

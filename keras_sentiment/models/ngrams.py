@@ -1,4 +1,4 @@
-"""N-grams of tokens beside a deep model: a linear model of them, fitted first, joins its logits."""
+"""The linear model of n-grams, as a layer whose logits are averaged with those of an encoder."""
 
 from __future__ import annotations
 
@@ -17,25 +17,43 @@ _PACKAGE = "keras_sentiment"
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class NgramEnsemble(keras.layers.Layer):
-    """Averages the logits of a deep model with those of a linear model of n-grams.
+    """Averages the logits of an encoder with the logits of a linear model of n-grams.
 
-    The linear model gives a weight to each different token, pair of tokens and so on that a text
-    holds; pairs and longer n-grams share hashed buckets (Weinberger et al. 2009, "Feature Hashing for Large
-    Scale Multitask Learning"). `training.adaptation` fits it, before the deep model trains. Weights are kept
-    of those n-grams alone that the train texts hold: `index` maps each to a row of `kernel`. In training
-    the logits are the deep model's own, so that it learns as if it were alone: trained on the mean it would
-    learn what the linear model leaves, and of the reviews that this one was fitted to it leaves next to
-    nothing.
+    The linear model has a weight for each distinct n-gram of a text. N-grams of two and more tokens share
+    hashed buckets. `training.adaptation` fits the weights before the encoder trains. The layer stores
+    weights only for n-grams of the train texts: `index` maps an n-gram to a row of `kernel`.
+
+    In training the layer returns the encoder's logits unchanged. If the encoder were trained on the average,
+    it would learn only from the errors of the linear model, and on its own train texts that has few.
 
     Args:
-        vocabulary_size: int.
-        order: int, tokens of the longest n-gram.
-        buckets: int, at most 2^21, that n-grams of two tokens and more share.
-        share: float in [0, 1], of the linear model in the average. It may be changed, until the model
-            computes.
-        l2: float > 0, penalty on the linear model's weights.
-        rows: int, of `kernel`: n-grams that have weights, and one of zeros, the first, for the others.
-        adapted: whether the linear model has been fitted.
+        vocabulary_size: int, the number of tokens.
+        order: int, the number of tokens in the longest n-gram.
+        buckets: int, at most 2^21, the number of hashed buckets.
+        share: float in [0, 1], the weight of the linear model in the average. It can be changed until the
+            model is first called.
+        l2: float > 0, L2 penalty on the weights of the linear model.
+        rows: int, rows of `kernel`. The first row is zeros, for n-grams without weights.
+        adapted: bool, whether the linear model is fitted.
+
+    Call arguments:
+        logits: float[batch, num_classes], logits of the encoder.
+        token_ids: int32[batch, length].
+        padding_mask: int32[batch, length], 1 for a token and 0 for padding.
+        training: bool.
+
+    Returns:
+        float[batch, num_classes].
+
+    References:
+        Wang & Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
+        Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning".
+        Patrascu & Thorup 2012, "The Power of Simple Tabulation Hashing".
+
+    Example:
+        >>> layer = NgramEnsemble(100, order=2, buckets=64, share=0.5, l2=5.0)
+        >>> tuple(layer(ops.ones((1, 2)), ops.ones((1, 5), "int32"), ops.ones((1, 5), "int32")).shape)
+        (1, 2)
     """
 
     def __init__(
@@ -59,17 +77,16 @@ class NgramEnsemble(keras.layers.Layer):
         self.adapted = adapted
 
     def build(self, logits_shape: tuple[Any, ...], *_: Any) -> None:
-        # Where an n-gram goes is a sum of random numbers, one for each token and place in it (tabulation
-        # hashing, Patrascu and Thorup 2012): it scatters what a product would let meet, and stays below
-        # 2^24, as some runtimes compute with whole numbers in float32. The numbers are kept with the model.
+        # The hash of an n-gram is a sum of random codes, one for each pair of token and position (tabulation
+        # hashing). It has fewer collisions than a linear hash. Sums stay below 2^24 because some runtimes
+        # store integers as float32.
         self.codes = self.add_weight(
             shape=(self.order * self.vocabulary_size, 1),
-            initializer=self._drawn,
+            initializer=self._random_codes,
             dtype="int32",
             trainable=False,
             name="codes",
         )
-        # Two-dimensional, as the codes are; rows stay below 2^24 too.
         self.index = self.add_weight(
             shape=(self.vocabulary_size + self.buckets, 1),
             initializer="zeros",
@@ -77,7 +94,7 @@ class NgramEnsemble(keras.layers.Layer):
             trainable=False,
             name="index",
         )
-        # Logits matter up to what is added to all of them: of two labels, the difference is kept.
+        # With two labels only the difference of their logits matters, so one column is enough.
         self.num_classes = logits_shape[-1]
         self._columns = 1 if self.num_classes == 2 else self.num_classes
         self.bias = self.add_weight(shape=(self._columns,), initializer="zeros", trainable=False, name="bias")
@@ -85,26 +102,29 @@ class NgramEnsemble(keras.layers.Layer):
         self.built = True
 
     def _add_kernel(self) -> None:
-        # The last weight, also when it is made anew.
+        # `kernel` is always the last weight, so that the order of weights does not depend on `resize`.
         shape = (self.rows, self._columns)
         self.kernel = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="kernel")
 
     def resize(self, rows: int) -> None:
-        """Makes `kernel` anew, zeros, with another number of rows; functions compiled before don't see it."""
+        """Replaces `kernel` by zeros with another number of rows.
+
+        Functions that were compiled before still use the old kernel.
+        """
         if rows != self.rows:
             self.rows = rows
             self._untrack_variable(self.kernel)
-            self._tracker.unlock()  # as Keras's own layers do where they are quantized
+            self._tracker.unlock()  # Keras's own layers do the same when they are quantized
             self._add_kernel()
             self._tracker.lock()
 
     def set_ngrams(self, ngrams: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> None:
-        """Takes a fitted linear model.
+        """Sets the weights of the linear model.
 
         Args:
-            ngrams: int64[kept], as of `ngrams_of`, those that have weights.
-            weights: float32[kept, num_classes], what each adds to the logits.
-            bias: float32[num_classes], what the logits begin with.
+            ngrams: int64[kept], n-grams as `ngrams_of` returns them.
+            weights: float32[kept, num_classes], the weights of each n-gram.
+            bias: float32[num_classes].
         """
         if len(bias) == 2:
             weights, bias = weights[:, 1:] - weights[:, :1], bias[1:] - bias[:1]
@@ -117,17 +137,16 @@ class NgramEnsemble(keras.layers.Layer):
         self.adapted = True
 
     def add_to_logits(self, values: np.ndarray) -> None:
-        """Adds float32[num_classes] to the logits of the linear model, whatever the text."""
+        """Adds float32[num_classes] to the bias of the linear model."""
         added = values[1:] - values[:1] if self._columns == 1 else values
         self.bias.assign(ops.convert_to_numpy(self.bias) + added)
 
-    def _drawn(self, shape: tuple[int, ...], dtype: str) -> Any:
+    def _random_codes(self, shape: tuple[int, ...], dtype: str) -> Any:
         return ops.convert_to_tensor(np.random.default_rng(0).integers(0, self.buckets, shape), dtype)
 
     def call(self, logits: Any, token_ids: Any, padding_mask: Any, training: bool | None = None) -> Any:
-        """Maps logits float[batch, num_classes] and two int32[batch, length] to such logits."""
         if training:
-            warn_unless_adapted(self, "its zeros shrink the logits of the deep model")
+            warn_unless_adapted(self, "its weights are zeros and shrink the logits of the encoder")
             return logits
         if self.share == 0:
             return logits
@@ -135,7 +154,7 @@ class NgramEnsemble(keras.layers.Layer):
         return linear if self.share == 1 else (1 - self.share) * logits + self.share * linear
 
     def linear_logits(self, token_ids: Any, padding_mask: Any) -> Any:
-        """Maps two int32[batch, length] to logits float[batch, num_classes], those of the n-grams alone."""
+        """Returns the logits of the linear model alone, float[batch, num_classes]."""
         found, counted = self.ngrams_of(token_ids, padding_mask)
         rows = ops.where(counted, ops.take(self.index, found, axis=0)[:, :, 0], 0)
         # [batch, order * length, num_classes]
@@ -143,9 +162,15 @@ class NgramEnsemble(keras.layers.Layer):
         return ops.concatenate([-linear / 2, linear / 2], axis=1) if self._columns == 1 else linear
 
     def ngrams_of(self, token_ids: Any, padding_mask: Any) -> tuple[Any, Any]:
-        """Maps two int32[batch, length] to n-grams int32[batch, order * length], and which of them count.
+        """Returns the n-grams of texts, and which of them count.
 
-        Each different one of a text counts once. An n-gram is a place in `index`.
+        Args:
+            token_ids: int32[batch, length].
+            padding_mask: int32[batch, length].
+
+        Returns:
+            n-grams int32[batch, order * length], each a row number of `index`; and
+            bool[batch, order * length], true once for each distinct n-gram of a text.
         """
         none = self.vocabulary_size + self.buckets
         real = ops.cast(padding_mask, "bool")
@@ -165,14 +190,13 @@ class NgramEnsemble(keras.layers.Layer):
         return ops.take(self.codes, token_ids + place * self.vocabulary_size, axis=0)[:, :, 0]
 
     def compute_output_shape(self, logits_shape: tuple[Any, ...], *_: Any) -> tuple[Any, ...]:
-        """Returns the shape of the logits."""
         return logits_shape
 
     def load_own_variables(self, store: Any) -> None:
         super().load_own_variables(store)
         index = ops.convert_to_numpy(self.index)
         if index.min() < 0 or index.max() >= self.rows:
-            raise ValueError(f"the index of {self.name} points beyond its {self.rows} rows")
+            raise ValueError(f"{self.name}: its index has row numbers outside its {self.rows} rows")
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -188,13 +212,13 @@ class NgramEnsemble(keras.layers.Layer):
 
 
 def _shifted(tokens: Any) -> Any:
-    """Moves int32[batch, length] one position to the left, zeros behind it."""
-    # Padded first: a row of one token leaves nothing to a slice, which no graph can be exported with.
+    """Shifts int32[batch, length] one position to the left and fills with zeros."""
+    # Padding comes before slicing, because a graph with an empty slice cannot be exported.
     return ops.pad(tokens, [[0, 0], [0, 1]])[:, 1:]
 
 
 def adapted_layers(model: keras.Model) -> Iterator[NgramEnsemble | TokenEmbedding]:
-    """Yields the layers of a model and its parts that are fitted to the train reviews before it trains."""
+    """Yields the layers that `adapt_model` fits, those in nested models included."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from adapted_layers(layer)
@@ -203,14 +227,14 @@ def adapted_layers(model: keras.Model) -> Iterator[NgramEnsemble | TokenEmbeddin
 
 
 def ngram_layer(model: keras.Model) -> NgramEnsemble | None:
-    """Returns the layer of n-grams that a model or one of its parts has, if it has one."""
+    """Returns the n-gram layer of a model or of its nested models, or `None`."""
     return next((layer for layer in adapted_layers(model) if isinstance(layer, NgramEnsemble)), None)
 
 
 def with_ngrams(
     config: NgramConfig, logits: Any, token_ids: Any, padding_mask: Any, vocabulary_size: int
 ) -> Any:
-    """Returns the logits of a deep model averaged with those of n-grams, as its config says."""
+    """Returns the logits of an encoder, averaged with those of n-grams if `config.ngrams` is not 0."""
     if not config.ngrams:
         return logits
     return NgramEnsemble(

@@ -1,4 +1,4 @@
-"""The vector that a model makes of a text: what its last layer, `logits`, is given."""
+"""The vector of a text: the input of a classifier's last layer, `logits`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from keras_sentiment.models.layer_names import LOWER, UPPER
 
 
 def pooled_model(model: keras.Model) -> keras.Model:
-    """Returns the part of a classifier below its logits; it shares the classifier's weights.
+    """Returns the part of a classifier below its logits, with shared weights and without the n-grams.
 
-    It takes what the classifier takes and returns float32[batch, dim]. The n-grams are not in it.
+    Args:
+        model: from `build_transformer` or `build_bert`.
+
+    Returns:
+        A model that maps the inputs of the classifier to float32[batch, dim].
     """
     names = [layer.name for layer in model.layers]
     if UPPER not in names:

@@ -1,4 +1,4 @@
-"""In what precision a model computes: chosen for a run and a machine, never part of a saved file."""
+"""The precision in which a model computes. Saved files do not depend on it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ from keras_sentiment.models.layer_names import FLOAT32_LAYERS
 
 
 def resolve_precision(name: str) -> str:
-    """Returns the Keras dtype policy that `name` stands for on this backend and machine.
+    """Returns the Keras dtype policy for a value of `--precision`.
 
-    `"auto"` is `mixed_float16` on a GPU, `mixed_bfloat16` on the torch backend where the CPU multiplies
-    bfloat16 in hardware, and `float32` elsewhere.
+    `"auto"` is `mixed_float16` on a GPU, `mixed_bfloat16` on the torch backend if the CPU has bfloat16
+    instructions, and `float32` elsewhere.
+
+    Args:
+        name: one of `PRECISIONS`.
 
     Raises:
-        InputError: there is none of that name, or the backend cannot compute in it on this machine.
+        InputError: the name is unknown, or this backend and machine cannot compute in the precision.
+
+    Example:
+        >>> resolve_precision("float32")
+        'float32'
     """
     require(name in PRECISIONS, "precision", name, f"one of {', '.join(PRECISIONS)}")
     if name == "mixed_float16" and keras.backend.backend() == "jax" and not gpu_available():
-        raise InputError("jax has no float16 products on a CPU; give --precision float32")
+        raise InputError("jax cannot compute float16 products on a CPU; give --precision float32")
     if name != "auto":
         return name
     if gpu_available():
@@ -34,7 +41,7 @@ def resolve_precision(name: str) -> str:
 
 
 def gpu_available() -> bool:
-    """Returns whether the current backend computes on a GPU."""
+    """Returns whether the current Keras backend computes on a GPU."""
     backend: Any = importlib.import_module(keras.backend.backend())
     if keras.backend.backend() == "torch":
         return backend.cuda.is_available()
@@ -44,7 +51,7 @@ def gpu_available() -> bool:
 
 
 def cpu_multiplies_bfloat16() -> bool:
-    """Returns whether this CPU has instructions for it that torch uses."""
+    """Returns whether this CPU has bfloat16 instructions that torch uses."""
     import torch
 
     capabilities = torch.cpu.get_capabilities()
@@ -52,9 +59,9 @@ def cpu_multiplies_bfloat16() -> bool:
 
 
 def allow_tf32() -> None:
-    """Lets float32 matrix products on an NVIDIA GPU of the Ampere line or newer use TensorFloat-32.
+    """Allows TensorFloat-32 for float32 matrix products on NVIDIA GPUs since Ampere.
 
-    jax and tensorflow do so by themselves; elsewhere the setting changes nothing.
+    jax and tensorflow allow it by default, so only torch needs the setting.
     """
     if keras.backend.backend() == "torch" and gpu_available():
         import torch
@@ -63,7 +70,7 @@ def allow_tf32() -> None:
 
 
 def precision_of(model: keras.Model) -> str:
-    """Returns the dtype policy that a model and its parts compute in, where they are allowed to."""
+    """Returns the dtype policy of a model: that of its layers, apart from `FLOAT32_LAYERS`."""
     for layer in model.layers:
         name = precision_of(layer) if isinstance(layer, keras.Model) else layer.dtype_policy.name
         if name.startswith("mixed"):
@@ -72,9 +79,12 @@ def precision_of(model: keras.Model) -> str:
 
 
 def with_precision(model: keras.Model, policy: str) -> keras.Model:
-    """Returns the model under another dtype policy, with the same weights and trainable parts.
+    """Returns a copy of a model with another dtype policy.
+
+    The copy has the same weights, and the same layers are trainable.
 
     Args:
+        model: a model of this library.
         policy: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
     """
     other = type(model).from_config(_with_policy(model.get_config(), policy))
@@ -84,20 +94,20 @@ def with_precision(model: keras.Model, policy: str) -> keras.Model:
 
 
 def _copy_trainable(source: keras.Model, target: keras.Model) -> None:
-    """Freezes what is frozen in `source`: a config holds it, but not for what a layer creates in `build`."""
+    """Copies `trainable` layer by layer; a layer's config lacks it for the sublayers that `build` creates."""
     for ours, theirs in zip(source.layers, target.layers, strict=True):
         if isinstance(ours, keras.Model):
             _copy_trainable(ours, theirs)
         else:
-            # On tensorflow, setting what is set already does not reach the layers inside.
+            # On tensorflow, setting the present value does not reach the sublayers, so it changes first.
             theirs.trainable = True
             theirs.trainable = ours.trainable
 
 
 def _with_policy(config: Any, policy: str) -> Any:
-    """Returns a serialized model whose layers have the policy, but for `FLOAT32_LAYERS`.
+    """Returns the config of a model with the policy in all layers except `FLOAT32_LAYERS`.
 
-    A part that was trained by itself leaves its optimizer behind, which would be saved with it.
+    It also removes `compile_config`: a part that was trained alone would be saved with its optimizer.
     """
     if isinstance(config, (list, tuple)):
         return type(config)(_with_policy(value, policy) for value in config)

@@ -10,9 +10,9 @@ from keras import ops
 from keras_sentiment.config import MaskedLMConfig, TransformerConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.dropout import Dropout
+from keras_sentiment.models.encoder_block import EncoderBlock
 from keras_sentiment.models.layers import (
     DistinctVotes,
-    EncoderBlock,
     LocalBlock,
     PositionEmbedding,
     TokenEmbedding,
@@ -23,16 +23,22 @@ from keras_sentiment.models.ngrams import with_ngrams
 def build_transformer(
     config: TransformerConfig, vocabulary_size: int, sequence_length: int, num_classes: int
 ) -> keras.Model:
-    """Returns the small Transformer encoder as an untrained classifier, a plain Keras model.
+    """Returns the small Transformer encoder as an untrained classifier.
 
-    It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` with a length
-    of at most `sequence_length`, and returns logits float32[batch, num_classes]. `adapt_model` comes next.
+    Call `adapt_model` before `fit`, unless `config.ngrams` is 0 and `config.cooccurrence` is false.
 
     Args:
-        config: its hyperparameters.
-        vocabulary_size: int, of the corpus's tokenizer.
-        sequence_length: int, most tokens of a row, as in `InputConfig`.
-        num_classes: int, labels of the corpus.
+        config: hyperparameters.
+        vocabulary_size: int, the vocabulary size of the corpus's tokenizer.
+        sequence_length: int, the largest number of tokens per row, as in `InputConfig`.
+        num_classes: int, the number of labels.
+
+    Returns:
+        A model that maps `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` to
+        logits float32[batch, num_classes]. `length` is at most `sequence_length`.
+
+    References:
+        Vaswani et al. 2017, "Attention Is All You Need".
 
     Example:
         >>> vocabulary_size = corpus.tokenizer().vocabulary_size
@@ -47,7 +53,7 @@ def build_transformer(
     if config.pooling == "distinct":
         votes = DistinctVotes(dtype="float32", name="votes")(token_ids, padding_mask)  # [batch, length]
         pooling = keras.layers.Dot(axes=1, dtype="float32", name="pooling")
-        # The embeddings themselves, a bag of words, tell most of a sentiment and memorise least.
+        # The average of the embeddings is a bag of words: it says most of the sentiment and overfits least.
         bag = pooling([votes, embedded])  # [batch, hidden_dim]
         x = pooling([votes, x])  # [batch, hidden_dim]
         x = keras.layers.Dropout(config.head_dropout, dtype="float32", name="head_dropout")(x)
@@ -63,14 +69,25 @@ def build_transformer(
 
 
 def build_masked_lm(config: MaskedLMConfig, vocabulary_size: int, sequence_length: int) -> keras.Model:
-    """Returns an untrained encoder that finds masked tokens (Devlin et al. 2019, "BERT", section 3.1).
+    """Returns the small Transformer encoder as an untrained masked language model.
 
-    Beside the inputs of a classifier it takes `mask_positions`, int32[batch, masks], and returns
-    logits float32[batch, masks, vocabulary_size], from the weights of the token embeddings.
+    The output layer shares the weights of the token embeddings.
+
+    Args:
+        config: hyperparameters.
+        vocabulary_size: int, the vocabulary size of the corpus's tokenizer.
+        sequence_length: int, the largest number of tokens per row.
+
+    Returns:
+        A model that maps the inputs of a classifier and `mask_positions`, int32[batch, masks], to logits
+        float32[batch, masks, vocabulary_size].
+
+    References:
+        Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers", section 3.1.
     """
     inputs = _inputs()
     x, _, embedding = _encoded(config, vocabulary_size, sequence_length, **inputs)
-    # A layer of its own, for `encoder_of` to find the encoder's end.
+    # `encoder_of` finds the output of the encoder by the name of this layer.
     x = keras.layers.Identity(name="encoded")(x)
     positions = keras.Input((None,), dtype="int32", name="mask_positions")
     x = ops.take_along_axis(x, positions[:, :, None], axis=1)  # [batch, masks, hidden_dim]
@@ -81,16 +98,16 @@ def build_masked_lm(config: MaskedLMConfig, vocabulary_size: int, sequence_lengt
 
 
 def encoder_of(masked_lm: keras.Model) -> keras.Model:
-    """Returns the part of a masked-LM model that a classifier starts from: its encoder."""
+    """Returns the encoder of a masked language model, with shared weights."""
     inputs = {name: masked_lm.input[name] for name in ("token_ids", "padding_mask")}
     return keras.Model(inputs, masked_lm.get_layer("encoded").input, name="encoder")
 
 
 def load_encoder_weights(model: keras.Model, encoder: keras.Model) -> None:
-    """Gives a classifier the weights of a pretrained encoder.
+    """Copies the weights of a pretrained encoder into a classifier.
 
     Raises:
-        InputError: it has other layers, or layers of other sizes.
+        InputError: the encoder has other layers than the classifier, or layers of other sizes.
     """
     try:
         for layer in encoder.layers:
@@ -99,7 +116,7 @@ def load_encoder_weights(model: keras.Model, encoder: keras.Model) -> None:
         model.get_layer("token_embedding").adapted = True
     except ValueError as error:
         reason = next(iter(str(error).splitlines()), "")
-        raise InputError(f"pretrained: its encoder is another than this model's ({reason:.200})") from None
+        raise InputError(f"pretrained: its encoder does not fit this model ({reason:.200})") from None
 
 
 def _inputs() -> dict[str, Any]:
@@ -110,7 +127,10 @@ def _inputs() -> dict[str, Any]:
 def _encoded(
     config: TransformerConfig, vocabulary_size: int, sequence_length: int, token_ids: Any, padding_mask: Any
 ) -> tuple[Any, Any, keras.layers.Layer]:
-    """Returns the encoder's output and the token embeddings, [batch, length, hidden_dim], and their layer."""
+    """Returns the encoder's output, the token embeddings, and the layer of the embeddings.
+
+    Both tensors are float[batch, length, hidden_dim].
+    """
     weights = _initializers(config)
     embedding = TokenEmbedding(
         vocabulary_size,
@@ -151,8 +171,8 @@ def _initializers(config: TransformerConfig) -> dict[str, Any]:
     if config.initializer == "keras":
         kernel = "glorot_uniform"
         return {"embedding": "uniform", "kernel": kernel, "bias": "zeros", "attention": kernel}
-    # torch.nn.Embedding draws from N(0, 1), torch.nn.Linear from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), and
-    # torch.nn.MultiheadAttention, whose three input projections are one matrix, from Glorot's bounds for it.
+    # The defaults of torch: N(0, 1) in torch.nn.Embedding, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) in
+    # torch.nn.Linear, and Glorot's bounds for the joint matrix of torch.nn.MultiheadAttention's projections.
     bound = (6 / (4 * config.hidden_dim)) ** 0.5
     return {
         "embedding": keras.initializers.RandomNormal(stddev=1.0),

@@ -1,4 +1,4 @@
-"""What contenders time, and what they tell of how they compute."""
+"""What contenders time, and what they report of how they compute."""
 
 import contextlib
 
@@ -12,11 +12,14 @@ from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.training import fit as fitting
 
-pytestmark = [pytest.mark.once, pytest.mark.skipif(BACKEND != "torch", reason="peers are torch's")]
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(BACKEND != "torch", reason="the other implementations run on torch"),
+]
 
 
-class Recorded:
-    """A pace that records what it is told, in order, and whether it is timed."""
+class RecordingTimer:
+    """A timer that records its calls in order, and whether time counts."""
 
     def __init__(self):
         self.events, self.facts, self.timed = [], {}, False
@@ -27,7 +30,7 @@ class Recorded:
     def begin(self, synchronize=None):
         self.timed = True
 
-    def tell(self, **facts):
+    def report(self, **facts):
         self.facts |= facts
 
     def plan(self, steps):
@@ -45,35 +48,35 @@ class Recorded:
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_all_that_is_training_is_timed(corpus, monkeypatch, precision):
-    """Adaptation too, but not the first step; and every review once."""
-    pace = Recorded()
+def test_training_is_timed_from_the_untrained_model_on(corpus, monkeypatch, precision):
+    """Adaptation is timed, the first step is not, and each review counts once."""
+    timer = RecordingTimer()
     adapt = fitting.adapt
 
     def noted(*arguments):
-        pace.note("adapt")
+        timer.note("adapt")
         adapt(*arguments)
 
     monkeypatch.setattr(fitting, "adapt", noted)
-    ours.train_ours(pace, str(corpus.path), 40, RECIPE.replace(precision=precision))
-    assert pace.events[:2] == [("adapt", True), ("plan", True)]
-    assert all(timed for _, timed in pace.events)
-    assert len(pace.events) == 2 + pace.steps
-    assert sum(units for units, _ in pace.events[2:]) == 40
-    assert (pace.facts["device"], pace.facts["precision"]) == ("cpu", precision)
-    assert pace.facts["batch"] == "8 reviews"
+    ours.train_ours(timer, str(corpus.path), 40, RECIPE.replace(precision=precision))
+    assert timer.events[:2] == [("adapt", True), ("plan", True)]
+    assert all(timed for _, timed in timer.events)
+    assert len(timer.events) == 2 + timer.steps
+    assert sum(units for units, _ in timer.events[2:]) == 40
+    assert (timer.facts["device"], timer.facts["precision"]) == ("cpu", precision)
+    assert timer.facts["batch"] == "8 reviews"
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_the_plain_loop_tells_what_its_products_are(corpus, monkeypatch, precision):
+def test_the_plain_torch_loop_reports_its_precision(corpus, monkeypatch, precision):
     monkeypatch.setattr(peers, "SEQUENCE_LENGTH", 16)
-    pace = Recorded()
-    peers.train_seed(pace, str(corpus.path), 40, "transformer", Setting("cpu", precision, 1))
-    assert pace.events == [("plan", True), (32, True), (8, True)]
-    assert (pace.facts["device"], pace.facts["precision"]) == ("cpu", precision)
+    timer = RecordingTimer()
+    peers.train_torch_loop(timer, str(corpus.path), 40, "transformer", Setting("cpu", precision, 1))
+    assert timer.events == [("plan", True), (32, True), (8, True)]
+    assert (timer.facts["device"], timer.facts["precision"]) == ("cpu", precision)
 
 
-def test_contenders_have_the_same_reviews_and_their_share_of_the_unlabelled(tmp_path):
+def test_contenders_have_the_same_reviews_and_share_of_the_unlabelled(tmp_path):
     others = [review._replace(label="") for review in reviews(50, seed=1)]
     prepare_corpus(reviews(100), tmp_path / "data", TOKENIZER, unlabelled=others, quiet=True)
     corpus = open_corpus(tmp_path / "data")

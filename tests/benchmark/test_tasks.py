@@ -1,4 +1,4 @@
-"""The figures made of the contenders' timings."""
+"""The contenders of each task, and the figures of their timings."""
 
 import pickle
 
@@ -7,7 +7,7 @@ import pytest
 
 from keras_sentiment.benchmark import tasks
 from keras_sentiment.benchmark.setting import Setting
-from keras_sentiment.benchmark.tasks import Entry, Field, require_setting
+from keras_sentiment.benchmark.tasks import Contenders, Entry, require_setting
 from keras_sentiment.benchmark.turns import Contender, Timing
 from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.once
 CPU = Setting("cpu", "float32", 1)
 
 
-def test_useful_operations_of_a_block():
-    """Counted product by product for two reviews of one block that trains, padding left out."""
+def test_operations_of_a_block():
+    """They equal a count of each matrix product, for two reviews, without padding."""
 
     def products(length, width, inner):
         projections = 4 * length * width * width + 2 * length * width * inner
@@ -28,15 +28,15 @@ def test_useful_operations_of_a_block():
     lengths = np.array([10, 30])
     forward = (products(10, 128, 256) + products(30, 128, 256)) / 2
     assert tasks._operations(lengths, 1, 0, 128, 256) == pytest.approx(forward)
-    # What trains is run once forward and twice backward, what is frozen only forward.
+    # The backward pass of a trainable block counts twice; a frozen block has none.
     assert tasks._operations(lengths, 2, 4, 128, 256) == pytest.approx((2 + 3 * 4) * forward)
 
 
-def field(setting=CPU, backends=("torch", "jax")):
-    return Field("data", 64, 1, backends, setting, np.array([10, 30]))
+def contenders(setting=CPU, backends=("torch", "jax")):
+    return Contenders("data", 64, 1, backends, setting, np.array([10, 30]))
 
 
-def test_ratios_are_to_peers():
+def test_the_figures_of_a_row():
     contender = Contender("ours", print, (), {})
     timing = Timing(100, 10.0, facts={"device": "cpu", "precision": "float32", "threads": 1})
     row = tasks._row(Entry(contender, 4.0, ("numpy",)), timing, {"loop": Timing(10, 5.0)}, 200.0)
@@ -51,12 +51,12 @@ def test_ratios_are_to_peers():
 @pytest.mark.parametrize("task", TASKS)
 def test_contenders_of_a_task(task, precision):
     setting = Setting("cpu", precision, 1)
-    entries = field(setting).entries(task)
+    entries = contenders(setting).entries(task)
     assert 1 <= sum(entry.peer for entry in entries) < len(entries)
     assert len({entry.contender.name for entry in entries}) == len(entries)
     for entry in entries:
         contender = entry.contender
-        assert pickle.loads(pickle.dumps(contender)) == contender  # they go to another process
+        assert pickle.loads(pickle.dumps(contender)) == contender  # it is sent to another process
         given = [a for a in contender.arguments if isinstance(a, (Setting, Recipe))]
         assert [a.training.precision if isinstance(a, Recipe) else a.precision for a in given] == [precision]
         assert contender.cores == 1
@@ -65,9 +65,9 @@ def test_contenders_of_a_task(task, precision):
 
 
 @pytest.mark.parametrize("kind", ["transformer", "bert"])
-def test_training_beside_peers_is_like_against_like(kind):
-    """The loop's network as the loop trains it; the network alone in batches as large; the default."""
-    entries = {entry.contender.name: entry.contender for entry in field().entries(f"train-{kind}")}
+def test_training_is_compared_with_equal_settings(kind):
+    """The recipes are the loop's network, the network alone in batches of 32, and the default."""
+    entries = {entry.contender.name: entry.contender for entry in contenders().entries(f"train-{kind}")}
     recipes = {name: c.arguments[2] for name, c in entries.items() if isinstance(c.arguments[2], Recipe)}
     ours = "keras_sentiment, torch, the loop's network"
     loop = recipes[ours]
@@ -79,28 +79,30 @@ def test_training_beside_peers_is_like_against_like(kind):
         assert (alone.model.ngrams, alone.training.batch_size) == (0, 32)
     default = (TRANSFORMER_RECIPES if kind == "transformer" else BERT_RECIPES)["default"]
     expected = default.replace(precision="float32", preset="minilm" if kind == "bert" else None)
-    assert recipes["keras_sentiment, torch, the default"] == expected
+    assert recipes["keras_sentiment, torch, default recipe"] == expected
 
 
 @pytest.mark.parametrize(
     ("part", "found"), [("device", "gpu"), ("precision", "mixed_bfloat16"), ("threads", 2)]
 )
-def test_contender_that_computes_otherwise_is_refused(part, found):
+def test_a_contender_with_another_setting_is_refused(part, found):
     facts = {"device": "cpu", "precision": "float32", "threads": 1}
     require_setting("it", CPU, facts)
-    with pytest.raises(InputError, match=rf"it: its {part} is {found}, not .*--backend"):
+    with pytest.raises(
+        InputError, match=rf"it: its {part} is {found}, not .*; leave its backend out with --backend"
+    ):
         require_setting("it", CPU, {**facts, part: found})
 
 
-def test_weights_in_int8_are_told():
+def test_int8_weights_are_allowed():
     facts = {"device": "cpu", "threads": 1}
     require_setting("it", CPU, {**facts, "precision": "float32, weights int8"})
     with pytest.raises(InputError, match="precision"):
         require_setting("it", CPU, {**facts, "precision": "int8"})
 
 
-def test_steps_end_with_the_recipe_that_is_the_default():
-    entries = field().entries("steps-transformer")
+def test_the_steps_end_with_the_default_recipe():
+    entries = contenders().entries("steps-transformer")
     recipes = [entry.contender.arguments[-1] for entry in entries]
     assert [recipe.inputs.pad_to for recipe in recipes[:3]] == [512, 512, "longest"]
     assert len({recipe.training.batch_size for recipe in recipes[:3]}) == 1

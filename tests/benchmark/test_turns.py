@@ -8,33 +8,33 @@ from types import SimpleNamespace
 
 import pytest
 
-from keras_sentiment.benchmark.turns import Contender, Pace, take_turns
+from keras_sentiment.benchmark.turns import Contender, Timer, take_turns
 from keras_sentiment.machine import cores
 
 pytestmark = pytest.mark.once
 
 
-def write(pace, file, name, steps, seconds):
-    """A contender that writes a line a step, after work of its own and warming up."""
-    pace.begin()
+def write(timer, file, name, steps, seconds):
+    """A contender that prepares, warms up, and then writes a line per step."""
+    timer.begin()
     time.sleep(seconds)
-    with pace.untimed():
+    with timer.untimed():
         time.sleep(0.5)
-    pace.tell(steps=steps)
-    pace.plan(steps)
+    timer.report(steps=steps)
+    timer.plan(steps)
     for _ in range(steps):
         print(name)
         time.sleep(seconds)
         with Path(file).open("a") as lines:
             lines.write(f"{name} {os.environ['FLAVOUR']}\n")
-        pace.step(3)
+        timer.step(3)
 
 
-def fail(pace):
-    pace.begin()
-    pace.plan(2)
-    pace.step(1)
-    raise SystemExit("as it should")
+def fail(timer):
+    timer.begin()
+    timer.plan(2)
+    timer.step(1)
+    raise SystemExit("the error")
 
 
 def test_contenders_take_turns(tmp_path, capfd):
@@ -46,13 +46,13 @@ def test_contenders_take_turns(tmp_path, capfd):
     ]
     said = []
     timings = take_turns(contenders, 5, said.append)
-    # Fifths of five, ten and two steps.
+    # Each round has a fifth of five, ten and two steps.
     rounds = ["abb", "abbc", "abb", "abbc", "abb"]
     flavours = dict(zip("abc", "xyz", strict=True))
     expected = [f"{name} {flavours[name]}" for turn in rounds for name in turn]
     assert Path(file).read_text().splitlines() == expected
     assert {name: timing.units for name, timing in timings.items()} == {"a": 15, "b": 30, "c": 6}
-    # What comes before the steps counts, warming up does not.
+    # Preparation before the steps counts, warming up does not.
     assert timings["b"].seconds >= 11 * 0.02
     assert timings["b"].facts["seconds_before_steps"] >= 0.02
     assert all(timing.start_seconds >= 0.5 for timing in timings.values())
@@ -64,50 +64,52 @@ def test_contenders_take_turns(tmp_path, capfd):
 
 
 def clock(monkeypatch):
-    """A clock that a test sets by hand."""
+    """Replaces the clock by one that the test sets."""
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr("keras_sentiment.benchmark.turns.time.perf_counter", lambda: now.seconds)
     return now
 
 
 def test_warming_up_is_not_timed(monkeypatch):
-    """But what lies around it is, and what the device still has to do at the end of a slice."""
+    """Time before and after it counts, and so does the pending work of the device at the end of a turn."""
     now, sent = clock(monkeypatch), []
     shares = iter([0.5, 1])
-    pace = Pace(SimpleNamespace(recv=lambda: next(shares), send=sent.append))
+    timer = Timer(SimpleNamespace(recv=lambda: next(shares), send=sent.append))
     pending = [0.0]
 
     def synchronize():
         now.seconds += pending[0]
         pending[0] = 0.0
 
-    pace.begin(synchronize)
+    timer.begin(synchronize)
     now.seconds += 3
-    with pace.untimed():
+    with timer.untimed():
         now.seconds += 100
         pending[0] = 50
     now.seconds += 4
-    pace.plan(2)
+    timer.plan(2)
     pending[0] = 20
-    pace.step(8)
+    timer.step(8)
     now.seconds += 1
-    pace.step(8)
+    timer.step(8)
     (first, second) = sent[1:]
     assert (first[0], first[1], first[2]) == (8, 3 + 4 + 20, 150)
     assert (second[0], second[1], second[2]) == (8, 1, 0)
     assert first[-1]["seconds_before_steps"] == 7
 
 
-def look(pace):
-    """A contender that tells how many cores it has, and what a library would have read at its import."""
-    pace.tell(cores=cores(), threads=os.environ["OMP_NUM_THREADS"])
-    pace.begin()
-    pace.plan(1)
-    pace.step(1)
+def look(timer):
+    """A contender that reports its number of cores and a variable that libraries read at import."""
+    timer.report(cores=cores(), threads=os.environ["OMP_NUM_THREADS"])
+    timer.begin()
+    timer.plan(1)
+    timer.step(1)
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system holds no process to some cores")
-def test_contender_has_as_many_cores_as_it_is_given(monkeypatch):
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="the system cannot limit the cores of a process"
+)
+def test_the_cores_of_a_contender_are_limited(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     found = []
     contender = Contender("it", look, (), {"OMP_NUM_THREADS": "1"}, cores=1)
@@ -118,8 +120,8 @@ def test_contender_has_as_many_cores_as_it_is_given(monkeypatch):
     assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
-def test_contender_that_fails_is_named(capfd):
-    with pytest.raises(RuntimeError, match="clumsy failed"):
-        take_turns([Contender("clumsy", fail, (), {})], 2, lambda _: None)
-    assert "as it should" in capfd.readouterr().err
+def test_a_contender_that_fails_is_named(capfd):
+    with pytest.raises(RuntimeError, match="broken failed; its error is above"):
+        take_turns([Contender("broken", fail, (), {})], 2, lambda _: None)
+    assert "the error" in capfd.readouterr().err
     assert not multiprocessing.active_children()

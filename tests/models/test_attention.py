@@ -1,4 +1,4 @@
-"""The fused attention kernel is reached, with a padding mask, in training and in inference."""
+"""Training and inference use the fused attention kernel, with a padding mask."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from keras_sentiment.models.bert import build_bert
 from keras_sentiment.training.optimization import compile_model
 
 pytestmark = [
-    pytest.mark.once,  # only torch tells which kernel it took
+    pytest.mark.once,  # only torch can be restricted to one attention kernel
     pytest.mark.filterwarnings("ignore:.*was not adapted"),
 ]
 
@@ -34,7 +34,7 @@ def test_attention_is_fused(model, monkeypatch):
     masks = []
 
     def counted(*arguments, **named):
-        if arguments[0].device.type != "meta":  # shapes alone, when Keras compiles a step
+        if arguments[0].device.type != "meta":  # Keras infers shapes on this device
             masks.append(named["attn_mask"])
         return attention(*arguments, **named)
 
@@ -43,7 +43,7 @@ def test_attention_is_fused(model, monkeypatch):
     mask = np.ones_like(ids)
     mask[:, 9:] = 0
     inputs = {"token_ids": ids, "padding_mask": mask}
-    # Nothing but the fused kernel may run: torch raises where it can't.
+    # torch raises an error if it cannot use the only kernel that is allowed here.
     with sdpa_kernel([SDPBackend.FLASH_ATTENTION]):
         model.train_on_batch(inputs, np.array([0, 1, 1, 0], "int32"))
         assert len(masks) == BLOCKS
@@ -52,7 +52,7 @@ def test_attention_is_fused(model, monkeypatch):
     assert all(found is not None for found in masks)
 
 
-def test_torch_would_say_so():
+def test_torch_raises_if_attention_cannot_be_fused():
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
 

@@ -1,4 +1,4 @@
-"""BERT: what trains and what does not, padding, pooling, presets, and the GELU of the weights."""
+"""The BERT classifier: trainable and frozen layers, padding, pooling, presets and GELU."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ from keras_sentiment.models.precision import with_precision
 from keras_sentiment.text.tokenizer import packaged_minilm
 from keras_sentiment.training.optimization import compile_model
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # models of a test train as they are
+pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # these tests train without `adapt_model`
 
 BLOCKS = 3
 ARCHITECTURE = {
@@ -48,7 +48,7 @@ def rows(length=8, padding=0, batch=4):
 
 
 def parts(model):
-    """The path of each weight -> the part of BERT that it belongs to."""
+    """Returns the part of BERT of each weight, by the path of the weight."""
     found = {weight.path: "embeddings" for weight in model.get_layer("lower").weights}
     found |= {weight.path: "head" for weight in model.get_layer("upper").weights}
     for layer in [*model.get_layer("lower").layers, *model.get_layer("upper").layers]:
@@ -58,12 +58,12 @@ def parts(model):
 
 
 def moved_by_a_step(model):
-    """The parts with a weight that a step changes; every trainable one must be among them."""
+    """Returns the parts whose weights a step changes, and asserts that they are the trainable ones."""
     compile_model(model, dataclasses.replace(TRAINING, decay="constant"), 1, "float32")
     before = {weight.path: weight.numpy().copy() for weight in model.weights}
     model.train_on_batch(rows(), np.array([0, 1, 1, 0], "int32"))
     changed = {w.path for w in model.weights if not np.array_equal(before[w.path], w.numpy())}
-    # A key's bias shifts all scores of a query alike: its gradient is 0 but for rounding.
+    # The bias of the keys shifts all scores of a query equally, so its gradient is 0 up to rounding.
     trainable = {weight.path for weight in model.trainable_weights}
     assert changed <= trainable
     assert all("key/bias" in path for path in trainable - changed)
@@ -75,12 +75,12 @@ def moved_by_a_step(model):
     ("trainable_blocks", "expected"),
     [(0, {"head"}), (1, {"head", 2}), (2, {"head", 1, 2}), ("all", {"head", "embeddings", 0, 1, 2})],
 )
-def test_a_step_moves_exactly_what_trains(preset, trainable_blocks, expected):
+def test_a_step_changes_exactly_the_trainable_parts(preset, trainable_blocks, expected):
     assert moved_by_a_step(build(preset, trainable_blocks=trainable_blocks)) == expected
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_freezing_outlives_another_precision(preset, pooling):
+def test_frozen_layers_stay_frozen_in_another_precision(preset, pooling):
     model = build(preset, trainable_blocks=1, pooling=pooling)
     mixed = with_precision(model, "mixed_bfloat16")
     expected = [weight.path for weight in model.trainable_weights]
@@ -89,7 +89,7 @@ def test_freezing_outlives_another_precision(preset, pooling):
 
 
 @pytest.mark.once
-def test_pooler_of_the_backbone_is_frozen(preset):
+def test_the_pooler_of_the_backbone_is_frozen(preset):
     model = build(preset, trainable_blocks=3, pooling="cls")
     names = {weight.path.split("/")[0] for weight in model.trainable_weights}
     assert not any("pooled" in name for name in names)
@@ -97,14 +97,14 @@ def test_pooler_of_the_backbone_is_frozen(preset):
 
 
 @pytest.mark.once
-def test_more_blocks_than_there_are_is_refused(preset):
+def test_too_many_trainable_blocks_are_refused(preset):
     with pytest.raises(InputError, match=r"at most 3.* Received: trainable_blocks=4") as caught:
         build(preset, trainable_blocks=4)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_padding_is_invisible_and_a_token_is_not(preset, pooling):
+def test_logits_depend_on_tokens_and_not_on_padding(preset, pooling):
     model = build(preset, trainable_blocks=0, pooling=pooling)
     plain = model.predict_on_batch(rows())
     assert plain.dtype == np.float32
@@ -117,8 +117,8 @@ def test_padding_is_invisible_and_a_token_is_not(preset, pooling):
     assert np.abs(model.predict_on_batch(turned) - model.predict_on_batch(other)).max() > 1e-6
 
 
-def test_mean_pooling_is_over_real_tokens(preset):
-    """The head recomputed from the backbone's own sequence of vectors."""
+def test_mean_pooling_leaves_out_padding(preset):
+    """The head is recomputed with numpy from the output of the backbone."""
     model = build(preset, trainable_blocks=0, ngrams=0)
     inputs = rows(padding=5)
     backbone = load_backbone(preset)
@@ -130,7 +130,7 @@ def test_mean_pooling_is_over_real_tokens(preset):
     np.testing.assert_allclose(model.predict_on_batch(inputs), expected, atol=1e-5)
 
 
-def test_cls_pooling_is_the_backbones_own(preset):
+def test_cls_pooling_is_that_of_the_backbone(preset):
     model = build(preset, trainable_blocks=0, pooling="cls", ngrams=0)
     inputs = rows(padding=5)
     segments = {"segment_ids": np.zeros_like(inputs["token_ids"])}
@@ -142,7 +142,7 @@ def test_cls_pooling_is_the_backbones_own(preset):
 @pytest.mark.parametrize(
     ("trainable_blocks", "expected"), [(1, [0, 0, 0.25]), (3, [0.25] * 3), ("all", [0.25] * 3)]
 )
-def test_dropout_is_in_what_trains(preset, trainable_blocks, expected):
+def test_only_trainable_layers_have_dropout(preset, trainable_blocks, expected):
     model = build(preset, trainable_blocks=trainable_blocks, dropout=0.25)
     layers = [*model.get_layer("lower").layers, *model.get_layer("upper").layers]
     blocks = [layer for layer in layers if isinstance(layer, keras_hub.layers.TransformerEncoder)]
@@ -153,7 +153,7 @@ def test_dropout_is_in_what_trains(preset, trainable_blocks, expected):
 
 
 @pytest.mark.parametrize("trainable_blocks", [1, 3])
-def test_frozen_part_is_a_fixed_function_of_the_text(preset, trainable_blocks):
+def test_the_frozen_part_is_deterministic_in_training(preset, trainable_blocks):
     model = build(preset, trainable_blocks=trainable_blocks, dropout=0.5)
     lower, upper = model.get_layer("lower"), model.get_layer("upper")
     inputs = {**rows(), "segment_ids": np.zeros_like(rows()["token_ids"])}
@@ -167,7 +167,7 @@ def test_frozen_part_is_a_fixed_function_of_the_text(preset, trainable_blocks):
 
 @pytest.mark.once
 @pytest.mark.parametrize("content", [None, {}, {"config.json": "{}"}])
-def test_preset_that_is_not_there_is_one_line(tmp_path, content):
+def test_a_missing_preset_is_one_line(tmp_path, content):
     folder = tmp_path / "nothing"
     for name, text in (content or {}).items():
         folder.mkdir()
@@ -180,7 +180,7 @@ def test_preset_that_is_not_there_is_one_line(tmp_path, content):
 
 
 def hugging_face_vectors(folder, inputs):
-    """The last hidden states and the pooled output by `transformers`, with numpy at both ends."""
+    """Returns the last hidden states and the pooled output of `transformers`, as numpy arrays."""
     import torch
     from transformers import BertModel
 
@@ -194,7 +194,7 @@ def hugging_face_vectors(folder, inputs):
 
 
 def largest_difference(backbone, folder, inputs):
-    """Between a backbone and `transformers`, over real tokens."""
+    """Returns the largest difference between a backbone and `transformers`, over real tokens."""
     segments = {"segment_ids": np.zeros_like(inputs["token_ids"])}
     ours = backbone.predict_on_batch({**inputs, **segments})
     theirs = hugging_face_vectors(folder, inputs)
@@ -207,7 +207,7 @@ def largest_difference(backbone, folder, inputs):
 
 @pytest.fixture(scope="module")
 def hugging_face_folder(tmp_path_factory):
-    """A tiny BERT as `transformers` writes it, its weights wide enough to reach GELU's curve."""
+    """A tiny BERT as `transformers` saves it, with weights so large that both kinds of GELU differ."""
     import torch
     from transformers import BertConfig as HuggingFaceConfig
     from transformers import BertModel
@@ -231,23 +231,23 @@ def hugging_face_folder(tmp_path_factory):
     return folder
 
 
-def test_weights_trained_with_the_exact_gelu_keep_it(hugging_face_folder):
+def test_a_folder_with_the_exact_gelu_is_loaded_with_it(hugging_face_folder):
     folder = str(hugging_face_folder)
     inputs = rows(padding=3)
     assert largest_difference(load_backbone(folder), folder, inputs) < 1e-5
-    # KerasHub's own loading takes the approximation.
+    # `from_preset` of KerasHub always uses the approximation.
     approximate = keras_hub.models.BertBackbone.from_preset(folder, dropout=0.0)
     assert largest_difference(approximate, folder, inputs) > 1e-4
 
 
-def test_exact_gelu_outlives_saving(hugging_face_folder, tmp_path):
+def test_a_saved_model_keeps_the_exact_gelu(hugging_face_folder, tmp_path):
     model = build(str(hugging_face_folder), trainable_blocks=1)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_allclose(again.predict_on_batch(rows()), model.predict_on_batch(rows()), atol=1e-6)
 
 
-def test_weights_of_another_gelu_are_left_as_they_are(hugging_face_folder, tmp_path):
+def test_a_folder_with_the_approximate_gelu_is_loaded_with_it(hugging_face_folder, tmp_path):
     for file in hugging_face_folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = json.loads((tmp_path / "config.json").read_text())
@@ -256,7 +256,7 @@ def test_weights_of_another_gelu_are_left_as_they_are(hugging_face_folder, tmp_p
 
 
 @pytest.mark.real
-def test_packaged_minilm_is_transformers_own():
+def test_packaged_minilm_equals_transformers():
     from keras_sentiment.text.tokenizer import find_tokenizer
 
     tokenizer = find_tokenizer("minilm")

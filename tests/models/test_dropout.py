@@ -1,4 +1,4 @@
-"""Dropout: the rate is met everywhere, what stays is scaled up, and inference is left alone."""
+"""Dropout: its rate, its scaling, its random numbers, and inference."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from keras_sentiment.models import dropout
 from keras_sentiment.models.dropout import Dropout
 
-SHAPE = (50, 40, 7)  # 14,000 elements: four share a random number, and rows end within one
+SHAPE = (50, 40, 7)  # 14,000 elements; four share a 64-bit number, and 7 is no multiple of 4
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def dropped(layer, shape=SHAPE):
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_rate_is_met_at_every_place_of_a_random_number(rate):
+def test_each_quarter_of_a_random_number_meets_the_rate(rate):
     found = dropped(Dropout(rate))
     np.testing.assert_allclose(found[found != 0], 1 / (1 - rate), rtol=1e-5)
     shares = (found.reshape(-1, 4) == 0).mean(axis=0)
@@ -28,23 +28,22 @@ def test_rate_is_met_at_every_place_of_a_random_number(rate):
     np.testing.assert_allclose(shares, rate, atol=5 * (rate * (1 - rate) / 3500) ** 0.5)
 
 
-def test_places_are_drawn_apart():
-    """As often dropped together as chance has it."""
+def test_elements_are_dropped_independently():
     zeros = dropped(Dropout(0.5), (4000, 8)) == 0
     np.testing.assert_allclose(np.corrcoef(zeros, rowvar=False), np.eye(8), atol=0.08)
 
 
-def test_each_call_draws_anew_and_a_seed_repeats_it():
+def test_calls_differ_and_a_seed_repeats_them():
     layer = Dropout(0.5)
     first, second = dropped(layer), dropped(layer)
     assert (first != second).mean() > 0.4
-    if keras.backend.backend() == "torch":  # others keep their state in the layer
+    if keras.backend.backend() == "torch":  # the other backends keep the state of the generator in the layer
         keras.utils.set_random_seed(5)
         np.testing.assert_array_equal(dropped(layer), first)
 
 
 @pytest.mark.parametrize(("rate", "training"), [(0.5, False), (0.0, True)])
-def test_inference_and_a_rate_of_nothing_change_nothing(rate, training):
+def test_inference_and_rate_0_change_nothing(rate, training):
     ones = np.ones((3, 5), "float32")
     np.testing.assert_array_equal(Dropout(rate)(ones, training=training), ones)
 
@@ -56,7 +55,7 @@ def test_noise_shape_and_seed_are_kept():
 
 
 @pytest.mark.once
-def test_what_is_dropped_has_no_gradient():
+def test_dropped_elements_have_no_gradient():
     import torch
 
     inputs = torch.ones(SHAPE, requires_grad=True)
@@ -66,7 +65,7 @@ def test_what_is_dropped_has_no_gradient():
 
 
 @pytest.mark.once
-def test_torch_on_a_cpu_takes_the_fast_way_where_it_may(monkeypatch):
+def test_torch_on_a_cpu_uses_the_fast_mask(monkeypatch):
     taken = []
     monkeypatch.setattr(dropout, "_torch_dropout", lambda inputs, rate: taken.append(rate) or inputs)
     ones = np.ones((3, 5), "float32")
@@ -78,13 +77,13 @@ def test_torch_on_a_cpu_takes_the_fast_way_where_it_may(monkeypatch):
     assert taken == [0.25]
 
 
-def test_half_precision_stays_half():
+def test_the_output_has_the_compute_dtype():
     outputs = Dropout(0.5, dtype="mixed_bfloat16")(np.ones((3, 3), "float32"), training=True)
     assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
     assert tuple(outputs.shape) == (3, 3)
 
 
-def test_comes_back_from_its_config():
+def test_the_layer_is_restored_from_its_config():
     layer = Dropout(0.25, name="some")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(copy) is Dropout

@@ -1,4 +1,4 @@
-"""An untrusted model: what could run code, read other files or take all memory is refused, and named."""
+"""Untrusted model files are refused if they could run code, read other files or exhaust the memory."""
 
 import io
 import json
@@ -29,14 +29,14 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 @pytest.fixture(scope="module")
 def members(transformer):
-    """The parts of a file of ours."""
+    """The members of a valid model file."""
     with zipfile.ZipFile(transformer[1].path / "model.keras") as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 @pytest.fixture
 def marker(tmp_path):
-    """The path of a file that hostile code would make."""
+    """The path of a file that hostile code would create."""
     return tmp_path / "code ran"
 
 
@@ -48,7 +48,7 @@ def write(path, members, **options):
 
 
 def ours():
-    """The model of a run, with random weights."""
+    """Returns the model of a run, with random weights."""
     model = build()
     return rebuild(RECIPE, architecture_of(model), num_classes=2)
 
@@ -80,7 +80,7 @@ def refusal(path):
         TRANSFORMER_RECIPES["reference"].model,
     ],
 )
-def test_every_small_transformer_of_ours_is_read(config, corpus, tmp_path):
+def test_every_kind_of_small_transformer_is_read(config, corpus, tmp_path):
     run = save_run(tmp_path / "run", corpus, build(config), Recipe(config, INPUTS, TRAINING))
     assert open_run(run.path).load_model().count_params() == build(config).count_params()
 
@@ -94,7 +94,7 @@ def test_every_small_transformer_of_ours_is_read(config, corpus, tmp_path):
         {"pooling": "cls", "dropout": 0.1},
     ],
 )
-def test_every_bert_of_ours_is_read(activation, head, corpus, tmp_path):
+def test_every_kind_of_bert_is_read(activation, head, corpus, tmp_path):
     backbone = keras_hub.models.BertBackbone(TOKENIZER.vocabulary_size, 2, 2, 8, 16, max_sequence_length=40)
     backbone.save_to_preset(str(tmp_path / "preset"))
     if activation == "exact":
@@ -117,8 +117,8 @@ HOSTILE = {
 
 @pytest.mark.once
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE.keys())
-def test_what_a_file_says_of_its_model_is_not_looked_at(change, members, corpus, tmp_path, monkeypatch):
-    """The model is that of the config, with the weights of the file, whatever else the file holds."""
+def test_the_config_inside_the_file_is_ignored(change, members, corpus, tmp_path, monkeypatch):
+    """The model comes from the run's config, and only the weights come from the file."""
     config = json.loads(members["config.json"])
     for layer in config["config"]["layers"]:
         layer.update(change)
@@ -131,14 +131,14 @@ def test_what_a_file_says_of_its_model_is_not_looked_at(change, members, corpus,
 
 
 def forbidden(*_, **__):
-    raise AssertionError("something is built of what the file says")
+    raise AssertionError("Keras builds what the file describes")
 
 
 @pytest.mark.once
-def test_a_model_that_keras_saved_is_not_ours(tmp_path):
+def test_another_keras_model_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)])
     model.save(tmp_path / "model.keras")
-    assert "it is not the model of config.json: lacking" in refusal(tmp_path / "model.keras")
+    assert "its weights do not fit the model of config.json: missing" in refusal(tmp_path / "model.keras")
 
 
 class Hostile:
@@ -154,7 +154,7 @@ def test_a_pickle_is_not_opened(members, marker, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(pickle.dumps(Hostile(marker)))
     assert "not a zip file" in refusal(path)
-    # As torch saves one, and as Keras takes arrays.
+    # A pickle inside a zip file, as torch saves it, and inside an npz file, which Keras can read.
     write(path, {**members, "archive/data.pkl": pickle.dumps(Hostile(marker))})
     assert "archive/data.pkl" in refusal(path)
     arrays = io.BytesIO()
@@ -173,7 +173,7 @@ def test_a_member_with_a_path_is_refused(name, members, tmp_path):
 
 
 @pytest.mark.once
-def test_bombs_are_not_unpacked(members, tmp_path):
+def test_compressed_weights_are_not_unpacked(members, tmp_path):
     path = tmp_path / "model.keras"
     big = {**members, "model.weights.h5": bytes(64 << 20)}
     assert "compressed" in refusal(write(path, big, compression=zipfile.ZIP_DEFLATED))
@@ -191,30 +191,29 @@ def test_bombs_are_not_unpacked(members, tmp_path):
         {"conv_kernel_size": 31},
     ],
 )
-def test_a_config_that_asks_for_more_than_the_file_holds_is_refused(members, tmp_path, changes):
-    """In time and memory that do not grow with what it asks for."""
+def test_a_config_of_a_larger_model_than_the_file_is_refused(members, tmp_path, changes):
+    """Refusing it takes less than 200 MB, whatever size the config describes."""
     sizes = {"vocabulary_size": TOKENIZER.vocabulary_size, "ngram_rows": 1, "num_classes": 2, **changes}
     architecture = Architecture(sizes.pop("vocabulary_size"), None, sizes.pop("ngram_rows"), 0.5)
     num_classes = sizes.pop("num_classes")
     path = write(tmp_path / "model.keras", members)
-    read_weights(path, ours)  # imports what it needs
+    read_weights(path, ours)  # the imports take memory too
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(InputError, match=r"not the model of config\.json: lacking"):
+    with pytest.raises(InputError, match=r"do not fit the model of config\.json: missing"):
         read_weights(path, lambda: rebuild(RECIPE.replace(**sizes), architecture, num_classes))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
 
 
 @pytest.mark.once
-def test_weights_that_were_not_read_are_told(members, tmp_path, monkeypatch):
-    """Keras leaves out in silence what it finds no place for."""
+def test_weights_that_keras_does_not_load_are_an_error(members, tmp_path, monkeypatch):
+    """Keras skips some weights without a word."""
     path = write(tmp_path / "model.keras", members)
     monkeypatch.setattr(keras.Model, "load_weights", lambda model, path: None)
-    assert "some of its weights have no place in the model" in refusal(path)
+    assert "Keras did not load some of its weights" in refusal(path)
 
 
 @pytest.mark.once
-def test_weights_of_another_order_are_told_from_the_right_ones(members, tmp_path):
-    """Of as many arrays of the same shapes: what Keras leaves as it was drawn is told."""
+def test_renamed_weights_of_the_same_shapes_are_refused(members, tmp_path):
     with h5py.File(io.BytesIO(members["model.weights.h5"])) as found:
         copy = io.BytesIO()
         with h5py.File(copy, "w") as file:
@@ -226,7 +225,7 @@ def test_weights_of_another_order_are_told_from_the_right_ones(members, tmp_path
 
 
 def weights(change):
-    """The weights file of one dataset, made by `change`."""
+    """Returns a weights file with one item, which `change` adds."""
     file = io.BytesIO()
     with h5py.File(file, "w") as found:
         change(found.create_group("layers"))
@@ -253,13 +252,13 @@ WEIGHTS = {
 
 @pytest.mark.once
 @pytest.mark.parametrize("change", WEIGHTS.values(), ids=WEIGHTS.keys())
-def test_weights_come_from_the_file_alone(change, members, tmp_path):
+def test_weights_that_are_not_plain_arrays_are_refused(change, members, tmp_path):
     message = refusal(write(tmp_path / "model.keras", {**members, "model.weights.h5": weights(change)}))
-    assert "linked from elsewhere" in message or "not stored as plain numbers" in message
+    assert "contain links" in message or "not stored as plain numbers" in message
 
 
 @pytest.mark.once
-def test_one_damaged_byte_is_named(members, tmp_path):
+def test_one_damaged_byte_is_found(members, tmp_path):
     path = write(tmp_path / "model.keras", members)
     content = bytearray(path.read_bytes())
     with h5py.File(io.BytesIO(members["model.weights.h5"])) as found:
@@ -278,7 +277,7 @@ def test_a_model_of_another_config_is_refused(corpus, tmp_path):
     for changes in ({"inputs": {**values["inputs"], "sequence_length": 41}}, {"labels": ["a", "b", "c"]}):
         file.write_text(json.dumps({**values, **changes}))
         sign(run.path)
-        with pytest.raises(InputError, match=r"not the model of config\.json: lacking"):
+        with pytest.raises(InputError, match=r"do not fit the model of config\.json: missing"):
             load_model(open_run(run.path))
     file.write_text(json.dumps(values))
     larger.save(run.path / "tokenizer")
@@ -288,7 +287,7 @@ def test_a_model_of_another_config_is_refused(corpus, tmp_path):
 
 
 @pytest.mark.once
-def test_what_was_damaged_after_saving_is_named(corpus, tmp_path):
+def test_a_vocabulary_that_changed_after_saving_is_named(corpus, tmp_path):
     run = save_run(tmp_path / "run", corpus, build())
     file = run.path / "tokenizer" / "vocab.txt"
     file.write_text(file.read_text().replace("good", "goad"))

@@ -1,4 +1,4 @@
-"""The linear model of n-grams as a layer."""
+"""The n-gram layer."""
 
 import dataclasses
 
@@ -16,8 +16,8 @@ def row(tokens, padding=0):
     return ids, (ids > 0).astype("int32")
 
 
-def places(linear, tokens):
-    """The row of the table that each n-gram has, found one by one."""
+def rows_of(linear, tokens):
+    """Returns the row of `index` of each n-gram, computed one by one in Python."""
     codes = keras.ops.convert_to_numpy(linear.codes)[:, 0].tolist()
     found = set(tokens)
     for length in range(2, linear.order + 1):
@@ -28,7 +28,7 @@ def places(linear, tokens):
 
 
 def centered(logits):
-    """What is left of logits where what is added to all of a text doesn't matter."""
+    """Returns logits without their mean, which does not change a probability."""
     return logits - logits.mean(axis=-1, keepdims=True)
 
 
@@ -38,7 +38,7 @@ def centered(logits):
 def test_each_ngram_counts_once(tokens, order, num_classes):
     linear = layer(order, num_classes=num_classes)
     weights, bias = fitted(linear)
-    expected = weights[places(linear, tokens)].sum(axis=0) + bias
+    expected = weights[rows_of(linear, tokens)].sum(axis=0) + bias
     deep = np.array([[0.5, -2.0, 1.0]], "float32")[:, :num_classes]
     for padding in (0, 4):
         rows = row(tokens, padding)
@@ -51,15 +51,15 @@ def test_each_ngram_counts_once(tokens, order, num_classes):
             np.testing.assert_allclose(centered(logits), centered(mean), atol=1e-5)
 
 
-def test_a_share_of_all_takes_nothing_of_the_other_part():
+def test_a_share_of_1_ignores_the_logits_of_the_encoder():
     linear = layer(share=1)
     fitted(linear)
     broken = np.full((1, 2), np.nan, "float32")
     assert np.isfinite(keras.ops.convert_to_numpy(linear(broken, *row([5, 6])))).all()
 
 
-def test_weights_are_kept_of_what_has_some():
-    """And the layer of another number of them comes back from its config, its weights in the same order."""
+def test_only_ngrams_with_weights_have_rows():
+    """A copy from the config has as many rows, and its weights in the same order."""
     linear = layer(num_classes=3)
     assert linear.kernel.shape == (1, 3)
     linear.set_ngrams(np.array([5, 40]), np.ones((2, 3), "float32"), np.zeros(3, "float32"))
@@ -74,7 +74,7 @@ def test_weights_are_kept_of_what_has_some():
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
-def test_an_index_beyond_the_rows_is_refused(tmp_path):
+def test_a_row_number_outside_the_rows_is_refused(tmp_path):
     model = build()
     linear = model.get_layer("ngrams")
     index = np.zeros(linear.index.shape, "int32")
@@ -82,11 +82,11 @@ def test_an_index_beyond_the_rows_is_refused(tmp_path):
         index[3] = row_number
         linear.index.assign(index)
         model.save(tmp_path / "model.keras")
-        with pytest.raises(ValueError, match="points beyond its 1 rows"):
+        with pytest.raises(ValueError, match="ngrams: its index has row numbers outside its 1 rows"):
             keras.models.load_model(tmp_path / "model.keras")
 
 
-def test_largest_ids_stay_in_the_table():
+def test_the_largest_ids_stay_in_the_index():
     linear = layer(5, size=400_000, buckets=2**21)
     ids = np.full((1, 9), 399_999, "int32") - np.arange(9, dtype="int32") * 4999
     found, counted = linear.ngrams_of(ids, np.ones_like(ids))
@@ -94,12 +94,12 @@ def test_largest_ids_stay_in_the_table():
     assert found.min() >= 0
     assert found.max() < 400_000 + 2**21
     assert keras.ops.convert_to_numpy(counted).sum() == 9 + 8 + 7 + 6 + 5
-    # Some runtimes compute with whole numbers in float32.
+    # Some runtimes store integers as float32.
     assert keras.ops.convert_to_numpy(linear.codes).max() * 5 < 2**24
 
 
-def test_frequent_pairs_do_not_meet():
-    """A hash that was linear in both ids filled two thirds of the buckets that chance fills."""
+def test_frequent_pairs_collide_no_more_than_by_chance():
+    """A hash that is linear in both ids fills only two thirds as many buckets as a random one."""
     linear = layer(2, size=30_000, buckets=2**16)
     pairs = np.random.default_rng(0).zipf(1.2, (100_000, 2))
     pairs = np.unique(1000 + pairs[(pairs < 5000).all(axis=1)], axis=0).astype("int32")
@@ -109,7 +109,7 @@ def test_frequent_pairs_do_not_meet():
 
 
 @pytest.mark.once
-def test_a_model_has_its_ngrams_in_its_parts():
+def test_the_ngram_layer_of_a_nested_model_is_found():
     model = build()
     whole = keras.Model(model.input, model(model.input))
     assert ngram_layer(whole) is model.get_layer("ngrams")
@@ -117,7 +117,7 @@ def test_a_model_has_its_ngrams_in_its_parts():
 
 
 @pytest.mark.once
-def test_the_layer_comes_back_from_its_config():
+def test_the_layer_is_restored_from_its_config():
     one = NgramEnsemble(9, 2, 16, 0.25, 3.0, dtype="float32")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(one))
     assert type(copy) is type(one)
@@ -125,5 +125,5 @@ def test_the_layer_comes_back_from_its_config():
 
 
 @pytest.mark.once
-def test_without_ngrams_there_is_no_table():
+def test_without_ngrams_there_are_no_weights():
     assert not [w for w in build(dataclasses.replace(MODEL, ngrams=0)).weights if "ngrams" in w.path]

@@ -1,4 +1,4 @@
-"""Precision: chosen for a machine, changed without changing weights, and safe in float16."""
+"""Precision: its choice for a machine, its change in a model, and loss scaling in float16."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from keras_sentiment.models import precision
 from keras_sentiment.models.precision import resolve_precision, with_precision
 from keras_sentiment.training.optimization import compile_model
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # models of a test train as they are
+pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # these tests train without `adapt_model`
 
 BACKEND = keras.backend.backend()
 ROWS = {
@@ -24,24 +24,24 @@ def policies(model):
     return {layer.name: layer.dtype_policy.name for layer in model.layers}
 
 
-def test_policy_changes_and_weights_do_not():
+def test_the_policy_changes_and_the_weights_do_not():
     model = build()
     other = with_precision(model, "mixed_bfloat16")
     assert other is not model
     for ours, theirs in zip(model.weights, other.weights, strict=True):
         assert ours.path == theirs.path
-        assert theirs.dtype == ours.dtype  # the codes of n-grams are int32
+        assert theirs.dtype == ours.dtype  # the codes of the n-grams are int32
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
     found = policies(other)
     assert found["pooling"] == found["logits"] == "float32"
     assert {found[name] for name in found if "block" in name or "embedding" in name} == {"mixed_bfloat16"}
-    # It computes with fewer digits, and still gives float32.
+    # The copy computes with fewer digits, but its logits are float32.
     plain, mixed = model.predict_on_batch(ROWS), other.predict_on_batch(ROWS)
     assert mixed.dtype == np.float32
     assert 0 < np.abs(plain - mixed).max() < 0.1
 
 
-def test_there_and_back_gives_identical_logits():
+def test_changing_the_policy_back_gives_identical_logits():
     model = build()
     back = with_precision(with_precision(model, "mixed_bfloat16"), "float32")
     assert set(policies(back).values()) == {"float32"}
@@ -70,7 +70,7 @@ def test_frozen_layers_stay_frozen():
         (False, False, "float32"),
     ],
 )
-def test_auto_takes_what_the_machine_is_fast_at(monkeypatch, gpu, bfloat16, expected):
+def test_auto_chooses_the_precision_for_the_machine(monkeypatch, gpu, bfloat16, expected):
     monkeypatch.setattr(precision, "gpu_available", lambda: gpu)
     monkeypatch.setattr(precision, "cpu_multiplies_bfloat16", lambda: bfloat16)
     assert resolve_precision("auto") == expected
@@ -78,13 +78,13 @@ def test_auto_takes_what_the_machine_is_fast_at(monkeypatch, gpu, bfloat16, expe
 
 
 @pytest.mark.once
-def test_precision_that_there_is_not_is_refused():
+def test_an_unknown_precision_is_refused():
     with pytest.raises(InputError, match="precision must be one of"):
         resolve_precision("float8")
 
 
 @pytest.mark.once
-def test_what_torch_says_of_the_machine_is_understood(monkeypatch):
+def test_auto_reads_the_capabilities_that_torch_reports(monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -102,7 +102,7 @@ def test_what_torch_says_of_the_machine_is_understood(monkeypatch):
 
 @pytest.mark.once
 @pytest.mark.parametrize("gpu", [True, False])
-def test_tf32_is_for_a_gpu(monkeypatch, gpu):
+def test_tf32_is_allowed_only_on_a_gpu(monkeypatch, gpu):
     import torch
 
     calls = []
@@ -127,7 +127,7 @@ def test_float16_skips_a_step_that_overflows():
         assert all(np.isfinite(weight).all() for weight in after)
         return [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
 
-    step()  # the learning rate rises from 0
+    step()  # the learning rate starts at 0
     for _ in range(2):
         optimizer.dynamic_scale.assign(256.0)
         moved = step()
@@ -141,7 +141,7 @@ def test_float16_skips_a_step_that_overflows():
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_loss_is_scaled_in_float16_alone(policy):
+def test_the_loss_is_scaled_only_in_float16(policy):
     model = with_precision(build(), policy)
     compile_model(model, TRAINING, 100, policy)
     assert not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)

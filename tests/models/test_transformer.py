@@ -1,4 +1,4 @@
-"""The small Transformer: padding is invisible, tokens and their order are not, and it learns."""
+"""The small Transformer: padding, tokens, order, layers and training."""
 
 import dataclasses
 
@@ -10,13 +10,14 @@ from helpers.tiny import INPUTS, MODEL, TOKENIZER, TRAINING, build, make_split
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import TransformerConfig
 from keras_sentiment.errors import InputError
-from keras_sentiment.models.layers import DistinctVotes, EncoderBlock, LocalBlock, PositionEmbedding
+from keras_sentiment.models.encoder_block import EncoderBlock
+from keras_sentiment.models.layers import DistinctVotes, LocalBlock, PositionEmbedding
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.training.optimization import compile_model
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # models of a test train as they are
+pytestmark = pytest.mark.filterwarnings("ignore:.*was not adapted")  # these tests train without `adapt_model`
 
-SEED_MODEL = dataclasses.replace(
+REFERENCE_MODEL = dataclasses.replace(
     TRANSFORMER_RECIPES["reference"].model, hidden_dim=8, num_heads=2, intermediate_dim=16
 )
 
@@ -40,13 +41,13 @@ def test_padding_changes_nothing():
     )
 
 
-def test_seed_recipe_averages_padding_too():
-    model = build(SEED_MODEL)
+def test_the_reference_recipe_averages_over_padding_too():
+    model = build(REFERENCE_MODEL)
     plain, padded = model.predict_on_batch(rows()), model.predict_on_batch(rows(padding=9))
     assert np.abs(plain - padded).max() > 1e-3
 
 
-def test_a_token_and_its_place_matter():
+def test_logits_depend_on_tokens_and_their_order():
     model, inputs = build(), rows()
     before = model.predict_on_batch(inputs)
     other = {**inputs, "token_ids": inputs["token_ids"].copy()}
@@ -57,7 +58,7 @@ def test_a_token_and_its_place_matter():
     assert np.abs(model.predict_on_batch(turned) - before).max() > 1e-6
 
 
-def test_each_distinct_token_has_one_vote():
+def test_each_distinct_token_has_the_same_total_weight():
     token_ids = np.array([[7, 8, 7, 9, 7, 0], [5, 6, 0, 0, 0, 0]], "int32")
     mask = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 0, 0, 0, 0]], "int32")
     votes = keras.ops.convert_to_numpy(DistinctVotes()(token_ids, mask))
@@ -66,8 +67,8 @@ def test_each_distinct_token_has_one_vote():
     np.testing.assert_allclose(votes, expected, atol=1e-6)
 
 
-def test_beside_the_encoder_stands_a_bag_of_words():
-    """With the encoder's half of the last kernel zeroed, order and repetition tell nothing."""
+def test_the_average_of_the_embeddings_is_a_bag_of_words():
+    """If the last kernel ignores the encoder, logits do not depend on order and repetition."""
     model = build(dataclasses.replace(MODEL, ngrams=0))
     kernel = model.get_layer("logits").kernel
     kernel.assign(np.concatenate([np.zeros((8, 2)), kernel.numpy()[8:]]))
@@ -84,7 +85,7 @@ def test_without_positions_order_does_not_matter():
     np.testing.assert_allclose(model.predict_on_batch(turned), model.predict_on_batch(inputs), atol=1e-5)
 
 
-@pytest.mark.parametrize("config", [MODEL, SEED_MODEL], ids=["default", "seed"])
+@pytest.mark.parametrize("config", [MODEL, REFERENCE_MODEL], ids=["default", "reference"])
 def test_four_reviews_can_be_memorised(config):
     split = make_split([5, 9, 20, 30], labels=[1, 0, 0, 1])
     batches = ReviewBatches(split, TOKENIZER, INPUTS, 4, seed=0)
@@ -98,7 +99,7 @@ def test_four_reviews_can_be_memorised(config):
     assert model.evaluate(batches, verbose=0, return_dict=True)["accuracy"] == 1.0
 
 
-def test_neighbours_meet_and_no_others():
+def test_the_convolution_mixes_only_neighbours():
     layer = LocalBlock(5)
     rng = np.random.default_rng(0)
     x, mask = rng.normal(size=(1, 9, 8)).astype("float32"), np.ones((1, 9), "int32")
@@ -117,14 +118,14 @@ def test_neighbours_meet_and_no_others():
         EncoderBlock(2, 16, "relu", False, 0.1, 0.1),
     ],
 )
-def test_layers_come_back_from_their_config(layer):
+def test_layers_are_restored_from_their_config(layer):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(copy) is type(layer)
     assert copy.get_config() == layer.get_config()
 
 
 @pytest.mark.once
-def test_default_recipe_keeps_the_fused_kernel():
+def test_the_default_recipe_keeps_the_fused_kernel():
     assert TRANSFORMER_RECIPES["default"].model.attention_dropout == 0
 
 
@@ -144,9 +145,9 @@ def test_bad_hyperparameter_is_named(changes, named):
         TransformerConfig(**{**dataclasses.asdict(MODEL), **changes})
 
 
-@pytest.mark.parametrize("config", [MODEL, SEED_MODEL], ids=["default", "seed"])
-def test_no_two_kernels_start_alike(config):
-    """A shared initializer draws the same numbers for every layer."""
+@pytest.mark.parametrize("config", [MODEL, REFERENCE_MODEL], ids=["default", "reference"])
+def test_no_two_kernels_start_equal(config):
+    """An initializer that layers share would draw the same numbers for each."""
     kernels = [weight.ravel() for weight in build(config).get_weights()]
     starts = [tuple(kernel[:6]) for kernel in kernels if np.ptp(kernel) > 0]
     assert len(starts) > 10

@@ -126,7 +126,7 @@ def other_models():
 @pytest.mark.parametrize(("name", "make"), list(other_models()), ids=[name for name, _ in other_models()])
 def test_another_architecture_is_refused(name, make, run, corpus):
     before = tree(run.path)
-    with pytest.raises(InputError, match="not of the run's architecture"):
+    with pytest.raises(InputError, match="does not have the run's architecture"):
         run.save(make(run), corpus)
     assert tree(run.path) == before
 
@@ -285,7 +285,7 @@ def test_a_model_from_nothing_becomes_a_run(corpus, tmp_path):
     keras_sentiment.evaluate(run, corpus).save()
     with pytest.raises(InputError, match="holds something already"):
         keras_sentiment.save_run(model, corpus, tmp_path / "run", recipe)
-    with pytest.raises(InputError, match="not of the run's architecture"):
+    with pytest.raises(InputError, match="does not have the run's architecture"):
         keras_sentiment.save_run(model, corpus, tmp_path / "new", recipe.replace(hidden_dim=16))
     assert not (tmp_path / "new").exists()
 

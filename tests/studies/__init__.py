@@ -1,1 +1,1 @@
-"""Simulations that show what figures promise; each runs as `python -m tests.studies.NAME`."""
+"""Simulations that take longer than a test. Run one with `python -m tests.studies.NAME`."""

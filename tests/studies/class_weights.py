@@ -1,9 +1,9 @@
-"""What a probability means of a model that was trained with class weights, on made-up texts.
+"""Whether probabilities stay calibrated if a model is trained with class weights, on generated texts.
 
-`python -m tests.studies.class_weights [--texts N]` makes up texts of which 5% are rare and whose posterior is
-known exactly, trains the default without and with `class_weight` on them, and measures both on 4,000 others:
-log loss, the log loss of the true posterior, calibration errors, F1 of the rare label, and what share of the
-texts is rare among those that are said to be rare with about so much.
+`python -m tests.studies.class_weights [--texts N]` generates texts with the labels `rare` (5%) and `usual`,
+whose true posterior is known. It trains the default model on them without and with `class_weight`, and
+measures both on 4,000 other texts: log loss, log loss of the true posterior, calibration errors, F1 and
+recall of the rare label, and a table of predicted and true shares of the rare label.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import keras_sentiment as ks
 from keras_sentiment.metrics.figures import evaluate_logits
 
 NEW = 4000
-_WORDS = np.linspace(-2.0, 2.0, 25)  # how much each speaks for the rare label
+_WORDS = np.linspace(-2.0, 2.0, 25)  # log-odds that each word adds to the rare label
 _BINS = ((0.0, 0.05), (0.05, 0.2), (0.2, 0.5), (0.5, 0.7), (0.7, 1.0))
 
 
-def made_up(count: int, seed: int) -> tuple[list[str], np.ndarray, list[str]]:
-    """Returns texts, the probability that each is rare, and labels drawn from it."""
+def generate(count: int, seed: int) -> tuple[list[str], np.ndarray, list[str]]:
+    """Returns texts, the true probability of the rare label for each, and labels drawn from it."""
     rng = np.random.default_rng(seed)
     words = rng.integers(0, len(_WORDS), (count, 6))
     posterior = expit(-5.6 + _WORDS[words].sum(axis=1))
@@ -41,8 +41,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--texts", type=int, default=8000)
     arguments = parser.parse_args()
-    texts, _, labels = made_up(arguments.texts, 0)
-    new, posterior, drawn = made_up(NEW, 1)
+    texts, _, labels = generate(arguments.texts, 0)
+    new, posterior, drawn = generate(NEW, 1)
     print(f"{np.mean(np.array(labels) == 'rare'):.1%} of {len(texts):,} texts are rare")
     truth = np.array(drawn) == "rare"
     print(f"log loss of the true posterior {log_loss(truth, posterior):.4f}")
@@ -70,8 +70,8 @@ def main() -> None:
                 inside = (rare >= low) & (rare < high)
                 if inside.any():
                     print(
-                        f"  said {rare[inside].mean():.3f}: {truth[inside].mean():.3f} are rare, posterior "
-                        f"{posterior[inside].mean():.3f}, {int(inside.sum()):,} texts"
+                        f"  predicted {rare[inside].mean():.3f}: {truth[inside].mean():.3f} are rare, "
+                        f"posterior {posterior[inside].mean():.3f}, {int(inside.sum()):,} texts"
                     )
 
 

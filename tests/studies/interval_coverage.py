@@ -1,9 +1,9 @@
-"""How often 95% intervals hold the truth: test sets are drawn from distributions whose figures are known.
+"""The coverage of 95% confidence intervals, on test sets from distributions whose true metrics are known.
 
     python -m tests.studies.interval_coverage --draws 300
 
-prints a line for each setting and a column for each figure: of 100 intervals how many hold the truth, and
-after a slash, of 100 draws how many have no interval.
+prints a row per setting and a column per metric: the percentage of intervals that contain the true value and,
+after a slash, the percentage of draws without an interval.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ GROUP_SIZE = 5  # on average
 
 @dataclass(frozen=True)
 class Setting:
-    """A distribution of reviews, and a model of it.
+    """A distribution of reviews and the logits of a model for them.
 
     Args:
-        name: what the table calls it.
-        texts: of a test set.
-        shares: of the labels, in any unit.
-        signal: how far the labels lie apart, in standard deviations.
-        boldness: what calibrated logits are multiplied by; 1 leaves them calibrated.
-        likeness: standard deviation of what all reviews of a group share; 0: there are no groups.
+        name: the name in the table.
+        texts: the number of texts in a test set.
+        shares: the shares of the labels, in any unit.
+        signal: the distance between labels, in standard deviations.
+        boldness: a factor on the calibrated logits; above 1 the model is overconfident.
+        likeness: the standard deviation of the part that all reviews of a group share; 0 means no groups.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Setting:
 
     @property
     def decision(self) -> Decision:
-        """Labels are numbers, so that all figures are there."""
+        """The labels are numbers, so that the ordinal metrics are computed too."""
         return Decision([str(label + 1) for label in range(len(self.shares))])
 
     def draw(self, texts: int, rng: np.random.Generator):
-        """Returns logits, labels, groups or `None`, and whether a second model is right."""
+        """Returns logits, labels, groups or `None`, and whether a second model is correct on each text."""
         shares = np.array(self.shares) / sum(self.shares)
         number = len(shares)
         labels = rng.choice(number, texts, p=shares)
@@ -61,20 +61,20 @@ class Setting:
             sizes = rng.geometric(1 / GROUP_SIZE, texts)
             groups = np.repeat(np.arange(texts), sizes)[:texts]
             seen += self.likeness * rng.normal(size=(texts, number))[groups]
-            # Of some reviews of a group the label is the same too.
+            # 40% of the reviews take the label of their group.
             labels = np.where(rng.random(texts) < 0.4, rng.choice(number, texts, p=shares)[groups], labels)
         seen[np.arange(texts), labels] += self.signal
-        # By Bayes' rule: of normal distributions around the labels' corners.
+        # Bayes' rule for normal distributions around one point per label.
         logits = self.signal * seen + np.log(shares)
         rival = (logits + self.signal * rng.normal(size=(texts, number))).argmax(axis=1)
         return logits * self.boldness, labels, groups, rival == labels
 
 
 def settings() -> list[Setting]:
-    """Returns those of the table."""
+    """Returns the settings of the table."""
     two, rare, five, skewed, many = (1, 1), (99, 1), (1,) * 5, (56, 30, 10, 3, 1), (1,) * 150
     found = []
-    for boldness, how in ((1.0, "calibrated"), (3.0, "too bold")):
+    for boldness, how in ((1.0, "calibrated"), (3.0, "overconfident")):
         found += [Setting(f"2, {how}", n, two, 1.5, boldness) for n in (20, 100, 500, 2500)]
         found += [Setting(f"2, 99:1, {how}", n, rare, 2.0, boldness) for n in (20, 250, 1000, 2500)]
         found += [Setting(f"2, 98% right, {how}", n, two, 3.0, boldness) for n in (20, 250, 2500)]
@@ -87,7 +87,7 @@ def settings() -> list[Setting]:
 
 
 def truth(setting: Setting, texts: int) -> dict[str, np.ndarray]:
-    """Returns the figures of a sample so large that they are known; of labels one each."""
+    """Returns the metrics of a very large sample, with one value per label where a metric has it."""
     number = len(setting.shares)
     logits, labels, _, rival = setting.draw(texts, np.random.default_rng(10**6))
     p = setting.decision.probabilities(logits)
@@ -116,7 +116,7 @@ def truth(setting: Setting, texts: int) -> dict[str, np.ndarray]:
 
 
 def _square(happened: np.ndarray, scores: np.ndarray, number: int) -> float:
-    """Mean squared gap of bins, their noise taken away."""
+    """Returns the mean squared calibration gap of bins, less its expected noise."""
     bins, total = equal_mass_bins(scores, max(number, 1)), 0.0
     for each in range(bins.max() + 1):
         gaps = (happened - scores)[bins == each]
@@ -127,7 +127,7 @@ def _square(happened: np.ndarray, scores: np.ndarray, number: int) -> float:
 
 @dataclass
 class Tally:
-    """How many intervals of a figure held the truth, would at half their width, and were absent."""
+    """Counts intervals of a metric: all, absent, and those that hold the true value, also at half width."""
 
     held: int = 0
     given: int = 0
@@ -151,7 +151,7 @@ class Tally:
 
 
 def cover(setting: Setting, draws: int, texts_of_truth: int) -> dict[str, Tally]:
-    """Returns how often the interval of each figure holds the truth."""
+    """Returns the coverage of the intervals of each metric."""
     true, rng = truth(setting, texts_of_truth), np.random.default_rng(0)
     tallies = {name: Tally() for name in FIGURES}
     names = setting.decision.labels
@@ -163,7 +163,7 @@ def cover(setting: Setting, draws: int, texts_of_truth: int) -> dict[str, Tally]
             for label, name in enumerate(names):
                 figure = found[f"{short}_per_class"][name]
                 tallies[kind].add(intervals[f"{short}_{name}"], figure, true[kind][label])
-        # The mean is of the labels that are there.
+        # The mean is over the labels that occur in the draw.
         there = [found["f1_per_class"][name] is not None for name in names]
         tallies["f1"].add(intervals["f1"], found["f1"], true["f1 each"][there].mean())
         present = np.unique(labels) if len(names) > 2 else [0]
@@ -184,7 +184,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--draws", type=int, default=300)
-    parser.add_argument("--only", default="", help="settings whose name holds this")
+    parser.add_argument("--only", default="", help="only settings whose name contains this text")
     options = parser.parse_args()
     print("held/absent in %".ljust(28) + " texts " + " ".join(head.rjust(7) for head in HEADS))
     for setting in settings():

@@ -1,8 +1,8 @@
-"""Time, memory and file of `train-transformer` by the number of labels.
+"""Time, memory and file size of `train-transformer` for different numbers of labels.
 
-`python -m tests.studies.many_labels [LABELS:TEXTS:WORDS …]` makes up texts, TEXTS of about WORDS words a
-label, prepares them, trains the default on them in a process of its own, and prints a row each: how long
-that took, the most memory that it had, the size of model.keras, and accuracy on the test split.
+`python -m tests.studies.many_labels [LABELS:TEXTS:WORDS …]` generates TEXTS texts of about WORDS words per
+label, prepares them, and trains the default model in its own process. It prints a row per setting: the time
+of training, its peak memory, the size of model.keras, and the accuracy on the test split.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _WORDS = 20_000
 
 
 def write_texts(path: Path, labels: int, texts: int, words: int, seed: int = 0) -> None:
-    """Writes a table of texts: one word of five is one of the twelve of its label, the others are of all.
+    """Writes a table of texts. One word in five is from twelve words of the label, the others from all words.
 
-    How often a word occurs falls with its rank, as in a language (Zipf's law).
+    The frequencies of words follow Zipf's law.
     """
     rng = np.random.default_rng(seed)
     syllables = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]

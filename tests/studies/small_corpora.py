@@ -1,10 +1,11 @@
-"""What the default model is worth on few texts: beside its own parts, a baseline, and its probabilities.
+"""The default model on few texts, compared with its two parts and with a baseline.
 
-`python -m tests.studies.small_corpora [KIND:TEXTS …] [--draws N] [--aclimdb FOLDER]` draws texts of the
-packaged reviews, prepares and trains the default on them, and measures it on 1,000 others. KIND is `reviews`,
-`sentences` (one of each review, with its label) or `stars` (the ratings of an aclImdb folder, in five steps).
-A row a draw: accuracy, log loss and calibration error of the default; the log losses of its n-grams and
-its encoder alone, as they are; accuracy and log loss of TF-IDF with logistic regression.
+`python -m tests.studies.small_corpora [KIND:TEXTS …] [--draws N] [--aclimdb FOLDER]` draws texts from the
+packaged reviews, trains the default model on them, and measures it on 1,000 others. KIND is `reviews`,
+`sentences` (one sentence of each review, with its label) or `stars` (the ratings of an aclImdb folder, in
+five classes). A row per draw shows the accuracy, log loss and calibration error of the default model, the
+log losses of its n-grams alone and its encoder alone, and the accuracy and log loss of TF-IDF with logistic
+regression.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ from keras_sentiment.models.ngrams import ngram_layer
 
 SETTINGS = ("reviews:400", "reviews:1200", "sentences:640", "sentences:3200")
 NEW = 1000
-_STEPS = (1, 2, 4, 8, 10)  # the highest rating of each
+_STEPS = (1, 2, 4, 8, 10)  # the highest rating of each class
 _COLUMNS = ("weight", "T", "accuracy", "tfidf", "loss", "n-grams", "encoder", "tfidf", "ece")
 
 
 def packaged(folder: Path) -> list[tuple[str, str]]:
-    """Returns the packaged reviews that train, in an order of chance."""
+    """Returns the packaged train reviews in random order."""
     corpus = ks.prepare("sample", folder, quiet=True)
     records = list(corpus.splits["train"].records())
     return [(records[i].text, records[i].label) for i in np.random.default_rng(0).permutation(len(records))]
 
 
 def rated(folder: Path) -> list[tuple[str, str]]:
-    """Returns the reviews of an aclImdb folder with their ratings in five steps, in an order of chance."""
+    """Returns the reviews of an aclImdb folder with ratings in five classes, in random order."""
     files = sorted(folder.glob("*/*_*.txt"))
     found = []
     for i in np.random.default_rng(0).permutation(len(files)):
@@ -47,13 +48,13 @@ def rated(folder: Path) -> list[tuple[str, str]]:
 
 
 def sentence(text: str) -> str:
-    """Returns a sentence of 5 to 30 words, or nothing."""
+    """Returns the last sentence of 5 to 30 words, or an empty text."""
     fitting = [part for part in re.split(r"(?<=[.!?])\s+", text) if 5 <= len(part.split()) <= 30]
     return fitting[-1] if fitting else ""
 
 
 def measure(pairs: list[tuple[str, str]], texts: int, draw: int, folder: Path) -> dict[str, float]:
-    """Trains on some texts, and returns the figures on others."""
+    """Trains on some texts and returns the metrics on others."""
     begin = draw * (texts + NEW) % (len(pairs) - texts - NEW)
     known, new = pairs[begin : begin + texts], pairs[begin + texts : begin + texts + NEW]
     corpus = ks.prepare(known, folder / "data", quiet=True, overwrite=True)

@@ -1,9 +1,9 @@
-"""How often a threshold that was chosen for a precision has it on new texts.
+"""How often a threshold that was chosen for a precision reaches it on new texts.
 
 `python -m tests.studies.thresholds [--draws N]` draws calibrated probabilities and labels, chooses a
-threshold for precision 0.95 on each draw, and looks up its precision in the whole distribution. A row a
-setting: the share of draws that are refused; of the others, in how many the precision is reached, its mean,
-and the mean recall (nan where all are refused). The logits of the probabilities are normal around a mean,
+threshold for precision 0.95 on each draw, and computes its precision on the whole distribution. A row per
+setting shows the share of draws that are refused and, for the others, the share that reaches the precision,
+the mean precision and the mean recall (nan if all draws are refused). The logits are normally distributed
 with the standard deviation of the row.
 """
 
@@ -25,14 +25,14 @@ _POPULATION = 400_000
 
 
 def population(share: float, deviation: float) -> np.ndarray:
-    """Returns probabilities whose mean is the share of the label, float64[texts], in increasing order."""
+    """Returns probabilities float64[texts] in increasing order; their mean is the share of the label."""
     normal = deviation * np.random.default_rng(1).normal(size=_POPULATION)
     mean = brentq(lambda each: expit(each + normal).mean() - share, -40, 10)
     return np.sort(expit(mean + normal))
 
 
 def measure(texts: int, share: float, deviation: float, draws: int) -> tuple[float, float, float, float]:
-    """Returns the share of refused draws, that of the others that reach it, mean precision, mean recall."""
+    """Returns the share of refused draws; of the others, the share that reaches it, and mean values."""
     scores = population(share, deviation)
     above = np.cumsum(scores[::-1])[::-1]  # expected texts with the label from each probability on
     rng = np.random.default_rng(texts)

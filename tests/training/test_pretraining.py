@@ -66,7 +66,7 @@ def test_a_classifier_starts_from_the_encoder(corpus, encoder):
     other = build_transformer(
         dataclasses.replace(MODEL, hidden_dim=16), TOKENIZER.vocabulary_size, INPUTS.sequence_length, 2
     )
-    with pytest.raises(InputError, match="pretrained: its encoder is another"):
+    with pytest.raises(InputError, match="pretrained: its encoder does not fit"):
         load_encoder_weights(other, start)
 
 
