@@ -53,7 +53,7 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path, text_format):
 def test_large_columns_beside_the_text_are_refused_in_bounded_memory(tmp_path, monkeypatch):
     """Some kilobytes that unpack to two gigabytes: the text is short, and a worker reads all columns."""
     monkeypatch.setattr(partition_module, "PART_ROWS", 2000)
-    monkeypatch.setattr(part_reader, "MOST_BYTES", 64 << 20)
+    monkeypatch.setattr(part_reader, "MAX_PART_BYTES", 64 << 20)
     path = tmp_path / "it.parquet"
     large = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 2000, "int32"), ["x" * (1 << 20)])
     parquet.write_table(pyarrow.table({"text": ["a"] * 2000, "large": large}), path, compression="zstd")

@@ -269,7 +269,7 @@ def test_download_without_a_network(tmp_path, server):
 
 def test_members_that_are_not_read_are_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(archive_reader, "MAX_OTHERS", 5)
-    monkeypatch.setattr(archive_reader, "MAX_PASSED_REVIEWS", 5)
+    monkeypatch.setattr(archive_reader, "MAX_SKIPPED_REVIEWS", 5)
     folders = make_archive(tmp_path / "a.tar.gz", {f"d{n}/x": "" for n in range(6)} | REVIEWS)
     assert "6 of its first 6 members are not read; unpack it" in error_of(folders)
     unsup = {f"train/unsup/{n}_0.txt": "x" for n in range(6)}
