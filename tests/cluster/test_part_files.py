@@ -27,6 +27,6 @@ with output_folder(Path({str(tmp_path / "out")!r}), None, True): pass
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     finally:
         unlock(held)
-    assert "another process is writing there" in result.stderr
+    assert "another process is writing to it" in result.stderr
     with output_folder(tmp_path / "out", plan, False) as folder:
         assert folder.missing() == [0, 1]

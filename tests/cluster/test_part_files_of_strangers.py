@@ -67,7 +67,7 @@ def test_what_is_no_regular_file_is_refused_by_name(plan, out, mine, name, kind,
 def test_a_plan_of_any_size_is_read_as_far_as_ours(plan, out):
     with (out / "_plan.json").open("r+b") as file:
         file.truncate(1 << 40)  # a hole
-    with pytest.raises(InputError, match="labels of other input"), output_folder(out, plan, False):
+    with pytest.raises(InputError, match="predictions for another input"), output_folder(out, plan, False):
         pass
 
 
@@ -97,14 +97,20 @@ def test_a_link_that_appears_while_parts_are_written_is_replaced(plan, out, mine
 @pytest.mark.parametrize("name", ["part-00000١.parquet", "part-00001.parquet", "part-0000001.parquet"])
 def test_a_file_that_is_called_almost_as_a_part_stays(plan, out, name, overwrite):
     (out / name).write_text("mine")
-    with pytest.raises(InputError, match="not from this command"), output_folder(out, plan, overwrite):
+    with (
+        pytest.raises(InputError, match="files that this command did not write"),
+        output_folder(out, plan, overwrite),
+    ):
         pass
     assert (out / name).read_text() == "mine"
 
 
 def test_a_part_beyond_the_plan_is_refused_by_name(plan, out):
     (out / "part-000003.parquet").write_text("mine")
-    with pytest.raises(InputError, match=r"part-000003.parquet: is no part"), output_folder(out, plan, False):
+    with (
+        pytest.raises(InputError, match=r"part-000003.parquet: it does not belong"),
+        output_folder(out, plan, False),
+    ):
         pass
     assert (out / "part-000003.parquet").read_text() == "mine"
     with output_folder(out, plan, True):

@@ -22,7 +22,7 @@ def test_a_number_that_its_column_cannot_hold_is_named(tmp_path):
     path = tmp_path / "it.jsonl"
     values = [2**53 + 1, 2, 3, 4, 0.5]
     path.write_text("".join(json.dumps({"text": "a", "n": value}) + "\n" for value in values))
-    with pytest.raises(InputError, match="column 'n' holds what can't be double"):
+    with pytest.raises(InputError, match="column 'n' has a value that is not double"):
         in_parts(path, "jsonl")
 
 
@@ -62,6 +62,6 @@ def test_large_columns_beside_the_text_are_refused_in_bounded_memory(tmp_path, m
     status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     before = resident(status, "VmRSS")
     reset.write_text("5")
-    with pytest.raises(InputError, match=r"rows 1 to 2,000 hold more than 64 MB; leave large columns out"):
+    with pytest.raises(InputError, match=r"rows 1 to 2,000 have more than 64 MiB; leave out large columns"):
         PartReader(parts).read(parts.parts[0])
     assert resident(status, "VmHWM") - before < 250 << 20

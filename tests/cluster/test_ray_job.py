@@ -108,7 +108,9 @@ def test_rows_at_which_every_worker_dies_are_named(workers, artifact, tmp_path, 
     plan = plan_of(artifact, write_csv(tmp_path / "it.csv", 7))
     with (
         output_folder(tmp_path / "out", plan, False) as folder,
-        pytest.raises(InputError, match=r"it\.csv:2: 2 workers died at the 7 rows from here on"),
+        pytest.raises(
+            InputError, match=r"it\.csv:2: 2 workers died while they scored the 7 rows from here on"
+        ),
     ):
         ray_job.score(artifact, folder, 1)
     assert names(tmp_path / "out") == ["_plan.json"]

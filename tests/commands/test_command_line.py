@@ -123,7 +123,7 @@ def test_run_of_a_later_version(cli, path, tmp_path):
         (["predict", "run", "--input", "no.csv"], "no.csv: can't be read"),
         (["predict", "run", "--input", "words", "--input-format", "txt"], "words: name one file"),
         (["predict", "run", "--input", "films.xlsx"], "films.xlsx: can't be read"),
-        (["predict", "run", "--input", "-", "--input-format", "parquet"], "give the file"),
+        (["predict", "run", "--input", "-", "--input-format", "parquet"], "give its path"),
         (
             ["predict", "run", "--input", "films.csv", "--output", "new"],
             "end its name in .jsonl or .csv or .parquet",

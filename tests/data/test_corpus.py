@@ -61,14 +61,14 @@ def test_folders_that_are_no_corpus(tmp_path, prepared):
 def test_a_later_format_is_refused(prepared):
     info = json.loads((prepared / "data.json").read_text("utf-8"))
     (prepared / "data.json").write_text(json.dumps({**info, "format_version": 2}))
-    with pytest.raises(InputError, match="format 2"):
+    with pytest.raises(InputError, match="format version is 2"):
         open_corpus(prepared)
 
 
 def test_other_cleaning_rules_are_refused(prepared):
     info = json.loads((prepared / "data.json").read_text("utf-8"))
     (prepared / "data.json").write_text(json.dumps({**info, "cleaning_version": 0}))
-    with pytest.raises(InputError, match=r"version 0 of the rules.*prepare it again"):
+    with pytest.raises(InputError, match=r"version 0 of the cleaning rules.*prepare it again"):
         open_corpus(prepared)
 
 
@@ -77,11 +77,11 @@ def test_damage_is_noticed(prepared, name):
     file = prepared / "validation" / name
     data = file.read_bytes()
     file.unlink()
-    with pytest.raises(InputError, match="validation: damaged"):
+    with pytest.raises(InputError, match="validation: the corpus is damaged"):
         open_corpus(prepared)
     if name.endswith(".npy"):
         file.write_bytes(data[:-4])
-        with pytest.raises(InputError, match="validation: damaged"):
+        with pytest.raises(InputError, match="validation: the corpus is damaged"):
             open_corpus(prepared)
 
 
@@ -127,7 +127,7 @@ class Hostile:
 )
 def test_arrays_that_are_none_of_ours(prepared, name, damage):
     damage(prepared / "validation" / name)
-    with pytest.raises(InputError, match="validation: damaged") as caught:
+    with pytest.raises(InputError, match="validation: the corpus is damaged") as caught:
         open_corpus(prepared)
     assert str(caught.value).isprintable()
 
@@ -158,7 +158,7 @@ def test_damaged_texts_are_named(prepared, damage):
 def test_a_damaged_description_is_named(prepared, changes):
     info = json.loads((prepared / "data.json").read_text("utf-8"))
     (prepared / "data.json").write_text(json.dumps({**info, **changes}))
-    with pytest.raises(InputError, match=r"data\.json: it lacks or mistakes a key"):
+    with pytest.raises(InputError, match=r"data\.json: a key is missing or wrong"):
         open_corpus(prepared)
 
 
@@ -182,7 +182,7 @@ def test_labels_that_are_not_those_of_the_texts_are_refused(prepared):
     """A figure of other labels would stand under the fingerprint of these texts."""
     file = prepared / "test" / "labels.npy"
     np.save(file, 1 - np.load(file))
-    with pytest.raises(InputError, match=r"texts\.jsonl:1: no row of ours"):
+    with pytest.raises(InputError, match=r"texts\.jsonl:1: the row is damaged"):
         _ = open_corpus(prepared).splits["test"].fingerprint
 
 
@@ -192,5 +192,5 @@ def test_ids_that_are_not_those_of_the_texts_are_refused(prepared, change):
     ids = np.load(file)
     np.save(file, change(ids).astype(ids.dtype))
     corpus = open_corpus(prepared)
-    with pytest.raises(InputError, match="its ids are not those of its texts"):
+    with pytest.raises(InputError, match="its token ids do not match its texts"):
         open_evaluation_split(corpus, "test", corpus.tokenizer(), corpus.labels, PrepareConfig())

@@ -73,7 +73,8 @@ def test_names_have_one_number_in_all_splits(tmp_path, tokenizer):
         assert not set(together.values()) & set(found.values())
         together |= found
     assert len(together) == 23
-    assert f"; {info['splits']['train']['groups']} groups\n" in summarize(info)
+    counts = [str(split["groups"]) for split in info["splits"].values()]
+    assert ["groups", *counts] in [line.split() for line in summarize(info).splitlines()]
 
 
 def test_neighbours_among_reviews_of_films_are_a_group(tmp_path, tokenizer):
@@ -225,7 +226,9 @@ def test_a_number_of_any_length_is_no_position(tmp_path):
 def test_damage_is_named(tmp_path, tokenizer, damage):
     prepare_corpus(grouped(), tmp_path / "data", tokenizer, quiet=True)
     damage(tmp_path / "data" / "validation" / "groups.npy")
-    with pytest.raises(InputError, match=r"validation: damaged corpus \(groups\.npy.*--overwrite") as caught:
+    with pytest.raises(
+        InputError, match=r"validation: the corpus is damaged \(groups\.npy.*--overwrite"
+    ) as caught:
         open_corpus(tmp_path / "data")
     assert str(caught.value).isprintable()
 
@@ -235,5 +238,5 @@ def test_a_description_without_groups_is_none(prepared, change):
     info = json.loads((prepared / "data.json").read_text("utf-8"))
     change(info["splits"]["test"])
     (prepared / "data.json").write_text(json.dumps(info))
-    with pytest.raises(InputError, match=r"data\.json: it lacks or mistakes a key.*--overwrite"):
+    with pytest.raises(InputError, match=r"data\.json: a key is missing or wrong.*--overwrite"):
         open_corpus(prepared)

@@ -59,14 +59,16 @@ def test_a_missing_label_is_named(label, tmp_path):
     (tmp_path / "it.jsonl").write_text(json.dumps(row) + "\n")
     parquet.write_table(pyarrow.table({"text": ["good"], "label": [label]}), tmp_path / "it.parquet")
     for path in (tmp_path / "it.jsonl", tmp_path / "it.parquet"):
-        with pytest.raises(InputError, match=r"it\.\w+:1: column 'label' holds nothing"):
+        with pytest.raises(InputError, match=r"it\.\w+:1: column 'label' is empty"):
             list(read(path))
 
 
 @pytest.mark.parametrize("label", [[1, 0], "[1, 0]", "[0.5, 0.5, 0]"])
 def test_several_labels_a_text_are_refused(label, tmp_path):
     (tmp_path / "it.jsonl").write_text(json.dumps({"text": "good", "label": label}) + "\n")
-    with pytest.raises(InputError, match=r"it.jsonl:1: column 'label' holds .*a text has one label"):
+    with pytest.raises(
+        InputError, match=r"it.jsonl:1: column 'label' has several values .*a text has one label"
+    ):
         list(read(tmp_path / "it.jsonl"))
 
 
@@ -85,10 +87,10 @@ def test_the_names_of_a_schema_are_the_labels(tmp_path):
     *_, path = write(tmp_path, [2, 0, 1], class_label("world", "sports", "tech"))
     assert [review.label for review in read(path)] == ["tech", "world", "sports"]
     *_, path = write(tmp_path, [0, -1], class_label("a", "b"))
-    with pytest.raises(InputError, match=r"it.parquet:2: column 'label' holds -1"):
+    with pytest.raises(InputError, match=r"it.parquet:2: column 'label' is -1"):
         list(read(path))
     *_, path = write(tmp_path, [0, 2], class_label("a", "b"))
-    with pytest.raises(InputError, match=r"it.parquet:2: .*schema names 2 classes"):
+    with pytest.raises(InputError, match=r"it.parquet:2: .*schema has only 2 classes"):
         list(read(path))
 
 
@@ -114,7 +116,7 @@ def test_doubt_is_spoken():
     three = dict.fromkeys(["Negative", "negative", "neutral", "positive", "POSITIVE"], 9)
     assert len(doubtful_labels(three)) == 2
     (warning,) = doubtful_labels({"café": 9, "cafe\u0301": 3})
-    assert "differ in case or form alone" in warning
+    assert "differ only in case or Unicode form" in warning
     (warning,) = doubtful_labels({"NA": 9, "yes": 30})
     assert "label 'NA' (9 reviews)" in warning
     with pytest.raises(InputError, match=r"30 different labels in 40 reviews.*--label-column"):
@@ -126,7 +128,7 @@ def test_folding_makes_one_label_of_several(tmp_path):
     rows = [Review(text, names[n % 7], f"{n}") for n, text in enumerate(TEXTS + [t + " plot" for t in TEXTS])]
     info = prepare_corpus(rows, tmp_path / "as they are", TOKENIZER, quiet=True)
     assert len(info["labels"]) == 7
-    assert sum("differ in case" in warning for warning in info["warnings"]) == 3
+    assert sum("differ only in case" in warning for warning in info["warnings"]) == 3
     folded = [(review.text, review.label) for review in rows]
     config = PrepareConfig(fold_case=True)
     info = prepare_corpus(read(folded, config), tmp_path / "folded", TOKENIZER, config=config, quiet=True)
@@ -144,7 +146,7 @@ def test_what_labels_are_called_is_printed_and_kept(tmp_path):
     rows = [Review(text, str(n % 2), f"{n}") for n, text in enumerate(TEXTS)]
     info = prepare_corpus(rows, tmp_path / "data", TOKENIZER, quiet=True)
     assert info["label_names"] == {"0": "negative", "1": "positive"}
-    assert "labels: 0 is negative, 1 is positive" in summarize(info)
+    assert "labels renamed: 0 -> negative, 1 -> positive" in summarize(info)
 
 
 @pytest.mark.parametrize("several", ["[1, 0]", "[1 0 0]", "('pos', 'neg')", "{'pos', 'neg'}", "8,20"])
@@ -166,12 +168,12 @@ def test_whole_numbers_of_databases_are_whole():
 @pytest.mark.parametrize("word", ["#N/A", "\\N", "<NA>", ".", "-", "(null)", "NaN"])
 def test_words_for_what_is_missing_are_doubted(word):
     (found,) = doubtful_labels({"good": 30, "bad": 30, word: 2})
-    assert f"label {word!r} (2 reviews) is taken for a name" in found
+    assert f"label {word!r} (2 reviews) is used as a label" in found
     doubts = Doubts()
     for text in ("a film", word, f" {word} "):
         doubts.add(text, "it:1")
     (found,) = doubts.warnings()
-    assert "texts such as NULL, which may mean that there is none: 2" in found
+    assert "texts such as NULL, which may stand for a missing text: 2" in found
 
 
 def test_a_label_that_is_far_too_long_is_refused_with_its_row(tmp_path):
@@ -203,6 +205,6 @@ def test_a_label_that_is_far_too_long_is_refused_with_its_row(tmp_path):
 
 def test_a_corpus_whose_description_could_not_be_read_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(preparation, "MAX_CONFIG_BYTES", 1000)
-    with pytest.raises(InputError, match="1,000 are read; shorten the names of the labels"):
+    with pytest.raises(InputError, match="at most 1,000 are allowed; shorten the names of the labels"):
         prepare_corpus(reviews(40), tmp_path / "out", TOKENIZER, quiet=True)
     assert list(tmp_path.iterdir()) == []

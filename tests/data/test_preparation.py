@@ -9,7 +9,7 @@ from helpers.made_up import VOCABULARY, contents, make_reviews
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.reviews import Review
-from keras_sentiment.data.summary import summarize
+from keras_sentiment.data.summary import _width, summarize
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -104,14 +104,14 @@ def test_texts_that_an_uncased_model_reads_alike_are_one(tmp_path, tokenizer):
     assert not found["validation"] & found["test"]
 
     own = [review._replace(split="test" if number % 4 == 0 else None) for number, review in enumerate(pairs)]
-    with pytest.raises(InputError, match=r"no review of label 'negative' is left for the train split"):
+    with pytest.raises(InputError, match=r"label 'negative' has no review for the train split"):
         prepare_corpus(own, tmp_path / "own", tokenizer, quiet=True)
     more = [
         Review(f"film {n} {'good' if n % 2 else 'bad'}", "pos" if n % 2 else "neg", "") for n in range(200)
     ]
     info = prepare_corpus([*own, *more], tmp_path / "own", tokenizer, quiet=True)
     assert sum(info["dropped"].values()) == 180
-    assert [warning for warning in info["warnings"] if "copies" in warning]
+    assert [warning for warning in info["warnings"] if "the same text" in warning]
 
 
 def test_films_do_not_straddle(tmp_path, tokenizer):
@@ -219,7 +219,27 @@ def test_memory_does_not_grow_with_the_text(tmp_path, tokenizer, monkeypatch):
     assert peaks[1] - peaks[0] < 300_000
 
 
-def test_summary_counts(tmp_path, tokenizer):
+def test_summary_has_the_counts_of_each_split(tmp_path, tokenizer):
     text = summarize(prepare_corpus(make_reviews(2000), tmp_path / "data", tokenizer, quiet=True))
-    assert "1,600 reviews" in text
-    assert "800 negative, 800 positive" in text
+    assert text.splitlines()[0].split() == ["train", "validation", "test"]
+    for row in ("reviews 1,600 200 200", "label negative 800 100 100", "label positive 800 100 100"):
+        assert row.split() in [line.split() for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "names", [["0", "1"], ["映画", "y" * 100, "e\u0301"], [f"l{n:02}" for n in range(14)]]
+)
+def test_summary_columns_align_for_any_label(names):
+    counts = {name: 10 * (n + 1) for n, name in enumerate(names)}
+    splits = {
+        part: {"reviews": sum(counts.values()), "tokens": 9, "groups": groups, "labels": counts}
+        for part, groups in (("train", 12_345), ("validation", None), ("test", 1))
+    }
+    dropped = {"validation": 0, "train": 0}
+    rest = {"dropped": dropped, "contradictions": 0, "rejected": 0, "label_names": {}}
+    table = summarize({"labels": names, "splits": splits, **rest}).splitlines()[:-2]
+    assert len({_width(line) for line in table}) == 1
+    assert all(name[:39] in "\n".join(table) for name in names[-10:])
+    if len(names) > 10:
+        others = sum(counts[name] for name in names[:-10])
+        assert table[-1].split() == ["4", "other", "labels", *[str(others)] * 3]

@@ -117,14 +117,14 @@ def test_groups_of_one_label_reach_every_split():
 @pytest.mark.parametrize(
     ("texts", "labels", "options", "expected"),
     [
-        (np.arange(12), [0] * 10 + [1] * 2, {}, "'positive' is left for the train split"),
-        ([0] * 10 + list(range(1, 11)), [0] * 10 + [1] * 10, {}, "at least 3 different reviews"),
+        (np.arange(12), [0] * 10 + [1] * 2, {}, "'positive' has no review for the train split"),
+        ([0] * 10 + list(range(1, 11)), [0] * 10 + [1] * 10, {}, "at least 3 different texts"),
         (np.arange(12), [0, 1] * 6, {"groups": np.arange(12) // 6}, "in 3 groups or more"),
         (
             np.arange(12),
             [0, 1] * 6,
             {"given": TEST * (np.arange(12) == 1)},
-            "test part has no review of label 'negative'",
+            "test part of the source has no review of label 'negative'",
         ),
         (np.arange(12), [0, 1] * 6, {"given": TEST * (np.arange(12) > -1)}, "for the train split"),
     ],

@@ -99,6 +99,8 @@ def test_what_is_no_list_of_keys_is_named(content, tmp_path):
     file = tmp_path / "keys.npy"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(InputError, match=r"keys\.npy: it doesn't tell .*; train again$") as caught:
+    with pytest.raises(
+        InputError, match=r"keys\.npy: the list of known texts can't be read .*; train again$"
+    ) as caught:
         TextKeys.read(file, "train again")
     assert str(caught.value).startswith(str(file))

@@ -106,7 +106,7 @@ def test_a_graph_reads_no_file_outside_its_folder(location, artifacts, tmp_path)
     reseal(path, "onnx")
     if location == "link":
         (path / "link").symlink_to(tmp_path / "secret")
-    with pytest.raises(InputError, match=r"External data path|external data|a link, which may lead anywhere"):
+    with pytest.raises(InputError, match=r"External data path|external data|it is a link"):
         load(path)
 
 

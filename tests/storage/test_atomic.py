@@ -70,7 +70,7 @@ def test_a_folder_that_was_taken_away_is_put_back(tmp_path):
     """Killed between its two renames: the old folder has another name, the new one none yet."""
     (tmp_path / ".0123abcd.old.out").mkdir()
     (tmp_path / ".0123abcd.old.out" / "kept").touch()
-    with pytest.raises(InputError, match="already holds"):
+    with pytest.raises(InputError, match="already has"):
         staged_folder(tmp_path / "out", overwrite=False, is_ours=lambda _: True).__enter__()
     assert [item.name for item in (tmp_path / "out").iterdir()] == ["kept"]
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]

@@ -24,7 +24,9 @@ def test_another_version_is_refused_with_the_fix(tmp_path, version, fix):
     (tmp_path / "config.json").write_text(json.dumps({"format_version": version}))
     with pytest.raises(InputError) as caught:
         read(tmp_path)
-    assert str(caught.value) == (f"{tmp_path}: written in format {version}, and this version reads 2; {fix}")
+    assert str(caught.value) == (
+        f"{tmp_path}: its format version is {version}, and this program reads version 2; {fix}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_two_processes_do_not_write_in_one_folder(corpus, tmp_path):
         command = [sys.executable, "-c", program, run.path]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    assert "another process is writing there" in tried()
+    assert "another process is writing to it" in tried()
     lock(run.path)  # the same process may
     unlock(lock(run.path))
     assert tried() == ""

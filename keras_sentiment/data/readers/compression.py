@@ -206,7 +206,8 @@ def _zip_member(source: IO[bytes], name: str) -> Iterator[Opened]:
         ]
         if len(members) != 1:
             found = ", ".join(member.filename for member in members[:5]) or "no table"
-            raise InputError(f"{name}: it has {found} instead of one table; extract it and name the files")
+            wrong = f"it has {found}, and it must have exactly one table"
+            raise InputError(f"{name}: {wrong}; extract it and name the files")
         if members[0].compress_type == zipfile.ZIP_LZMA:  # LZMA in a .zip has no memory limit
             raise InputError(f"{name}: it is compressed with LZMA; extract it and name the file")
         file = archive.open(members[0])

@@ -170,7 +170,7 @@ def _by_header(found: list[_Tried], name: str, columns: Columns) -> Dialect:
         header = found[0][1][0][1] if found[0][1] else []
         if isinstance(header, InputError):
             raise header
-        raise InputError(f"{name}: the file is empty; write a header and reviews")
+        raise InputError(f"{name}: it has no reviews; write a header and reviews")
     hint = ", or if the first row is a review, name all columns with --columns"
     require_columns(best.names, name, columns, hint)
     return best
@@ -200,8 +200,8 @@ def _by_fields(found: list[_Tried], name: str, config: TableConfig, columns: Col
         raise InputError(f"{name}: it has no reviews; add some")
     if config.columns and len(counts) == 1 and len(config.columns) not in counts:
         raise InputError(
-            f"{name}: its rows have {max(counts)} fields, and --columns has {len(config.columns)} names; "
-            "name all columns"
+            f"{name}: its rows have {max(counts)} fields, and --columns names {len(config.columns)}; name "
+            "all columns"
         )
     first = next(records[0][1] for tried, records in found if tried == dialect)
     if not isinstance(first, InputError) and set(columns) <= {field.strip() for field in first}:

@@ -166,12 +166,14 @@ def require_columns(present: Sequence[str], source: str, columns: Columns, hint:
     known = set(present)
     for column, option in columns.items():
         if column not in known:
-            has = ", ".join(f"{name:.40}" for name in map(repr, present[:MAX_SHOWN_NAMES])) or "none"
-            raise InputError(
-                f"{source}: there is no column {column!r} (its columns are {has}); name one with "
-                f"{option}{hint}"
-            )
+            has = only(present[:MAX_SHOWN_NAMES])
+            raise InputError(f"{source}: there is no column {column!r}{has}; name one with {option}{hint}")
     require_different(columns, present, source)
+
+
+def only(names: Sequence[str]) -> str:
+    """Return the end of a message about a missing column: the columns that are there."""
+    return f", only {', '.join(f'{name!r:.40}' for name in names)}" if names else ""
 
 
 def require_different(columns: Iterable[str], present: Sequence[str], source: str, hint: str = "") -> None:

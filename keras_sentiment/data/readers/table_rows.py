@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from keras_sentiment.data.readers.dialect import Columns, Dialect
+from keras_sentiment.data.readers.dialect import MAX_SHOWN_NAMES, Columns, Dialect, only
 from keras_sentiment.data.readers.json_values import JsonReader, require_small_json
 from keras_sentiment.data.readers.lines import Lines
 from keras_sentiment.data.readers.swallowed_rows import refuse_swallowed
@@ -113,13 +113,13 @@ def json_object(row: Any, source: str, columns: Columns) -> dict[str, Any] | Inp
             f"{source}: the row has half of a character (a lone surrogate); correct or remove it"
         )
     if not isinstance(row, dict):
-        kind = type(row).__name__
-        return InputError(f"{source}: the row is a {kind} and not an object; write one JSON object a line")
+        wrong = f"the row is of type {type(row).__name__} and not an object"
+        return InputError(f"{source}: {wrong}; write one JSON object a line")
     for column, option in columns.items():
         if column not in row:
-            has = ", ".join(f"{name:.40}" for name in map(repr, list(row)[:20])) or "none"
+            has = only(list(row)[:MAX_SHOWN_NAMES])
             return InputError(
-                f"{source}: the row has no column {column!r} (its columns are {has}); remove it, or name "
+                f"{source}: the row has no column {column!r}{has}; remove it, or name "
                 f"another column with {option}"
             )
     return row
@@ -172,9 +172,7 @@ def read_json_list(file: IO[bytes], name: str, dialect: Dialect, columns: Column
         yield number, json_object(row, f"{name}:{number}", columns)
     reader.skip()
     if reader.character():
-        raise InputError(
-            f"{name}: there is text after the list of {reader.count} objects; write one JSON object a line"
-        )
+        raise InputError(f"{name}: there is text after the list; write one JSON object a line")
 
 
 def _lines_of_text(lines: Lines, dialect: Dialect, columns: Columns) -> Iterator[Row]:

@@ -112,7 +112,7 @@ def bomb(path: Path, kind: bytes, size: int) -> Path:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        (tarfile.REGTYPE, "pos/1_9.txt: 40,000,000 bytes"),
+        (tarfile.REGTYPE, "pos/1_9.txt: the review has 40,000,000 bytes"),
         (tarfile.XHDTYPE, "header of a member"),
         (tarfile.GNUTYPE_LONGNAME, "header of a member"),
     ],
@@ -158,11 +158,11 @@ def test_headers_before_a_member_are_read_as_tarfile_reads_them(tmp_path):
     ("content", "count", "expected"),
     [
         # tarfile looks for a record from each digit on: 22 seconds for 120,000, half an hour for a million.
-        (b"1" * 60_000, 1, "a PAX header that can't be read"),
+        (b"1" * 60_000, 1, "a PAX header is damaged"),
         (b"1" * 1_000_000, 1, "the header of a member is larger than 65,536 bytes"),
         (record(b"comment", b"x"), 2000, "more than 8 headers before a member"),
-        (record(b"size", b"-4"), 1, "a size that is no number"),
-        (b"9999999 path=x\n", 1, "a PAX header that can't be read"),
+        (record(b"size", b"-4"), 1, "the size of a member is not a number"),
+        (b"9999999 path=x\n", 1, "a PAX header is damaged"),
     ],
 )
 def test_headers_that_no_archive_needs_are_refused(tmp_path, monkeypatch, content, count, expected):
@@ -192,7 +192,7 @@ def test_a_member_with_holes_is_passed_over(tmp_path):
 def test_an_archive_that_unpacks_without_end_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(compression, "MAX_UNPACKED_BYTES", 100_000)
     path = make_archive(tmp_path / "a.tar.gz", {f"pos/{i}_9.txt": "text" for i in range(300)})
-    assert "unpacks to more than 100,000 bytes" in error_of(path)
+    assert "it has more than 100,000 bytes when decompressed" in error_of(path)
 
 
 def test_archives_without_reviews(tmp_path):
@@ -246,9 +246,9 @@ def test_download(tmp_path, server, capsys):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("small.tar.gz", "SHA-256 is"),
+        ("small.tar.gz", "the SHA-256 of the download is"),
         ("missing.tar.gz", "File not found"),
-        ("short.tar.gz", "after 3 of 1000 bytes"),
+        ("short.tar.gz", "after 3 of 1,000 bytes"),
     ],
 )
 def test_failed_download_leaves_nothing(tmp_path, server, name, expected):
@@ -262,7 +262,7 @@ def test_failed_download_leaves_nothing(tmp_path, server, name, expected):
 def test_download_without_a_network(tmp_path, server):
     url, _ = server
     closed = url.rsplit(":", 1)[0] + ":1"
-    with pytest.raises(InputError, match=r"cannot download .* `sample`"):
+    with pytest.raises(InputError, match=r"can't be downloaded .* `sample`"):
         download(f"{closed}/small.tar.gz", "0" * 64, tmp_path / "cache", quiet=True)
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -271,10 +271,10 @@ def test_members_that_are_not_read_are_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(archive_reader, "MAX_OTHERS", 5)
     monkeypatch.setattr(archive_reader, "MAX_SKIPPED_REVIEWS", 5)
     folders = make_archive(tmp_path / "a.tar.gz", {f"d{n}/x": "" for n in range(6)} | REVIEWS)
-    assert "6 of its first 6 members are not read; unpack it" in error_of(folders)
+    assert "6 of its first 6 files are not reviews; extract it" in error_of(folders)
     unsup = {f"train/unsup/{n}_0.txt": "x" for n in range(6)}
     labelled = make_archive(tmp_path / "b.tar.gz", unsup | REVIEWS)
-    assert "6 of its first 6 members are not read" in error_of(labelled)
+    assert "6 of its first 6 files are not reviews" in error_of(labelled)
     assert len(list(read_archive(labelled, unlabelled=True))) == 6
     after = make_archive(tmp_path / "c.tar.gz", REVIEWS | unsup | {f"d{n}/x": "" for n in range(9)})
     assert len(list(read(after))) == len(REVIEWS)

@@ -39,9 +39,9 @@ def test_all_kinds_are_told_at_once(options, tmp_path):
     message = str(caught.value)
     assert message.startswith("6 rows can't be used: ")
     for part in (
-        "it.csv:11: 3 fields where the header has 2",
+        "it.csv:11: the row has 3 instead of 2 fields",
         "it.csv:12: the review has no text after cleaning; remove it (also it.csv:14, it.csv:21)",
-        "it.csv:13: column 'label' holds nothing",
+        "it.csv:13: column 'label' is empty",
         "(also it.csv:22)",
         "--on-error skip",
     ):
@@ -89,7 +89,7 @@ def test_every_table_has_them(kind, options, tmp_path):
 
 def test_nearly_nothing_left_is_an_error(options, tmp_path):
     rows = [*ROWS[:10], *(("good", None) for _ in range(11))]
-    with pytest.raises(InputError, match=r"only 10 of 21 rows can be used: pair 11: .* holds nothing"):
+    with pytest.raises(InputError, match=r"only 10 of 21 rows can be used: pair 11: .* is empty"):
         prepare(rows, tmp_path / "data", on_error="skip", quiet=True, **options)
     with pytest.raises(InputError, match="on_error must be fail or skip"):
         prepare(ROWS, tmp_path / "data", on_error="ignore", quiet=True, **options)

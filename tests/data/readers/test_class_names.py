@@ -24,7 +24,7 @@ def test_a_list_of_one_class_is_that_class(tmp_path):
     config = PrepareConfig(label_column="labels")
     found = list(read(tmp_path / "it.parquet", config, bad_rows=bad_rows))
     assert [(review.text, review.label) for review in found] == [("a", "grief"), ("c", "joy")]
-    assert "it.parquet:2: column 'labels' holds \"['joy', 'grief']\", several values" in error_of(
+    assert "it.parquet:2: column 'labels' has several values (\"['joy', 'grief']\")" in error_of(
         tmp_path / "it.parquet", config
     )
 

@@ -31,7 +31,7 @@ def test_a_backslash_before_quotes_is_found(tmp_path, ending, delimiter, capsys)
     path = write(tmp_path / f"it.{ending}", f"text{delimiter}label", rows)
     assert texts_of(path) == texts_of(path, escape="\\") == [*TEXTS, "last"]
     list(read(path))
-    assert "\\ before quotes that are text" in capsys.readouterr().err
+    assert "escape character \\" in capsys.readouterr().err
     path = write(tmp_path / f"other.{ending}", rows[0], rows[1:])
     assert texts_of(path, columns=("text", "label")) == [*TEXTS, "last"]
 

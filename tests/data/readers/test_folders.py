@@ -57,7 +57,7 @@ def test_listing_order_of_the_system_does_not_matter(tmp_path, monkeypatch):
 
 def test_a_third_part_is_not_lost_silently(tmp_path):
     files = {f"{part}/{label}/0_1.txt": "text" for part in ("train", "val") for label in ("pos", "neg")}
-    with pytest.raises(InputError, match="val: only train and test are read"):
+    with pytest.raises(InputError, match="val: only the folders train and test are read"):
         list(read(write_tree(tmp_path, files)))
 
 
@@ -65,11 +65,11 @@ def test_bad_folders(tmp_path):
     assert "no tables and no subfolders" in error_of(tmp_path)
     write_tree(tmp_path, {"joy/a.txt": "ha"})
     (tmp_path / "anger").mkdir()
-    assert "anger: no .txt files" in error_of(tmp_path)
+    assert "anger: it has no .txt files" in error_of(tmp_path)
     (tmp_path / "anger" / "b.txt").write_bytes(b"gr\xff")
     assert "anger/b.txt: byte 3" in error_of(tmp_path)
     (tmp_path / "anger" / "b.txt").write_bytes("gr".encode("utf-16-be"))
-    assert "anger/b.txt: every other byte is NUL, as in UTF-16; try --encoding utf-16-be" in error_of(
+    assert "anger/b.txt: many of its bytes are NUL, as in UTF-16; use --encoding utf-16-be" in error_of(
         tmp_path
     )
 
@@ -80,10 +80,10 @@ def test_what_is_no_file_is_not_opened(tmp_path, place):
     path = tmp_path / place
     for make, expected in (
         # To open a pipe is to wait for whoever writes into it.
-        (os.mkfifo, "no regular file"),
-        (lambda path: path.symlink_to("nowhere"), "a link that leads to no file"),
-        (lambda path: path.symlink_to(path.name), "a link that leads to no file"),
-        (lambda path: path.symlink_to("/dev/zero"), "a link that leads to no file"),
+        (os.mkfifo, "it is not a regular file"),
+        (lambda path: path.symlink_to("nowhere"), "it is a link to a missing file"),
+        (lambda path: path.symlink_to(path.name), "it is a link to a missing file"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is a link to a missing file"),
     ):
         make(path)
         with pytest.raises(InputError, match=f"{path.name}: {expected}"):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.once
 def test_several_numbers_are_no_label(tmp_path, several):
     path = tmp_path / "it.tsv"
     path.write_text(f"text\tlabel\ngood\t2\nbad\t{several}\nfine\t5\n")
-    expected = f"it.tsv:3: column 'label' holds '{several.strip()}', several values; a text has one label"
+    expected = f"it.tsv:3: column 'label' has several values ('{several.strip()}'); write one name"
     assert error_of(path).startswith(expected)
     bad_rows = BadRows("skip", quiet=True)
     assert [review.label for review in read(path, bad_rows=bad_rows)] == ["2", "5"]

@@ -41,10 +41,10 @@ def test_a_text_that_all_rows_share_is_not_decoded_for_many_of_them_at_once(tmp_
         parquet.write_table(repeated(size, rows), path, compression="zstd", store_schema=False)
         assert path.stat().st_size < 10_000
         with at_most(MEMORY):
-            assert "it.parquet: it unpacks to more than 1,000 times its size" in error_of(path)
+            assert "it.parquet: its decompression ratio is above 1,000" in error_of(path)
         feather.write_feather(repeated(size, rows), tmp_path / "it.feather")
         with at_most(MEMORY):
-            assert "it.feather: it unpacks to more than 1,000 times its size" in error_of(
+            assert "it.feather: its decompression ratio is above 1,000" in error_of(
                 path.with_suffix(".feather")
             )
 
@@ -81,7 +81,7 @@ def test_pages_that_unpack_to_one_large_value_each_are_decoded_one_by_one(tmp_pa
     )
     del table
     with at_most(MEMORY):
-        assert "it unpacks to more than" in error_of(path)
+        assert "its decompression ratio is above" in error_of(path)
 
 
 @pytest.mark.parametrize("name", ["it.parquet", "it.feather"])
@@ -93,7 +93,7 @@ def test_a_value_that_is_too_large_is_a_row_that_can_be_left_out(tmp_path, name)
         parquet.write_table(table, path, use_dictionary=False, compression="none")
     else:
         feather.write_feather(table, path, compression="uncompressed")
-    assert f"{name}:2: column 'text' holds more than 16,777,216 bytes; remove the row" in error_of(path)
+    assert f"{name}:2: column 'text' has more than 16,777,216 bytes; remove the row" in error_of(path)
     bad_rows = BadRows("skip", quiet=True)
     assert [len(review.text) for review in read(path, bad_rows=bad_rows)] == [6, MAX_REVIEW_BYTES, 12]
     assert bad_rows.count == 1
@@ -107,7 +107,7 @@ def test_lists_without_bytes_take_no_memory(tmp_path):
     assert path.stat().st_size < 5000
     with (
         at_most(MEMORY),
-        pytest.raises(InputError, match="column 'list' has 41,943,040 values in lists"),
+        pytest.raises(InputError, match="column 'list' has 41,943,040 list values"),
         opened(path) as table,
     ):
         list(table.rows(ALL))
@@ -122,7 +122,7 @@ def test_lists_without_bytes_take_no_memory(tmp_path):
     assert path.stat().st_size < 5000
     with at_most(MEMORY), opened(path) as table:
         ((_, row),) = table.rows(ALL)
-    assert "column 'list' holds more than" in str(row)
+    assert "column 'list' has more than" in str(row)
 
 
 def test_values_of_a_width_take_it_where_there_is_none(tmp_path):
@@ -148,14 +148,14 @@ def test_a_batch_of_arrow_that_unpacks_to_far_more_is_not_unpacked(tmp_path):
             writer.write_table(table)
         for path in (tmp_path / "it.feather", tmp_path / "it.arrow"):
             with at_most(MEMORY // 4):
-                assert "a batch unpacks to 268" in error_of(path)
+                assert "a batch has 268" in error_of(path)
     dictionary = pyarrow.table(
         {"text": table["text"].combine_chunks().dictionary_encode(), "label": table["label"]}
     )
     assert len(dictionary["text"].chunk(0).dictionary) == 1
     feather.write_feather(dictionary, tmp_path / "it.feather", compression="zstd")
     with at_most(MEMORY):
-        assert "it unpacks to more than" in error_of(tmp_path / "it.feather")
+        assert "its decompression ratio is above" in error_of(tmp_path / "it.feather")
 
 
 def test_offsets_of_arrow_that_lead_out_of_their_buffer_are_refused(tmp_path):
@@ -243,7 +243,7 @@ def test_batches_of_arrow_that_stand_in_one_place_are_refused(tmp_path):
         blocks = [data.rindex(struct.pack("<qi", place, size)) for place, size in blocks_of(path)]
         first, second = sorted(blocks, key=lambda place: data[place : place + 8])
         path.write_bytes(data[:second] + data[first : first + 24] + data[second + 24 :])
-        assert "it.arrow: not a readable Arrow file (batches overlap)" in error_of(path)
+        assert "it.arrow: it is not a readable Arrow file (batches overlap)" in error_of(path)
 
 
 def blocks_of(path):
@@ -263,7 +263,7 @@ def test_a_column_of_arrow_that_nobody_reads_is_not_unpacked_without_end(tmp_pat
         writer.write_table(table)
         writer.write_table(table)
     assert path.stat().st_size < 50_000
-    assert "its batches unpack to more than 1,000 times its size" in error_of(path)
+    assert "its decompression ratio is above 1,000" in error_of(path)
 
 
 def json_file(path, text):
@@ -282,7 +282,7 @@ def test_the_largest_text_is_read_whether_it_is_escaped_or_not(tmp_path, name, c
         del review
     assert [review.text for review in read(json_file(path, large))] == [large]
     json_file(path, json.dumps(large + character)[1:-1])
-    assert f"column 'text' holds {MAX_REVIEW_BYTES + size:,} bytes" in error_of(path)
+    assert f"column 'text' has {MAX_REVIEW_BYTES + size:,} bytes" in error_of(path)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_the_largest_text_is_read_whether_it_is_escaped_or_not(tmp_path, name, c
         ("it.jsonl", "é", "more than 33,554,432 bytes"),
         ("it.jsonl", "\\\\u0041", "more than 33,554,432 characters"),
         ("it.jsonl", "\\u0041\\\\", "more than 33,554,432 characters"),
-        ("it.jsonl", "\\ud83d\\ude00x\\n", "and a review has 16,777,216"),
+        ("it.jsonl", "\\ud83d\\ude00x\\n", "and at most 16,777,216"),
         ("it.json", "x", "more than 33,554,432 characters"),
         # One character makes each take four bytes in memory.
         ("it.jsonl", "\U0001f600" + "x" * ((31 << 20) - 4), "more than 17,301,504 characters"),

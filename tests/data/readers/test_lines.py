@@ -50,14 +50,14 @@ def test_far_more_empty_lines_than_others_are_refused(monkeypatch, encoding, end
     monkeypatch.setattr(lines_reader, "FREE_BLANKS", 50)
     full = ("a\n" + end * 9) * 100
     assert len(list(Lines(io.BytesIO(full.encode(encoding)), "it", encoding))) == 1000
-    with pytest.raises(InputError, match="it:62: 61 lines are empty, and 1 are not"):
+    with pytest.raises(InputError, match="it:62: 61 lines so far are empty, and 1 are not"):
         list(Lines(io.BytesIO(("a\n" + end * 100).encode(encoding)), "it", encoding))
 
 
 def test_empty_lines_alone_are_refused_before_a_table_is_looked_at(tmp_path):
     path = tmp_path / "it.csv"
     path.write_bytes(b"\n" * 1_000_000)
-    assert "it.csv:100001: 100,001 lines are empty, and 0 are not; remove empty lines" in error_of(path)
+    assert "it.csv:100001: 100,001 lines so far are empty, and 0 are not; remove the" in error_of(path)
     path = path.with_suffix(".jsonl")
     path.write_bytes(b'{"text": "a", "label": 1}\n' + b"\n" * 1_000_000)
-    assert "lines are empty, and 1 are not; remove empty lines" in error_of(path)
+    assert "lines so far are empty, and 1 are not; remove the empty lines" in error_of(path)

@@ -20,17 +20,20 @@ def test_rows_are_read(source):
 
 def test_arrays_in_a_frame_are_several_labels():
     frame = pandas.DataFrame({"text": ["a", "b"], "label": [np.array([1, 0]), np.array([1])]})
-    with pytest.raises(InputError, match=r"row 1: column 'label' holds '\[1, 0\]', several values"):
+    with pytest.raises(InputError, match=r"row 1: column 'label' has several values \('\[1, 0\]'\)"):
         list(read(frame))
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (polars.Series(["a"]), "a Series is no table"),
-        (pyarrow.chunked_array([["a"]]), "a ChunkedArray is no table"),
-        ({"train": "a.csv", "test": "b.csv"}, "the name of a file for train; give files with test="),
-        ([{"text": "a"}], "pair 1: column 'label' holds nothing"),
+        (polars.Series(["a"]), "the object of type Series is not a table"),
+        (pyarrow.chunked_array([["a"]]), "the object of type ChunkedArray is not a table"),
+        (
+            {"train": "a.csv", "test": "b.csv"},
+            "the split train of the dataset is the name of a file; give files",
+        ),
+        ([{"text": "a"}], "pair 1: column 'label' is empty"),
     ],
 )
 def test_what_is_no_source_is_told(source, message):

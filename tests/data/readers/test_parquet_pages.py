@@ -87,10 +87,12 @@ def test_pages_belong_to_one_column_of_one_group(path):
         [[(4, size), (4, size)]],
         [[(4, half), (4 + half - 1, half)]],
     ):
-        assert "(columns of groups of rows overlap)" in error_of(parquet(path, pages, groups))
-    assert "ends behind the file" in error_of(parquet(path, pages, [[(4, half), (4 + half, 1 << 40)]]))
+        assert "(columns of row groups overlap)" in error_of(parquet(path, pages, groups))
+    assert "ends after the end of the file" in error_of(
+        parquet(path, pages, [[(4, half), (4 + half, 1 << 40)]])
+    )
     # Where they do, the file is read; it has no row.
-    assert "holds no reviews" in error_of(parquet(path, pages, [[(4, half), (4 + half, half)]]))
+    assert "it has no reviews" in error_of(parquet(path, pages, [[(4, half), (4 + half, half)]]))
 
 
 def test_a_file_has_no_more_pages_than_its_size_lets_expect(path, monkeypatch):
@@ -98,22 +100,22 @@ def test_a_file_has_no_more_pages_than_its_size_lets_expect(path, monkeypatch):
     pages = (page() * 24 + page(1)) * 2
     half = len(pages) // 2
     whole = [[(4, half), (4 + half, half)]]
-    assert "holds no reviews" in error_of(parquet(path, pages, whole))
+    assert "it has no reviews" in error_of(parquet(path, pages, whole))
     # What has no size is looked at too, as there are writers that tell too small a one.
     empty = [[(4 + half, 0), (4 + half, 0)]] * 10
-    assert "it has more pages than files of its size have" in error_of(parquet(path, pages, whole + empty))
+    assert "it has too many pages for its size" in error_of(parquet(path, pages, whole + empty))
 
 
 def test_a_page_ends_within_its_column(path):
     pages = page(0, (9, BINARY, text(b"x" * 1000))) + page(1)
     groups = [[(4, 10), (len(pages) - 5, 5)]]
-    assert "a page ends behind its column" in error_of(parquet(path, pages, groups))
+    assert "a page ends after the end of its column" in error_of(parquet(path, pages, groups))
 
 
 def test_the_header_of_a_page_has_few_values(path):
     pages = page(1, (9, LIST, items(I32, [signed(0)] * parquet_pages.MAX_HEADER_VALUES)))
     groups = [[(4, len(pages)), (4 + len(pages), len(pages))]]
-    assert "a page's header holds more than files have" in error_of(parquet(path, pages * 2, groups))
+    assert "its footer or a page header has too many values" in error_of(parquet(path, pages * 2, groups))
 
 
 def test_a_footer_has_few_values(path):

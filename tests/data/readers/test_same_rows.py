@@ -215,9 +215,11 @@ def test_unlabelled_texts_are_read_alike(tmp_path):
 def test_a_dialect_is_told_in_one_line(tmp_path, capsys):
     (tmp_path / "it.csv").write_bytes(separated(delimiter=";", encoding="utf-16"))
     list(read(tmp_path / "it.csv"))
-    expected = "it.csv: read as fields between semicolons, UTF-16-LE, columns id, text, label\n"
+    expected = "it.csv: read as fields separated by semicolons, UTF-16-LE, columns id, text, label\n"
     assert capsys.readouterr().err == expected
     (tmp_path / "it.csv.gz").write_bytes(same_rows.packed(separated(header=False), "gz"))
     list(read(tmp_path / "it.csv.gz", PrepareConfig(columns=("id", "text", "label"))))
-    expected = "it.csv.gz: read as gzip, fields between commas, UTF-8, no header, columns id, text, label\n"
+    expected = (
+        "it.csv.gz: read as gzip, fields separated by commas, UTF-8, no header, columns id, text, label\n"
+    )
     assert capsys.readouterr().err == expected

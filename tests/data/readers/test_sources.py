@@ -12,7 +12,7 @@ pytestmark = pytest.mark.once
 def test_sources_that_are_none(tmp_path):
     assert "no such file or folder" in error_of(tmp_path / "nothing")
     (tmp_path / "reviews.docx").touch()
-    assert "unknown kind of file" in error_of(tmp_path / "reviews.docx")
+    assert "its format is unknown" in error_of(tmp_path / "reviews.docx")
     assert "--group-column" in error_of(tmp_path, PrepareConfig(group_column="film"))
 
 

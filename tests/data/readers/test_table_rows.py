@@ -53,11 +53,13 @@ def test_every_line_of_text_has_its_row():
 BAD_ROWS = [
     ("txt", b"a\nb\xe9\n\0\nd", {2: "byte 2 is not UTF-8"}, {1: "a", 3: "\0", 4: "d"}),
     ("jsonl", b'{"text": "a"}\n{\n\n[1]\n{"texts": ""}\n{"text": 3}\n"\xff"\n{"text": "b", "c": 1}',
-     {2: "not JSON", 4: "a list, not an object", 5: "this row has no 'text'", 6: "holds a int", 7: "byte 2"},
+     {2: "not JSON", 4: "of type list and not an object", 5: "the row has no column 'text'",
+      6: "is of type int", 7: "byte 2"},
      {1: "a", 8: "b"}),
     # The second and the third line of the first record are bad, and it ends where its quotes do.
     ("csv", b'id,text\n1,"a\n\xff\n\xff",\n2,b\n\n3\n4,c,d\n5,"e" f\n6,g\n',
-     {2: "byte 1 is not UTF-8", 7: "1 fields", 8: "3 fields", 9: "quote the review"}, {5: "b", 10: "g"}),
+     {2: "byte 1 is not UTF-8", 7: "1 instead of 2", 8: "3 instead of 2", 9: "put quotes around the review"},
+     {5: "b", 10: "g"}),
     # A quote that is not closed takes the records up to the next one with it.
     ("csv", b'id,text\n1,"a\n2,b\n3,"c"\n4,d\n5,"e\n6,f\n',
      {2: "read up to line 4", 6: "read up to line 7"}, {5: "d"}),
@@ -95,18 +97,18 @@ def test_bad_cells_of_parquet():
     parquet.write_table(pyarrow.table({"text": column}), file)
     found = dict(rows_of(file.getvalue(), "parquet"))
     assert (found[1], found[4]) == (("good",), ("bad",))
-    assert found[2].startswith("it:2: not UTF-8")
-    assert found[3].startswith("it:3: column 'text' holds nothing")
+    assert found[2].startswith("it:2: a text is not UTF-8")
+    assert found[3].startswith("it:3: column 'text' is empty")
 
 
 @pytest.mark.parametrize(
     ("text_format", "content", "expected"),
     [
-        ("csv", b"review\na\n", "it: no column 'text'; it has 'review'; name one with --text-column"),
-        ("csv", b"text,text\na,b\n", "two columns are called 'text'"),
+        ("csv", b"review\na\n", "it: there is no column 'text', only 'review'; name one with --text-column"),
+        ("csv", b"text,text\na,b\n", "it has two columns 'text'"),
         ("csv", b"t\xff,text\na,b\n", "it:1: byte 2 is not UTF-8"),
         ("tsv", b'"text" a\nb\n', "it:1: "),
-        ("parquet", b"text\na\n", "it: not a readable Parquet file"),
+        ("parquet", b"text\na\n", "it: it is not a readable Parquet file"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_no_row(text_format, content, expected):

@@ -35,16 +35,16 @@ def test_a_parquet_page_gets_no_room_that_the_file_does_not_have(tmp_path):
 
 def test_what_is_too_large_for_a_review_is_named(tmp_path):
     large = "x" * (MAX_REVIEW_BYTES + 1)
-    assert "b/1.txt: 16,777,217 bytes" in error_of(
+    assert "b/1.txt: the review has 16,777,217 bytes" in error_of(
         write_tree(tmp_path / "folder", {"a/1.txt": "", "b/1.txt": large})
     )
     (tmp_path / "field.csv").write_text(f"text,label\n{large},pos\n")
     assert "field.csv:2" in error_of(tmp_path / "field.csv")
     for name, start in (("line.csv", "text,label\n"), ("line.jsonl", "")):
         (tmp_path / name).write_text(start + large * 5)
-        assert f"{name}:{1 + start.count(chr(10))}: a line of more than" in error_of(tmp_path / name)
+        assert f"{name}:{1 + start.count(chr(10))}: the line has more than" in error_of(tmp_path / name)
     (tmp_path / "header.csv").write_text(large)
-    assert "header.csv: no column 'text'" in error_of(tmp_path / "header.csv")
+    assert "header.csv: there is no column 'text'" in error_of(tmp_path / "header.csv")
 
 
 def write_table(folder: Path, ending: str, rows: list[dict]) -> Path:
@@ -88,22 +88,22 @@ def test_labels_are_names_or_whole_numbers(tmp_path):
     assert [r.label for r in read(path)] == ["true", "3", "2", "joy", "fun"]
     for label in (None, "", " ", 2.5, float("nan"), ["joy", "fun"], []):
         path = write_table(tmp_path, "jsonl", [{"text": "a", "label": "b"}, {"text": "a", "label": label}])
-        assert error_of(path).startswith("table.jsonl:2: column 'label' holds")
+        assert error_of(path).startswith("table.jsonl:2: column 'label' ")
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b'text,label\n"a\nb",pos\nc,d,neg\n', ":4: 3 fields"),
-        (b"text,label\na,pos\nb\n", ":3: 1 fields"),
+        (b'text,label\n"a\nb",pos\nc,d,neg\n', ":4: the row has 3 instead of 2 fields"),
+        (b"text,label\na,pos\nb\n", ":3: the row has 1 instead of 2 fields"),
         (b'text,label\n\n"a",pos\n"b" c,neg\n', ":4: "),
-        (b'text,label\na,pos\n"b,neg\nc,pos\n', ":3: unexpected end of data"),
+        (b'text,label\na,pos\n"b,neg\nc,pos\n', ":3: the row is not valid CSV (unexpected end of data"),
         (b"text,label\na,pos\nb\xe9,neg\n", ":3: byte 2 is not UTF-8"),
-        ("text,label\na,pos\n".encode("utf-16-le"), "try --encoding utf-16-le"),
-        (b"text,label\na,pos\nb,\n", ":3: column 'label' holds nothing"),
-        (b"text,label,text\na,pos,b\n", "two columns are called 'text'"),
-        (b"text,label\n", "holds no reviews"),
-        (b"", "holds no reviews"),
+        ("text,label\na,pos\n".encode("utf-16-le"), "use --encoding utf-16-le"),
+        (b"text,label\na,pos\nb,\n", ":3: column 'label' is empty"),
+        (b"text,label,text\na,pos,b\n", "it has two columns 'text'"),
+        (b"text,label\n", "it has no reviews"),
+        (b"", "it has no reviews"),
     ],
 )
 def test_bad_csv(tmp_path, content, expected):
@@ -117,14 +117,14 @@ def test_bad_csv(tmp_path, content, expected):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (b"{", ":2: not JSON"),
-        (b"[1]", ":2: a list, not an object"),
-        (b'{"text": 3, "label": "pos"}', ":2: column 'text' holds a int"),
-        (b'{"text": null, "label": "pos"}', ":2: column 'text' holds nothing"),
-        (b'{"text": "a"}', ":2: this row has no 'label'"),
+        (b"{", ":2: the line is not JSON"),
+        (b"[1]", ":2: the row is of type list and not an object"),
+        (b'{"text": 3, "label": "pos"}', ":2: column 'text' is of type int"),
+        (b'{"text": null, "label": "pos"}', ":2: column 'text' is empty"),
+        (b'{"text": "a"}', ":2: the row has no column 'label'"),
         (b"\xff", ":2: byte 1"),
-        (b"[" * 100_000, ":2: not JSON"),
-        (b"1" * 10_000, ":2: not JSON"),
+        (b"[" * 100_000, ":2: the line is not JSON"),
+        (b"1" * 10_000, ":2: the line is not JSON"),
     ],
 )
 def test_bad_jsonl(tmp_path, line, expected):
@@ -135,7 +135,7 @@ def test_bad_jsonl(tmp_path, line, expected):
 
 def test_bad_parquet(tmp_path):
     path = write_table(tmp_path, "parquet", [{"text": "a", "label": 1}, {"text": None, "label": 0}])
-    assert ":2: column 'text' holds nothing" in error_of(path)
+    assert ":2: column 'text' is empty" in error_of(path)
     path.write_bytes(path.read_bytes()[:-10])
     assert "not a readable Parquet file" in error_of(path)
 
