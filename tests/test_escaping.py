@@ -1,4 +1,4 @@
-"""What a stranger wrote is text, in every medium that a person reads."""
+"""Escaping of untrusted text for a terminal, JSON, HTML, Markdown and a shell."""
 
 import ast
 import json
@@ -27,7 +27,7 @@ TEXTS = st.text(st.characters(), max_size=30) | st.text(st.sampled_from(OBEYED +
 
 
 @given(TEXTS)
-def test_a_terminal_gets_one_line_that_it_does_not_obey(text):
+def test_text_for_a_terminal_has_no_control_characters(text):
     found = escaping.printable(text)
     assert found.isprintable()
     assert (text.isprintable() and not set(OBEYED) & set(text)) == (found == text)
@@ -43,7 +43,7 @@ def test_json_stays_the_same_value(text):
 
 
 @given(TEXTS)
-def test_a_page_gets_no_markup_and_nothing_hidden(text):
+def test_text_for_a_page_has_no_markup_and_no_hidden_characters(text):
     class Parsed(HTMLParser):
         texts: list[str]
 
@@ -63,15 +63,15 @@ def test_a_page_gets_no_markup_and_nothing_hidden(text):
     assert not set(OBEYED) & set(shown)
 
 
-def test_joiners_stay_where_they_join():
+def test_joiners_between_letters_are_kept():
     for text in ("می\u200cخواهم", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "naïve café", "שלום"):
         assert escaping.visible(text) == text
     assert escaping.visible("pay\u200dpal \u200cx") == r"pay\u200dpal \u200cx"
 
 
 @given(TEXTS)
-def test_markdown_has_no_markup_of_a_text(text):
-    """In a heading, an item and a cell, by CommonMark with the tables of GitHub."""
+def test_text_for_markdown_has_no_markup(text):
+    """It is checked in a heading, a list item and a table cell, by CommonMark with GitHub's tables."""
     shown = escaping.printable(" ".join(text.split()))
     found = escaping.markdown(text)
     page = f"# {found}\n\n- {found}\n\n{found}: x\n\n|a|b|\n|-|-|\n| {found} | c |\n"
@@ -92,14 +92,14 @@ def test_markdown_has_no_markup_of_a_text(text):
 @pytest.mark.parametrize(
     "text", ["https://example.com", "www.example.com", "WWW.x", "ftp://a.b", "mailto:a@b.c", "$x$", "~~x~~"]
 )
-def test_markdown_has_no_address_that_github_would_link(text):
-    """It links what begins with http://, https://, ftp://, mailto: and www., and sets formulas in dollars."""
+def test_text_for_markdown_has_no_links(text):
+    """GitHub links http://, https://, ftp://, mailto: and www., and reads $...$ as a formula."""
     found = escaping.markdown(f"see {text}")
     assert not re.search(r"(?<!\\):/|(?<!\\):a|[Ww]\.|(?<!\\)[$~]", found)
 
 
 @given(TEXTS)
-def test_code_of_markdown_stays_code(text):
+def test_text_for_markdown_code_is_one_code_span(text):
     tokens = (
         MarkdownIt("commonmark").enable("table").parse(f"|a|b|\n|-|-|\n|{escaping.markdown_code(text)}|c|\n")
     )
@@ -108,7 +108,7 @@ def test_code_of_markdown_stays_code(text):
     assert [child.type for child in inline[2].children] in (["code_inline"], ["text"])
 
 
-def test_a_shell_takes_a_path_for_one_word(tmp_path):
+def test_a_path_is_one_word_of_a_shell_command(tmp_path):
     paths = ["$(cd;touch PWNED)", "`touch PWNED`", "a\nb\x1b\x9b\u202e'\\", "-rf", "~", "é", "", "x y", "!!"]
     for path in [*paths, "\udcff\udc80"]:
         word = escaping.shell(path)
@@ -122,15 +122,15 @@ def test_a_shell_takes_a_path_for_one_word(tmp_path):
 
 
 SOURCES = [*(ROOT / "keras_sentiment").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]
-# A process that answers its parent in JSON.
+# parity.py is a process that answers its parent in JSON.
 ALONE = {"messages.py", "parity.py"}
 
 
 @pytest.mark.parametrize(
     "path", [path for path in SOURCES if path.name not in ALONE], ids=lambda path: path.name
 )
-def test_nothing_is_printed_but_by_the_one_way(path):
-    """`print`, `click.echo` and writing to a standard stream are left to `messages`."""
+def test_only_messages_prints(path):
+    """Only `messages` may call `print` or `click.echo`, or write to a standard stream."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)

@@ -1,4 +1,4 @@
-"""Texts that may not be what was meant are counted, with the first of them."""
+"""Warnings about suspicious texts."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def warnings(texts):
     return doubts.warnings()
 
 
-def test_a_text_as_long_as_a_thousand_is_doubtful():
+def test_very_long_texts_give_a_warning():
     texts = ["a film"] * 99
     assert warnings([*texts, "x" * 6000]) == []
     (found,) = warnings([*texts, "x" * 6001, "x" * 9000])
@@ -24,7 +24,7 @@ def test_a_text_as_long_as_a_thousand_is_doubtful():
     assert warnings([]) == []
 
 
-def test_garbled_characters_are_told():
+def test_wrongly_decoded_characters_give_a_warning():
     garbled = [text.encode().decode("cp1252") for text in ("it’s", "café", "good!\xa0so", "“no", "fine 😀")]
     (found,) = warnings(["a film", *garbled])
     assert (
@@ -35,7 +35,7 @@ def test_garbled_characters_are_told():
     assert warnings(fine) == []
 
 
-def test_doubts_are_kept_in_the_corpus(tmp_path):
+def test_warnings_are_stored_in_the_corpus(tmp_path):
     pairs = [(f"film {n} {'good' if n % 2 else 'bad'}", n % 2) for n in range(60)]
     pairs[7] = ("itâ€™s " + "long " * 9000, 1)
     corpus = prepare(pairs, tmp_path / "data", tokenizer="learn", vocabulary_size=100, quiet=True)

@@ -1,4 +1,4 @@
-"""Folders of a stranger: regular files alone are read, and no link is followed."""
+"""Untrusted folders: only regular files are read, and links are not followed."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from keras_sentiment.storage.untrusted import open_regular, plain_files, require
 pytestmark = pytest.mark.once
 
 
-def test_files_are_listed_by_their_paths(tmp_path):
+def test_files_are_listed_by_relative_path(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "c.txt").write_text("c")
     (tmp_path / "z").write_text("z")
@@ -23,7 +23,7 @@ def test_files_are_listed_by_their_paths(tmp_path):
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "folder link", "pipe"])
 @pytest.mark.parametrize("place", ["", "inside"])
-def test_what_is_no_regular_file_is_named(tmp_path, kind, place):
+def test_files_that_are_not_regular_are_refused(tmp_path, kind, place):
     folder = tmp_path / "folder"
     (folder / place).mkdir(parents=True, exist_ok=True)
     path = folder / place / "bad"
@@ -39,7 +39,7 @@ def test_what_is_no_regular_file_is_named(tmp_path, kind, place):
         open_regular(path)
 
 
-def test_too_many_files(tmp_path, monkeypatch):
+def test_too_many_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(untrusted, "MAX_ENTRIES", 3)
     for number in range(4):
         (tmp_path / str(number)).mkdir()

@@ -1,4 +1,4 @@
-"""A JSON list is read piece by piece, or what is wrong is told."""
+"""Reading of JSON lists in pieces, and the messages about damaged ones."""
 
 import json
 
@@ -32,12 +32,12 @@ pytestmark = pytest.mark.once
         (b'[{"text": "\xe9", "label": 1}]', "after object 0, a byte is not UTF-8 (0xe9)"),
     ],
 )
-def test_a_json_list_that_can_not_be_read(tmp_path, content, expected):
+def test_messages_about_json_lists(tmp_path, content, expected):
     assert expected in error_of(write_file(tmp_path / "it.json", content))
 
 
-def test_a_json_list_is_read_piece_by_piece(tmp_path, monkeypatch):
-    """Wherever a piece ends."""
+def test_a_json_list_is_read_in_pieces(tmp_path, monkeypatch):
+    """The result does not depend on where a piece ends."""
     path = write_file(tmp_path / "it.json", json.dumps(ROWS, ensure_ascii=False, indent=1))
     monkeypatch.setattr("keras_sentiment.data.readers.json_values._CHUNK_CHARACTERS", 7)
     assert [review.text for review in read(path)] == [row["text"] for row in ROWS]
@@ -45,7 +45,7 @@ def test_a_json_list_is_read_piece_by_piece(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json"])
-def test_half_of_a_character_is_told_with_its_row(tmp_path, ending):
+def test_a_lone_surrogate_is_reported_with_its_row(tmp_path, ending):
     rows = '{"text": "good \\ud83d film", "label": 1}', '{"text": "fine \\ud83d\\ude00", "label": 2}'
     content = "\n".join(rows) if ending == "jsonl" else f"[{','.join(rows)}]"
     path = write_file(tmp_path / f"it.{ending}", content)
@@ -55,8 +55,8 @@ def test_half_of_a_character_is_told_with_its_row(tmp_path, ending):
 
 
 @pytest.mark.parametrize("chunk", [999, 1 << 20])
-def test_only_the_values_of_one_object_count(tmp_path, monkeypatch, chunk):
-    # As `DataFrame.to_json(orient="records")` writes them.
+def test_the_limit_on_values_is_for_each_object(tmp_path, monkeypatch, chunk):
+    # `DataFrame.to_json(orient="records")` writes such a list.
     vector = [0, 1] * 500
     rows = [{"text": f"a film, [{n}]", "label": n % 2, "vector": vector} for n in range(1200)]
     path = write_file(tmp_path / "it.json", json.dumps(rows, separators=(",", ":")))
@@ -72,7 +72,7 @@ def test_only_the_values_of_one_object_count(tmp_path, monkeypatch, chunk):
 @pytest.mark.parametrize(
     "value", ['a "quote', "\\", '\\"', "\\\\u", "]}", '[{"', "", -1.25e-7, 10**30, True, None, [], {}, [[{}]]]
 )
-def test_a_value_ends_where_json_says(tmp_path, monkeypatch, value):
+def test_the_end_of_a_json_value_is_found(tmp_path, monkeypatch, value):
     rows = [{"text": f"a film {n}", "label": str(n % 2), "value": [value, {"": value}]} for n in range(9)]
     for chunk in (1, 2, 13):
         monkeypatch.setattr("keras_sentiment.data.readers.json_values._CHUNK_CHARACTERS", chunk)
@@ -84,7 +84,7 @@ def test_a_value_ends_where_json_says(tmp_path, monkeypatch, value):
             assert row == {} if value == {} else "not an object" in str(row)
 
 
-def test_a_number_without_end_is_not_read_on_for_ever(tmp_path, monkeypatch):
+def test_an_endless_number_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("keras_sentiment.data.readers.json_values._CHUNK_CHARACTERS", 1000)
     path = write_file(tmp_path / "it.json", "[0." + "1" * 1_000_000 + "]")
     assert "it.json: it is not a JSON list after object 1" in error_of(path)

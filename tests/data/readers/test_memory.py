@@ -1,4 +1,4 @@
-"""What a program holds is read, or what it is not is named."""
+"""Reading of objects in memory, and the messages about unknown ones."""
 
 import numpy as np
 import pandas
@@ -14,7 +14,7 @@ ROWS = [{"text": "a", "label": "pos"}, {"text": "b", "label": "neg"}]
 
 
 @pytest.mark.parametrize("source", [ROWS, polars.LazyFrame(ROWS), iter(ROWS)])
-def test_rows_are_read(source):
+def test_rows_as_dictionaries_are_read(source):
     assert [{"text": r.text, "label": r.label} for r in read(source)] == ROWS
 
 
@@ -36,6 +36,6 @@ def test_arrays_in_a_frame_are_several_labels():
         ([{"text": "a"}], "pair 1: column 'label' is empty"),
     ],
 )
-def test_what_is_no_source_is_told(source, message):
+def test_objects_that_are_not_a_source_are_refused(source, message):
     with pytest.raises(InputError, match=message):
         list(read(source))

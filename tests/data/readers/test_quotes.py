@@ -1,4 +1,4 @@
-"""A quote that a table's writer took for text must not swallow the rows behind it."""
+"""Stray quotes: a table written without quoting must not lose rows."""
 
 import io
 import re
@@ -27,7 +27,7 @@ def write(path, rows, header):
     return path
 
 
-def test_a_tsv_without_quoting(tmp_path):
+def test_a_stray_quote_in_a_tsv_is_reported(tmp_path):
     path = write(tmp_path / "it.tsv", TWEETS, "text\tlabel")
     with pytest.raises(InputError, match=r"it.tsv:3: .*--quoting none"):
         list(read(path))
@@ -39,7 +39,7 @@ def test_a_tsv_without_quoting(tmp_path):
     assert "is one field with tabs in it" in str(texts[3])
 
 
-def test_a_csv_without_quoting(tmp_path):
+def test_a_stray_quote_in_a_csv_is_reported(tmp_path):
     rows = ["good,1", '"odd one,0', "dull,0", "fine,1", 'the end",1', "bad,0"]
     path = write(tmp_path / "it.csv", rows, "text,label")
     with pytest.raises(InputError, match=r"it.csv:3: 4 lines of its text look like rows; .*--quoting none"):
@@ -48,8 +48,8 @@ def test_a_csv_without_quoting(tmp_path):
     assert found == [tuple(row.split(",")) for row in rows]
 
 
-def test_the_first_row_may_swallow(tmp_path):
-    """Before any label is known."""
+def test_a_stray_quote_in_the_first_row_is_reported(tmp_path):
+    """At the first row, no label is known yet."""
     rows = ['"odd,0', "dull,0", "bad,0", 'end",1', *(f"film {n},{n % 2}" for n in range(9))]
     with pytest.raises(InputError, match=r"it.csv:2: 3 lines of its text look like rows"):
         list(read(write(tmp_path / "it.csv", rows, "text,label")))
@@ -69,8 +69,8 @@ def test_reviews_of_several_lines_are_read(tmp_path):
     ("name", "stray", "end"),
     [("it.csv", '"odd,b', 'end",b'), ("it.csv", '"odd,b', ""), ("it.tsv", '"odd\tb', 'end"\tb')],
 )
-def test_rows_that_were_swallowed_are_not_left_out(name, stray, end, tmp_path):
-    """Counted as one bad row they would be lost."""
+def test_a_stray_quote_is_an_error_even_if_bad_rows_are_skipped(name, stray, end, tmp_path):
+    """If they were counted as one bad row, the other rows would be lost."""
     delimiter = "\t" if name.endswith("tsv") else ","
     rows = [f"film {n}{delimiter}{'ab'[n % 2]}" for n in range(40)]
     path = write(tmp_path / name, [*rows[:20], stray, *rows[20:], end], f"text{delimiter}label")
@@ -80,7 +80,7 @@ def test_rows_that_were_swallowed_are_not_left_out(name, stray, end, tmp_path):
     assert bad_rows.count == 0
 
 
-def test_quoting_is_for_separated_tables(tmp_path):
+def test_quoting_is_refused_for_other_formats(tmp_path):
     (tmp_path / "it.jsonl").write_text('{"text": "a", "label": 1}\n')
     with pytest.raises(InputError, match="--quoting is only for csv and tsv"):
         list(read(tmp_path / "it.jsonl", PrepareConfig(quoting="none")))
@@ -127,7 +127,7 @@ FINE = {
 
 
 @pytest.mark.parametrize("header", FINE)
-def test_texts_of_several_lines_are_no_rows(tmp_path, header):
+def test_lines_of_a_text_are_not_taken_for_rows(tmp_path, header):
     for rows in (FINE[header], FINE[header][::-1]):
         path = write(tmp_path / "it.csv", rows, header)
         with path.open("rb") as file:
@@ -138,7 +138,7 @@ def test_texts_of_several_lines_are_no_rows(tmp_path, header):
             assert len(list(read(path))) == len(rows)
 
 
-def test_who_says_that_quotes_are_right_is_believed(tmp_path):
+def test_the_option_quoting_minimal_turns_the_check_off(tmp_path):
     path = write(tmp_path / "it.csv", ["a,1", "b,2", '"list:\nfive,1\nsix,2\nseven",1'], "text,label")
     with pytest.raises(InputError, match="otherwise --quoting minimal"):
         list(read(path))

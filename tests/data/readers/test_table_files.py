@@ -1,4 +1,4 @@
-"""Folders of tables are sources with parts."""
+"""Folders of tables: splits, saved datasets, and files that are not read."""
 
 import json
 import os
@@ -44,12 +44,12 @@ def test_folders_of_tables(tmp_path, capsys):
     ]
     error = capsys.readouterr().err
     assert "unsupervised: this folder is not read; name it with --test, or with --unlabelled" in error
-    # Whoever has a folder a label has reviews in files, whatever else is there.
+    # If there is a subfolder for each label, a table beside them is ignored.
     write_tree(tmp_path / "3", {"neg/1.txt": "a", "pos/1.txt": "b", "labels.csv": "x"})
     assert {r.label for r in read(tmp_path / "3")} == {"neg", "pos"}
 
 
-def test_a_part_that_is_there_twice_is_refused(tmp_path):
+def test_a_split_that_is_given_twice_is_refused(tmp_path):
     write_tree(tmp_path, {"train.csv": "text,label\na,1\n", "test.csv": "text,label\nb,2\n"})
     with pytest.raises(InputError, match="it already has a test split; leave out --test"):
         list(read(tmp_path, test=tmp_path / "test.csv", quiet=True))
@@ -76,11 +76,11 @@ def test_a_part_that_is_there_twice_is_refused(tmp_path):
         ("reviews.csv", None),
     ],
 )
-def test_names_say_a_split(name, split):
+def test_splits_are_found_in_file_names(name, split):
     assert split_of(name) == split
 
 
-def test_what_a_dataset_leaves_beside_its_table_is_not_read(tmp_path):
+def test_cache_files_of_a_dataset_are_not_read(tmp_path):
     dataset = Dataset.from_list([{"text": f"film {n}", "label": "ab"[n % 2]} for n in range(20)])
     dataset.save_to_disk(tmp_path / "it")
     saved = load_from_disk(tmp_path / "it")
@@ -90,7 +90,7 @@ def test_what_a_dataset_leaves_beside_its_table_is_not_read(tmp_path):
     assert len(list(read(tmp_path / "it"))) == 20
 
 
-def test_what_is_not_read_is_told(tmp_path, capsys):
+def test_files_that_are_not_read_are_reported(tmp_path, capsys):
     write_tree(tmp_path / "it", {"train.csv": "text,label\na,1\n", "test/x.csv": "text,label\nb,1\n"})
     assert len(list(read(tmp_path / "it"))) == 1
     assert "it/test: this folder is not read; name it with --test" in capsys.readouterr().err
@@ -103,7 +103,7 @@ def test_what_is_not_read_is_told(tmp_path, capsys):
     assert "neg: files that are not .txt are not read: 2, such as 2.html" in capsys.readouterr().err
 
 
-def test_no_name_is_no_folder(tmp_path, monkeypatch):
+def test_an_empty_name_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_tree(tmp_path, {"train.csv": "text,label\na,1\n"})
     assert "the name of a source is empty" in error_of("")
@@ -111,13 +111,13 @@ def test_no_name_is_no_folder(tmp_path, monkeypatch):
         list(read_unlabelled(""))
 
 
-def test_a_name_that_is_no_text_can_be_printed(tmp_path):
+def test_a_file_name_of_invalid_utf8_can_be_printed(tmp_path):
     assert source_name(os.fsdecode(b"b\xffd.csv")).encode() == "b\ufffdd.csv".encode()
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "system", "nowhere", "folder"])
 @pytest.mark.parametrize("place", ["", "data", "test"])
-def test_what_is_called_like_a_table_and_is_none_is_refused(tmp_path, kind, place):
+def test_a_table_that_is_not_a_regular_file_is_refused(tmp_path, kind, place):
     rows = "".join(f"film {n},{'ab'[n % 2]}\n" for n in range(20))
     write_tree(tmp_path / place, {"train.csv": "text,label\n" + rows})
     path = tmp_path / place / "test.csv"
@@ -147,7 +147,7 @@ def listing(*names, **more):
 FILES = ["data-00000-of-00002.arrow", "data-00001-of-00002.arrow"]
 
 
-def test_a_saved_dataset_is_what_its_state_lists(tmp_path):
+def test_a_saved_dataset_must_match_its_state_file(tmp_path):
     other = saved(tmp_path / "other", "secret") / FILES[0]
     folder = saved(tmp_path / "it")
     assert len(list(read(folder))) == 20
@@ -181,7 +181,7 @@ def test_a_saved_dataset_is_what_its_state_lists(tmp_path):
     assert f"it lists '{FILES[0]}', which is missing" in error_of(folder)
 
 
-def test_saved_splits_are_what_their_dictionary_lists(tmp_path):
+def test_saved_splits_must_match_their_dictionary_file(tmp_path):
     other = saved(tmp_path / "other", "secret")
     folder = tmp_path / "it"
     rows = {split: [{"text": f"{split} {n}", "label": "ab"[n % 2]} for n in range(20)] for split in SPLITS}

@@ -1,4 +1,4 @@
-"""Tables of train, validation and test: a test table as contests publish it has no labels."""
+"""Tables of train, validation and test: the test table of a contest has no labels."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_a_test_table_without_labels_is_not_read(tmp_path, ending, capsys):
     assert [review.text for review in read_unlabelled(path, quiet=True)] == [f"unknown {n}" for n in range(4)]
 
 
-def test_other_tables_need_labels(tmp_path):
+def test_train_and_validation_tables_need_labels(tmp_path):
     path = parts(tmp_path, "tsv")
     assert "test.tsv: there is no column 'label'" in error_of(path)
     assert "dev.tsv: there is no column 'stars'" in error_of(tmp_path, PrepareConfig(label_column="stars"))

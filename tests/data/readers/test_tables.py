@@ -1,4 +1,4 @@
-"""Tables of every kind: the right rows, and what is wrong named by file, row and column."""
+"""Tables of every format: the rows, and messages with file, row and column."""
 
 import json
 from pathlib import Path
@@ -16,15 +16,16 @@ from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 pytestmark = pytest.mark.once
 
 
-def test_a_parquet_column_whose_name_is_no_text(tmp_path):
+def test_a_parquet_column_name_of_invalid_utf8_is_an_error(tmp_path):
     path = write_table(tmp_path, "parquet", [{"text": "a film", "label": "pos", "nonsense": "x"}])
     path.write_bytes(path.read_bytes().replace(b"nonsense", b"nons\x80nse"))
     assert "not a readable Parquet file" in error_of(path)
 
 
-def test_a_parquet_page_gets_no_room_that_the_file_does_not_have(tmp_path):
+def test_a_forged_parquet_page_size_takes_no_memory(tmp_path):
     path = write_table(tmp_path, "parquet", [{"text": "a film", "label": "pos"}])
-    # The header of the first page: its type, then its sizes, plain and compressed; the latter becomes 2**29.
+    # The header of the first page: its type, then its sizes, decompressed and compressed. The compressed size
+    # is changed to 2**29.
     header, size = b"\x15\x04\x15\x14\x15", b"\x80\x80\x80\x80\x04"
     data = path.read_bytes()
     assert data[4:].startswith(header)
@@ -33,7 +34,7 @@ def test_a_parquet_page_gets_no_room_that_the_file_does_not_have(tmp_path):
         assert "not a readable Parquet file" in error_of(path)
 
 
-def test_what_is_too_large_for_a_review_is_named(tmp_path):
+def test_texts_that_are_too_large_are_reported(tmp_path):
     large = "x" * (MAX_REVIEW_BYTES + 1)
     assert "b/1.txt: the review has 16,777,217 bytes" in error_of(
         write_tree(tmp_path / "folder", {"a/1.txt": "", "b/1.txt": large})
@@ -106,7 +107,7 @@ def test_labels_are_names_or_whole_numbers(tmp_path):
         (b"", "it has no reviews"),
     ],
 )
-def test_bad_csv(tmp_path, content, expected):
+def test_messages_about_bad_csv(tmp_path, content, expected):
     path = tmp_path / "bad.csv"
     path.write_bytes(content)
     message = error_of(path)
@@ -127,19 +128,19 @@ def test_bad_csv(tmp_path, content, expected):
         (b"1" * 10_000, ":2: the line is not JSON"),
     ],
 )
-def test_bad_jsonl(tmp_path, line, expected):
+def test_messages_about_bad_jsonl(tmp_path, line, expected):
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b'{"text": "a", "label": "neg"}\n' + line + b"\n")
     assert expected in error_of(path)
 
 
-def test_bad_parquet(tmp_path):
+def test_messages_about_bad_parquet(tmp_path):
     path = write_table(tmp_path, "parquet", [{"text": "a", "label": 1}, {"text": None, "label": 0}])
     assert ":2: column 'text' is empty" in error_of(path)
     path.write_bytes(path.read_bytes()[:-10])
     assert "not a readable Parquet file" in error_of(path)
 
 
-def test_one_column_for_two_things(tmp_path):
+def test_the_text_and_label_columns_must_differ(tmp_path):
     path = write_table(tmp_path, "csv", [{"text": "a", "label": 1}])
     assert "--label-column" in error_of(path, PrepareConfig(label_column="text"))
