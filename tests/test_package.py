@@ -80,15 +80,15 @@ def test_what_a_program_holds_is_prepared_like_a_file(words, tmp_path):
     [
         (pd.DataFrame({"review": ["good"], "stars": ["5"]}), "no column 'text', only 'review', 'stars'"),
         (pd.DataFrame({"text": ["good", None], "label": ["a", "b"]}), "row 2: column 'text' is empty"),
-        (pd.DataFrame({"text": ["good"], "label": [1.5]}), "row 1: column 'label' holds a float"),
-        ([("good", "a"), "bad"], r"pair 2: it must be \(text, label\)"),
-        ([("good", "a", "b")], r"pair 1: it must be \(text, label\)"),
+        (pd.DataFrame({"text": ["good"], "label": [1.5]}), "row 1: column 'label' is of type float"),
+        ([("good", "a"), "bad"], r"pair 2 must be \(text, label\)"),
+        ([("good", "a", "b")], r"pair 1 must be \(text, label\)"),
         ([("good", None)], "pair 1: column 'label' is empty"),
         ([], "the pairs: it has no reviews"),
         (7, "source must be a path, a data frame, a table of pyarrow"),
         (
             pyarrow.table({"text": ["a"], "stars": ["b"]}),
-            "the table: no column 'label', only 'text'",
+            "the table: there is no column 'label', only 'text'",
         ),
         (
             {"text": ["a"], "label": ["b"]},

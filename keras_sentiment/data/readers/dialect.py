@@ -122,7 +122,9 @@ class Dialect:
                 last = first + reader.line_num - 1
                 lost = f", read up to line {last}" if last > number else ""
                 fix, reason = f"{_QUOTED}; {_NONE}", str(wrong).partition(" - ")[0]
-                if "new-line" in reason:
+                if "field limit" in reason:
+                    reason = f"a field has more than {MAX_REVIEW_BYTES:,} characters"
+                elif "new-line" in reason:
                     fix = "use \\n instead of \\r as line end, or put quotes around a text that has one"
                 elif self.escape is None and '\\"' in last_text:
                     fix = "if the file has a backslash before each quote that is text, use --escape '\\'"

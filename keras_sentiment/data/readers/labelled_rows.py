@@ -46,6 +46,8 @@ def label_text(value: Any, column: str, source: str) -> str:
         value = None if math.isnan(value) else int(value) if value.is_integer() else value
     if isinstance(value, (bool, int)):
         value = str(value)
+    if isinstance(value, (list, tuple, dict)) and not value:
+        value = None
     if isinstance(value, (list, tuple, dict)) or (isinstance(value, str) and _LIST.fullmatch(value.strip())):
         raise _several(value, column, source)
     if not isinstance(value, str) or value.strip() in ("", "[]"):

@@ -87,9 +87,11 @@ def test_labels_are_names_or_whole_numbers(tmp_path):
     labels = [True, 3, 2.0, " joy ", ["fun"]]
     path = write_table(tmp_path, "jsonl", [{"text": "a", "label": label} for label in labels])
     assert [r.label for r in read(path)] == ["true", "3", "2", "joy", "fun"]
-    for label in (None, "", " ", 2.5, float("nan"), ["joy", "fun"], []):
+    wrong = [*((label, "is empty") for label in (None, "", " ", float("nan"), []))]
+    wrong += [(2.5, "is of type float"), (["joy", "fun"], "has several values")]
+    for label, expected in wrong:
         path = write_table(tmp_path, "jsonl", [{"text": "a", "label": "b"}, {"text": "a", "label": label}])
-        assert error_of(path).startswith("table.jsonl:2: column 'label' ")
+        assert error_of(path).startswith(f"table.jsonl:2: column 'label' {expected}")
 
 
 @pytest.mark.parametrize(
