@@ -290,7 +290,7 @@ def test_the_first_use_chooses_the_backend(before, environment, expected, tmp_pa
     )
     result = in_new_process(program, KERAS_HOME=str(tmp_path), **environment)
     assert result.stdout == f"{expected}\n"
-    assert result.stderr.count("Keras computes on") == (0 if before else 1)
+    assert result.stderr.count("Keras uses the backend") == (0 if before else 1)
     assert result.stderr.count("Keras was imported earlier and uses the backend tensorflow") == bool(before)
 
 
