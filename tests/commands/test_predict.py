@@ -135,7 +135,7 @@ def test_predict_stops_at_a_bad_row_or_skips_it(cli, path, tmp_path):
     assert (status, out) == (0, "")
     assert [json.loads(line)["row"] for line in new.read_text().splitlines()] == [1, 32]
     for number in range(2, 32):
-        assert (f"texts.jsonl:{number}: not JSON" in error) is (number < 22)
+        assert (f"texts.jsonl:{number}: the line is not JSON" in error) is (number < 22)
     assert error.endswith("Rows left out: 30\n")
 
 

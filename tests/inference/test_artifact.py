@@ -67,7 +67,7 @@ def test_a_file_that_was_touched_is_named(artifact, name):
     with pytest.raises(InputError, match=f"{name}: it has changed since it was written"):
         open_artifact(artifact.path)
     file.unlink()
-    with pytest.raises(InputError, match=f"{name} is missing"):
+    with pytest.raises(InputError, match=f"{name}: it is missing"):
         open_artifact(artifact.path)
 
 
