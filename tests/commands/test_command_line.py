@@ -108,7 +108,10 @@ def test_run_of_a_later_version(cli, path, tmp_path):
         (["pretrain", "data", "new", "--set", "mask_rate=1"], "mask_rate=1"),
         (["pretrain", "data", "new", "--recipe", "reference"], "--recipe"),
         (["train-transformer", "data", "new", "--pretrained", "run"], "no pretrained encoder"),
-        (["prepare", "films.csv", "new", "--tokenizer", "words", "--unlabelled", "none"], "none: there is no such"),
+        (
+            ["prepare", "films.csv", "new", "--tokenizer", "words", "--unlabelled", "none"],
+            "none: there is no such",
+        ),
         (["prepare", "films.csv", "new", "--tokenizer", "learn", "--vocabulary-size", "6"], "=6"),
         (["train-bert", "data", "new", "--trainable-blocks", "some"], "some"),
         (["compare", "data", "new", "no.toml"], "no.toml: it can't be read"),

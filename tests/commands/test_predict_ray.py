@@ -151,7 +151,8 @@ def test_refusals(run, artifact, tmp_path, monkeypatch):
     mistake(run(artifact.path, "--input", tmp_path / "*.tsv", "--output", out, *ray), "no file matches")
     mistake(run(artifact.path, "--input", "", "--output", out, *ray), "no file matches")
     mistake(
-        run(artifact.path, "--input", tmp_path / "it.*", "--output", out, *ray), "several formats (csv, jsonl)"
+        run(artifact.path, "--input", tmp_path / "it.*", "--output", out, *ray),
+        "several formats (csv, jsonl)",
     )
     mistake(run(artifact.path, "--input", tmp_path / "it.jsonl", "--output", out, *ray), "'input_label'")
     mistake(run(*arguments, "--explain"), "--explain is for TEXT")
