@@ -1,12 +1,12 @@
-"""From labelled texts to a sentiment model that can be trusted and served.
+"""Prepare labelled texts, train a sentiment classifier, evaluate it and predict with it.
 
     corpus = keras_sentiment.prepare("reviews.csv", "data")
     run = keras_sentiment.train(corpus, "runs/small", keras_sentiment.TRANSFORMER_RECIPES["default"])
     keras_sentiment.evaluate(run, corpus.path).save()
     keras_sentiment.load(run.path).predict(["A gem."])
 
-Importing the package imports neither Keras nor numpy, and chooses no backend: the first name that needs Keras
-does, torch unless KERAS_BACKEND says another.
+Importing the package imports neither Keras nor NumPy. The first name that needs Keras imports it and chooses
+its backend: torch, unless the environment variable KERAS_BACKEND names another one.
 """
 
 from __future__ import annotations

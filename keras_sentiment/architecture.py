@@ -1,7 +1,7 @@
-"""What a model is built from beside its recipe and its labels; standard library only.
+"""The sizes that a model is built from, in addition to its recipe and its labels; standard library only.
 
-A run keeps it in its `config.json`, so that its model is built by this library alone and of its file the
-weights are read and nothing else.
+The `config.json` of a run contains them. So this library builds the model, and it reads only the weights from
+the model file, which may be untrusted.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Literal
 
 from keras_sentiment.errors import require, require_at_most, require_choice
 
-# Building a model takes as long as it has layers, whatever its weights; BERT's largest has 48.
+# The time to build a model grows with its number of layers; the largest BERT has 48.
 MAX_LAYERS = 64
-# Of any size within a model, such as the width of a block, of which the largest BERTs have 4,096.
+# Limit of `hidden_dim` and the like; the largest BERTs have 4,096.
 MAX_WIDTH = 1 << 14
 MAX_HEADS = 128
-# Tokens: LaBSE, a BERT of a hundred languages, has 501,153.
+# Tokens. LaBSE, a BERT for 109 languages, has 501,153.
 MAX_VOCABULARY = 1 << 19
-# Attention scores of a row, four bytes each where the backend does not fuse them: heads times tokens squared.
+# Attention scores of one row: heads * tokens ** 2. Each takes 4 bytes if the backend has no fused attention.
 MAX_SCORES = 1 << 30
 
 
 def require_row(num_heads: int, row_length: int) -> None:
-    """Raises an InputError for a row whose attention would take all memory."""
+    """Raises an InputError if the attention scores of a row of tokens would take too much memory."""
     expected = f"at most {int((MAX_SCORES / num_heads) ** 0.5):,} with {num_heads} attention heads"
     require(num_heads * row_length**2 <= MAX_SCORES, "sequence_length", row_length, expected)
 
@@ -33,13 +33,13 @@ class BackboneConfig:
     """The architecture of a pretrained BERT, in the terms of `keras_hub.models.BertBackbone`.
 
     Args:
-        num_layers: int, encoder blocks.
-        num_heads: int, attention heads of a block; divides `hidden_dim`.
+        num_layers: int, number of encoder blocks.
+        num_heads: int, attention heads of a block; it divides `hidden_dim`.
         hidden_dim: int, width of the embeddings and of every block.
-        intermediate_dim: int, width of the feed-forward layer within a block.
-        max_sequence_length: int, positions that have an embedding.
-        num_segments: int, segments that have one.
-        activation: of the feed-forward layers: `"gelu"`, or `"gelu_approximate"` by tanh.
+        intermediate_dim: int, width of the feed-forward layer in a block.
+        max_sequence_length: int, number of position embeddings.
+        num_segments: int, number of segment embeddings.
+        activation: activation of the feed-forward layers: `"gelu"`, or `"gelu_approximate"`, which uses tanh.
 
     Raises:
         InputError: a value is not valid.
@@ -65,13 +65,13 @@ class BackboneConfig:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a model is built from beside its recipe and its labels.
+    """The sizes that a model is built from, in addition to its recipe and its labels.
 
     Args:
-        vocabulary_size: int, tokens that have an embedding.
-        backbone: the architecture of its pretrained BERT; `None` of a model without one.
-        ngram_rows: int, rows of the linear model of n-grams (`NgramEnsemble`); 0 of a model without one.
-        ngram_weight: float in [0, 1], of the linear model in the average.
+        vocabulary_size: int, number of token embeddings.
+        backbone: architecture of the pretrained BERT; `None` for a model without one.
+        ngram_rows: int, rows of the linear n-gram model (`NgramEnsemble`); 0 for a model without one.
+        ngram_weight: float in [0, 1], weight of the linear n-gram model in the average.
 
     Raises:
         InputError: a value is not valid.

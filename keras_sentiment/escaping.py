@@ -1,8 +1,8 @@
-r"""What a stranger wrote, as text and nothing else wherever a person reads it: a function for each medium.
+r"""Escaping of untrusted text: one function for each place where it is shown.
 
-A name, a label or a text of somebody else may hold what a terminal obeys, what a browser or a Markdown page
-takes for markup, what a shell would run, or what turns the order of letters around. Standard library only.
-A template of HTML escapes by itself, after `visible`.
+An untrusted name, label or text may contain terminal control sequences, HTML or Markdown markup, shell
+commands, or Unicode marks that reverse the order of letters. Standard library only. The HTML templates escape
+markup themselves, so a text for them only goes through `visible`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from pathlib import Path
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#!&~$@]|(?<=[Ww])\.|:(?=\S)|^[-+=]")
 _NUMBERED = re.compile(r"^([0-9]{1,9})([.)])")
-# Controls, separators of lines, marks of direction, what has no width, tags, halves of characters.
+# Control characters, line separators, direction marks, zero-width characters, tags, surrogates.
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f"
-    # Letters and marks that have no shape, and what chooses among the shapes of a character.
+    # Letters and marks without a glyph, and variation selectors.
     "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\U000e0100-\U000e01ef]"
-    # Two letters that are not ASCII, as of Persian, or two emojis need what joins or parts them.
+    # Joiners and non-joiners, except between two characters outside ASCII, as in Persian and in emoji.
     "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 )
 
 
 def _escape(character: str) -> str:
-    """Returns a control, a separator of lines, a mark of direction, what has no width, as it is written."""
+    """Returns a character as a Python escape sequence if it can't be printed."""
     return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def printable(text: str) -> str:
-    r"""Returns a text on one line, for a terminal or a log: each character is seen or escaped.
+    r"""Returns a text for a terminal or a log, on one line: characters that are not visible are escaped.
 
     Example:
         >>> print(printable("bad\x1b[2J\u202e\nname"))
@@ -44,9 +44,9 @@ def printable(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    r"""Returns a text of any language for a page: what would hide, or turn letters around, is escaped.
+    r"""Returns a text for a page: invisible characters and direction marks are escaped, line ends are kept.
 
-    What joins letters or emojis stays, but not beside ASCII, where it has nothing to join.
+    Joiners between letters or emoji outside ASCII are kept, because these languages need them.
 
     Example:
         >>> print(visible("\u202eevil\u200d.exe"))
@@ -58,7 +58,7 @@ def visible(text: str) -> str:
 
 
 def json_text(text: str) -> str:
-    r"""Returns JSON, as one line, that stays the same value and that no terminal obeys.
+    r"""Returns JSON of the same value, on one line, in which invisible characters are `\u` escapes.
 
     Example:
         >>> print(json_text('{"text": "\x9b2J\U000e0041"}'))
@@ -73,9 +73,9 @@ def _json_escape(found: re.Match[str]) -> str:
 
 
 def markdown(text: str) -> str:
-    r"""Returns a text within a line of Markdown: no markup, no link, no HTML, no cell of a table.
+    r"""Returns a text for a line of Markdown, in which markup, links, HTML and table cells are escaped.
 
-    A site may make a link of a mail address all the same.
+    Some sites still make links of e-mail addresses.
 
     Example:
         >>> print(markdown("<b>|[x](https://example.com)"))
@@ -86,7 +86,7 @@ def markdown(text: str) -> str:
 
 
 def markdown_code(text: str) -> str:
-    r"""Returns a text as code within a line of Markdown.
+    r"""Returns a text as inline code for a line of Markdown.
 
     Example:
         >>> print(markdown_code("a`b|c"))
@@ -97,7 +97,7 @@ def markdown_code(text: str) -> str:
 
 
 def shell(path: str | Path) -> str:
-    r"""Returns a path as one word of a command line that a person may paste into a shell.
+    r"""Returns a path quoted as one word of a shell command.
 
     Example:
         >>> print(shell("$(cd;touch x)"), shell("-rf"), shell("two\nlines"), shell("runs/films"))
@@ -113,15 +113,15 @@ def shell(path: str | Path) -> str:
 def _shell_escape(character: str) -> str:
     if character in "\\'":
         return f"\\{character}"
-    if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is no text
+    if "\udc80" <= character <= "\udcff":  # a byte of a file name that is not UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     if character.isprintable() or character.isascii():
         return _escape(character)
-    return f"\\U{ord(character):08x}"  # \x would be a byte
+    return f"\\U{ord(character):08x}"  # the shell reads \x as a byte
 
 
 def html(text: str) -> str:
-    r"""Returns a text within an element or a quoted attribute of HTML.
+    r"""Returns a text for an HTML element or a quoted attribute.
 
     Example:
         >>> print(html("<b>\u202e&"))

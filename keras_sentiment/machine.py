@@ -1,4 +1,4 @@
-"""What a figure depends on besides the data: the processor, its cores, the versions, Keras's backend."""
+"""The machine that a result was computed on: processor, cores, memory, package versions, Keras backend."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _log = logging.getLogger("keras_sentiment")
 
 @functools.cache
 def choose_backend() -> None:
-    """Takes torch as Keras's backend, unless KERAS_BACKEND names one or Keras is imported already.
+    """Makes torch the backend of Keras, unless KERAS_BACKEND names one or Keras is already imported.
 
-    The packages of this library that import Keras call it first, and it says once in the log what was taken.
-    `prepare` and `open_corpus` call it too: a program often imports Keras itself after them. What Keras keeps
-    in keras.json does not count: it writes tensorflow there by itself.
+    The sub-packages of this library that import Keras call this function first. It logs the backend once.
+    `prepare` and `open_corpus` call it too, because a program often imports Keras itself after them. The
+    backend in keras.json is ignored: Keras writes tensorflow there by default.
     """
     keras = sys.modules.get("keras")
     if keras is None:
         backend = os.environ.setdefault("KERAS_BACKEND", DEFAULT_BACKEND)
-        _log.info("Keras computes on %s; set KERAS_BACKEND before the first use to change it", backend)
+        _log.info("Keras uses the backend %s; to choose another one, set KERAS_BACKEND", backend)
     elif "KERAS_BACKEND" not in os.environ and keras.backend.backend() != DEFAULT_BACKEND:
         _log.warning(
-            "Keras was imported before and computes on %s, as keras.json says; to choose, set KERAS_BACKEND "
-            "before Keras is imported",
+            "Keras was imported earlier and uses the backend %s of keras.json; to choose another one, set "
+            "KERAS_BACKEND before Keras is imported",
             keras.backend.backend(),
         )
 
 
 def machine(packages: Iterable[str]) -> dict[str, Any]:
-    """Returns the processor, its cores, the system, and the versions of Python and of some packages."""
+    """Returns the processor, the number of cores, the system, and the versions of Python and packages."""
     return {
         "processor": _processor(),
         "cores": cores(),
@@ -48,14 +48,14 @@ def machine(packages: Iterable[str]) -> dict[str, Any]:
 
 
 def cores() -> int:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available_memory() -> int | None:
-    """Returns how many bytes this process can still take, or `None` where Linux doesn't tell.
+    """Returns the bytes of memory that this process can still allocate, or `None` if the system is not Linux.
 
-    A container may have less than its machine: that of cgroups, version 2, is read too.
+    The limit of a container (cgroups version 2) is considered too.
     """
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -66,13 +66,14 @@ def available_memory() -> int | None:
     try:
         limit, used = (int((group / f"memory.{name}").read_text("ascii")) for name in ("max", "current"))
         stat = dict(line.split() for line in (group / "memory.stat").read_text("ascii").splitlines())
-    except (OSError, ValueError):  # none, or without a limit
+    except (OSError, ValueError):  # there is no container, or it has no limit
         return free
-    return min(free, limit - used + int(stat.get("inactive_file", 0)))  # files that can be read again
+    # The kernel can drop cached files, which count as used.
+    return min(free, limit - used + int(stat.get("inactive_file", 0)))
 
 
 def package_versions(names: Iterable[str]) -> dict[str, str]:
-    """Returns the versions of those packages that are installed."""
+    """Returns the version of each of the named packages that is installed."""
     found = {}
     for name in names:
         try:

@@ -78,23 +78,23 @@ def test_objects_are_prepared_like_files(words, tmp_path):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (pd.DataFrame({"review": ["good"], "stars": ["5"]}), "no column 'text'; it has 'review', 'stars'"),
-        (pd.DataFrame({"text": ["good", None], "label": ["a", "b"]}), "row 2: column 'text' holds nothing"),
-        (pd.DataFrame({"text": ["good"], "label": [1.5]}), "row 1: column 'label' holds a float"),
-        ([("good", "a"), "bad"], r"pair 2: it must be \(text, label\)"),
-        ([("good", "a", "b")], r"pair 1: it must be \(text, label\)"),
-        ([("good", None)], "pair 1: column 'label' holds nothing"),
-        ([], "the pairs: holds no reviews"),
-        (7, "a source is a path, a data frame, a table of pyarrow"),
+        (pd.DataFrame({"review": ["good"], "stars": ["5"]}), "no column 'text', only 'review', 'stars'"),
+        (pd.DataFrame({"text": ["good", None], "label": ["a", "b"]}), "row 2: column 'text' is empty"),
+        (pd.DataFrame({"text": ["good"], "label": [1.5]}), "row 1: column 'label' is of type float"),
+        ([("good", "a"), "bad"], r"pair 2 must be \(text, label\)"),
+        ([("good", "a", "b")], r"pair 1 must be \(text, label\)"),
+        ([("good", None)], "pair 1: column 'label' is empty"),
+        ([], "the pairs: it has no reviews"),
+        (7, "source must be a path, a data frame, a table of pyarrow"),
         (
             pyarrow.table({"text": ["a"], "stars": ["b"]}),
-            "the table: no column 'label'; it has 'text'",
+            "the table: there is no column 'label', only 'text'",
         ),
         (
             {"text": ["a"], "label": ["b"]},
-            "has the parts text, label; train, validation and test",
+            "has the splits text, label, and only train, validation and test",
         ),
-        (pd.DataFrame({"path": ["a"], "text": ["b"]}), "no column 'label'; it has 'path', 'text'"),
+        (pd.DataFrame({"path": ["a"], "text": ["b"]}), "no column 'label', only 'path', 'text'"),
     ],
 )
 def test_a_wrong_source_is_named(source, message, words, tmp_path):
@@ -290,8 +290,8 @@ def test_the_first_use_chooses_the_backend(before, environment, expected, tmp_pa
     )
     result = in_new_process(program, KERAS_HOME=str(tmp_path), **environment)
     assert result.stdout == f"{expected}\n"
-    assert result.stderr.count("Keras computes on") == (0 if before else 1)
-    assert result.stderr.count("Keras was imported before and computes on tensorflow") == bool(before)
+    assert result.stderr.count("Keras uses the backend") == (0 if before else 1)
+    assert result.stderr.count("Keras was imported earlier and uses the backend tensorflow") == bool(before)
 
 
 @pytest.mark.once
@@ -310,7 +310,10 @@ def test_keras_uses_torch_if_it_is_imported_after_prepare(words, tmp_path):
 def mistakes(run, corpus):
     """Yields calls with a wrong argument, and the message of the error."""
     classifier = keras_sentiment.load(run)
-    yield lambda: keras_sentiment.train(pd.DataFrame({"text": ["a"]}), "run"), "prepare it first"
+    yield (
+        lambda: keras_sentiment.train(pd.DataFrame({"text": ["a"]}), "run"),
+        "must be a folder that `prepare` made",
+    )
     yield lambda: keras_sentiment.train(corpus, "run", RECIPE.model), "recipe must be a Recipe"
     yield lambda: keras_sentiment.evaluate(run.load_model(), corpus), "a run is what `train` returns"
     yield lambda: keras_sentiment.ReviewBatches(corpus, TOKENIZER, RECIPE.inputs), "one of corpus.splits"

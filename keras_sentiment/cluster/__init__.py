@@ -1,1 +1,1 @@
-"""Artifact and tables -> labelled Parquet files, on Ray."""
+"""Prediction on a Ray cluster: an exported model and tables -> Parquet files with labels."""

@@ -1,4 +1,4 @@
-"""Parts of tables -> rows with all their columns, the same whoever reads them."""
+"""Reading of the parts of tables: every worker reads the same rows from a part."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from keras_sentiment.data.readers.tables import with_texts
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.untrusted import open_regular
 
-# Of a part, which a worker holds in memory.
-MOST_BYTES = 512 << 20
+# Limit for one part, which a worker reads into memory.
+MAX_PART_BYTES = 512 << 20
 
 
 class PartReader:
     """Reads parts.
 
-    What comes next in a Parquet file is read on from where it stands: a group of rows has to be decoded from
-    its beginning, and may be as large as the file.
+    The reader keeps its position in a Parquet file, because a row group can only be decoded from its
+    beginning and may be as large as the file.
+
+    Args:
+        parts: all parts of the input.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -34,10 +37,10 @@ class PartReader:
         self._parquet: _ParquetRows | None = None
 
     def read(self, part: Part) -> pyarrow.Table:
-        """Returns the rows of a part that can be read.
+        """Returns the rows of a part whose text can be read.
 
         Raises:
-            InputError: the file isn't there, or is not what it was.
+            InputError: the file can't be read, or has changed.
         """
         file = self.parts.files[part.file]
         try:
@@ -48,11 +51,13 @@ class PartReader:
                 raise ValueError
             return table
         except OSError as error:
-            raise InputError(f"{file.path}: a worker can't read it ({error.strerror})") from None
+            reason = f"a worker can't read it ({error.strerror})"
+            raise InputError(f"{file.path}: {reason}; make it readable under this path") from None
         except InputError:
             raise
         except (pyarrow.ArrowException, ValueError, KeyError):
-            raise InputError(f"{file.path}: has changed since its rows were counted; start again") from None
+            reason = "it has changed since its rows were counted"
+            raise InputError(f"{file.path}: {reason}; start the command again") from None
 
     def _lines(self, file: TableFile, dialect: Dialect, part: Part) -> pyarrow.Table:
         parts = self.parts
@@ -62,7 +67,7 @@ class PartReader:
             rows = read_rows(lines, dialect, {parts.text_column: "--text-column"})
             texts = with_texts(rows, parts.text_column, file.name)
             good = (row for _, row in texts if not isinstance(row, InputError))
-            # One that is asked for too many would be looked for in all that follows.
+            # islice stops after the last row, so nothing after the part is read.
             found = list(itertools.islice(good, part.rows))
         columns = []
         for field in parts.schema:
@@ -70,8 +75,8 @@ class PartReader:
                 columns.append(pyarrow.array([row.get(field.name) for row in found], field.type))
             except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
                 raise InputError(
-                    f"{file.name}:{part.line}: from this line on column {field.name!r} holds what can't be "
-                    f"{field.type}, as it is elsewhere ({error}); write one type"
+                    f"{file.name}:{part.line}: from this line on, column {field.name!r} has a value that is "
+                    f"not {field.type}, the type of its other values ({error}); write one type"
                 ) from None
         return pyarrow.table(columns, schema=parts.schema)
 
@@ -95,7 +100,7 @@ def _is_text(cell: pyarrow.Scalar) -> bool:
 
 
 class _ParquetRows:
-    """The rows of a Parquet file from a group of rows on, in order."""
+    """The rows of a Parquet file from a row group on, in order."""
 
     def __init__(self, path: str, row: int) -> None:
         self.path, self.place = path, 0
@@ -113,17 +118,17 @@ class _ParquetRows:
         self._rest: pyarrow.RecordBatch | None = None
 
     def take(self, start: int, stop: int) -> pyarrow.Table:
-        """Returns the rows from `start`, which is not before where it stands, to `stop`."""
+        """Returns the rows from `start` to `stop`; `start` is not before the current position."""
         found, size = [], 0
         while self.place < stop:
             batch = next(self._batches, None) if self._rest is None else self._rest
             if batch is None:
-                raise ValueError("fewer rows than there were")
+                raise ValueError("the file has fewer rows than before")
             end = min(self.place + len(batch), stop)
-            if (size := size + batch.nbytes) > MOST_BYTES:
+            if (size := size + batch.nbytes) > MAX_PART_BYTES:
                 raise InputError(
-                    f"{self.path}: rows {start + 1:,} to {stop:,} hold more than {MOST_BYTES >> 20} MB; "
-                    "leave large columns out"
+                    f"{self.path}: rows {start + 1:,} to {stop:,} have more than {MAX_PART_BYTES >> 20} MiB; "
+                    "leave out large columns"
                 )
             found.append(batch.slice(max(0, start - self.place), max(0, end - max(start, self.place))))
             left = batch.slice(end - self.place)

@@ -1,6 +1,6 @@
-"""Parts of tables: a few thousand rows each, which whoever has the file can read without the rows before.
+"""Division of tables into parts of a few thousand rows; a part can be read without the rows before it.
 
-One pass over the files cuts them, and tells of every row that can't be read before anything is scored.
+One pass over the files finds the parts. It reports each row that can't be read before any row is scored.
 """
 
 from __future__ import annotations
@@ -25,26 +25,28 @@ from keras_sentiment.data.readers.tables import known_format, open_table, with_t
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.result_files import columns_of
 
-# A part ends with whichever it reaches first. Four of a classifier's chunks, and seconds or a few minutes
-# of a core: what a killed worker loses.
+# A part ends at the first of the two limits. 4,096 rows take a core seconds to minutes, which is the work
+# that is lost if a worker is killed.
 PART_ROWS = 4096
-# Bytes of lines, or characters of the texts in Parquet.
+# Bytes of lines in a text file, or characters of the texts in a Parquet file.
 PART_SIZE = 64 << 20
 
 
 def find_files(source: str) -> list[Path]:
-    """Returns the file at a path, or those that match a pattern, sorted.
+    """Returns the file at a path, or the files that match a pattern, sorted.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such file, or the path is a folder.
     """
     path = Path(source)
     if source and path.is_dir():
-        raise InputError(f"{source}: is a folder; name its files, as in {path / '*.parquet'}")
+        raise InputError(f"{source}: it is a folder; name its files, as in {path / '*.parquet'}")
     if path.is_file():
         return [path]
     if not (found := matching(source)):
-        raise InputError(f"--input {source!r}: there is no such file, and no file matches")
+        raise InputError(
+            f"--input {source!r}: there is no such file, and no file matches the pattern; correct it"
+        )
     return found
 
 
@@ -54,29 +56,32 @@ def partition(
     skip: Callable[[InputError], None] | None = None,
     quiet: bool = True,
 ) -> Parts:
-    """Reads tables once, and says where their parts lie.
+    """Reads tables once, and returns their parts.
 
     Args:
-        config: how they are read.
-        skip: is told of each row that is left out; without it the first one is raised.
-        quiet: no progress on standard error.
+        paths: the files.
+        config: how the tables are read.
+        skip: receives the error of each row that is left out; without it, the first such error is raised.
+        quiet: whether to show no progress.
 
     Raises:
-        InputError: a row or a file can't be read, or the columns of two files don't agree.
+        InputError: a row or a file can't be read, or the columns of two files differ.
     """
     formats = sorted({known_format(path.name, config) for path in paths})
     if len(formats) > 1:
-        raise InputError(f"files of several kinds ({', '.join(formats)}); match one kind")
+        raise InputError(
+            f"--input: the files have several formats ({', '.join(formats)}); name files of one format"
+        )
     text_format = formats[0]
     if text_format == "arrow":
-        raise InputError(f"{paths[0]}: --engine ray reads no .arrow files; write Parquet")
+        raise InputError(f"{paths[0]}: --engine ray can't read Arrow files; write Parquet")
     files: list[TableFile] = []
     parts: list[Part] = []
     schema = pyarrow.schema([])
     remarks = Remarks(quiet)
     with tqdm(desc="reading", unit=" texts", disable=quiet or None) as bar:
         for path in paths:
-            # In a message the name is enough where there is one file.
+            # Messages have the path only if there are several files.
             name = path.name if len(paths) == 1 else str(path)
             cutter = _Cutter(len(files), name, config, skip, remarks)
             try:
@@ -85,7 +90,7 @@ def partition(
                     parts.append(part)
                     bar.update(part.rows)
             except OSError as error:
-                raise InputError(f"{path}: can't be read ({error.strerror}); give --input files") from None
+                raise InputError(f"{path}: it can't be read ({error.strerror}); name other files") from None
             if text_format in ("json", "jsonl"):
                 schema = unified(schema, cutter.schema, name)
             elif files:
@@ -98,7 +103,7 @@ def partition(
 
 
 class _Cutter:
-    """Yields the parts of a file; knows its columns after the last one."""
+    """Yields the parts of a file; `schema` is complete after the last part."""
 
     def __init__(
         self,
@@ -117,10 +122,11 @@ class _Cutter:
         with open_table(path, self.name, self.config, self.columns) as table:
             dialect = table.dialect
             if dialect is None or dialect.format == "json" or table.compression:
-                fix = "write an object a line" if not table.compression else "unpack it"
-                raise InputError(f"{self.name}: workers begin to read in the middle of a file; {fix}")
+                wrong = "a compressed file" if table.compression else "a JSON list"
+                fix = "decompress it" if table.compression else "write one JSON object a line"
+                raise InputError(f"{self.name}: --engine ray can't read {wrong} in parts; {fix}")
             self.remarks(table.remark)
-            # Workers, who begin in the middle, need not look for what was not there.
+            # This pass checks the quotes, so the workers need not.
             self.dialect = replace(dialect, checks_quotes=False)
             json = dialect.format == "jsonl"
             if not json:
@@ -161,7 +167,7 @@ class _Cutter:
                     break
                 yield Part(self.file, start, stop, start + 1, count)
         require_different(table.names, table.names, self.name)
-        # Whether a column may be empty can be said otherwise in the next file.
+        # Nullability is dropped, because it may differ between files.
         self.schema = pyarrow.schema([(field.name, field.type) for field in table.schema])
 
     def _kept(self, rows: Iterator[Row]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -175,27 +181,29 @@ class _Cutter:
 
 
 def unified(known: pyarrow.Schema, more: pyarrow.Schema, source: str) -> pyarrow.Schema:
-    """Returns the columns of both; of two types of numbers, the wider.
+    """Returns the columns of two schemas; a column of two numeric types gets the wider one.
 
     Raises:
-        InputError: a column has types that no type holds.
+        InputError: the two types of a column have no common type.
     """
     try:
         return pyarrow.unify_schemas([known, more], promote_options="permissive")
     except pyarrow.ArrowException as error:
-        raise InputError(f"{source}: a column has another type than before ({error}); write one") from None
+        wrong = f"a column has another type than before ({error})"
+        raise InputError(f"{source}: {wrong}; write one type for each column") from None
 
 
 def require_equal(known: pyarrow.Schema, more: pyarrow.Schema, first: str, source: str) -> None:
-    """Raises an InputError if a table has other columns than the first one, in whatever order."""
+    """Raises an InputError if a table has other columns than the first one; their order does not matter."""
     for name in dict.fromkeys([*known.names, *more.names]):
         if name not in known.names or name not in more.names:
             lacking = first if name in more.names else source
             raise InputError(
-                f"{source}: not the columns of {first}: {lacking} has no {name!r}; score it alone"
+                f"{source}: its columns differ from those of {first}: {lacking} has no {name!r}; predict it "
+                "alone"
             )
         if known.field(name).type != more.field(name).type:
             raise InputError(
                 f"{source}: column {name!r} is {more.field(name).type}, and in {first} it is "
-                f"{known.field(name).type}; score it alone"
+                f"{known.field(name).type}; predict it alone"
             )

@@ -1,4 +1,4 @@
-"""What a cluster is to do: the model, the parts of the input, the columns of the output."""
+"""The plan of a prediction on a cluster: the model, the parts of the input, the columns of the output."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from keras_sentiment.inference.streaming import RESULTS, KeptColumns
 from keras_sentiment.storage.checksums import sha256
 
 FORMAT_VERSION = 1
-# In the metadata of a part's file: of which plan it is.
+# Key of the plan's SHA-256 in the metadata of a part.
 PLAN_KEY = b"keras_sentiment.plan"
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file whose rows are cut into parts.
+    """A file whose rows are divided into parts.
 
     Args:
-        path: absolute, the same on every machine that reads it.
-        name: what a message calls it.
+        path: absolute path, the same on every machine.
+        name: the name of the file in messages.
         size: bytes.
-        modified: when, in nanoseconds.
-        dialect: how its text is read; None for Parquet.
+        modified: time of the last change, in nanoseconds since 1970.
+        dialect: how a text file is read; None for Parquet.
     """
 
     path: str
@@ -44,14 +44,14 @@ class TableFile:
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a file that follow one another.
+    """Consecutive rows of a file.
 
     Args:
-        file: its position in the list of files.
-        start: where they begin: a byte of a file of lines, a row of a Parquet file, counted from 0.
-        stop: where the next part begins.
-        line: number of the line at `start`; of Parquet, of the row.
-        rows: how many there are that can be read.
+        file: index of the file in the list of files.
+        start: first byte of the part in a text file, or first row in a Parquet file, counted from 0.
+        stop: `start` of the next part.
+        line: number of the line at `start`, or of the row in a Parquet file, counted from 1.
+        rows: number of rows whose text can be read.
     """
 
     file: int
@@ -63,11 +63,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """Tables cut into parts, in order, and the columns that they have together.
+    """The parts of tables, in order, and the columns that the tables share.
 
     Args:
-        text_format: one of `TABLE_FORMATS`, of all files.
-        text_column: of the texts.
+        text_format: format of all files, one of `TABLE_FORMATS`.
+        text_column: column with the texts.
+        files: the tables.
+        parts: the parts of the tables.
+        schema: names and types of the columns.
     """
 
     text_format: str
@@ -79,13 +82,13 @@ class Parts:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides what a folder will hold.
+    """Everything that determines the content of the output folder.
 
     Args:
         model: SHA-256 of the artifact's manifest.
-        labels: names of the classes.
-        windows: whether long texts are read whole.
-        parts: of the input.
+        labels: names of the labels.
+        windows: whether long texts are read in windows instead of truncated.
+        parts: parts of the input.
     """
 
     model: str
@@ -95,10 +98,11 @@ class Plan:
 
     @classmethod
     def of(cls, artifact: Artifact, windows: bool, parts: Parts) -> Plan:
-        """Returns the plan of scoring parts with an artifact.
+        """Returns the plan to score parts with an artifact.
 
         Raises:
-            InputError: the input's columns leave no name for one of ours, or can't be written as Parquet.
+            InputError: a column of the input has the name of an output column, or can't be written as
+                Parquet.
         """
         plan = cls(sha256(artifact.path / MANIFEST_FILE), artifact.labels, windows, parts)
         plan.names()
@@ -106,11 +110,12 @@ class Plan:
             parquet.write_table(plan.schema.empty_table(), io.BytesIO())
         except pyarrow.ArrowException as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"a column of the input can't be written as Parquet ({reason})") from None
+            wrong = f"a column of the input can't be written as Parquet ({reason})"
+            raise InputError(f"{wrong}; leave the column out") from None
         return plan
 
     def to_json(self) -> str:
-        """Returns what tells it from every other plan."""
+        """Returns the plan as JSON; different plans have different JSON."""
         values = {
             "format_version": FORMAT_VERSION,
             "model": self.model,
@@ -125,7 +130,7 @@ class Plan:
         return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
 
     def to_bytes(self) -> bytes:
-        """Returns the same as it is written: the name of a file may be no text."""
+        """Returns the JSON in UTF-8; surrogates in a file name are kept."""
         return self.to_json().encode("utf-8", "surrogatepass")
 
     @cached_property
@@ -134,11 +139,11 @@ class Plan:
 
     @cached_property
     def schema(self) -> pyarrow.Schema:
-        """The columns of the output."""
+        """Columns of the output: those of the input, and the predictions."""
         names = self.names()
         fields = [(names[field.name], field.type) for field in self.parts.schema]
         return pyarrow.schema([*fields, *result_fields(self.labels)], {PLAN_KEY: self.digest})
 
     def names(self) -> dict[str, str]:
-        """Returns the names of the input's columns in the output."""
+        """Returns the name in the output for each column of the input."""
         return KeptColumns(None, RESULTS).names(self.parts.schema.names)

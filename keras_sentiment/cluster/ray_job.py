@@ -1,7 +1,7 @@
-"""Scoring on a cluster: Ray Data hands the parts of a plan to actors, which have opened the artifact once.
+"""Prediction on a cluster: Ray Data distributes the parts of a plan to actors, which load the model once.
 
-Only the numbers of parts travel: a worker reads its rows and writes its file by itself. Ray starts a killed
-worker again, and its part with it.
+Only the numbers of parts are sent: a worker reads its rows and writes its file itself. Ray restarts a killed
+worker and repeats its part.
 """
 
 from __future__ import annotations
@@ -22,29 +22,30 @@ from keras_sentiment.escaping import shell
 from keras_sentiment.inference.artifact import Artifact, is_artifact, open_artifact
 from keras_sentiment.inference.engines import require_format, threads
 
-# Bytes. Numbers of parts need next to nothing; by itself Ray takes a third of the memory.
+# Bytes. The numbers of parts need little; Ray's default is a third of the memory.
 OBJECT_STORE = 128 << 20
-# A worker is given one core: every library in it starts one thread.
+# A worker has one core, so each library starts one thread.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-# Ray reads them at its import or when it starts; what a user has set stays.
+# Ray reads these when it is imported or started. Variables that the user has set are kept.
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default to come; it warns where nothing is said
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default of later versions; Ray warns if it is not set
 }
-# Of its C++, which would write on standard error. It's all that tells why another's cluster is lost.
+# The log of Ray's C++ code on standard error. It is kept for a remote cluster, because it says why one is
+# lost.
 QUIET_LOCALLY = {"RAY_BACKEND_LOG_LEVEL": "fatal"}
 CONNECT_SECONDS = 10.0
 
 
 def open_for_workers(path: str) -> Artifact:
-    """Opens the artifact that workers are to score with.
+    """Opens the artifact that the workers use.
 
     Raises:
-        InputError: it is none, or of a format that isn't opened, or Ray is not installed.
+        InputError: the folder is not an artifact, its format can't be opened, or Ray is not installed.
     """
     if not is_artifact(path):
         raise InputError(
-            f"{path}: not an exported model, and workers have no Keras; "
+            f"{path}: it is not an exported model, and workers have no Keras; "
             f"export it first: keras-sentiment export {shell(path)} OUT_DIR --format onnx"
         )
     artifact = open_artifact(path)
@@ -55,15 +56,17 @@ def open_for_workers(path: str) -> Artifact:
 
 
 def score(artifact: Artifact, folder: OutputFolder, workers: int | None = None, quiet: bool = True) -> None:
-    """Writes the parts that a folder lacks.
+    """Writes the missing parts of a folder.
 
     Args:
-        workers: how many; as many as the cluster has CPUs, unless said.
-        quiet: no progress on standard error.
+        artifact: the exported model.
+        folder: the output folder.
+        workers: int, number of workers; by default the number of CPUs of the cluster.
+        quiet: whether to show no progress.
 
     Raises:
-        InputError: what a worker says of a part, or no cluster answers.
-        KeyboardInterrupt: with what to tell of the parts that are complete.
+        InputError: a worker can't read or write a part, or the cluster does not answer.
+        KeyboardInterrupt: the user stopped the command; the message has the number of complete parts.
     """
     parts = folder.plan.parts.parts
     missing = folder.missing()
@@ -86,20 +89,20 @@ def score(artifact: Artifact, folder: OutputFolder, workers: int | None = None, 
     except KeyboardInterrupt:
         done = len(parts) - len(folder.missing())
         raise KeyboardInterrupt(
-            f"Interrupted: {done:,} of {len(parts):,} parts are complete. The same command goes on."
+            f"Interrupted: {done:,} of {len(parts):,} parts are complete. Run the same command to continue."
         ) from None
 
 
 def _results(artifact: Artifact, folder: OutputFolder, missing: list[int], workers: int) -> Iterator[int]:
-    """Yields the rows of each part when its file is there."""
+    """Yields the number of rows of each part when its file is complete."""
     import ray.data
 
-    # An actor that dies is started again and its part is repeated, without end, which is Ray Data's default.
+    # By default, Ray Data restarts a dead actor and repeats its part, without a limit.
     scored = ray.data.from_items(missing, override_num_blocks=len(missing)).map_batches(
         Worker,
         fn_constructor_args=(artifact.path.absolute(), folder),
         batch_size=1,
-        # One at a time, so that a worker's parts follow one another, and none waits for a slow worker.
+        # A worker gets one part at a time, so that no part waits for a slow worker.
         compute=ray.data.ActorPoolStrategy(size=min(workers, len(missing)), max_tasks_in_flight_per_actor=1),
         num_cpus=1,
         runtime_env={"env_vars": ONE_THREAD},
@@ -112,9 +115,9 @@ def _results(artifact: Artifact, folder: OutputFolder, missing: list[int], worke
 
 @contextlib.contextmanager
 def _cluster(workers: int | None) -> Iterator[int]:
-    """Joins the cluster that RAY_ADDRESS names, or starts one here that ends with the block; gives its CPUs.
+    """Joins the cluster of RAY_ADDRESS, or starts a local one for the block; yields its number of CPUs.
 
-    One that is already joined is used, and stays.
+    If this process has already joined a cluster, that one is used and left running.
     """
     address = os.environ.get("RAY_ADDRESS") or "local"
     for name, value in {**QUIET, **(QUIET_LOCALLY if address == "local" else {})}.items():
@@ -124,7 +127,7 @@ def _cluster(workers: int | None) -> Iterator[int]:
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-    # Their records would stand between our lines; what ends the command is raised.
+    # Ray's log records would mix with the lines of this program. Errors are raised as exceptions.
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # Ray prints what happens to workers on standard output, where only results belong.
@@ -133,7 +136,7 @@ def _cluster(workers: int | None) -> Iterator[int]:
             yield _cpus()
             return
         if address == "local":
-            # Its C++ would tell there that it was told to be silent.
+            # Ray's C++ code reports its own log level there.
             with _no_standard_error():
                 ray.init(
                     address,
@@ -157,19 +160,19 @@ def _join(address: str) -> None:
     try:
         host, colon, port = address.rpartition(":")
         if colon and port.isdecimal() and "/" not in host:
-            # Where nobody answers Ray would end the process instead of raising an error.
+            # If there is no cluster at the address, Ray ends the process instead of raising an error.
             socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
         ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
     except (OSError, RuntimeError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            f"RAY_ADDRESS={address}: no cluster answers there ({reason}); start or correct it"
+            f"RAY_ADDRESS={address}: no cluster answers ({reason}); start the cluster or correct the address"
         ) from error
 
 
 @contextlib.contextmanager
 def _no_standard_error() -> Iterator[None]:
-    """Drops what is written on standard error, by whatever library of the process."""
+    """Discards everything that any library of the process writes to standard error."""
     kept = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:

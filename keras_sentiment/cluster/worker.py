@@ -1,4 +1,4 @@
-"""What a worker of a cluster does: it opens the artifact once, and makes files of parts."""
+"""A worker of the cluster: it loads the model once, and writes one file for each part."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Worker:
     """Scores one part after another, for Ray Data.
 
     Args:
-        artifact: its folder, the same path on every machine.
-        folder: the same too; what it holds is written by all.
+        artifact: folder of the exported model, the same path on every machine.
+        folder: the output folder, the same path on every machine.
     """
 
-    # Workers that may die at one part, before it is to blame and not chance.
+    # A part is refused after this many workers died while they scored it.
     most_deaths = 10
 
     def __init__(self, artifact: Path, folder: OutputFolder) -> None:
         self.folder, self.reader = folder, PartReader(folder.plan.parts)
-        # Ray would start a worker that fails here again and again; as an answer it ends the command.
+        # An exception here would make Ray restart the worker without end, so the error is returned later.
         self.fault: str | None = None
         try:
             self.classifier = Classifier.of_artifact(open_artifact(artifact), folder.plan.windows)
@@ -36,7 +36,7 @@ class Worker:
             self.fault = str(error)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Scores one part; returns how many rows it has, or what is wrong."""
+        """Scores one part; returns its number of rows, or the error message in `fault`."""
         number = int(batch["item"][0])
         rows, fault = 0, self.fault
         if fault is None:
@@ -45,7 +45,7 @@ class Worker:
             except InputError as error:
                 fault = str(error)
             except OSError as error:
-                fault = f"{self.folder.part(number)}: can't be written ({error.strerror or error})"
+                fault = f"{self.folder.part(number)}: it can't be written ({error.strerror or error})"
         return {"rows": np.array([rows]), "fault": np.array([fault or ""])}
 
     def score(self, number: int) -> int:
@@ -54,8 +54,8 @@ class Worker:
         if self.folder.attempts(number) >= self.most_deaths:
             name = self.folder.plan.parts.files[part.file].name
             raise InputError(
-                f"{name}:{part.line}: {self.most_deaths} workers died at the {part.rows:,} rows "
-                "from here on; if memory was short, try fewer --workers"
+                f"{name}:{part.line}: {self.most_deaths} workers died while they scored the {part.rows:,} "
+                "rows from here on; if they ran out of memory, use fewer --workers"
             )
         with self.folder.staged(number) as staging:
             table = self.reader.read(part)

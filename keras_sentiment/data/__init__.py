@@ -1,1 +1,1 @@
-"""Labelled texts -> a prepared corpus on disk -> padded rows."""
+"""Data preparation: labelled texts -> a prepared corpus on disk -> padded batches."""

@@ -1,4 +1,4 @@
-"""Texts in chunks: few and short enough that working on one takes little memory."""
+"""Division of texts into chunks that need little memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ CHUNK_CHARACTERS = 400_000
 
 
 def in_chunks(texts: Iterable[Text], length: Callable[[Text], int] = len) -> Iterator[list[Text]]:
-    """Yield lists of texts that are few and, together, short, so that encoding needs little memory.
+    """Yield lists of at most 1,024 texts with at most 400,000 characters; a longer text is a list of its own.
 
     Args:
-        texts: strings, or what holds one each.
-        length: gives the characters of one.
+        texts: strings, or objects with a text.
+        length: returns the number of characters of an item.
     """
     chunk: list[Text] = []
     characters = 0
@@ -29,7 +29,7 @@ def in_chunks(texts: Iterable[Text], length: Callable[[Text], int] = len) -> Ite
             chunk, characters = [], 0
         chunk.append(text)
         characters += length(text)
-        if len(chunk) == CHUNK_REVIEWS:  # not one text later: a stream may pause here
+        if len(chunk) == CHUNK_REVIEWS:  # do not wait for the next text: a stream may pause here
             yield chunk
             chunk, characters = [], 0
     if chunk:
@@ -37,10 +37,11 @@ def in_chunks(texts: Iterable[Text], length: Callable[[Text], int] = len) -> Ite
 
 
 def token_ranges(offsets: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
-    """Yield the first text and the end of stretches that hold `most` elements or one text.
+    """Yield ranges of texts, `(first, end)`, of at most `most` tokens; a longer text is a range of its own.
 
     Args:
-        offsets: int64[texts + 1], where each text begins.
+        offsets: int64[texts + 1], offset of the first token of each text.
+        most: int, maximal number of tokens.
     """
     first, texts = 0, len(offsets) - 1
     while first < texts:

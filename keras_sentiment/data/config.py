@@ -1,4 +1,4 @@
-"""How a source is read and cut into splits; standard library only, as a command's `--help` wants it."""
+"""The settings for reading a source and splitting it; standard library only, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from typing import Literal
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.errors import InputError, require, require_choice
 
-LEARNED_VOCABULARY = 8192  # tokens of a vocabulary that is learned from a corpus
+LEARNED_VOCABULARY = 8192  # default size, in tokens, of a vocabulary that is learned from a corpus
 
-# The kinds of tables. Those that a delimiter cuts, with the usual one.
+# The usual delimiter of each delimited format.
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 TABLE_FORMATS = (*DELIMITERS, "txt", "jsonl", "json", "parquet", "arrow")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableConfig:
-    """How a table is read; what is `None` is found in its first bytes.
+    """The settings for reading a table; a value of `None` is detected from the first bytes of the file.
 
     Args:
-        text_column: column that holds the text.
-        input_format: one of `TABLE_FORMATS`; by default the ending of the file's name says it.
-        delimiter: one character, between two fields of a separated table.
-        quoting: of a separated table: `"minimal"`, quotes stand around fields, whatever lines are between
-            them, or `"none"`, they are text; by default a field whose lines look like rows is an error.
-        escape: one character, before a quote or a delimiter that is text: the backslash in MySQL's exports;
-            by default it is one where the first rows can be read so alone.
-        encoding: of the bytes, as `codecs` knows it; by default that of a byte order mark, else UTF-8.
-        header: whether the first row of a separated table names the columns; else they are 1, 2, 3.
-        columns: names of the columns of a separated table without a header.
+        text_column: name of the column with the texts.
+        input_format: one of `TABLE_FORMATS`; by default the file extension decides.
+        delimiter: one character that separates the fields of a CSV file.
+        quoting: how a CSV file is quoted. `"minimal"`: quotes enclose fields, which may contain line ends.
+            `"none"`: quotes are text. By default, quotes enclose fields, and a quoted field whose lines look
+            like rows is an error.
+        escape: one character before a quote or a delimiter that is text, such as the backslash in exports of
+            MySQL; by default the backslash, if the first rows can't be read without it.
+        encoding: a name that Python's `codecs` knows; by default that of the byte order mark, else UTF-8.
+        header: whether the first row of a CSV file names the columns; without one, they are called 1, 2, 3.
+        columns: names of the columns of a CSV file without a header.
 
     Raises:
         InputError: a value is not valid.
@@ -59,32 +60,33 @@ class TableConfig:
                 valid = (
                     len(value) == 1 and value not in '"\r\n\0' and (name == "escape" or value != self.escape)
                 )
-                require(valid, name, value, "one character, no quote and no line end")
+                require(valid, name, value, "one character that is not a quote or a line end")
         if self.encoding is not None:
             text_encoding(self.encoding)
         if self.columns is not None:
             different = len(set(self.columns)) == len(self.columns) and all(self.columns)
-            require(different, "columns", self.columns, "different names")
+            require(different, "columns", self.columns, "different names that are not empty")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareConfig(TableConfig):
-    """How a source is read and cut into splits.
+    """The settings for reading a source and splitting it into train, validation and test.
 
     Args:
-        label_column: column of a table that holds the label.
-        group_column: column of a table whose equal values must not straddle two splits, or None.
-        seed: of the random splits.
-        held_out: float in (0, 0.4], share of the reviews in validation, and in test where the source
-            has no test part of its own.
-        unknown_warning: float in [0, 1], share of tokens outside the vocabulary that is worth a warning.
-        fold_case: whether labels that differ in case or in Unicode form alone are one.
-        copies_warning: float in [0, 1], share of train that is dropped as copies that is worth a warning.
-        pieces_warning: float >= 1, tokens a word that are worth one: English reviews have 1.3, and a
-            language that the vocabulary can only spell, letter by letter, 5.
+        label_column: name of the column with the labels.
+        group_column: name of a column, such as the author or the product; rows with the same value go into
+            the same split. None for no groups.
+        seed: int >= 0, seed of the random splits.
+        held_out: float in (0, 0.4], share of the reviews in validation, and in test if the source has no test
+            part.
+        unknown_warning: float in [0, 1]; a larger share of unknown tokens gives a warning.
+        pieces_warning: float >= 1; more tokens a word give a warning. English reviews have 1.3; a language
+            that the vocabulary spells letter by letter has about 5.
+        fold_case: whether labels that differ only in case or Unicode form are merged.
+        copies_warning: float in [0, 1]; a larger share of train reviews dropped as copies gives a warning.
 
-    The other arguments, on how a table is read, are those of `TableConfig`: text_column, input_format,
-    delimiter, quoting, escape, encoding, header, columns.
+    The other arguments are those of `TableConfig`: text_column, input_format, delimiter, quoting, escape,
+    encoding, header, columns.
 
     Raises:
         InputError: a value is not valid.
@@ -109,19 +111,21 @@ class PrepareConfig(TableConfig):
 
 
 def text_encoding(name: str) -> str:
-    """Return Python's name of an encoding with ASCII's line ends, quotes and delimiters, or of UTF-16 or 32.
+    """Return Python's name of an encoding that can be read by lines: one based on ASCII, or UTF-16 or UTF-32.
 
     Raises:
-        InputError: there is none of that name, or none of that kind.
+        InputError: Python does not know the encoding, or lines can't be found in it.
     """
     try:
         found = codecs.lookup(name).name
         plain = '\n,;\t"'.encode(found)
     except (LookupError, ValueError, TypeError):
-        raise InputError(f"encoding must be one that Python knows, as cp1252. Received: {name}") from None
+        raise InputError(
+            f"encoding must be a name that Python knows, such as cp1252. Received: {name}"
+        ) from None
     if found == "utf-8-sig":
         return "utf-8"
-    if found in ("utf-16", "utf-32"):  # with the byte order of its mark, or of Intel's
+    if found in ("utf-16", "utf-32"):  # little-endian unless a byte order mark says otherwise
         return f"{found}-le"
     if plain != b'\n,;\t"' and not found.startswith(("utf-16-", "utf-32-")):
         raise InputError(f"encoding {name} can't be read line by line; save the file as UTF-8")

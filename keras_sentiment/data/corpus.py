@@ -1,14 +1,14 @@
-"""A prepared corpus (DATA_DIR) as it lies on disk.
+"""A prepared corpus (DATA_DIR) on disk.
 
 data.json                        labels, counts, versions, fingerprints
-rejected.csv                     rows that were left out, where `--on-error skip` allowed it
+rejected.csv                     rows that were left out; only with `--on-error skip`
 tokenizer/                       the tokenizer that made the ids
-train/ validation/ test/ unlabelled/       the last one where `prepare` was given texts for pretraining
-    ids.npy      uint16 or int32[tokens], no special tokens, nothing cut
-    offsets.npy  int64[reviews + 1], review i has ids[offsets[i]:offsets[i + 1]]
-    labels.npy   int32[reviews], positions in the list of labels, -1 where there is none
-    groups.npy   int64[reviews], equal where reviews belong together; only where that is known
-    texts.jsonl  {"text": cleaned, "label": name, "source": where it came from}
+train/ validation/ test/ unlabelled/       unlabelled/ only with `--unlabelled`
+    ids.npy      uint16 or int32[tokens], without special tokens, not truncated
+    offsets.npy  int64[reviews + 1]; review i has the tokens ids[offsets[i]:offsets[i + 1]]
+    labels.npy   int32[reviews], index in the list of labels; -1 for an unlabelled text
+    groups.npy   int64[reviews], number of the review's group; only if all groups are known
+    texts.jsonl  {"text": cleaned text, "label": name, "source": file and row}
 """
 
 from __future__ import annotations
@@ -53,21 +53,21 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Bytes of a row of `texts.jsonl`: those of the longest review, with escapes, and of what stands around it.
+# Limit for a row of `texts.jsonl`: the longest review with escapes, its label and its source.
 MAX_ROW_BYTES = 5 * MAX_REVIEW_BYTES
-# A row as we write it: of another one JSON might make an object for every third byte.
+# The form of a row of `texts.jsonl`. Other JSON could become a Python object for every third byte.
 _ROW = re.compile(rb'\{"text": "(?:[^"\\]++|\\.)*+"(?:, "(?:label|source)": "(?:[^"\\]++|\\.)*+"){2}\}\n?')
 
 
 @dataclass(frozen=True, repr=False)
 class Corpus:
-    """A prepared corpus (DATA_DIR), its arrays mapped from disk; `prepare` makes one.
+    """A prepared corpus (DATA_DIR) that `prepare` made; its arrays are mapped from disk.
 
     Args:
         path: the DATA_DIR.
-        info: what `data.json` holds.
-        splits: `train`, `validation` and `test`.
-        unlabelled: texts for pretraining, if there are some.
+        info: content of `data.json`.
+        splits: the splits `train`, `validation` and `test` by name.
+        unlabelled: unlabelled texts for pretraining, or None.
 
     Example:
         >>> sorted(corpus.splits)
@@ -98,11 +98,11 @@ class Corpus:
 
     @property
     def labels(self) -> list[str]:
-        """The names of the labels; a label's id is its position."""
+        """The names of the labels; the id of a label is its index."""
         return list(self.info["labels"])
 
     def identity(self) -> dict[str, Any]:
-        """Returns what a run notes of the data that it was trained on."""
+        """Returns the facts about the training data that a run stores."""
         keys = ("source", "fingerprint", "splits", "tokenizer", "warnings")
         noted = {key: self.info[key] for key in keys}
         return {"data_dir": str(self.path.resolve()), **noted}
@@ -116,12 +116,12 @@ def read_records(path: Path, label_ids: npt.NDArray[np.int32], labels: Sequence[
     """Yield the rows of a `texts.jsonl`.
 
     Args:
-        label_ids: int32[reviews], the position of each row's label, -1 of a row without one.
-        labels: the names that a row may have.
+        path: the file.
+        label_ids: int32[reviews], index of each row's label in `labels`; -1 for an unlabelled text.
+        labels: names of the labels.
 
     Raises:
-        InputError: while iterating, for a line that is no row of ours or has another label, or another number
-            of them.
+        InputError: while iterating, if a row is damaged or has another label, or the number of rows differs.
     """
     reviews, places = len(label_ids), {label: place for place, label in enumerate(labels)}
     number = 0
@@ -129,21 +129,24 @@ def read_records(path: Path, label_ids: npt.NDArray[np.int32], labels: Sequence[
         while line := file.readline(MAX_ROW_BYTES + 1):
             number += 1
             row = parse_object(line, f"{path}:{number}") if _ROW.fullmatch(line) else {}
-            # A lone surrogate is no text; the name of a file can hold one.
+            # A text can't contain a lone surrogate; the name of a file can.
             if (
                 number > reviews
                 or row.keys() != set(Record._fields)
                 or places.get(row["label"], -1 if row["label"] == "" else None) != label_ids[number - 1]
                 or _SURROGATE.search(row["text"])
             ):
-                raise InputError(f"{path}:{number}: no row of ours; prepare it again with --overwrite")
+                raise InputError(
+                    f"{path}:{number}: the row is damaged; prepare the corpus again with --overwrite"
+                )
             yield Record(**row)
     if number != reviews:
-        raise InputError(f"{path}: {number} rows instead of {reviews}; prepare it again with --overwrite")
+        wrong = f"it has {number:,} rows instead of {reviews:,}"
+        raise InputError(f"{path}: {wrong}; prepare the corpus again with --overwrite")
 
 
 def is_corpus(path: Path) -> bool:
-    """Return whether a folder is a prepared corpus and holds nothing else."""
+    """Return whether a folder is a prepared corpus without other files."""
     return (path / INFO_FILE).is_file() and {item.name for item in path.iterdir()} <= OURS
 
 
@@ -154,7 +157,8 @@ def open_corpus(path: str | Path) -> Corpus:
         path: the folder that `prepare` made.
 
     Raises:
-        InputError: if it is none, comes from a later version, or is damaged.
+        InputError: the folder is not a prepared corpus, was made by another version, or is damaged.
+        TypeError: `path` is not a path.
 
     Example:
         >>> corpus = open_corpus("data/films")
@@ -163,20 +167,21 @@ def open_corpus(path: str | Path) -> Corpus:
     """
     if not isinstance(path, (str, Path)):
         kind = type(path).__name__
-        raise TypeError(f"a corpus is a folder that `prepare` made. Received: a {kind}; prepare it first")
+        raise TypeError(f"path must be a folder that `prepare` made. Received: an object of type {kind}")
     choose_backend()
     path = Path(path)
     info = read_versioned(path / INFO_FILE, FORMAT_VERSION, "a prepared corpus", "make one with `prepare`")
     if info.get("cleaning_version") != CLEANING_VERSION:
         raise InputError(
-            f"{path}: its texts were cleaned by version {info.get('cleaning_version')} of the rules, "
-            f"and this version has {CLEANING_VERSION}; prepare it again"
+            f"{path}: its texts were cleaned with version {info.get('cleaning_version')} of the cleaning "
+            f"rules, and this program has version {CLEANING_VERSION}; prepare it again with --overwrite"
         )
     require_info(info, path / INFO_FILE)
     require_own_files(path)
     tokenizer = Corpus(path, info, {}).tokenizer()
     if tokenizer.sha256 != info["tokenizer"]["sha256"]:
-        raise InputError(f"{path}: its tokenizer is not the one that it was prepared with; prepare it again")
+        wrong = "its tokenizer is not the one that it was prepared with"
+        raise InputError(f"{path}: {wrong}; prepare it again with --overwrite")
     size, labels = tokenizer.vocabulary_size, info["labels"]
     splits = {
         name: _open_split(
@@ -193,7 +198,7 @@ def open_corpus(path: str | Path) -> Corpus:
 def _open_split(
     folder: Path, reviews: int, names: Sequence[str], vocabulary_size: int, groups: int | None = None
 ) -> Split:
-    least = 0 if names else -1  # the label of a review that has none
+    least = 0 if names else -1  # unlabelled texts have the label -1
     try:
         ids = open_array(folder / IDS_FILE, ids_dtype(vocabulary_size))
         offsets = open_array(folder / OFFSETS_FILE, np.int64)
@@ -201,22 +206,23 @@ def _open_split(
         group_numbers = None if groups is None else open_array(folder / GROUPS_FILE, np.int64)
         (folder / TEXTS_FILE).stat()
         if not len(labels) == len(offsets) - 1 == reviews or offsets[-1] != len(ids):
-            raise InputError("arrays of other sizes")
+            raise InputError("the sizes of its arrays do not match")
         if offsets[0] != 0 or np.any(np.diff(offsets) < 0):
-            raise InputError(f"{OFFSETS_FILE} is not in order")
+            raise InputError(f"{OFFSETS_FILE}: its numbers are not in ascending order")
         if group_numbers is not None and not (
             len(group_numbers) == reviews
             and len(np.unique(group_numbers)) == groups
             and group_numbers.min(initial=0) >= 0
         ):
-            raise InputError(f"{GROUPS_FILE} doesn't hold {groups} groups of {reviews} reviews")
-        # In pieces, because neither array has to fit into memory.
+            raise InputError(f"{GROUPS_FILE}: it does not have {groups:,} groups of {reviews:,} reviews")
+        # In pieces, because an array may be larger than memory.
         for array, first, limit in ((ids, 0, vocabulary_size), (labels, least, least + max(1, len(names)))):
             for piece in (array[start : start + (1 << 20)] for start in range(0, len(array), 1 << 20)):
                 if piece.min() < first or piece.max() >= limit:
-                    raise InputError(f"a number is not from {first} to {limit - 1}")
+                    raise InputError(f"a token id or label is not from {first} to {limit - 1}")
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder}: damaged corpus ({error}); prepare it again with --overwrite") from None
+        wrong = f"the corpus is damaged ({error})"
+        raise InputError(f"{folder}: {wrong}; prepare it again with --overwrite") from None
     records = partial(read_records, folder / TEXTS_FILE, labels, names)
     return Split(ids, offsets, labels, records, groups=group_numbers)
 
@@ -229,7 +235,7 @@ class SplitWriter:
         self._folder = folder
         self._dtype = np.dtype(dtype)
         self._ids: BinaryIO = files.enter_context((folder / IDS_FILE).open("wb"))
-        # A file name that is not UTF-8 reaches a row as surrogates, which JSON can escape.
+        # A file name that is not UTF-8 becomes a source with surrogates, which JSON can escape.
         self._texts = files.enter_context(
             (folder / TEXTS_FILE).open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
         )
@@ -239,7 +245,7 @@ class SplitWriter:
         self.words = 0
 
     def _write_header(self, tokens: int) -> None:
-        # NumPy pads the header so that it keeps its size while the shape grows.
+        # NumPy pads the header, so its size does not change with the shape.
         header = {"descr": self._dtype.str, "fortran_order": False, "shape": (tokens,)}
         self._ids.seek(0)
         np.lib.format.write_array_header_1_0(self._ids, header)
@@ -255,7 +261,7 @@ class SplitWriter:
     def finish(
         self, labels: npt.NDArray[np.integer[Any]], groups: npt.NDArray[np.int64] | None = None
     ) -> int:
-        """Write what is known at the end, and return the number of tokens."""
+        """Write the header, offsets, labels and groups; return the number of tokens."""
         offsets = np.concatenate([[0], np.cumsum(np.array(self._lengths, np.int64))]).astype(np.int64)
         self._write_header(int(offsets[-1]))
         np.save(self._folder / OFFSETS_FILE, offsets)

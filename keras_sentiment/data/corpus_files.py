@@ -1,4 +1,4 @@
-"""What a DATA_DIR may hold, which a stranger may have made: its files, and what its `data.json` says."""
+"""Checks of an untrusted DATA_DIR: its files, and the content of its `data.json`."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _SPLIT_FILES = (IDS_FILE, OFFSETS_FILE, LABELS_FILE, GROUPS_FILE, TEXTS_FILE)
 _FILES = {INFO_FILE, REJECTED_FILE} | {f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES}
 _FILES |= {f"{split}/{name}" for split in (*SPLITS, UNLABELLED) for name in _SPLIT_FILES}
 _AGAIN = "prepare it again with --overwrite"
-# Bytes of an array: so many, and so many for each byte of the texts, which have a token a byte at most, and
-# a row of 40 bytes at least for each review.
+# Limit for the bytes of an array: _FREE_BYTES + _BYTES * size of the texts. A text has at most one token a
+# byte, and the row of a review has at least 40 bytes.
 _FREE_BYTES, _BYTES = 32 << 20, {IDS_FILE: 32, OFFSETS_FILE: 1, LABELS_FILE: 1, GROUPS_FILE: 1}
-# Places in the texts that are looked at, and bytes at each.
+# How many places of the texts are sampled, and the bytes at each.
 _SAMPLES, _SAMPLE_BYTES = 256, 64
-# Of whatever is counted: a number in JSON may have any number of digits.
+# Limit for a count, because a number in JSON may have any number of digits.
 MAX_COUNT = 1 << 53
 
 
 def require_own_files(path: Path) -> None:
-    """Raises an InputError if one of our names is a link, a pipe or the like, or a file within is not ours.
+    """Raises an InputError if a file of a DATA_DIR is a link or a pipe, or a split has an unknown file.
 
-    What else lies directly in the folder is not looked at, and never read. So are files whose names begin
-    with a dot, as macOS leaves them.
+    Other files directly in the folder are neither checked nor read. The same is true of names that begin with
+    a dot, such as those of macOS.
 
-    A file may be large in the folder and small in its archive, and reading all of it would take hours: so
-    arrays may not be far larger than their texts, and texts have to be there.
+    A sparse file may be huge and come from a small archive, and reading it would take hours. So arrays that
+    are far larger than their texts are refused, and so are texts with holes.
     """
     for name in plain_files(path, OURS.__contains__):
         if name not in _FILES and not any(part.startswith(".") for part in name.split("/")):
-            raise InputError(f"{path / name}: no file of a prepared corpus; remove it, or {_AGAIN}")
+            raise InputError(f"{path / name}: it is not a file of a prepared corpus; remove it, or {_AGAIN}")
     for split in (*SPLITS, UNLABELLED):
-        # What is missing is told where it is read.
+        # The code that reads a file reports if it is missing.
         with suppress(FileNotFoundError):
             _require_sizes(path / split)
 
@@ -56,20 +56,21 @@ def _require_sizes(folder: Path) -> None:
         size, random = os.fstat(file.fileno()).st_size, Random()
         for _ in range(_SAMPLES if size > _FREE_BYTES else 0):
             file.seek(random.randrange(size))
-            # JSON has no such byte, and what was never written has no other.
+            # A hole of a sparse file reads as NUL bytes, which JSON does not contain.
             if b"\0" in file.read(_SAMPLE_BYTES):
-                raise InputError(f"{folder / TEXTS_FILE}: holds no text in places; {_AGAIN}")
+                raise InputError(f"{folder / TEXTS_FILE}: it has NUL bytes; {_AGAIN}")
     for name, most in _BYTES.items():
         with suppress(FileNotFoundError):
             if (folder / name).stat().st_size > _FREE_BYTES + most * size:
-                raise InputError(f"{folder / name}: far larger than its texts make it; {_AGAIN}")
+                raise InputError(f"{folder / name}: it is far larger than its texts require; {_AGAIN}")
 
 
 def require_info(info: dict[str, Any], file: Path) -> None:
-    """Raises an InputError unless a `data.json` holds what is read of it.
+    """Raises an InputError if a key of a `data.json` is missing or has a wrong value.
 
     Args:
-        info: what it holds.
+        info: content of the file.
+        file: its path, for the message.
     """
     try:
         labels = info["labels"]
@@ -82,19 +83,19 @@ def require_info(info: dict[str, Any], file: Path) -> None:
             _require_counts(split["reviews"], split["tokens"], split["words"], split["unknown_tokens"])
             _require_counts(*([] if split["groups"] is None else [split["groups"]]))
             if not split["labels"].keys() == set(labels):
-                raise TypeError(f"{name} counts other labels")
+                raise TypeError(f"the labels of {name} differ")
             _require_counts(*split["labels"].values())
         if UNLABELLED in info:
             _require_counts(info[UNLABELLED]["reviews"], info[UNLABELLED]["tokens"])
     except (InputError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{file}: it lacks or mistakes a key ({error}); {_AGAIN}") from None
+        raise InputError(f"{file}: a key is missing or wrong ({error}); {_AGAIN}") from None
 
 
 def _require_texts(*values: Any) -> None:
     if any(type(value) is not str for value in values):
-        raise TypeError("a value is no text")
+        raise TypeError("a value is not text")
 
 
 def _require_counts(*values: Any) -> None:
     if any(type(value) is not int or not 0 <= value <= MAX_COUNT for value in values):
-        raise TypeError("a value is no count")
+        raise TypeError("a value is not a count")

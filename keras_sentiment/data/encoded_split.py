@@ -1,4 +1,4 @@
-"""Encoded reviews: token ids, labels and texts of a split, as arrays on disk or in memory."""
+"""Encoded reviews: the token ids, labels and texts of a split, on disk or in memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 
 class Record(NamedTuple):
-    """A cleaned review beside its ids: a row of `texts.jsonl`."""
+    """A cleaned review: a row of `texts.jsonl`."""
 
     text: str
     label: str
@@ -30,23 +30,26 @@ class Record(NamedTuple):
 
 
 def ids_dtype(vocabulary_size: int) -> type[np.uint16 | np.int32]:
-    """Return the narrower integer type that holds every id."""
+    """Return uint16 if it can represent all token ids of a vocabulary, else int32."""
     return np.uint16 if vocabulary_size <= 2**16 else np.int32
 
 
 @dataclass(frozen=True, repr=False)
 class Split:
-    """Encoded reviews: on disk (a part of a corpus) or in memory.
+    """Encoded reviews, on disk (a split of a corpus) or in memory.
 
     Args:
-        ids: uint16 or int32[tokens], all reviews one after another.
-        offsets: int64[reviews + 1], where each begins.
-        labels: int32[reviews]; -1 where no label is known.
-        records: gives an iterator over the cleaned texts, in order; can be pickled, as worker processes
-            need.
-        soft_labels: float32[reviews, num_classes], the probabilities that are learned in place of labels.
-        groups: int64[reviews], equal where reviews belong together (one author, one product, neighbours among
-            the reviews of films), or None where that is not known.
+        ids: uint16 or int32[tokens], the token ids of all reviews, concatenated.
+        offsets: int64[reviews + 1]; review i has the tokens `ids[offsets[i]:offsets[i + 1]]`.
+        labels: int32[reviews], index of the label; -1 for an unlabelled text.
+        records: returns an iterator over the cleaned texts in order; it can be pickled for worker processes.
+        soft_labels: float32[reviews, num_classes], probabilities that are learned instead of labels, or None.
+        groups: int64[reviews], number of each review's group (the same author, product or film), or None if
+            it is not known for all.
+
+    Example:
+        >>> len(corpus.splits["test"]) == len(corpus.splits["test"].labels)
+        True
     """
 
     ids: npt.NDArray[Any]
@@ -64,12 +67,12 @@ class Split:
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """int64[reviews], tokens of each review, specials not counted."""
+        """int64[reviews], number of tokens of each review without special tokens."""
         return np.diff(self.offsets)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the sorted (text, label) pairs."""
+        """SHA-256 of the sorted (text, label) pairs."""
         hashes = bytearray()
         names: dict[str, int] = {}
         labels = []
@@ -79,11 +82,11 @@ class Split:
         return fingerprint(unpack_hashes(hashes), np.array(labels, np.int32), list(names))
 
     def __getitem__(self, index: int) -> npt.NDArray[Any]:
-        """Return the ids of a review, int[tokens], whole and without specials."""
+        """Return the ids of a review, int[tokens], not truncated and without special tokens."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
     def targets(self, num_classes: int) -> npt.NDArray[np.float32]:
-        """Return float32[reviews, num_classes]: the soft labels, or 1 for each review's label."""
+        """Return the soft labels or the one-hot labels, float32[reviews, num_classes]."""
         if self.soft_labels is not None:
             return self.soft_labels
         return np.eye(num_classes, dtype=np.float32)[np.asarray(self.labels)]
@@ -95,22 +98,25 @@ class Split:
     def encoded_by(self, tokenizer: Tokenizer) -> Split:
         """Return the same reviews with the ids of another tokenizer, in memory.
 
-        The texts are cleaned already, and are not cleaned again: `&amp;lt;` is cleaned to `&lt;`, which would
-        be cleaned to `<`.
+        The texts are not cleaned again, because cleaning is not idempotent: `&amp;lt;` becomes `&lt;`, and
+        `&lt;` becomes `<`.
         """
         ids, offsets = _encode(self.texts(), tokenizer)
         return replace(self, ids=ids, offsets=offsets)
 
     def has_ids_of(self, tokenizer: Tokenizer) -> bool:
-        """Return whether the ids are those that a tokenizer gives to the texts: a corpus may be anybody's."""
+        """Return whether a tokenizer gives these ids for the texts; an untrusted corpus may have others."""
         encoded = enumerate(_encoded(self.texts(), tokenizer))
         return all(np.array_equal(ids, self[place]) for place, ids in encoded)
 
     def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Split:
-        """Return the reviews at some indices as a split in memory.
+        """Return the reviews at some indices, in memory.
 
         Args:
-            indices: increasing positions, because the texts are read from the first to the last.
+            indices: int[chosen], in ascending order, because the texts are read in order.
+
+        Raises:
+            ValueError: the indices are not in ascending order or out of range.
         """
         chosen = np.asarray(indices, np.int64)
         if len(chosen) and (chosen[0] < 0 or chosen[-1] >= len(self) or np.any(np.diff(chosen) <= 0)):
@@ -125,21 +131,27 @@ class Split:
         )
 
     def subsample(self, size: int, seed: int) -> Split:
-        """Return a stratified draw of `size` reviews, or the split itself if it has no more.
+        """Return a stratified sample of `size` reviews, or the split itself if it has no more than that.
+
+        Args:
+            size: int, number of reviews.
+            seed: int, seed of the sample.
 
         Raises:
-            InputError: if `size` is too small for a review of every label.
+            InputError: `size` is smaller than the number of labels.
         """
         if size >= len(self):
             return self
         labels = np.asarray(self.labels)
         names = np.unique(labels)
         if size < len(names):
-            raise InputError(f"a limit of {size} reviews cannot hold all {len(names)} labels; raise it")
+            raise InputError(
+                f"a sample of {size} reviews can't have all {len(names)} labels; raise the limit"
+            )
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(labels))
-        # Each review's rank within its label, as a share of the label: the lowest shares are a draw
-        # in the label's own proportion. The first of each label comes before everything else.
+        # The rank of each review within its label, divided by the reviews of the label: the lowest values are
+        # a stratified sample. The first review of each label gets -1, so that no label is missing.
         share = np.empty(len(labels))
         for name in names:
             members = order[labels[order] == name]
@@ -160,12 +172,12 @@ class Split:
         """Clean and encode texts in memory.
 
         Args:
-            texts: as they were written; for those of a split, which are cleaned, there is `encoded_by`.
-            tokenizer: of the model that will read them.
-            labels: the list of labels; empty where none are known.
-            names: the label of each text, one of `labels`.
-            sources: what a report calls each text.
-            groups: int64[texts], equal where texts belong together.
+            texts: texts that are not cleaned yet; use `encoded_by` for the texts of a split.
+            tokenizer: the tokenizer of the model.
+            labels: all labels; empty for unlabelled texts.
+            names: the label of each text, one of `labels`; empty for unlabelled texts.
+            sources: the name of each text in a report; by default its number, counted from 1.
+            groups: int64[texts], number of each text's group, or None.
         """
         cleaned = [clean(text) for text in texts]
         ids, offsets = _encode(cleaned, tokenizer)
@@ -191,10 +203,14 @@ class Split:
         """Clean and encode the reviews of a source in memory, for a model with these labels.
 
         Args:
-            bad: is told of reviews that can't be used, which are left out; by default they are an error.
+            reviews: the reviews.
+            tokenizer: the tokenizer of the model.
+            labels: the labels of the model.
+            bad: receives the error of each review that can't be used and is left out; by default it is
+                raised.
 
         Raises:
-            InputError: for a label that the model does not have, or no text, naming the review.
+            InputError: a review has a label that the model does not have, or no text.
         """
         kept, names = [], []
         for review in reviews:
@@ -219,7 +235,7 @@ class Split:
 
 
 def concatenate(*splits: Split) -> Split:
-    """Return several splits of a corpus as one, in memory: two or four bytes a token."""
+    """Return several splits of a corpus as one split in memory; it takes two or four bytes a token."""
     lengths = np.concatenate([split.lengths for split in splits])
     groups = [split.groups for split in splits if split.groups is not None]
     return Split(
@@ -249,7 +265,7 @@ def _encode(texts: Iterable[str], tokenizer: Tokenizer) -> tuple[npt.NDArray[Any
 
 
 def _groups_of(reviews: Sequence[Review], labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64] | None:
-    """Return the numbers of the groups of reviews in memory, if all have one."""
+    """Return the number of each review's group, int64[reviews], or None if a group is not known."""
     codes = {name: code for code, name in enumerate(dict.fromkeys(review.group for review in reviews))}
     named = [UNKNOWN if review.group is None else codes[review.group] for review in reviews]
     positions = [UNKNOWN if review.position is None else review.position for review in reviews]

@@ -1,4 +1,4 @@
-"""Any data -> the reviews of one split, encoded for a trained model."""
+"""The reviews of one split of any source, encoded for a trained model."""
 
 from __future__ import annotations
 
@@ -31,40 +31,43 @@ def open_evaluation_split(
 
     Args:
         data: a corpus, its DATA_DIR, or a source that `sources.read` takes.
-        name: `train`, `validation` or `test`, or None.
-        tokenizer: the model's.
-        labels: the model's.
-        config: names of a table's columns.
-        bad_rows: is told of those of a table that can't be used.
-        order: which split is taken where none is named, the first that is there; of a source without them
-            all reviews are.
+        name: `train`, `validation`, `test` or `all`, or None for the default.
+        tokenizer: the tokenizer of the model.
+        labels: the labels of the model.
+        config: how a table is read.
+        quiet: whether to print nothing to standard error.
+        bad_rows: receives the rows that can't be used.
+        order: the default is the first of these splits that the data has; if it has none, all reviews.
 
     Raises:
-        InputError: the data can't be read, has another vocabulary or labels that the model lacks.
+        InputError: the data can't be read, was prepared with another vocabulary, or has labels that the model
+            does not have.
     """
     corpus = _corpus(data)
     if corpus is not None:
         data = corpus.path
         if config.group_column is not None:
             raise InputError(
-                f"{data}: a prepared corpus has the groups that it was prepared with; prepare "
-                f"{corpus.info['source']} with --group-column {config.group_column}"
+                f"{data}: the groups of a prepared corpus can't be changed; prepare {corpus.info['source']} "
+                f"again with --group-column {config.group_column}"
             )
         if corpus.tokenizer().sha256 != tokenizer.sha256:
             raise InputError(
-                f"{data}: it was prepared with another vocabulary than the model has; "
-                f"give what it was made of ({corpus.info['source']}) instead"
+                f"{data}: it was prepared with another vocabulary than that of the model; "
+                f"give its source instead ({corpus.info['source']})"
             )
         if corpus.labels != list(labels):
             raise InputError(
-                f"{data}: its labels are {', '.join(corpus.labels)}; the model has {', '.join(labels)}"
+                f"{data}: its labels are {', '.join(corpus.labels)}, and those of the model are "
+                f"{', '.join(labels)}; give data with these labels"
             )
         name = name or order[0]
         require(name in corpus.splits, "split", name, f"one of {', '.join(corpus.splits)}")
         split = corpus.splits[name]
         if not split.has_ids_of(tokenizer):
             raise InputError(
-                f"{corpus.path / name}: its ids are not those of its texts; prepare it again with --overwrite"
+                f"{corpus.path / name}: its token ids do not match its texts; prepare the corpus again with "
+                "--overwrite"
             )
         return name, split
     splits: dict[str | None, list[Review]] = {}

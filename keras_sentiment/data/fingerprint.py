@@ -1,4 +1,4 @@
-"""What tells two texts, and two sets of labelled texts, apart."""
+"""Hashes of texts and fingerprints of sets of labelled texts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 
 def hash_text(text: str) -> bytes:
-    """Return the 16 bytes by which equal cleaned texts are known."""
+    """Return a hash of a cleaned text, 16 bytes."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def copy_key(text: str) -> bytes:
-    """Return 8 bytes that are equal where two cleaned texts differ in case, accents, spaces or form alone.
+    """Return a hash of a cleaned text, 8 bytes, that ignores case, accents, spaces and Unicode form.
 
-    An uncased model reads such texts alike, or nearly so.
+    An uncased model reads texts that differ only in these the same way, or nearly so.
     """
     if text.isascii():
         folded = text.lower()
@@ -30,24 +30,24 @@ def copy_key(text: str) -> bytes:
 
 
 def copy_keys(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
-    """Return `copy_key` of each cleaned text as a number, uint64[texts]."""
+    """Return the `copy_key` of each cleaned text as a number, uint64[texts]."""
     return np.fromiter((int.from_bytes(copy_key(text), "big") for text in texts), np.uint64)
 
 
 def unpack_hashes(hashes: bytes | bytearray) -> npt.NDArray[np.uint64]:
-    """Return hashes that stand one after another as numbers that sort alike, uint64[reviews, 2]."""
+    """Return concatenated hashes as numbers with the same order, uint64[reviews, 2]."""
     return np.frombuffer(hashes, ">u8").reshape(-1, 2).astype(np.uint64)
 
 
 def fingerprint(
     hashes: npt.NDArray[np.uint64], labels: npt.NDArray[np.integer[Any]], names: Sequence[str]
 ) -> str:
-    """Return the SHA-256 over the sorted (label, text) pairs, the same in any order of reviews.
+    """Return the SHA-256 of the sorted (label, text) pairs; it does not depend on the order of the reviews.
 
     Args:
-        hashes: uint64[reviews, 2], of the cleaned texts.
-        labels: int[reviews], positions in `names`.
-        names: of the labels.
+        hashes: uint64[reviews, 2], `hash_text` of each cleaned text.
+        labels: int[reviews], index of each label in `names`.
+        names: names of the labels.
     """
     digest = hashlib.sha256()
     for name in sorted(names):

@@ -1,4 +1,4 @@
-"""Which reviews belong together: an interval of a figure has to know, because they are alike."""
+"""Groups of dependent reviews, such as those of one film; confidence intervals have to consider them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-NEIGHBOURS = 50  # aclImdb has at most 30 reviews of a film
+NEIGHBOURS = 50  # positions of a block; aclImdb has at most 30 reviews of a film
 UNKNOWN = -1
 
 
@@ -17,17 +17,17 @@ def number_groups(
     labels: npt.NDArray[np.integer[Any]],
     parts: npt.NDArray[np.integer[Any]],
 ) -> npt.NDArray[np.int64]:
-    """Return the number of each review's group, int64[reviews], -1 where it is not known.
+    """Return the number of each review's group, int64[reviews], -1 if it is not known.
 
-    Named groups keep their numbers. Reviews that have a position instead get the numbers after them, one for
-    each block of 50 neighbouring positions of a label and part: the films are not named, so a block holds
-    several, and a film may lie in two.
+    Named groups keep their numbers. Reviews that have a position instead of a name are grouped into blocks of
+    50 neighbouring positions of one label and part, with the numbers that follow. aclImdb does not name the
+    films, so a block has several films, and a film may be in two blocks.
 
     Args:
-        named: int64[reviews], numbers of authors, products and the like, or -1.
-        positions: int64[reviews], a review's place among its neighbours, or -1.
-        labels: int[reviews].
-        parts: int[reviews], the part of the source, which counts positions of its own.
+        named: int64[reviews], number of the named group (author, product), or -1.
+        positions: int64[reviews], position in the sequence of reviews, or -1.
+        labels: int[reviews], index of the label.
+        parts: int[reviews], part of the source; each part has its own sequence of positions.
     """
     found = np.array(named, np.int64)
     placed = np.flatnonzero((found == UNKNOWN) & (positions != UNKNOWN))
@@ -41,5 +41,5 @@ def number_groups(
 
 
 def where_all_known(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    """Return the numbers of a split's groups, or None if a review has none."""
+    """Return the group numbers of a split, or None if a review has no group."""
     return None if not len(numbers) or numbers.min() == UNKNOWN else numbers

@@ -1,4 +1,4 @@
-"""Token ids -> padded rows in batches of like length; numpy only, so that a server needs no Keras."""
+"""Padded batches of rows with similar lengths; NumPy only, because a server has no Keras."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ import numpy.typing as npt
 from keras_sentiment.config import SCORING_BATCH_TOKENS, InputConfig
 from keras_sentiment.text.tokenizer import Tokenizer
 
-# The lengths that rows are padded to where each costs a compilation, so they are few.
+# Padded lengths if each length needs a compilation. There are few of them.
 COMPILED_LENGTHS = (32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448)
-# Where nothing is compiled: with lengths so close, 1% of the sample's positions are padding instead of 7%.
+# Step between padded lengths if nothing is compiled. Of the `sample` source, 1% of the positions are padding;
+# with COMPILED_LENGTHS it is 7%.
 LENGTH_STEP = 8
 
 Ids = npt.NDArray[np.integer[Any]]
-# What a model takes: `{"token_ids", "padding_mask"}`, int32[batch, length].
+# The inputs of a model: `{"token_ids", "padding_mask"}`, int32[batch, length] each.
 Rows = dict[str, npt.NDArray[np.int32]]
-# A position of a plan: the texts that make up a batch, and the length they're padded to.
+# For each batch: the indices of its texts, int64[batch], and the length that they are padded to.
 BatchPlan = list[tuple[npt.NDArray[np.int64], int]]
 
 
 def bucket_lengths(inputs: InputConfig, few: bool) -> Sequence[int]:
-    """Returns the lengths that rows are padded to, ascending.
+    """Returns the lengths that rows are padded to, in ascending order.
 
     Args:
-        few: whether each length costs a compilation.
+        inputs: the input configuration of the model.
+        few: whether each length needs a compilation.
     """
     if inputs.pad_to != "longest":
         return (inputs.pad_to,)
@@ -38,12 +40,17 @@ def bucket_lengths(inputs: InputConfig, few: bool) -> Sequence[int]:
 
 
 def row_lengths(tokens: npt.NDArray[np.int64], inputs: InputConfig) -> npt.NDArray[np.int64]:
-    """Returns the tokens of each row, specials counted, for the tokens of each text, int64[texts]."""
+    """Returns the length of each row with its special tokens, int64[texts].
+
+    Args:
+        tokens: int64[texts], number of tokens of each text without special tokens.
+        inputs: the input configuration of the model.
+    """
     return np.minimum(tokens + 2, inputs.sequence_length)
 
 
 def scoring_rows(length: int) -> int:
-    """Returns how many rows of a length are scored at once."""
+    """Returns the batch size for scoring rows of a length."""
     return max(1, SCORING_BATCH_TOKENS // length)
 
 
@@ -53,16 +60,16 @@ def bucket_batches(
     rows_of: Callable[[int], int],
     rng: np.random.Generator | None = None,
 ) -> BatchPlan:
-    """Full batches from each bucket, shortest first; what is left over moves up a bucket.
+    """Returns full batches from each bucket, shortest first; the texts left over move to the next bucket.
 
-    So every text is in one batch, the number of batches depends on the lengths alone, and all but the
-    last batch have one of a few shapes.
+    Each text is in one batch. The number of batches depends only on the lengths. All batches except the last
+    one have one of a few shapes.
 
     Args:
-        lengths: int64[texts], tokens of each row.
+        lengths: int64[texts], length of each row with its special tokens.
         buckets: the lengths that rows are padded to.
-        rows_of: how many rows of a length a full batch holds.
-        rng: draws which texts of a bucket stand together; without it they are in order of length.
+        rows_of: returns the batch size for a length.
+        rng: shuffles the texts of a bucket; without it, they are sorted by length.
     """
     bucket_of = np.searchsorted(buckets, lengths)
     plan: BatchPlan = []
@@ -84,10 +91,13 @@ def bucket_batches(
 
 
 def padded_rows(texts: Sequence[Ids], length: int, tokenizer: Tokenizer, inputs: InputConfig) -> Rows:
-    """Returns what a model takes: specials added, long texts cut, all padded to a length.
+    """Returns the inputs of a model: special tokens added, long texts truncated, rows padded to a length.
 
     Args:
-        texts: int[tokens] of each text, whole and without specials.
+        texts: token ids of each text, int[tokens], not truncated and without special tokens.
+        length: int, length of the rows.
+        tokenizer: the tokenizer of the model.
+        inputs: the input configuration of the model.
 
     Returns:
         `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}`.
@@ -95,7 +105,7 @@ def padded_rows(texts: Sequence[Ids], length: int, tokenizer: Tokenizer, inputs:
     token_ids = np.full((len(texts), length), tokenizer.pad_id, np.int32)
     padding_mask = np.zeros((len(texts), length), np.int32)
     for row, ids in enumerate(texts):
-        kept = _cut(ids, inputs)
+        kept = _truncated(ids, inputs)
         end = len(kept) + 1
         token_ids[row, 0] = tokenizer.cls_id
         token_ids[row, 1:end] = kept
@@ -105,10 +115,11 @@ def padded_rows(texts: Sequence[Ids], length: int, tokenizer: Tokenizer, inputs:
 
 
 def window_slices(tokens: int, inputs: InputConfig) -> list[slice]:
-    """Returns the parts of a text that cover it in windows as long as a row, each half over its neighbours.
+    """Returns overlapping windows that cover a text; each is as long as a row, and overlaps the next by half.
 
     Args:
-        tokens: int, of the text.
+        tokens: int, number of tokens of the text without special tokens.
+        inputs: the input configuration of the model.
     """
     room = inputs.sequence_length - 2
     if tokens <= room:
@@ -119,13 +130,13 @@ def window_slices(tokens: int, inputs: InputConfig) -> list[slice]:
 
 
 def head_tail(inputs: InputConfig) -> tuple[int, int]:
-    """Returns how many tokens of a longer text are kept from its beginning and from its end."""
+    """Returns how many tokens a truncated text keeps from its beginning and from its end."""
     room = inputs.sequence_length - 2
     head = room * 128 // 510 if inputs.truncation == "head_tail" else room
     return head, room - head
 
 
-def _cut(ids: Ids, inputs: InputConfig) -> Ids:
+def _truncated(ids: Ids, inputs: InputConfig) -> Ids:
     head, tail = head_tail(inputs)
     if len(ids) <= head + tail:
         return ids

@@ -1,4 +1,4 @@
-"""Work done ahead of who takes its results, in order and a few at a time, so that memory stays the same."""
+"""Prefetching in order: a few results are computed ahead, so that memory is bounded."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from keras_sentiment.errors import InputError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# To start processes takes as long as so many chunks of texts.
+# Starting processes takes about as long as this many chunks of texts.
 MIN_ITEMS = 8
 
 
 def ordered_prefetch(
     executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], count: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Yields each item with what a function makes of it, in order; `count` more may be worked on."""
+    """Yields each item with its result of a function, in order; up to `count` items are computed ahead."""
     waiting: deque[tuple[Item, Future[Result]]] = deque()
     for item in items:
         waiting.append((item, executor.submit(function, item)))
@@ -40,34 +40,40 @@ def _result(item: Item, future: Future[Result]) -> tuple[Item, Result]:
 def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Yields each item with what a function makes of it, in order, computed by processes after the first few.
+    """Yields each item with its result of a function, in order.
+
+    The first few items are computed in this process, the others in worker processes.
 
     Args:
-        function: one that can be pickled.
-        processes: int >= 1; 1 computes all here.
+        function: a function that can be pickled.
+        items: the items.
+        processes: int >= 1, number of worker processes; with 1, this process computes all items.
+
+    Raises:
+        InputError: a worker process was killed.
     """
     items = iter(items)
     for item in islice(items, MIN_ITEMS if processes > 1 else None):
         yield item, function(item)
     for first in items:
-        # Not by fork: threads of the tokenizer and of numpy may hold locks.
+        # Fork is not safe, because threads of the tokenizer and of NumPy may have locks.
         context = multiprocessing.get_context("spawn")
         try:
-            with _Processes(processes, context, _leave_ctrl_c) as executor:
+            with _Processes(processes, context, _ignore_ctrl_c) as executor:
                 yield from ordered_prefetch(executor, function, chain([first], items), 2 * processes)
         except BrokenProcessPool:
             raise InputError(
-                "a process that cleans texts was killed, maybe for want of memory; try --processes 1"
+                "a process that cleans texts was killed, possibly because memory was short; use --processes 1"
             ) from None
 
 
 class _Processes(ProcessPoolExecutor):
-    """Processes that Ctrl-C doesn't reach from their first moment on: to import takes them a second."""
+    """Processes that ignore Ctrl-C, even during the second in which they start."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         if not hasattr(signal, "pthread_sigmask"):  # on Windows
             return super().submit(fn, *args, **kwargs)
-        # They inherit what is blocked here when they start; one that came meanwhile is told afterwards.
+        # New processes inherit the blocked signals. A Ctrl-C that arrives meanwhile is delivered afterwards.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             return super().submit(fn, *args, **kwargs)
@@ -75,6 +81,6 @@ class _Processes(ProcessPoolExecutor):
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
-def _leave_ctrl_c() -> None:
-    """Leaves Ctrl-C, which reaches every process of a terminal, to the one that tells of it."""
+def _ignore_ctrl_c() -> None:
+    """Ignores Ctrl-C, which the terminal sends to every process; the main process handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Reviews -> a prepared corpus on disk, in two passes and in bounded memory."""
+"""Preparation of a corpus on disk from reviews, in two passes and in bounded memory."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def prepare(
     quiet: bool = False,
     processes: int = 1,
 ) -> Corpus:
-    """Cleans, splits and encodes labelled texts into a DATA_DIR, which appears whole or not at all.
+    """Cleans, splits and encodes labelled texts into a DATA_DIR, which is written atomically.
 
-    Labels keep their names, in alphabetical order; but `neg`, `negative`, `0` beside `pos`, `positive`, `1`
-    are called `negative` and `positive`. A text that is in test is dropped from validation and train, and one
-    that is in validation from train: `corpus.info["dropped"]` counts them.
+    The labels are sorted by name. If all labels are among `neg`, `negative`, `0`, `pos`, `positive` and `1`,
+    they are renamed to `negative` and `positive`. A text of the test split is dropped from validation and
+    train, and a text of the validation split is dropped from train; `corpus.info["dropped"]` has the counts.
 
     Args:
         source: a table (.csv, .tsv, .jsonl, .json, .parquet, .arrow), compressed or not; a pattern of tables,
@@ -74,24 +74,25 @@ def prepare(
             `"sample"`; a data frame of pandas or polars, a table of pyarrow, a dataset of Hugging Face, or a
             dictionary with one of them for each split; an iterable of `(text, label)`.
         data_dir: the folder to make.
-        tokenizer: `"minilm"`, a KerasHub preset, a folder, or `"learn"`; by default minilm where installed.
-        vocabulary_size: int, of a learned one.
-        test: another source, whose reviews are the test part.
-        validation: another source, whose reviews are the validation part.
-        unlabelled: a folder, a table or a .txt file with texts for pretraining and teachers.
-        config: how a table is read, seed and size of the held-out splits.
-        on_error: `"fail"`, or `"skip"`: rows that can't be used are left out, and listed in `rejected.csv` of
-            the folder.
-        overwrite: replace an earlier DATA_DIR.
-        quiet: no progress and no remarks on standard error.
-        processes: int >= 1, that clean.
+        tokenizer: `"minilm"`, a KerasHub preset, a folder, or `"learn"`; by default `"minilm"` if it is
+            installed, else the preset `"bert_base_en_uncased"`.
+        vocabulary_size: int, number of tokens of a learned vocabulary.
+        test: another source, whose reviews are the test split.
+        validation: another source, whose reviews are the validation split.
+        unlabelled: a folder, a table or a .txt file with unlabelled texts, for pretraining and distillation.
+        config: how a table is read; seed and size of the held-out splits.
+        on_error: `"fail"`, or `"skip"` to leave out rows that can't be used and list them in `rejected.csv`
+            of the DATA_DIR.
+        overwrite: whether an existing DATA_DIR is replaced.
+        quiet: whether to print nothing to standard error.
+        processes: int >= 1, number of processes that clean texts.
 
     Returns:
-        The corpus; its `info` has the counts, what was dropped, and warnings.
+        The corpus; its `info` has counts and warnings.
 
     Raises:
-        InputError: the source can't be used, and the message names the file, the row and the fix; or
-            `data_dir` is taken.
+        InputError: the source can't be used, or `data_dir` exists; the message names the file, the row and
+            the fix.
 
     Example:
         >>> pairs = [(f"a good film, number {n}", "positive") for n in range(40)]
@@ -143,27 +144,27 @@ def prepare_corpus(
     quiet: bool = False,
     processes: int = 1,
 ) -> dict[str, Any]:
-    """Clean, split and encode reviews into a DATA_DIR, which appears whole or not at all.
+    """Clean, split and encode reviews into a DATA_DIR, which is written atomically.
 
     Args:
-        reviews: from `sources.read`.
+        reviews: the reviews, from `sources.read`.
         path: the DATA_DIR to make.
-        tokenizer: gives the ids; or the size of a vocabulary to learn from the train and unlabelled texts.
-        unlabelled: from `sources.read_unlabelled`, for pretraining; copies of a validation or test text are
+        tokenizer: the tokenizer, or the size of a vocabulary to learn from the train and unlabelled texts.
+        unlabelled: texts from `read_unlabelled`, for pretraining; copies of a validation or test text are
             left out.
-        source: the word for where the reviews come from, kept in the DATA_DIR.
-        tokenizer_name: the word by which the tokenizer was asked for, kept in the DATA_DIR.
-        config: seed, held-out share.
-        bad_rows: that the reviews come without.
-        overwrite: replace an earlier DATA_DIR.
-        quiet: no progress bar on standard error.
-        processes: int >= 1, that clean. The tokenizer has threads of its own, on all cores.
+        source: name of the source, stored in the DATA_DIR.
+        tokenizer_name: name of the tokenizer, stored in the DATA_DIR.
+        config: seed and size of the held-out splits.
+        bad_rows: receives the reviews that can't be used.
+        overwrite: whether an existing DATA_DIR is replaced.
+        quiet: whether to show no progress.
+        processes: int >= 1, number of processes that clean texts; the tokenizer always uses all cores.
 
     Returns:
-        What `data.json` holds, its version left out.
+        The content of `data.json` without its format version.
 
     Raises:
-        InputError: for a source that cannot be used, or a path that is taken.
+        InputError: the reviews can't be used, or `path` exists.
     """
     config, bad_rows = config or PrepareConfig(), bad_rows or BadRows()
     with (
@@ -204,30 +205,30 @@ def prepare_corpus(
             "fingerprint": fingerprint(index.hashes, labels, names),
         }
         info["warnings"] = warnings + corpus_warnings(info, config)
-        files.close()  # before it goes, as Windows wants it
+        files.close()  # Windows can't delete an open file
         for file in (spool, more, known):
             file.unlink()
         tokenizer.save(folder / TOKENIZER_FOLDER)
         text = json.dumps({"format_version": FORMAT_VERSION, **info}, indent=2, ensure_ascii=False)
         content = f"{text}\n".encode()
-        if len(content) > MAX_CONFIG_BYTES:  # and could not be read
+        if len(content) > MAX_CONFIG_BYTES:  # open_corpus would refuse it
             raise InputError(
-                f"{path}: {INFO_FILE} would have {len(content):,} bytes, and {MAX_CONFIG_BYTES:,} are read; "
-                "shorten the names of the labels"
+                f"{path}: {INFO_FILE} would have {len(content):,} bytes, and at most {MAX_CONFIG_BYTES:,} "
+                "are allowed; shorten the names of the labels"
             )
         (folder / INFO_FILE).write_bytes(content)
     return info
 
 
 def _train_texts(spool: Path, unlabelled: Path, assignment: Assignment) -> Iterator[str]:
-    """Yield the texts that a vocabulary may be learned from."""
+    """Yield the texts to learn a vocabulary from: those of train, and the unlabelled ones."""
     rows = zip(read_spool(spool), assignment.splits, strict=True)
     yield from (text for (text, _), split in rows if split == TRAIN)
     yield from (text for text, _ in read_spool(unlabelled))
 
 
 def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:
-    """Yield every text with its ids; the tokenizer works on a chunk while the one before it is written."""
+    """Yield each text with its ids; a chunk is encoded while the previous one is written."""
     with ThreadPoolExecutor(1) as thread:
         for chunk, ids in ordered_prefetch(thread, tokenizer.encode, in_chunks(texts), 1):
             yield from zip(chunk, ids, strict=True)
@@ -243,7 +244,7 @@ def _encode(
     tokenizer: Tokenizer,
     quiet: bool,
 ) -> dict[str, dict[str, Any]]:
-    """Second pass: encode the cleaned reviews into the files of their splits, and count."""
+    """Second pass: encode the cleaned reviews, write the files of the splits, and return their counts."""
     hashes = index.hashes
     result: dict[str, dict[str, Any]] = {}
     with ExitStack() as files:
@@ -281,6 +282,7 @@ def _encode(
 def _encode_unlabelled(
     folder: Path, spool: Path, reviews: int, tokenizer: Tokenizer, quiet: bool
 ) -> dict[str, int]:
+    """Second pass over the unlabelled texts: encode and write them; return their counts."""
     with ExitStack() as files:
         writer = SplitWriter(folder / UNLABELLED, ids_dtype(tokenizer.vocabulary_size), files)
         bar = files.enter_context(

@@ -1,4 +1,4 @@
-"""What splitting needs to know of each review of a corpus, on disk."""
+"""An index on disk of what splitting needs: hash, key, label, split, position and group of each review."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keras_sentiment.data.splitting import SPLITS, TRAIN, Assignment, assign
 
 
 class _Codes(dict[str, int]):
-    """Numbers names in the order in which they come."""
+    """Assigns numbers to names, in the order of their first use."""
 
     def __missing__(self, name: str) -> int:
         self[name] = len(self)
@@ -40,17 +40,17 @@ _pack = struct.Struct("<16s8sibqq").pack
 
 
 def short_hashes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return 64 bits of each hash, enough to know copies by: one mistake in a million large corpora."""
+    """Return each hash as 64 bits, uint64[reviews]; one in a million large corpora has a collision."""
     short: npt.NDArray[np.uint64] = (hashes[:, 0] ^ hashes[:, 1]).astype(np.uint64)
     return short
 
 
 class ReviewIndex:
-    """What splitting needs to know of each review: 45 bytes in a file, for which memory is lent only.
+    """An index on disk with 45 bytes for each review, mapped into memory to read it.
 
     Args:
-        path: of the file, written review by review and then read.
-        files: closes it.
+        path: path of the index, which is written review by review and then read.
+        files: closes the file.
     """
 
     def __init__(self, path: Path, files: ExitStack) -> None:
@@ -63,7 +63,13 @@ class ReviewIndex:
         return self._count
 
     def add(self, review: Review, text: str, key: bytes) -> None:
-        """Appends a review, with its cleaned text and `copy_key` of it."""
+        """Appends a review.
+
+        Args:
+            review: the review.
+            text: its cleaned text.
+            key: `copy_key` of the cleaned text.
+        """
         position = UNKNOWN if review.position is None else review.position
         group = UNKNOWN if review.group is None else self._group_codes[review.group]
         label = self._label_codes[review.label]
@@ -77,26 +83,26 @@ class ReviewIndex:
 
     @property
     def hashes(self) -> npt.NDArray[np.uint64]:
-        """uint64[reviews, 2], of the cleaned texts."""
+        """uint64[reviews, 2], `hash_text` of the cleaned texts."""
         return self._column("hash")
 
     def renamed(self) -> tuple[npt.NDArray[np.int32], list[str]]:
-        """Return the final label of each review, and the names of the labels."""
+        """Return the index of each review's label, int32[reviews], and the sorted names of the labels."""
         final = name_labels(self._label_codes)
         names = sorted(set(final.values()))
         codes = np.array([names.index(final[name]) for name in self._label_codes], np.int32)
         return codes[self._column("label")], names
 
     def held_out(self, assignment: Assignment) -> npt.NDArray[np.uint64]:
-        """Return the keys of the texts in validation and test, uint64[reviews]."""
+        """Return the `copy_key` of the texts in validation and test, uint64[reviews]."""
         return self._column("key")[assignment.splits > TRAIN].astype(np.uint64)
 
     def label_names(self) -> dict[str, str]:
-        """Return the final name of each label, by the source's own."""
+        """Return the name in the corpus of each label of the source."""
         return name_labels(self._label_codes)
 
     def label_counts(self) -> dict[str, int]:
-        """Return how many reviews each label of the source has, by its own name."""
+        """Return the number of reviews of each label of the source."""
         counts = np.bincount(self._column("label"), minlength=len(self._label_codes)).tolist()
         return dict(zip(self._label_codes, counts, strict=True))
 
@@ -104,7 +110,7 @@ class ReviewIndex:
         """Return the number of each review's group, int64[reviews], -1 where it is not known.
 
         Args:
-            labels: int32[reviews], the final ones.
+            labels: int32[reviews], as `renamed` returns them.
         """
         return number_groups(self._column("group"), self._column("position"), labels, self._column("split"))
 
@@ -113,7 +119,7 @@ class ReviewIndex:
         positions, groups, given = self._column("position"), self._column("group"), self._column("split")
         in_blocks = bool((positions[given == TRAIN] >= 0).all())
         return assign(
-            # In sources that are cut in blocks, copies are the same texts to the letter.
+            # A source that is split into blocks of positions has exact copies only.
             short_hashes(self.hashes) if in_blocks else self._column("key").astype(np.uint64),
             labels,
             names,

@@ -1,4 +1,4 @@
-"""What a labelled review is, and how labels are named; standard library only."""
+"""A labelled review, and the naming of labels; standard library only."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from keras_sentiment.errors import InputError, require_label
 NEGATIVE = frozenset({"neg", "negative", "0"})
 POSITIVE = frozenset({"pos", "positive", "1"})
 POLARITY = ("negative", "positive")
-FEW_LABELS = 20  # so many are labels, however few the reviews
-# Words that may mean a missing label, and may be one.
+FEW_LABELS = 20  # up to this many labels are accepted for any number of reviews
+# Words that may stand for a missing label or text, but may also be a real one.
 MISSING = frozenset(["na", "n/a", "#n/a", "n.a.", "nan", "<na>", "null", "(null)", "none", "nil"])
 MISSING |= {"undefined", "\\n", ".", "-", "?", "#ref!", "#name?", "#value!"}
-# Of a model. A column of numbers or of texts that was taken for the labels has more.
+# Limit for a model. If there are more, the label column is probably wrong.
 MAX_LABELS = 1000
-# Bytes, characters in a table. What is longer is no review, and need not fit into memory.
+# A longer text is not a review, and may be larger than memory.
 MAX_REVIEW_BYTES = 16 << 20
 
 
 class Review(NamedTuple):
-    """One labelled text, as a reader found it.
+    """One labelled text from a source.
 
     Args:
-        text: as it stands in the source, not cleaned.
-        label: the source's own name for it: `neg`, `0`, `joy`.
-        source: what a message or a report calls it: `neg/0_3.txt`, `reviews.csv:17`.
-        split: `"train"`, `"validation"` or `"test"` where the source is itself divided, else None.
-        position: place among its neighbours where reviews of one film stand side by side, else None.
-        group: name of what must not straddle two splits (an author, a product), else None.
+        text: the text, not cleaned.
+        label: the label in the source: `neg`, `0`, `joy`; empty for an unlabelled text.
+        source: file and row for messages and reports: `neg/0_3.txt`, `reviews.csv:17`.
+        split: `"train"`, `"validation"` or `"test"` if the source is already split, else None.
+        position: position in the sequence of reviews if reviews of the same film are neighbours, else None.
+        group: name of the review's group (an author, a product), which is never divided between splits, or
+            None.
     """
 
     text: str
@@ -43,92 +44,100 @@ class Review(NamedTuple):
 
 
 def require_size(size: int, source: str) -> None:
-    """Raises an InputError for more bytes than a review has; names `source`."""
+    """Raises an InputError, which names `source`, if a review has more than `MAX_REVIEW_BYTES`."""
     if size > MAX_REVIEW_BYTES:
         raise InputError(
-            f"{source}: {size:,} bytes, and a review has {MAX_REVIEW_BYTES:,} at most; remove it"
+            f"{source}: the review has {size:,} bytes, and at most {MAX_REVIEW_BYTES:,} are allowed; remove "
+            "it"
         )
 
 
+def reviews_text(count: int) -> str:
+    """Return a number of reviews in words: `1 review`, `2,000 reviews`."""
+    return f"{count:,} review{'' if count == 1 else 's'}"
+
+
 def fold(label: str) -> str:
-    """Return what labels have in common that differ in case or in Unicode form alone."""
+    """Return a label in lower case and in Unicode normal form NFKC."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
 
 
 def doubtful_labels(counts: dict[str, int]) -> list[str]:
-    """Return a warning for labels that may not be what they seem.
+    """Return warnings about labels that look alike or look like a missing value.
 
     Args:
-        counts: how many reviews each label of the source has, by its own name.
+        counts: number of reviews of each label of the source.
 
     Raises:
-        InputError: there are nearly as many labels as reviews.
+        InputError: there are more than 20 labels, with fewer than two reviews a label on average.
     """
     reviews = sum(counts.values())
     if len(counts) > FEW_LABELS and 2 * len(counts) > reviews:
         raise InputError(
-            f"{len(counts):,} different labels in {reviews:,} reviews, such as {next(iter(counts))!r:.60}; "
-            "name another column with --label-column"
+            f"there are {len(counts):,} different labels in {reviews:,} reviews, such as "
+            f"{next(iter(counts))!r:.60}; name another column with --label-column"
         )
     found, alike = [], defaultdict(list)
     for name in counts:
         alike[fold(name)].append(name)
-    polarity = _is_polarity(counts)  # which folds case anyway
+    polarity = _is_polarity(counts)  # name_labels merges these anyway
     for names in alike.values():
         if len(names) > 1 and not polarity:
             listed = ", ".join(f"{name!r} ({counts[name]:,})" for name in sorted(names))
-            found.append(f"labels that differ in case or form alone: {listed}; --fold-case makes them one")
+            found.append(
+                f"labels that differ only in case or Unicode form: {listed}; use --fold-case to merge them"
+            )
     for name in sorted(counts):
         if fold(name) in MISSING:
             found.append(
-                f"label {name!r} ({counts[name]:,} reviews) is taken for a name; remove these rows if it "
-                "means that there is none"
+                f"label {name!r} ({reviews_text(counts[name])}) is used as a label; if it stands for a "
+                "missing label, remove these rows"
             )
     return found
 
 
 def name_labels(found: Iterable[str]) -> dict[str, str]:
-    """Return the name that a prepared corpus uses for each label found in a source.
+    """Return the name in the corpus of each label of a source.
 
-    Two polarities (`neg/negative/0` and `pos/positive/1`, in any case) become `negative` and
-    `positive`; any other set of names keeps its own.
+    Two polarities (`neg/negative/0` and `pos/positive/1`, in any case) become `negative` and `positive`;
+    other names do not change.
 
     Raises:
-        InputError: there are fewer than two labels or far too many, or one is too long or cannot be
-            printed.
+        InputError: there are fewer than two labels or more than `MAX_LABELS`, or a name is too long or can't
+            be printed.
     """
     names = sorted(set(found))
     if len(names) > MAX_LABELS:
         raise InputError(
-            f"{len(names):,} different labels, such as {names[0]!r:.60}, and a model can have {MAX_LABELS:,} "
-            "at most; merge or leave out rare ones, or name another column if these are no labels"
+            f"there are {len(names):,} different labels, such as {names[0]!r:.60}, and a model can have at "
+            f"most {MAX_LABELS:,}; merge or leave out rare ones, or name another column with --label-column"
         )
     for name in names:
         require_label(name, "the labels")
         if not name.isprintable():
-            raise InputError(f"label {name!r} holds characters that cannot be printed; rename it")
+            raise InputError(f"label {name!r} has characters that can't be printed; rename it")
     if _is_polarity(names):
         return {name: POLARITY[name.casefold() in POSITIVE] for name in names}
     if len(names) < 2:
         raise InputError(
             f"every review has the label {names[0]!r}; a model needs reviews of at least two labels"
             if names
-            else "no reviews found"
+            else "there are no reviews; name a source with reviews of at least two labels"
         )
     return {name: name for name in names}
 
 
 def _is_polarity(names: Iterable[str]) -> bool:
-    """Return whether labels are two polarities, under whatever names."""
+    """Return whether labels are names of the two polarities, and both occur."""
     folded = {name.casefold() for name in names}
     return folded <= NEGATIVE | POSITIVE and bool(folded & NEGATIVE) and bool(folded & POSITIVE)
 
 
 def match_label(name: str, labels: Sequence[str]) -> int:
-    """Return the position in `labels` of a source's own name for a label.
+    """Return the index in `labels` of a label of a source, which may be another name of a polarity.
 
     Raises:
-        InputError: if none of `labels` goes by that name.
+        InputError: `labels` does not have it.
     """
     if name in labels:
         return labels.index(name)
@@ -136,4 +145,4 @@ def match_label(name: str, labels: Sequence[str]) -> int:
         for position, aliases in enumerate((NEGATIVE, POSITIVE)):
             if name.casefold() in aliases:
                 return position
-    raise InputError(f"label {name!r} is not one of the labels {', '.join(labels)}")
+    raise InputError(f"label {name!r} is not one of the labels {', '.join(labels)}; rename or remove it")

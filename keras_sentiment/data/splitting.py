@@ -1,4 +1,4 @@
-"""Which review goes into which split: arrays in, arrays out, so that memory a review is small."""
+"""Assignment of reviews to splits; it works on arrays, so that it needs little memory a review."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.data.config import PrepareConfig
+from keras_sentiment.data.reviews import reviews_text
 from keras_sentiment.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -23,9 +24,9 @@ class Assignment(NamedTuple):
     """The split of every review.
 
     Args:
-        splits: int8[reviews], a position in `SPLITS`, or -1 for a copy that was dropped.
-        dropped: how many copies each split lost to a later one.
-        contradictions: how many distinct texts stand under more than one label.
+        splits: int8[reviews], index in `SPLITS`; -1 for a copy that is dropped.
+        dropped: for each split, the number of its texts that are dropped because a later split has them.
+        contradictions: number of distinct texts with more than one label.
     """
 
     splits: npt.NDArray[np.int8]
@@ -45,30 +46,34 @@ def assign(
 ) -> Assignment:
     """Assign reviews to train, validation and test.
 
-    Every label is cut in the same proportions. With `positions`, the held-out parts are the last
-    blocks of each label, so that a film's reviews of one label, which stand side by side, stay together;
-    with `groups`, whole groups are drawn by seed; else different texts are, each with all its copies. A group
-    or text with more reviews than a held-out part should have goes to train. Then copies that are left go (of
-    a test part of the source's own, of blocks, of another group): a text of the test split is dropped from
-    train and validation, one of validation from train.
+    The split is stratified by label. It works in one of three ways:
+
+    - with `positions`, validation and test are the last blocks of each label, so that neighbouring reviews,
+      which are of the same film, stay together;
+    - with `groups`, whole groups are sampled;
+    - otherwise texts are sampled, each together with its copies.
+
+    A group or text with more reviews than a held-out split should have goes to train. Copies can remain:
+    between blocks, groups, or the parts of a source that is already split. So at the end, a text of test is
+    dropped from train and validation, and a text of validation is dropped from train.
 
     Args:
-        texts: int[reviews], equal where the cleaned texts are, its order a property of the texts alone: the
-            draw follows it, and so not the order of arrival.
-        labels: int[reviews], positions in `names`.
-        names: of the labels.
-        config: seed and size of the held-out parts.
-        given: int8[reviews], positions in `SPLITS` in a source that is itself divided; its validation and
-            test parts are kept.
-        positions: int64[reviews], a review's place among its neighbours.
-        groups: int64[reviews], equal where the groups are; the whole group goes into one split.
+        texts: int[reviews], hash of each cleaned text. Sampling uses the order of the hashes, so that the
+            result does not depend on the order of the reviews.
+        labels: int[reviews], index of each label in `names`.
+        names: names of the labels.
+        config: seed and size of the held-out splits.
+        given: int8[reviews], index in `SPLITS`, if the source is already split; its validation and test parts
+            are kept.
+        positions: int64[reviews], position in the sequence of reviews.
+        groups: int64[reviews], number of each review's group.
 
     Raises:
-        InputError: if a label is missing in a split.
+        InputError: a split has no review of a label.
     """
     splits = np.zeros(len(texts), np.int8) if given is None else np.array(given, np.int8)
     kept = [split for split in (VALIDATION, TEST) if (splits == split).any()]
-    # The parts that are cut, in the order of their blocks.
+    # The splits to make, in the order of their blocks.
     cut = np.array([TRAIN, *(split for split in (VALIDATION, TEST) if split not in kept)], np.int8)
     pool = np.flatnonzero(splits == TRAIN)
     held_out = [config.held_out] * (len(cut) - 1)
@@ -86,7 +91,7 @@ def assign(
 
     dropped = {}
     for split, later in ((VALIDATION, [TEST]), (TRAIN, [VALIDATION, TEST])):
-        # A copy that validation loses is in test, so train loses it as well.
+        # A copy dropped from validation is in test, so the copies in train are found too.
         members = np.flatnonzero(splits == split)
         copies = members[_among(texts[members], texts[np.isin(splits, later)])]
         splits[copies] = DROPPED
@@ -96,7 +101,7 @@ def assign(
 
 
 def _among(texts: Numbers, others: Numbers) -> npt.NDArray[np.bool_]:
-    """Return which of some texts others hold: `numpy.isin` takes three times the memory."""
+    """Return which texts are among others, bool[texts]; `numpy.isin` takes three times the memory."""
     if not len(others):
         return np.zeros(len(texts), bool)
     others = np.sort(others)
@@ -107,7 +112,7 @@ def _among(texts: Numbers, others: Numbers) -> npt.NDArray[np.bool_]:
 
 
 def _contradictions(texts: Numbers, labels: Numbers) -> int:
-    """Return how many distinct texts stand under more than one label."""
+    """Return the number of distinct texts with more than one label."""
     ordered = np.sort(texts)
     repeated = _among(texts, ordered[1:][ordered[1:] == ordered[:-1]])
     texts, labels = texts[repeated], labels[repeated]
@@ -118,11 +123,14 @@ def _contradictions(texts: Numbers, labels: Numbers) -> int:
 
 
 def _cut(weights: Ints, held_out: list[float]) -> npt.NDArray[np.int8]:
-    """Cut a row of things into consecutive blocks, train first and none empty while there are enough.
+    """Divide a sequence of items into consecutive blocks, train first, none empty if there are enough items.
 
     Args:
-        weights: int64[things], the reviews that each stands for.
-        held_out: the shares of the blocks after train.
+        weights: int64[items], number of reviews of each item.
+        held_out: shares of the blocks after train.
+
+    Returns:
+        The number of each item's block, int8[items].
     """
     ends = np.cumsum(weights)
     middles = ends - weights / 2
@@ -140,14 +148,14 @@ def _cut(weights: Ints, held_out: list[float]) -> npt.NDArray[np.int8]:
 def _by_group(
     groups: Numbers, labels: Numbers, held_out: list[float], rng: np.random.Generator
 ) -> npt.NDArray[np.int8]:
-    """Draw whole groups, in proportion among those in which the same label is the most frequent."""
+    """Sample whole groups, stratified by the most frequent label of each group; returns int8[reviews]."""
     _, index, weights = np.unique(groups, return_inverse=True, return_counts=True)
     label_of = _most_frequent(index, labels)
     of_group = np.zeros(len(weights), np.int8)
     for label in np.unique(label_of):
         members = rng.permutation(np.flatnonzero(label_of == label))
         sizes = weights[members]
-        # Those that would fill a held-out part stand first, where train is cut; the largest before all.
+        # Groups that are larger than a held-out split come first, because the first block is train.
         large = sizes > min(held_out) * sizes.sum()
         members = members[np.lexsort((np.where(large, -sizes, 0), ~large))]
         of_group[members] = _cut(weights[members], held_out)
@@ -155,7 +163,7 @@ def _by_group(
 
 
 def _most_frequent(groups: Numbers, labels: Numbers) -> Ints:
-    """Return the most frequent label of each group; of several the first one."""
+    """Return the most frequent label of each group, int64[groups]; the first of several."""
     count = int(labels.max(initial=0)) + 1
     pairs, counts = np.unique(groups * count + labels, return_counts=True)
     group, label = pairs // count, pairs % count
@@ -172,6 +180,7 @@ def _require_labels(
     kept: list[int],
     has_groups: bool,
 ) -> None:
+    """Raises an InputError if a split has no review of a label."""
     for split, split_name in enumerate(SPLITS):
         present = np.bincount(labels[splits == split], minlength=len(names))
         for name, count in zip(names, present, strict=True):
@@ -179,14 +188,15 @@ def _require_labels(
                 continue
             if split in kept:
                 raise InputError(
-                    f"the source's {split_name} part has no review of label {name!r}; add some there"
+                    f"the {split_name} part of the source has no review of label {name!r}; add some"
                 )
             least = 3 - len(kept)
             where = f", in {least} groups or more" if has_groups else ""
             members = labels == names.index(name)
             different = len(np.unique(texts[members]))
             raise InputError(
-                f"no review of label {name!r} is left for the {split_name} split (it has "
-                f"{int(members.sum()):,} with {different:,} different texts); "
-                f"give the label at least {least} different reviews{where}"
+                f"label {name!r} has no review for the {split_name} split (it has "
+                f"{reviews_text(int(members.sum()))} with {different:,} different "
+                f"text{'s' if different != 1 else ''}); "
+                f"add reviews until it has at least {least} different texts{where}"
             )

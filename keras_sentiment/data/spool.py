@@ -1,4 +1,4 @@
-"""Cleaned texts between the two passes of preparation: a file that is written once and read in order."""
+"""The spool: a file of cleaned texts, written by the first pass of preparation and read by the second."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
 
-# A review, its cleaned text, and the key that its copies share.
+# A review, its cleaned text, and the `copy_key` of the cleaned text.
 Cleaned = tuple[Review, str, bytes]
 
 
 def cleaned(reviews: Iterable[Review], processes: int) -> Iterator[Cleaned]:
-    """Yield every review with its cleaned text and the key that its copies share."""
+    """Yield each review with its cleaned text and the `copy_key` of it."""
     chunks = in_chunks(reviews, lambda review: len(review.text))
     for chunk, texts in parallel_map(_clean_all, chunks, processes):
         yield from ((review, *text) for review, text in zip(chunk, texts, strict=True))
@@ -43,7 +43,7 @@ def spool_labelled(
     doubts: Doubts,
     quiet: bool,
 ) -> None:
-    """First pass: write every cleaned review into a file, and what splitting needs into the index."""
+    """First pass: write each cleaned review to the spool and to the index."""
     with spool.open("w", encoding="utf-8", newline="\n") as file:
         for review, text, key in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
             if not text:
@@ -57,7 +57,14 @@ def spool_labelled(
 def spool_unlabelled(
     reviews: Iterator[Cleaned], spool: Path, held_out: npt.NDArray[np.uint64], quiet: bool
 ) -> int:
-    """Write unlabelled reviews into a file, but those that are empty or held out; return how many."""
+    """Write unlabelled texts to a spool, except empty ones and copies of held-out texts; return the number.
+
+    Args:
+        reviews: the unlabelled texts, cleaned.
+        spool: the file.
+        held_out: uint64[reviews], `copy_key` of the texts in validation and test.
+        quiet: whether to show no progress.
+    """
     known, kept = set(held_out.tolist()), 0
     with spool.open("w", encoding="utf-8", newline="\n") as file:
         for review, text, key in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or None):
@@ -68,7 +75,7 @@ def spool_unlabelled(
 
 
 def read_spool(spool: Path) -> Iterator[tuple[str, str]]:
-    """Yield every text with where it comes from."""
+    """Yield each cleaned text with its source."""
     with spool.open(encoding="utf-8") as file:
         for line in file:
             text, source = json.loads(line)

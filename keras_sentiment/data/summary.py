@@ -1,16 +1,20 @@
-"""What a person is told of a prepared corpus: its counts, and what is doubtful."""
+"""The counts of a prepared corpus as text, and warnings about them."""
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus_files import REJECTED_FILE, UNLABELLED
 from keras_sentiment.escaping import printable
 
+MAX_SHOWN_LABELS = 10
+MAX_SHOWN_CHARACTERS = 40  # of a label's name
+
 
 def corpus_warnings(info: dict[str, Any], config: PrepareConfig) -> list[str]:
-    """Return a line for each thing about its counts that a user should look at."""
+    """Return warnings about the counts of a corpus: unknown tokens, tokens a word, dropped copies."""
     splits, dropped = info["splits"], info["dropped"]["train"]
     tokens, unknown, words = (
         sum(split[key] for split in splits.values()) for key in ("tokens", "unknown_tokens", "words")
@@ -21,30 +25,73 @@ def corpus_warnings(info: dict[str, Any], config: PrepareConfig) -> list[str]:
     if tokens > config.pieces_warning * words:
         found.append(f"the tokenizer cuts a word into {tokens / words:.1f} pieces on average")
     found = [f"{fact}; for reviews in another language choose a --tokenizer made for it" for fact in found]
-    whole = splits["train"]["reviews"] + dropped
-    if dropped > config.copies_warning * whole:
+    before = splits["train"]["reviews"] + dropped
+    if dropped > config.copies_warning * before:
         found.append(
-            f"{dropped:,} of {whole:,} train reviews are dropped: copies of a text in validation or test"
+            f"{dropped:,} of {before:,} train reviews are dropped, because validation or test has the same "
+            "text"
         )
     return found
 
 
 def summarize(info: dict[str, Any]) -> str:
-    """Return the counts of a prepared corpus as a few readable lines."""
-    width = max(len(name) for name in info["splits"])
-    lines = []
-    for name, split in info["splits"].items():
-        labels = ", ".join(f"{count:,} {label}" for label, count in split["labels"].items())
-        counts = f"{split['reviews']:>9,} reviews, {split['tokens']:>12,} tokens"
-        groups = "" if split["groups"] is None else f"; {split['groups']:,} groups"
-        lines.append(f"{name:<{width}}  {counts}: {labels}{groups}")
-    if more := info.get(UNLABELLED):
-        lines.append(f"{UNLABELLED:<{width}}  {more['reviews']:>9,} reviews, {more['tokens']:>12,} tokens")
+    """Return the counts of a prepared corpus: a table with a column for each split, and a few lines.
+
+    Args:
+        info: content of `data.json`.
+    """
     dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())
-    lines.append(f"copies of a later split's text dropped: {dropped}")
-    lines.append(f"texts under more than one label: {info['contradictions']:,}")
+    lines = [
+        *_aligned(_count_rows(info)),
+        f"texts dropped because a later split has the same text: {dropped}",
+        f"texts with more than one label: {info['contradictions']:,}",
+    ]
     if info["rejected"]:
         lines.append(f"rows left out: {info['rejected']:,}, listed in {REJECTED_FILE}")
     if renamed := {found: name for found, name in info["label_names"].items() if found != name}:
-        lines.append(f"labels: {', '.join(f'{found} is {name}' for found, name in sorted(renamed.items()))}")
+        pairs = ", ".join(f"{found} -> {name}" for found, name in sorted(renamed.items()))
+        lines.append(f"labels renamed: {pairs}")
     return "\n".join(map(printable, lines))
+
+
+def _count_rows(info: dict[str, Any]) -> list[list[str]]:
+    """Return the cells of the table: reviews, tokens, groups, and the most frequent labels."""
+    splits = list(info["splits"].values())
+    more = [info[UNLABELLED]] if UNLABELLED in info else []
+    rows = [["", *info["splits"], *([UNLABELLED] if more else [])]]
+    rows += [[key, *(f"{part[key]:,}" for part in [*splits, *more])] for key in ("reviews", "tokens")]
+    if any(split["groups"] is not None for split in splits):
+        rows.append(
+            ["groups", *("-" if split["groups"] is None else f"{split['groups']:,}" for split in splits)]
+        )
+    totals = {name: sum(split["labels"].get(name, 0) for split in splits) for name in info["labels"]}
+    frequent = sorted(totals, key=lambda name: -totals[name])[:MAX_SHOWN_LABELS]
+    for name in sorted(frequent):
+        shown = name if len(name) <= MAX_SHOWN_CHARACTERS else f"{name[: MAX_SHOWN_CHARACTERS - 1]}…"
+        rows.append([f"label {shown}", *(f"{split['labels'].get(name, 0):,}" for split in splits)])
+    if others := [name for name in totals if name not in frequent]:
+        counts = (sum(split["labels"].get(name, 0) for name in others) for split in splits)
+        title = f"{len(others):,} other label{'' if len(others) == 1 else 's'}"
+        rows.append([title, *(f"{count:,}" for count in counts)])
+    return rows
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Return the rows of a table as lines: the first column is left-aligned, the others right-aligned."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(_width(row[n]) for row in shown if n < len(row)) for n in range(len(shown[0]))]
+    lines = []
+    for row in shown:
+        cells = [row[0] + " " * (widths[0] - _width(row[0]))]
+        cells += [
+            " " * (width - _width(cell)) + cell for cell, width in zip(row[1:], widths[1:], strict=False)
+        ]
+        lines.append("  ".join(cells))
+    return lines
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes: Chinese characters take two, accents none."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )

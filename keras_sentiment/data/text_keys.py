@@ -1,4 +1,4 @@
-"""Texts that are known by their keys alone, so that it can be told later which texts a model has seen."""
+"""A set of texts stored as hashes, which shows later whether a model has seen a text."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ _ON_DISK = np.dtype("<u8")
 
 @dataclass(frozen=True, eq=False)
 class TextKeys:
-    """A set of cleaned texts, as the keys that copies of a text share (`fingerprint.copy_key`).
+    """A set of cleaned texts, stored as their hashes (`fingerprint.copy_key`).
 
     Args:
-        keys: uint64[texts], increasing.
+        keys: uint64[texts], in ascending order.
+
+    Example:
+        >>> len(TextKeys.of(["a gem", "A GEM", "dull"]))
+        2
     """
 
     keys: npt.NDArray[np.uint64]
@@ -32,23 +36,23 @@ class TextKeys:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> TextKeys:
-        """Returns the set of some cleaned texts."""
+        """Returns the set of cleaned texts."""
         return cls(np.unique(copy_keys(texts)))
 
     def union(self, *others: TextKeys) -> TextKeys:
-        """Returns the texts of this set and of others."""
+        """Returns the union of this set and others."""
         return TextKeys(np.unique(np.concatenate([self.keys, *(other.keys for other in others)])))
 
     def count(self, keys: npt.NDArray[np.uint64]) -> int:
-        """Returns how many of some texts are in this set, each as often as it is given.
+        """Returns how many texts are in this set; a text that is given twice counts twice.
 
         Args:
-            keys: uint64[texts], what `copy_keys` gives for them.
+            keys: uint64[texts], `copy_keys` of the cleaned texts.
         """
         return int(np.isin(keys, self.keys).sum())
 
     def write(self, path: Path) -> None:
-        """Writes a file that is there whole or not at all.
+        """Writes the set to a file, atomically.
 
         Raises:
             InputError: it can't be written.
@@ -59,22 +63,21 @@ class TextKeys:
 
     @classmethod
     def read(cls, path: Path, fix: str) -> TextKeys:
-        """Returns what was written, in memory.
+        """Returns the set that `write` wrote.
 
         Args:
-            fix: what a message tells to do.
+            path: the file.
+            fix: the advice at the end of a message.
 
         Raises:
-            InputError: it can't be read, or is no list of keys.
+            InputError: the file can't be read or is damaged.
         """
         try:
             keys = np.array(open_array(path, _ON_DISK), np.uint64)
             if np.any(keys[1:] <= keys[:-1]):
-                raise InputError("the keys are not in order")
+                raise InputError("its keys are not in ascending order")
         except InputError as error:
-            raise InputError(
-                f"{path}: it doesn't tell what texts the model has seen ({error}); {fix}"
-            ) from None
+            raise InputError(f"{path}: the list of known texts can't be read ({error}); {fix}") from None
         return cls(keys)
 
 

@@ -72,5 +72,5 @@ def _damaged(path: Path) -> Iterator[None]:
     try:
         yield
     except (InputError, RecursionError) as error:
-        reason = str(error).removeprefix(str(InputError(str(path)))).removesuffix(": restore it.").strip(" :")
+        reason = str(error).removeprefix(str(InputError(str(path)))).removesuffix("; restore it").strip(" :")
         raise InputError(f"{path}: it can't be read ({reason}); delete it and evaluate again") from None

@@ -1,7 +1,8 @@
-"""A file or a folder that appears whole or not at all: written beside its place, then renamed.
+"""Atomic writing of files and folders: each is written under a temporary name, then renamed.
 
-What is being written has a random name, `.RANDOM.part.NAME`, which no link can have been waiting for, and is
-locked; so what a killed process left behind can be told from what another one still writes.
+The temporary name is `.RANDOM.part.NAME`. Because it is random, nobody can put a link there beforehand. The
+temporary file is locked while its process runs, so the file of a killed process can be recognized and
+removed.
 """
 
 from __future__ import annotations
@@ -25,28 +26,28 @@ _STAGED = re.compile(rf"\.[0-9a-f]{{8}}\.(?:{_PART}|{_OLD})\.(?P<name>.+)", re.D
 
 
 def staged_name(name: str) -> str | None:
-    """Returns the name that a file is being written for, or `None` if its own name is not of a staged one."""
+    """Returns the final name of a temporary file, or `None` if `name` is not that of a temporary file."""
     match = _STAGED.fullmatch(name)
     return match["name"] if match else None
 
 
 def staged_for(path: Path) -> list[Path]:
-    """Returns what is being written for a path, or was when its process was killed."""
+    """Returns the temporary files for a path, those of killed processes included."""
     return list(path.parent.glob(f".{'[0-9a-f]' * 8}.{_PART}.{glob.escape(path.name)}"))
 
 
 def remove_abandoned(path: Path) -> None:
-    """Removes what killed processes left half-written for a path, and puts back what one had moved away."""
+    """Removes the temporary files of killed processes, and restores a folder that one had moved away."""
     for replaced in path.parent.glob(f".{'[0-9a-f]' * 8}.{_OLD}.{glob.escape(path.name)}"):
         if path.exists():
             shutil.rmtree(replaced, ignore_errors=True)
         else:
             replaced.rename(path)
     if sys.platform == "win32":
-        return  # where nobody can tell whether its process still runs
+        return  # there are no locks, so a process that still writes can't be recognized
     for staging in staged_for(path):
         with contextlib.suppress(InputError, OSError):
-            if staging.is_symlink():  # none of ours
+            if staging.is_symlink():  # this module makes no links
                 staging.unlink()
                 continue
             unlock(lock(staging))
@@ -55,7 +56,7 @@ def remove_abandoned(path: Path) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path, fix: str = "") -> Iterator[None]:
-    """Turns a block's OSError into an InputError that says that `path` can't be written, and a `fix`."""
+    """Turns an OSError of the block into an InputError: `path` can't be written. `fix` is added to it."""
     try:
         yield
     except OSError as error:
@@ -64,16 +65,16 @@ def writing(path: Path, fix: str = "") -> Iterator[None]:
 
 @contextlib.contextmanager
 def staged_path(path: Path) -> Iterator[Path]:
-    """Gives the path of a new empty file to write, which is renamed to `path` when the block ends.
+    """Yields the path of a new empty file, which is renamed to `path` when the block ends.
 
-    An error within the block leaves nothing behind. A link at `path` is replaced, not followed.
+    If the block raises an error, the new file is removed. A link at `path` is replaced, not followed.
 
     Raises:
-        InputError: no file can be made there.
+        InputError: the file can't be written.
     """
     staging = _beside(path, _PART)
     with writing(path):
-        # Fails where anything has that name, a link too.
+        # O_EXCL fails if the name exists, even as a link.
         os.close(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     held = None
     try:
@@ -89,7 +90,7 @@ def staged_path(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all; what is not text in it, as in the name of a file, becomes `?`.
+    """Writes a text file atomically; a lone surrogate, as in the name of a file, becomes `?`.
 
     Raises:
         InputError: it can't be written.
@@ -101,12 +102,17 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def staged_file(path: Path, overwrite: bool, binary: bool = False) -> Iterator[IO[Any]]:
-    """Gives a file, of text or bytes, to write that a user named, whole or not at all.
+    """Opens a file that a user named, to write it atomically.
 
-    A link stays a link: what it points to is replaced.
+    If `path` is a link, the file that it points to is replaced, and the link is kept.
+
+    Args:
+        path: the file to write.
+        overwrite: whether an existing file is replaced.
+        binary: whether bytes are written instead of text.
 
     Raises:
-        InputError: if `path` is taken, or it can't be written.
+        InputError: `path` exists, or can't be written.
     """
     path = Path(os.path.realpath(path))
     remove_abandoned(path)
@@ -120,24 +126,24 @@ def staged_file(path: Path, overwrite: bool, binary: bool = False) -> Iterator[I
 
 def _require_free_file(path: Path, overwrite: bool) -> None:
     if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is not a file; name another")
+        raise InputError(f"{path}: it is not a file; name another path")
     if path.exists() and not overwrite:
-        raise InputError(f"{path}: already exists; name another file or add --overwrite")
+        raise InputError(f"{path}: it already exists; name another file or add --overwrite")
 
 
 @contextlib.contextmanager
 def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """Gives a folder to fill that a user named, whole or not at all.
+    """Yields a new folder to fill, which is renamed to a path that a user named when the block ends.
 
-    A link stays a link: what it points to is replaced.
+    If `path` is a link, the folder that it points to is replaced, and the link is kept.
 
     Args:
         path: the folder to make.
-        overwrite: replace a folder that holds something, if it is one of ours.
-        is_ours: whether a folder holds only what we write, so that nobody else's files are lost.
+        overwrite: whether a folder with content is replaced, if `is_ours` is true for it.
+        is_ours: whether a folder contains only files that this program writes, so that no others are deleted.
 
     Raises:
-        InputError: if `path` is taken.
+        InputError: `path` exists, or can't be written.
     """
     path = Path(os.path.realpath(path))
     remove_abandoned(path)
@@ -146,7 +152,9 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{path}: no folder can be made there ({error.strerror})") from error
+        raise InputError(
+            f"{path}: the folder can't be created ({error.strerror}); name another one"
+        ) from error
     staging, replaced = _beside(path, _PART), _beside(path, _OLD)
     held = None
     try:
@@ -177,13 +185,13 @@ def _require_free_folder(path: Path, overwrite: bool, is_ours: Callable[[Path], 
     if not path.exists():
         return
     if not path.is_dir():
-        raise InputError(f"{path}: is a file; name a folder that does not exist yet")
+        raise InputError(f"{path}: it is a file; name a folder that does not exist yet")
     if not any(path.iterdir()):
         return
     if not is_ours(path):
-        raise InputError(f"{path}: holds files that are not from this command; name another folder")
+        raise InputError(f"{path}: it has files that this command did not write; name another folder")
     if not overwrite:
-        raise InputError(f"{path}: already holds a result; name another folder or add --overwrite")
+        raise InputError(f"{path}: it already has a result; name another folder or add --overwrite")
 
 
 def _beside(path: Path, kind: str) -> Path:

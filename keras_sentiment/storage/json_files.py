@@ -1,4 +1,4 @@
-"""Files that hold one JSON object, and may be untrusted; standard library only."""
+"""Files with one JSON object, which may be untrusted; standard library only."""
 
 from __future__ import annotations
 
@@ -13,47 +13,52 @@ from keras_sentiment.errors import InputError, first_line
 from keras_sentiment.storage.untrusted import open_regular
 
 Config = TypeVar("Config")
-# Bytes. The largest is a tokenizer of many languages; what Python makes of it takes ten times as much.
+# The largest files are tokenizers for many languages; the Python objects take ten times as much memory.
 MAX_FILE_BYTES = 16 << 20
-# Of a file that describes a folder of ours; Python makes sixty bytes of three.
+# Limit of `config.json` and the like; three bytes of JSON can become a Python object of sixty bytes.
 MAX_CONFIG_BYTES = 4 << 20
 
 
 def read_text(path: Path, most: int = MAX_FILE_BYTES, follow_links: bool = True) -> str:
-    """Returns what a small text file holds, its lines ended by \\n.
+    """Returns the content of a small text file, with \\n as line end.
 
     Args:
-        most: int, bytes that it may have.
-        follow_links: whether it may be a link to one.
+        path: the file.
+        most: int, the largest size allowed, in bytes.
+        follow_links: whether `path` may be a link.
 
     Raises:
-        InputError: it can't be read, is too large or is not UTF-8.
+        InputError: the file can't be read, is too large or is not UTF-8.
     """
     try:
         with open_regular(path, follow_links) as file:
             content = file.read(most + 1)
     except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror}): restore it.") from None
+        raise InputError(f"{path}: it can't be read ({error.strerror}); restore it") from None
     if len(content) > most:
-        raise InputError(f"{path} is larger than {most >> 20} MB: restore it.")
+        raise InputError(f"{path}: it is larger than {most >> 20} MiB; restore it")
     try:
         return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}): restore it.") from None
+        raise InputError(f"{path}: it is not UTF-8 (byte {error.start + 1}); restore it") from None
 
 
 def parse_object(content: str | bytes, source: str | Path) -> dict[str, Any]:
-    """Returns the JSON object that a text is; all of its numbers are finite.
+    """Returns the JSON object in a text.
+
+    Args:
+        content: the text.
+        source: the name of the text in messages.
 
     Raises:
-        InputError: it is none, or nested too deeply; names `source`.
+        InputError: the text is not a JSON object, is nested too deeply, or has a number that is not finite.
     """
     try:
         found = json.loads(content, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{source} is not JSON ({first_line(error)}): restore it.") from None
+        raise InputError(f"{source}: it is not JSON ({first_line(error)}); restore it") from None
     if not isinstance(found, dict):
-        raise InputError(f"{source} holds no JSON object: restore it.")
+        raise InputError(f"{source}: it is not a JSON object; restore it")
     return found
 
 
@@ -61,28 +66,30 @@ def read_object(path: Path, most: int = MAX_FILE_BYTES, follow_links: bool = Tru
     """Returns the object in a JSON file.
 
     Args:
-        most: int, bytes that it may have.
-        follow_links: whether it may be a link to one.
+        path: the file.
+        most: int, the largest size allowed, in bytes.
+        follow_links: whether `path` may be a link.
 
     Raises:
-        InputError: it can't be read, is too large or is no JSON object.
+        InputError: the file can't be read, is too large or is not a JSON object.
     """
     return parse_object(read_text(path, most, follow_links), path)
 
 
 def read_versioned(file: Path, version: int, what: str, make: str) -> dict[str, Any]:
-    """Returns the object in a JSON file that we wrote, its `format_version` left out.
+    """Returns the object in a JSON file that this program wrote, without its `format_version`.
 
     Args:
-        version: int, the one that this program writes, and the only one that it reads.
-        what: is what a message calls the file's folder: `a prepared corpus`.
-        make: what makes one.
+        file: the file.
+        version: int, the format version that this program reads and writes.
+        what: what the file's folder is, for messages: `a prepared corpus`.
+        make: how to make such a folder, for messages.
 
     Raises:
-        InputError: there is none, it is damaged, or of another version.
+        InputError: the file is missing, is damaged, or has another version.
     """
     if file.is_symlink():
-        open_regular(file)  # which refuses it
+        open_regular(file)  # raises the InputError for a link
     try:
         values = read_object(file, MAX_CONFIG_BYTES, follow_links=False)
         found = int(values.pop("format_version"))
@@ -90,15 +97,17 @@ def read_versioned(file: Path, version: int, what: str, make: str) -> dict[str, 
         raise InputError(f"{file.parent}: not {what} (no readable {file.name}); {make}") from None
     if found != version:
         fix = "update keras-sentiment" if found > version else make
-        raise InputError(f"{file.parent}: written in format {found}, and this version reads {version}; {fix}")
+        raise InputError(
+            f"{file.parent}: its format version is {found}, and this program reads version {version}; {fix}"
+        )
     return values
 
 
 def from_json(config: type[Config], values: Any) -> Config:
-    """Returns a dataclass, from the values that a file holds.
+    """Returns a dataclass made from the values of a JSON object.
 
     Raises:
-        InputError: a key is unknown, or a value is of another type than the key's or is not valid.
+        InputError: a key is unknown, or a value has the wrong type or is not valid.
     """
     hints = typing.get_type_hints(config)
     if not isinstance(values, dict):
@@ -121,14 +130,14 @@ def _is_a(value: Any, hint: Any) -> bool:
         return value in typing.get_args(hint)
     if typing.get_origin(hint) in (typing.Union, UnionType):
         return any(_is_a(value, each) for each in typing.get_args(hint))
-    # A whole number is a float, but True is no number.
+    # An int is accepted as a float; a bool is not accepted as a number.
     if type(value) is bool or hint is bool:
         return type(value) is hint
     return isinstance(value, (int, float) if hint is float else typing.get_origin(hint) or hint)
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _finite(digits: str) -> float:

@@ -1,4 +1,4 @@
-"""Locks: one process at a time writes to a folder or file."""
+"""Locks, so that only one process at a time writes to a file or folder."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ _descriptors: dict[Lock, int] = {}
 
 
 def lock(path: Path, wait_seconds: float = 0.0) -> Lock | None:
-    """Makes this process the only one that writes to a folder or file, until `unlock` or its end.
+    """Locks a file or folder until `unlock` is called or this process ends.
 
-    A process may lock a path twice. On Windows and on filesystems without locks nobody is kept out.
+    A process may lock a path twice. Windows and filesystems without locks are not protected.
+
+    Args:
+        path: the file or folder.
+        wait_seconds: float, how long to wait for another process.
 
     Returns:
-        What `unlock` takes.
+        The argument for `unlock`.
 
     Raises:
-        InputError: another process has the lock for longer than `wait_seconds`.
+        InputError: another process still has the lock after `wait_seconds`.
     """
     if sys.platform == "win32":
         return None
     import fcntl
 
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe would wait for a writer
     status = os.fstat(descriptor)
     found = status.st_dev, status.st_ino
     deadline = time.monotonic() + wait_seconds
@@ -42,7 +46,7 @@ def lock(path: Path, wait_seconds: float = 0.0) -> Lock | None:
                     time.sleep(0.05)
                     continue
                 os.close(descriptor)
-                raise InputError(f"{path}: another process is writing there; wait for it to end") from None
+                raise InputError(f"{path}: another process is writing to it; wait until it ends") from None
         _descriptors[found] = descriptor
         return found
     os.close(descriptor)
@@ -50,6 +54,6 @@ def lock(path: Path, wait_seconds: float = 0.0) -> Lock | None:
 
 
 def unlock(held: Lock | None) -> None:
-    """Lets other processes write there again."""
+    """Releases a lock; `None` is ignored."""
     if held in _descriptors:
         os.close(_descriptors.pop(held))

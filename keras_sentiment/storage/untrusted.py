@@ -1,8 +1,8 @@
-"""Folders that may be untrusted: what is read in them are regular files, reached without links.
+"""Reading of untrusted folders: only regular files are read, and links are not followed.
 
-Whoever made a folder may have put a link in the place of a file, so that another file is read or
-overwritten, or a named pipe, so that reading waits for ever. A folder is looked through before anything in it
-is opened. Who may still write into it while it is read is not defended against.
+An untrusted folder may contain a link in the place of a file, so that another file is read or overwritten, or
+a named pipe, so that reading never ends. All entries of a folder are checked before a file is opened. This
+does not protect against somebody who changes the folder while it is read.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from pathlib import Path
 
 from keras_sentiment.errors import InputError
 
-# Files and folders within a folder. An exported SavedModel has ten, a run with reports some dozens.
+# Files and folders in a folder. An exported SavedModel has ten, a run with reports has some dozens.
 MAX_ENTRIES = 10_000
-# Where the system shows itself, its devices and other processes as files; some answer nobody.
+# Kernel, devices and other processes as files; reading some of them never ends.
 _SYSTEM, _SHARED_MEMORY = ("/proc", "/sys", "/dev"), "/dev/shm"
-_MAX_LINKS = 40  # that lead to a file, as Linux has it
-_COPY = "if you trust where it leads, copy the whole folder with `cp -rL`"
+_MAX_LINKS = 40  # the limit of Linux for a chain of links
+_COPY = "if you trust its target, copy the whole folder with `cp -rL`"
 
 
 def plain_files(folder: Path, ours: Callable[[str], bool] = lambda name: True) -> list[str]:
-    """Returns the paths of the files of a folder within it, with `/` between their parts, sorted.
+    """Returns the relative paths of the files in a folder and its subfolders, with `/` as separator, sorted.
 
-    What begins with a dot is left out: it is a system's, as `.DS_Store` is, and nobody reads it.
+    Names that begin with a dot, such as `.DS_Store`, are skipped; this program never reads them.
 
     Args:
-        ours: whether something directly in the folder, by its name, is one of ours; others are left out.
+        folder: the folder.
+        ours: whether a name directly in the folder belongs to this program; other names are skipped.
 
     Raises:
-        InputError: one of them is a link or no regular file, or there are too many; names it.
+        InputError: an entry is a link or not a regular file, or there are more than `MAX_ENTRIES`.
     """
     found: list[str] = []
     seen = 0
@@ -42,7 +43,7 @@ def plain_files(folder: Path, ours: Callable[[str], bool] = lambda name: True) -
         for entry in _entries(folder / inside):
             seen += 1
             if seen > MAX_ENTRIES:
-                raise InputError(f"{folder}: it holds more than {MAX_ENTRIES:,} files; it is none of ours")
+                raise InputError(f"{folder}: it has more than {MAX_ENTRIES:,} files; name another folder")
             if entry.name.startswith(".") or (not inside and not ours(entry.name)):
                 continue
             name = f"{inside}/{entry.name}" if inside else entry.name
@@ -60,18 +61,19 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             yield from entries
     except OSError as error:
-        raise InputError(f"{folder}: it can't be read ({error.strerror})") from None
+        raise InputError(f"{folder}: it can't be read ({error.strerror}); name another folder") from None
 
 
 def open_regular(path: Path, follow_links: bool = False) -> BufferedReader:
-    """Opens a regular file to read its bytes; a pipe or a device, which might never answer, is refused.
+    """Opens a regular file to read its bytes; pipes and devices are refused, because reading may never end.
 
     Args:
-        follow_links: whether a link is followed to a regular file; only the last part of the path counts.
+        path: the file.
+        follow_links: whether `path` may be a link; links among its parent folders are always followed.
 
     Raises:
-        OSError: there is none, or it can't be opened.
-        InputError: it is no regular file, or a link to one of the system's.
+        OSError: the file is missing or can't be opened.
+        InputError: it is not a regular file, or it is a link to a file of the system.
     """
     if follow_links:
         _require_outside(path)
@@ -92,30 +94,31 @@ def open_regular(path: Path, follow_links: bool = False) -> BufferedReader:
 
 
 def require_regular(path: Path) -> None:
-    """Raises an InputError unless there is a regular file, or a link to one that is none of the system's."""
+    """Raises an InputError unless a path is a regular file or a link to one outside the system's folders."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        wrong = "a link that leads to no file" if path.is_symlink() else f"can't be read ({error.strerror})"
+        broken = "it is a link to a missing file"
+        wrong = broken if path.is_symlink() else f"it can't be read ({error.strerror})"
         raise InputError(f"{path}: {wrong}; remove it") from None
     if not stat.S_ISREG(mode):
-        wrong = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-        raise InputError(f"{path}: {wrong}; remove it")
+        wrong = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        raise InputError(f"{path}: it is {wrong}; remove it")
     _require_outside(path)
 
 
 def _require_outside(path: Path) -> None:
-    """Raises an InputError if links lead to the system's files from a path that isn't there itself."""
+    """Raises an InputError if a path outside the system's folders is a link into them."""
     place = os.path.abspath(path)
-    if _is_of_system(place):  # as /dev/stdin, which its user names
+    if _is_of_system(place):  # such as /dev/stdin, which the user named
         return
     leads = [os.path.realpath(place)]
-    # A link to /proc/self/fd/0 leads on to another file.
+    # Each link is checked: /proc/self/fd/0 is itself a link to another file.
     while os.path.islink(place) and len(leads) <= _MAX_LINKS:
         place = os.path.normpath(os.path.join(os.path.realpath(os.path.dirname(place)), os.readlink(place)))
         leads.append(place)
     if found := next(filter(_is_of_system, leads), None):
-        raise InputError(f"{path}: a link to {found}, a file of the system; remove it")
+        raise InputError(f"{path}: it is a link to {found}, a file of the system; remove it")
 
 
 def _is_of_system(path: str) -> bool:
@@ -125,4 +128,4 @@ def _is_of_system(path: str) -> bool:
 
 
 def _kind(link: bool) -> str:
-    return f"a link, which may lead anywhere; {_COPY}" if link else "no regular file; remove it"
+    return f"it is a link; {_COPY}" if link else "it is not a regular file; remove it"

@@ -1,1 +1,1 @@
-"""One cleaning and one tokenizer: text -> cleaned text -> token ids."""
+"""Cleaning and tokenization: text -> cleaned text -> token ids."""

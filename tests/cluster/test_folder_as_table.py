@@ -1,4 +1,4 @@
-"""The folder that `predict --engine ray` writes is a table to whoever reads Parquet."""
+"""The output folder of `predict --engine ray` can be read as one Parquet table."""
 
 import pandas as pd
 import pyarrow
@@ -10,7 +10,7 @@ from keras_sentiment.cluster.part_files import PLAN_FILE
 pytestmark = pytest.mark.once
 
 
-def test_what_reads_parquet_passes_over_the_plan(tmp_path):
+def test_parquet_readers_ignore_the_plan(tmp_path):
     for part in range(2):
         parquet.write_table(
             pyarrow.table({"row": [2 * part, 2 * part + 1]}), tmp_path / f"part-{part:06}.parquet"

@@ -1,4 +1,4 @@
-"""Parts are read as the table was cut, or what changed is named."""
+"""Reading of parts, and the messages about files that have changed."""
 
 import json
 from pathlib import Path
@@ -18,16 +18,16 @@ from keras_sentiment.errors import InputError
 pytestmark = pytest.mark.once
 
 
-def test_a_number_that_its_column_cannot_hold_is_named(tmp_path):
+def test_a_number_that_does_not_fit_the_column_type_is_an_error(tmp_path):
     path = tmp_path / "it.jsonl"
     values = [2**53 + 1, 2, 3, 4, 0.5]
     path.write_text("".join(json.dumps({"text": "a", "n": value}) + "\n" for value in values))
-    with pytest.raises(InputError, match="column 'n' holds what can't be double"):
+    with pytest.raises(InputError, match="column 'n' has a value that is not double"):
         in_parts(path, "jsonl")
 
 
 @pytest.mark.parametrize("text_format", ["csv", "parquet"])
-def test_a_file_that_changes_meanwhile_is_told(tmp_path, text_format):
+def test_a_file_that_has_changed_is_an_error(tmp_path, text_format):
     path = tmp_path / f"it.{text_format}"
 
     def write(texts):
@@ -50,10 +50,10 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path, text_format):
         PartReader(parts).read(parts.parts[1])
 
 
-def test_large_columns_beside_the_text_are_refused_in_bounded_memory(tmp_path, monkeypatch):
-    """Some kilobytes that unpack to two gigabytes: the text is short, and a worker reads all columns."""
+def test_large_other_columns_are_refused_in_bounded_memory(tmp_path, monkeypatch):
+    """A few kilobytes that decompress to 2 GB: the texts are short, but a worker reads all columns."""
     monkeypatch.setattr(partition_module, "PART_ROWS", 2000)
-    monkeypatch.setattr(part_reader, "MOST_BYTES", 64 << 20)
+    monkeypatch.setattr(part_reader, "MAX_PART_BYTES", 64 << 20)
     path = tmp_path / "it.parquet"
     large = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 2000, "int32"), ["x" * (1 << 20)])
     parquet.write_table(pyarrow.table({"text": ["a"] * 2000, "large": large}), path, compression="zstd")
@@ -62,6 +62,6 @@ def test_large_columns_beside_the_text_are_refused_in_bounded_memory(tmp_path, m
     status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     before = resident(status, "VmRSS")
     reset.write_text("5")
-    with pytest.raises(InputError, match=r"rows 1 to 2,000 hold more than 64 MB; leave large columns out"):
+    with pytest.raises(InputError, match=r"rows 1 to 2,000 have more than 64 MiB; leave out large columns"):
         PartReader(parts).read(parts.parts[0])
     assert resident(status, "VmHWM") - before < 250 << 20

@@ -1,4 +1,4 @@
-"""Parts of tables: read one by one they are the table."""
+"""Division of tables into parts: together, the parts are the table."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ CELLS = st.text(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), max_size=14), delimiter=st.sampled_from(",\t"))
-def test_parts_of_a_table_are_the_table(tmp_path, rows, delimiter):
+def test_concatenated_parts_equal_the_table(tmp_path, rows, delimiter):
     text_format = {",": "csv", "\t": "tsv"}[delimiter]
     path = tmp_path / f"it.{text_format}"
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -49,13 +49,13 @@ def test_parts_of_a_table_are_the_table(tmp_path, rows, delimiter):
     told = []
 
     def skip(error):
-        if "--quoting minimal" in str(error):  # workers, who don't look for swallowed rows, would read it
+        if "--quoting minimal" in str(error):  # workers do not check for stray quotes and would read it
             raise error
         told.append(error)
 
     try:
         found = rows_of(in_parts(path, text_format, skip=skip))
-    except SwallowedRows:  # as a tab and a line end in one field may be
+    except SwallowedRows:  # a tab and a line end in one field may look like a stray quote
         return
     expected = whole(path, text_format)
     assert [row["text"] for row in found] == [text for text in expected if isinstance(text, str)]
@@ -69,7 +69,7 @@ def test_parts_of_a_table_are_the_table(tmp_path, rows, delimiter):
         st.sampled_from([b'"', b",", b"\n", b"\r\n", b"a", b"\xff", b"b,c\n", b'"d"']), max_size=60
     )
 )
-def test_parts_of_what_is_hardly_a_table_are_what_can_be_read_of_it(tmp_path, content):
+def test_parts_of_a_damaged_table_have_its_readable_rows(tmp_path, content):
     path = tmp_path / "it.csv"
     path.write_bytes(b"id,text\n" + b"".join(content))
     told = []
@@ -81,7 +81,7 @@ def test_parts_of_what_is_hardly_a_table_are_what_can_be_read_of_it(tmp_path, co
 
 @pytest.mark.parametrize("rows", [0, 1, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS, 2 * ROWS + 1])
 @pytest.mark.parametrize("text_format", ["csv", "tsv", "jsonl", "parquet", "txt"])
-def test_parts_end_where_rows_do(tmp_path, text_format, rows):
+def test_parts_end_at_row_boundaries(tmp_path, text_format, rows):
     path = tmp_path / f"it.{text_format}"
     texts = [f"text {i}" for i in range(rows)]
     if text_format == "parquet":
@@ -112,17 +112,17 @@ def test_columns_of_parquet_keep_their_types(tmp_path, group):
     parts = partition([path], table_config("parquet"), told.append)
     assert [str(error).split(":")[1] for error in told] == [str(i + 1) for i in range(0, 23, 5)]
     assert parts.schema.types == table.schema.types
-    # By one reader that goes on, in whatever order, and by a new one for each.
+    # Parts are read by one reader in several orders, and by a new reader for each part.
     reader = PartReader(parts)
     for order in (parts.parts, parts.parts[::-1], parts.parts[::2] + parts.parts[1::2]):
         found = {part: reader.read(part) for part in order}
         assert rows_of(found[part] for part in parts.parts) == kept.to_pylist()
     assert rows_of(PartReader(parts).read(part) for part in parts.parts) == kept.to_pylist()
-    with pytest.raises(InputError, match=r"it\.parquet:1: column 'text' holds nothing"):
+    with pytest.raises(InputError, match=r"it\.parquet:1: column 'text' is empty"):
         partition([path], table_config("parquet"))
 
 
-def test_json_objects_have_the_columns_of_all(tmp_path):
+def test_the_schema_of_json_lines_has_the_columns_of_all_objects(tmp_path):
     path = tmp_path / "it.jsonl"
     rows = [{"text": "a", "stars": 1}, {"text": "b", "by": {"name": "c"}}, {"text": "d", "by": None}] * 2
     rows += [{"stars": 2.5, "text": "e", "by": {"age": 3}, "tags": ["f"]}]
@@ -142,11 +142,11 @@ def test_json_objects_have_the_columns_of_all(tmp_path):
     [
         ([1, "b"], "it.jsonl:1: from this line on column 'n' has no one type"),
         ([1, 2, 3, 4, "b"], "it.jsonl:5: a column has another type than before .*n"),
-        (["\ud800"], "it.jsonl:1: holds half of a character"),
+        (["\ud800"], "it.jsonl:1: the row has half of a character"),
         ([10**30], "it.jsonl:1: from this line on column 'n'"),
     ],
 )
-def test_a_column_of_several_types_is_named(tmp_path, values, expected):
+def test_a_column_with_several_types_is_an_error(tmp_path, values, expected):
     path = tmp_path / "it.jsonl"
     path.write_text("".join(json.dumps({"text": "a", "n": value}) + "\n" for value in values))
     with pytest.raises(InputError, match=expected) as raised:
@@ -154,7 +154,7 @@ def test_a_column_of_several_types_is_named(tmp_path, values, expected):
     assert "\n" not in str(raised.value)
 
 
-def test_files_follow_one_another_by_name(tmp_path, monkeypatch):
+def test_files_are_sorted_by_name(tmp_path, monkeypatch):
     for name in ("b.csv", "a.csv", "c.txt"):
         (tmp_path / name).write_text(f"text,id\n{name},1\n")
     (tmp_path / "d.csv").mkdir()
@@ -175,7 +175,7 @@ def test_files_follow_one_another_by_name(tmp_path, monkeypatch):
         find_files(str(tmp_path))
 
 
-def test_files_of_other_columns_are_refused(tmp_path):
+def test_files_with_different_columns_are_refused(tmp_path):
     paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
     paths[0].write_text("text,id\na,1\n")
     paths[1].write_text("id,text\n2,b\n")
@@ -185,10 +185,12 @@ def test_files_of_other_columns_are_refused(tmp_path):
         ["b", "2"],
     ]
     paths[1].write_text("text\nb\n")
-    with pytest.raises(InputError, match=r"b\.csv: not the columns of .*a\.csv: .*b\.csv has no 'id'"):
+    with pytest.raises(
+        InputError, match=r"b\.csv: its columns differ from those of .*a\.csv: .*b\.csv has no 'id'"
+    ):
         partition(paths, table_config("csv"))
     paths[1].write_text("text,id,id\nb,1,2\n")
-    with pytest.raises(InputError, match="two columns are called 'id'"):
+    with pytest.raises(InputError, match="it has two columns 'id'"):
         partition(paths, table_config("csv"))
     tables = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for table, ids in zip(tables, ([1], ["1"]), strict=True):
@@ -210,9 +212,9 @@ def test_long_texts_make_small_parts(tmp_path, monkeypatch):
     ]
 
 
-# Without labels a .txt file is lines of text.
+# An unlabelled .txt file has one text a line.
 FILES = {title: file for title, *file in single_files() if not file[0].endswith(".txt")}
-WHOLE = ("gz", "bz2", "xz", "zst", "zip", "list", "arrow", "it.json ")  # can't be read from the middle on
+WHOLE = ("gz", "bz2", "xz", "zst", "zip", "list", "arrow", "it.json ")  # formats that can't be read in parts
 
 
 def read_whole(title):
@@ -220,15 +222,17 @@ def read_whole(title):
 
 
 @pytest.mark.parametrize("title", FILES)
-def test_workers_read_what_one_process_reads(tmp_path, monkeypatch, title):
-    """Or it is refused before they start."""
+def test_workers_read_the_same_rows_as_one_process(tmp_path, monkeypatch, title):
+    """Formats that can't be read in parts are refused before the workers start."""
     monkeypatch.setattr(partition_module, "PART_ROWS", 40)
     name, data, config = FILES[title]
     path = tmp_path / name
     path.write_bytes(data)
     config = TableConfig(**{key: value for key, value in config.items() if key != "label_column"})
     if read_whole(title):
-        with pytest.raises(InputError, match=r"unpack it|write an object a line|reads no \.arrow files"):
+        with pytest.raises(
+            InputError, match=r"decompress it|write one JSON object a line|can't read Arrow files"
+        ):
             partition([path], config)
         return
     parts = partition([path], config)

@@ -1,4 +1,4 @@
-"""Scoring on Ray: the labels of one process, whoever dies."""
+"""Prediction on Ray: the same results as one process, even if workers are killed."""
 
 import functools
 import json
@@ -18,11 +18,11 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.inference.artifact import Artifact
 from keras_sentiment.inference.engines import threads
 
-ROWS = 7  # of a part
+ROWS = 7  # rows of a part
 
 pytestmark = [
     pytest.mark.once,
-    # Ray Data sets an option of its own that it has deprecated.
+    # Ray Data sets an option that it has deprecated itself.
     pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*"),
 ]
 HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
@@ -30,7 +30,7 @@ HEAVY = ("keras", "keras_hub", "tensorflow", "tensorflow_text", "torch", "jax")
 
 @pytest.fixture(scope="module")
 def workers():
-    """A cluster of two cores, which takes seconds to start: what joins one uses it, and leaves it."""
+    """A cluster of two cores for all tests of the module, because it takes seconds to start."""
     with ray_job._cluster(2) as cpus:
         yield cpus
 
@@ -42,7 +42,7 @@ def run(cli):
 
 
 @pytest.mark.parametrize("text_format", ["csv", "jsonl", "parquet", "txt"])
-def test_labels_are_those_of_one_process(run, workers, artifact, tmp_path, text_format):
+def test_predictions_equal_those_of_one_process(run, workers, artifact, tmp_path, text_format):
     source, out = tmp_path / f"it.{text_format}", tmp_path / "out"
     said = texts(40)
     columns = {
@@ -82,7 +82,7 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
         def score(self, number):
             if number % 6 == 2 and not (died / str(number)).exists():
                 (died / str(number)).touch()
-                # In the middle of a part, with a file begun.
+                # The worker is killed in the middle of a part, after it has created the file.
                 self.classifier.predict = lambda texts: os.kill(os.getpid(), signal.SIGKILL)
             return super().score(number)
 
@@ -96,7 +96,7 @@ def test_parts_of_killed_workers_are_scored_once(workers, artifact, tmp_path, mo
     assert names(tmp_path / "out") == ["_plan.json", *(f"part-{i:06}.parquet" for i in range(15))]
 
 
-def test_rows_at_which_every_worker_dies_are_named(workers, artifact, tmp_path, monkeypatch):
+def test_rows_that_kill_every_worker_are_reported(workers, artifact, tmp_path, monkeypatch):
     class Doomed(ray_job.Worker):
         most_deaths = 2
 
@@ -108,13 +108,15 @@ def test_rows_at_which_every_worker_dies_are_named(workers, artifact, tmp_path, 
     plan = plan_of(artifact, write_csv(tmp_path / "it.csv", 7))
     with (
         output_folder(tmp_path / "out", plan, False) as folder,
-        pytest.raises(InputError, match=r"it\.csv:2: 2 workers died at the 7 rows from here on"),
+        pytest.raises(
+            InputError, match=r"it\.csv:2: 2 workers died while they scored the 7 rows from here on"
+        ),
     ):
         ray_job.score(artifact, folder, 1)
     assert names(tmp_path / "out") == ["_plan.json"]
 
 
-def test_what_a_worker_cannot_do_is_one_line(workers, artifact, tmp_path, monkeypatch):
+def test_an_error_of_a_worker_is_one_line(workers, artifact, tmp_path, monkeypatch):
     source, out = write_csv(tmp_path / "it.csv", 10), tmp_path / "out"
     plan = plan_of(artifact, source)
     write_csv(source, 11)
@@ -126,7 +128,7 @@ def test_what_a_worker_cannot_do_is_one_line(workers, artifact, tmp_path, monkey
         ray_job.score(elsewhere, folder, 1)
 
 
-def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monkeypatch):
+def test_a_worker_uses_one_core_and_does_not_import_keras(workers, artifact, tmp_path, monkeypatch):
     plan, notes = plan_of(artifact, write_csv(tmp_path / "it.csv", 60)), tmp_path / "notes"
     notes.mkdir()
     heavy = HEAVY
@@ -137,12 +139,12 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
             found = [name for name in heavy if name in sys.modules]
             settings = [os.environ[name] for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")]
             (notes / f"{number}").write_text(json.dumps([os.getpid(), threads(), settings, found]))
-            time.sleep(0.2)  # as long as the other one needs to come
+            time.sleep(0.2)  # until the other worker has started
             return rows
 
     monkeypatch.setattr(ray_job, "Worker", Watched)
     with output_folder(tmp_path / "out", plan, False) as folder:
-        ray_job.score(artifact, folder, 3)  # as many as there is room for
+        ray_job.score(artifact, folder, 3)  # the cluster has room for two
     found = [json.loads(note.read_text()) for note in notes.iterdir()]
     assert len({pid for pid, *_ in found}) == 2
     assert os.getpid() not in {pid for pid, *_ in found}
@@ -152,7 +154,7 @@ def test_workers_take_a_core_each_and_no_keras(workers, artifact, tmp_path, monk
 @pytest.mark.parametrize(
     ("wanted", "expected"), [("1", 1), ("1,2", 1), ("0", 1), ("9999", None), ("", None), ("many", None)]
 )
-def test_runtimes_take_as_many_cores_as_they_are_given(monkeypatch, wanted, expected):
+def test_runtimes_use_the_given_number_of_cores(monkeypatch, wanted, expected):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     all_of_them = threads()
     monkeypatch.setenv("OMP_NUM_THREADS", wanted)

@@ -19,7 +19,7 @@ LEARN = ["--tokenizer", "learn", "--vocabulary-size", "100", "--processes", "1"]
 @pytest.mark.parametrize(
     ("closed", "arguments", "status", "expected"),
     [
-        ("<&-", ["-", "out", "--input-format", "csv"], 2, "standard input: holds no reviews"),
+        ("<&-", ["-", "out", "--input-format", "csv"], 2, "standard input: it has no reviews"),
         ("<&- 2>&-", ["reviews.csv", "out", "--quiet"], 0, ""),
         (">&-", ["reviews.csv", "out", "--quiet"], 2, "standard output is closed, and results go there"),
         ("2>&-", ["reviews.csv", "out"], 0, ""),

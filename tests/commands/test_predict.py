@@ -129,13 +129,13 @@ def test_predict_stops_at_a_bad_row_or_skips_it(cli, path, tmp_path):
     texts, new = tmp_path / "texts.jsonl", tmp_path / "new.jsonl"
     texts.write_text('{"text": "good"}\n' + "no\n" * 30 + '{"text": "bad"}\n')
     arguments = ["predict", path / "run", "--input", texts, "--output", new]
-    mistake(cli(*arguments), "texts.jsonl:2: not JSON", "write one object a line")
+    mistake(cli(*arguments), "texts.jsonl:2: the line is not JSON", "write one JSON object a line")
     assert list(tmp_path.iterdir()) == [texts]
     status, out, error = cli(*arguments, "--on-error", "skip")
     assert (status, out) == (0, "")
     assert [json.loads(line)["row"] for line in new.read_text().splitlines()] == [1, 32]
     for number in range(2, 32):
-        assert (f"texts.jsonl:{number}: not JSON" in error) is (number < 22)
+        assert (f"texts.jsonl:{number}: the line is not JSON" in error) is (number < 22)
     assert error.endswith("Rows left out: 30\n")
 
 

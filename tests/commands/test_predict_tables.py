@@ -146,7 +146,7 @@ def test_what_is_not_one_file_is_told(cli, path, tmp_path, monkeypatch):
     (tmp_path / "it").write_text('{"text": "a"}\n')
     with (tmp_path / "it").open() as file:
         monkeypatch.setattr(sys, "stdin", file)
-        mistake(cli(*arguments, "-"), "begins as JSON; give --input-format jsonl")
+        mistake(cli(*arguments, "-"), "it begins like JSON; use --input-format jsonl")
 
 
 def test_evaluate_leaves_out_what_can_not_be_used(cli, path, tmp_path):
@@ -156,7 +156,7 @@ def test_evaluate_leaves_out_what_can_not_be_used(cli, path, tmp_path):
     mistake(
         cli(*arguments),
         "3 rows can't be used",
-        "it.csv:7: column 'label' holds nothing",
+        "it.csv:7: column 'label' is empty",
         "it.csv:4: the review has no text",
         "it.csv:5: label 'other'",
     )

@@ -1,4 +1,4 @@
-"""What the tests of data share, made once a module."""
+"""Fixtures for the tests of data."""
 
 import pytest
 

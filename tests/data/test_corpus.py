@@ -1,4 +1,4 @@
-"""A prepared corpus on disk: what is no corpus, or a damaged one, is named."""
+"""A prepared corpus on disk: overwriting, and the messages about damaged ones."""
 
 import io
 import json
@@ -49,7 +49,7 @@ def test_a_link_to_a_corpus_stays_a_link(tmp_path, tokenizer):
     assert open_corpus(tmp_path / "there").info["splits"]["train"]["reviews"] == 80
 
 
-def test_folders_that_are_no_corpus(tmp_path, prepared):
+def test_folders_that_are_not_a_corpus_are_refused(tmp_path, prepared):
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(InputError, match="not a prepared corpus"):
             open_corpus(path)
@@ -61,37 +61,37 @@ def test_folders_that_are_no_corpus(tmp_path, prepared):
 def test_a_later_format_is_refused(prepared):
     info = json.loads((prepared / "data.json").read_text("utf-8"))
     (prepared / "data.json").write_text(json.dumps({**info, "format_version": 2}))
-    with pytest.raises(InputError, match="format 2"):
+    with pytest.raises(InputError, match="format version is 2"):
         open_corpus(prepared)
 
 
 def test_other_cleaning_rules_are_refused(prepared):
     info = json.loads((prepared / "data.json").read_text("utf-8"))
     (prepared / "data.json").write_text(json.dumps({**info, "cleaning_version": 0}))
-    with pytest.raises(InputError, match=r"version 0 of the rules.*prepare it again"):
+    with pytest.raises(InputError, match=r"version 0 of the cleaning rules.*prepare it again"):
         open_corpus(prepared)
 
 
 @pytest.mark.parametrize("name", ["ids.npy", "offsets.npy", "labels.npy", "texts.jsonl"])
-def test_damage_is_noticed(prepared, name):
+def test_missing_and_truncated_files_are_an_error(prepared, name):
     file = prepared / "validation" / name
     data = file.read_bytes()
     file.unlink()
-    with pytest.raises(InputError, match="validation: damaged"):
+    with pytest.raises(InputError, match="validation: the corpus is damaged"):
         open_corpus(prepared)
     if name.endswith(".npy"):
         file.write_bytes(data[:-4])
-        with pytest.raises(InputError, match="validation: damaged"):
+        with pytest.raises(InputError, match="validation: the corpus is damaged"):
             open_corpus(prepared)
 
 
 def write_header(file, header):
-    """An array that has a header alone."""
+    """Writes an array of a header without data."""
     file.write_bytes(np.lib.format.magic(1, 0) + len(header).to_bytes(2, "little") + header.encode())
 
 
 def zipped(array):
-    """What `np.savez` writes, and `np.load` reads as well as an array."""
+    """The bytes that `np.savez` writes; `np.load` reads them too."""
     file = io.BytesIO()
     np.savez(file, array)
     return file.getvalue()
@@ -125,9 +125,9 @@ class Hostile:
         ("labels.npy", lambda file: np.save(file, np.load(file) - np.int32(1))),
     ],
 )
-def test_arrays_that_are_none_of_ours(prepared, name, damage):
+def test_forged_arrays_are_refused(prepared, name, damage):
     damage(prepared / "validation" / name)
-    with pytest.raises(InputError, match="validation: damaged") as caught:
+    with pytest.raises(InputError, match="validation: the corpus is damaged") as caught:
         open_corpus(prepared)
     assert str(caught.value).isprintable()
 
@@ -145,7 +145,7 @@ def test_arrays_that_are_none_of_ours(prepared, name, damage):
         lambda lines: [*lines[:-1], b"\xff\n"],
     ],
 )
-def test_damaged_texts_are_named(prepared, damage):
+def test_damaged_texts_are_an_error(prepared, damage):
     file = prepared / "validation" / "texts.jsonl"
     file.write_bytes(b"".join(damage(file.read_bytes().splitlines(keepends=True))))
     with pytest.raises(InputError, match=r"texts\.jsonl"):
@@ -155,42 +155,42 @@ def test_damaged_texts_are_named(prepared, damage):
 @pytest.mark.parametrize(
     "changes", [{"labels": "ab"}, {"labels": ["a", "a"]}, {"splits": {}}, {"tokenizer": None}]
 )
-def test_a_damaged_description_is_named(prepared, changes):
+def test_a_damaged_data_json_is_an_error(prepared, changes):
     info = json.loads((prepared / "data.json").read_text("utf-8"))
     (prepared / "data.json").write_text(json.dumps({**info, **changes}))
-    with pytest.raises(InputError, match=r"data\.json: it lacks or mistakes a key"):
+    with pytest.raises(InputError, match=r"data\.json: a key is missing or wrong"):
         open_corpus(prepared)
 
 
 @pytest.mark.parametrize(
     "content", ["[" * 100_000, '{"format_version": Infinity}', '{"format_version": 1e999}']
 )
-def test_a_description_that_is_none(prepared, content):
+def test_an_unreadable_data_json_is_an_error(prepared, content):
     (prepared / "data.json").write_text(content)
     with pytest.raises(InputError, match="not a prepared corpus"):
         open_corpus(prepared)
 
 
-def test_another_tokenizer_is_noticed(prepared):
+def test_another_tokenizer_is_an_error(prepared):
     file = prepared / "tokenizer" / "vocab.txt"
     file.write_text("\n".join(reversed(file.read_text("utf-8").split("\n")[:-1])) + "\n", "utf-8")
     with pytest.raises(InputError, match="its tokenizer is not the one"):
         open_corpus(prepared)
 
 
-def test_labels_that_are_not_those_of_the_texts_are_refused(prepared):
-    """A figure of other labels would stand under the fingerprint of these texts."""
+def test_labels_that_do_not_match_the_texts_are_refused(prepared):
+    """Otherwise, metrics of other labels would have the fingerprint of these texts."""
     file = prepared / "test" / "labels.npy"
     np.save(file, 1 - np.load(file))
-    with pytest.raises(InputError, match=r"texts\.jsonl:1: no row of ours"):
+    with pytest.raises(InputError, match=r"texts\.jsonl:1: the row is damaged"):
         _ = open_corpus(prepared).splits["test"].fingerprint
 
 
 @pytest.mark.parametrize("change", [np.flip, lambda ids: np.where(np.arange(len(ids)) == 3, 5, ids)])
-def test_ids_that_are_not_those_of_the_texts_are_refused(prepared, change):
+def test_ids_that_do_not_match_the_texts_are_refused(prepared, change):
     file = prepared / "test" / "ids.npy"
     ids = np.load(file)
     np.save(file, change(ids).astype(ids.dtype))
     corpus = open_corpus(prepared)
-    with pytest.raises(InputError, match="its ids are not those of its texts"):
+    with pytest.raises(InputError, match="its token ids do not match its texts"):
         open_evaluation_split(corpus, "test", corpus.tokenizer(), corpus.labels, PrepareConfig())

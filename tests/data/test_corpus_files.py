@@ -1,4 +1,4 @@
-"""A DATA_DIR of a stranger: only what is ours is read, and nothing takes memory or time without end."""
+"""An untrusted DATA_DIR: only known files are read, in bounded memory and time."""
 
 import json
 import os
@@ -39,54 +39,54 @@ def refusal(folder):
 def test_links_and_pipes_are_not_read(folder, tmp_path, name):
     (folder / name).rename(tmp_path / "outside")
     (folder / name).symlink_to(tmp_path / "outside")
-    assert f"{folder / name}: a link" in refusal(folder)
+    assert f"{folder / name}: it is a link" in refusal(folder)
     (folder / name).unlink()
     os.mkfifo(folder / name)
-    # An open pipe without a writer would wait for ever.
-    assert "no regular file" in (message := refusal(folder)) or "not a prepared corpus" in message
+    # Opening a pipe without a writer would never end.
+    assert "not a regular file" in (message := refusal(folder)) or "not a prepared corpus" in message
 
 
 def test_a_folder_that_is_a_link_is_not_read(folder, tmp_path):
     (folder / "train").rename(tmp_path / "train")
     (folder / "train").symlink_to(tmp_path / "train")
-    assert f"{folder / 'train'}: a link" in refusal(folder)
+    assert f"{folder / 'train'}: it is a link" in refusal(folder)
 
 
 @pytest.mark.parametrize(
     "name", ["train/more.npy", "tokenizer/assets/tokenizer/vocabulary.txt", "tokenizer/vocabulary.txt"]
 )
-def test_what_is_not_ours_is_not_there(folder, name):
+def test_unknown_files_in_a_split_are_refused(folder, name):
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("x")
-    assert f"{path}: no file of a prepared corpus" in refusal(folder)
+    assert f"{path}: it is not a file of a prepared corpus" in refusal(folder)
 
 
-def test_what_lies_beside_it_is_left_alone(folder):
+def test_other_files_in_the_folder_are_ignored(folder):
     (folder / "notes.md").write_text("mine")
     (folder / "link").symlink_to("/dev/zero")
     assert open_corpus(folder).labels == ["negative", "positive"]
 
 
 @pytest.mark.parametrize("name", ["train/ids.npy", "train/offsets.npy", "test/labels.npy"])
-def test_an_array_is_not_far_larger_than_its_texts(folder, name):
+def test_an_array_far_larger_than_its_texts_is_refused(folder, name):
     os.truncate(folder / name, 1 << 38)
-    assert f"{folder / name}: far larger than its texts make it" in refusal(folder)
+    assert f"{folder / name}: it is far larger than its texts require" in refusal(folder)
 
 
-def test_texts_have_been_written(folder):
+def test_texts_with_holes_are_refused(folder):
     path = folder / "train" / "texts.jsonl"
     rows = path.read_bytes()
     os.truncate(path, 1 << 38)
-    # Arrays may be as large as these.
+    # The texts seem large, so a large array is allowed.
     os.truncate(folder / "train" / "ids.npy", 1 << 38)
-    assert f"{path}: holds no text in places" in refusal(folder)
+    assert f"{path}: it has NUL bytes" in refusal(folder)
     os.truncate(folder / "train" / "ids.npy", 1 << 20)
     path.write_bytes(rows * (1 + (40 << 20) // len(rows)))
     corpus_files.require_own_files(folder)
 
 
-def test_what_a_file_system_says_of_its_blocks_does_not_count(folder, monkeypatch):
+def test_the_block_count_of_the_file_system_is_ignored(folder, monkeypatch):
     stat = os.stat
 
     def of_no_blocks(path, **options):
@@ -101,7 +101,7 @@ def test_what_a_file_system_says_of_its_blocks_does_not_count(folder, monkeypatc
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "train/.DS_Store", "train/._ids.npy", "tokenizer/.x/y"])
-def test_what_macos_leaves_is_left_alone(folder, name):
+def test_hidden_files_of_macos_are_ignored(folder, name):
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"x")
     read_all(folder)
@@ -124,34 +124,34 @@ def test_what_macos_leaves_is_left_alone(folder, name):
         (("unlabelled",), 3),
     ],
 )
-def test_what_it_says_of_itself_is_of_the_right_type(folder, keys, value):
+def test_wrong_types_in_data_json_are_refused(folder, keys, value):
     info = json.loads((folder / "data.json").read_text())
     inner = info
     for key in keys[:-1]:
         inner = inner[key]
     inner[keys[-1]] = value
     (folder / "data.json").write_text(json.dumps(info))
-    assert "data.json: it lacks or mistakes a key" in refusal(folder)
+    assert "data.json: a key is missing or wrong" in refusal(folder)
 
 
-def test_a_row_takes_no_more_memory_than_it_may(folder, monkeypatch):
+def test_a_huge_row_is_refused_in_bounded_memory(folder, monkeypatch):
     monkeypatch.setattr(corpora, "MAX_ROW_BYTES", 30 << 20)
     path = folder / "train" / "texts.jsonl"
     rows = path.read_bytes()
     path.write_bytes(b'{"text": [' + b"{}," * (9 << 20) + b"0]}\n" + rows)
     with at_most(100 << 20):
-        assert "texts.jsonl:1: no row of ours" in refusal(folder)
+        assert "texts.jsonl:1: the row is damaged" in refusal(folder)
     with path.open("wb") as file:
         file.write(rows)
         for _ in range(64):
             file.write(b"x" * (1 << 20))
     with at_most(100 << 20):
-        assert "no row of ours" in refusal(folder)
+        assert "the row is damaged" in refusal(folder)
 
 
-def test_a_header_of_any_size_is_not_read(folder, monkeypatch):
+def test_a_huge_array_header_is_not_read(folder, monkeypatch):
     monkeypatch.setattr(corpus_files, "_FREE_BYTES", 1 << 30)
     path = folder / "train" / "ids.npy"
     path.write_bytes(b"\x93NUMPY\x02\x00" + (64 << 20).to_bytes(4, "little") + b"(" * (64 << 20))
     with at_most(32 << 20):
-        assert "another version" in refusal(folder)
+        assert "the version of the array is not 1.0" in refusal(folder)

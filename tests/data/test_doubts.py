@@ -1,4 +1,4 @@
-"""Texts that may not be what was meant are counted, with the first of them."""
+"""Warnings about suspicious texts."""
 
 import pytest
 
@@ -15,26 +15,27 @@ def warnings(texts):
     return doubts.warnings()
 
 
-def test_a_text_as_long_as_a_thousand_is_doubtful():
+def test_very_long_texts_give_a_warning():
     texts = ["a film"] * 99
     assert warnings([*texts, "x" * 6000]) == []
     (found,) = warnings([*texts, "x" * 6001, "x" * 9000])
-    assert found.startswith(
-        "texts of more than 1,000 times the median length of 6 characters: 2, the longest"
-    )
+    assert found.startswith("texts longer than 1,000 times the median of 6 characters: 2, the longest")
     assert "at it:101 (9,000 characters)" in found
     assert warnings([]) == []
 
 
-def test_garbled_characters_are_told():
+def test_wrongly_decoded_characters_give_a_warning():
     garbled = [text.encode().decode("cp1252") for text in ("it’s", "café", "good!\xa0so", "“no", "fine 😀")]
     (found,) = warnings(["a film", *garbled])
-    assert "characters such as 'â€™', UTF-8 that was read in another encoding: 5, the first at it:2" in found
+    assert (
+        "characters such as 'â€™', which is UTF-8 decoded with a wrong encoding: 5, the first at it:2"
+        in found
+    )
     fine = ["it’s", "café", "Ã", "„Spaß“", "CAFÉ»", "château", "ÂÃ", "São", "не плохо", "好", "😀", "Â, €"]
     assert warnings(fine) == []
 
 
-def test_doubts_are_kept_in_the_corpus(tmp_path):
+def test_warnings_are_stored_in_the_corpus(tmp_path):
     pairs = [(f"film {n} {'good' if n % 2 else 'bad'}", n % 2) for n in range(60)]
     pairs[7] = ("itâ€™s " + "long " * 9000, 1)
     corpus = prepare(pairs, tmp_path / "data", tokenizer="learn", vocabulary_size=100, quiet=True)

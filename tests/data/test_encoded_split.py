@@ -1,4 +1,4 @@
-"""Encoded splits: what is taken of them, and where they reach."""
+"""Encoded splits: subsets, encoding and pickling."""
 
 import pickle
 
@@ -17,7 +17,7 @@ from keras_sentiment.text.tokenizer import Tokenizer
 pytestmark = pytest.mark.once
 
 
-def test_chunks_are_few_and_short():
+def test_chunks_are_bounded():
     texts = ["a" * 10] * 3000 + ["b" * 5_000_000, "c" * 3_000_000, "d" * 3_000_000]
     chunks = list(in_chunks(iter(texts)))
     assert [text for chunk in chunks for text in chunk] == texts
@@ -45,7 +45,7 @@ def test_take(prepared):
             split.take(wrong)
 
 
-def test_limit_is_stratified_and_seeded(tokenizer):
+def test_subsample_is_stratified_and_seeded(tokenizer):
     names = ["a"] * 90 + ["b"] * 9 + ["c"]
     split = Split.from_texts([f"worda {i}" for i in range(100)], tokenizer, ["a", "b", "c"], names)
     for size, counts in ((50, [45, 4, 1]), (20, [17, 2, 1]), (3, [1, 1, 1]), (99, [89, 9, 1])):
@@ -58,7 +58,7 @@ def test_limit_is_stratified_and_seeded(tokenizer):
         split.subsample(2, 0)
 
 
-def test_a_split_in_memory_is_what_preparation_writes(prepared, tokenizer):
+def test_a_split_in_memory_equals_the_prepared_one(prepared, tokenizer):
     split = open_corpus(prepared).splits["test"]
     by_source = {review.source: review for review in make_reviews()}
     reviews = [by_source[record.source] for record in split.records()]
@@ -72,7 +72,7 @@ def test_a_split_in_memory_is_what_preparation_writes(prepared, tokenizer):
         Split.from_reviews([Review("<br>", "pos", "empty")], tokenizer, ["negative", "positive"])
 
 
-def test_texts_without_labels(tokenizer):
+def test_unlabelled_texts_are_encoded(tokenizer):
     split = Split.from_texts(["worda", "", "<b>wordb</b> wordc"], tokenizer)
     assert split.lengths.tolist() == [1, 0, 2]
     assert split.labels.tolist() == [-1, -1, -1]
@@ -80,7 +80,7 @@ def test_texts_without_labels(tokenizer):
     assert len(Split.from_texts([], tokenizer)) == 0
 
 
-def test_splits_reach_worker_processes(prepared, tokenizer):
+def test_splits_can_be_pickled(prepared, tokenizer):
     split = open_corpus(prepared).splits["train"]
     for each in (split.take([1, 2]), Split.from_texts(["worda"], tokenizer)):
         copy = pickle.loads(pickle.dumps(each))
@@ -90,8 +90,8 @@ def test_splits_reach_worker_processes(prepared, tokenizer):
 @pytest.mark.parametrize(
     "raw", ["&amp;lt;worda&amp;gt; wordb", r"worda &#92;n wordb", "&lt;b x=worda&gt; wordb"]
 )
-def test_another_tokenizer_reads_texts_that_were_cleaned_once(tokenizer, raw):
-    """Each of them would be another text if it were cleaned again."""
+def test_encoding_again_does_not_clean_again(tokenizer, raw):
+    """Each of these texts would change if it were cleaned again."""
     other = Tokenizer([*VOCABULARY[:5], *"<>&;=\\nltgbx", *reversed(VOCABULARY[5:])])
     assert clean(clean(raw)) != clean(raw)
     split = Split.from_texts([raw, "wordc"], tokenizer, ["a", "b"], ["b", "a"])

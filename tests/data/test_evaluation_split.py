@@ -1,4 +1,4 @@
-"""Any data becomes the split that a trained model is measured on."""
+"""Any source can be opened as a split to evaluate a model on."""
 
 import pytest
 
@@ -16,7 +16,7 @@ COLUMNS = PrepareConfig()
 STARS = PrepareConfig(text_column="review", label_column="stars")
 
 
-def test_split_of_a_prepared_corpus(transformer, corpus):
+def test_a_split_of_a_prepared_corpus_is_opened(transformer, corpus):
     _, run = transformer
     for name in ("train", "validation", "test"):
         found, split = open_evaluation_split(corpus.path, name, run.tokenizer(), run.config.labels, COLUMNS)
@@ -69,7 +69,7 @@ def test_source_is_read_for_the_model(transformer, tmp_path):
     one_line(caught, "films.csv:3", "joy", "negative, positive")
 
 
-def test_test_part_of_a_source_comes_first(transformer, tmp_path):
+def test_the_default_is_the_test_split(transformer, tmp_path):
     _, run = transformer
     for part, word in (("train", "good"), ("test", "fine")):
         for label in ("neg", "pos"):

@@ -1,4 +1,4 @@
-"""Groups: which reviews belong together, from the source to the split that is measured."""
+"""Groups of reviews, from the source to the split that is evaluated."""
 
 import json
 
@@ -26,7 +26,7 @@ BY_FILM = PrepareConfig(group_column="film")
 
 
 def grouped(count=200, films=23):
-    """Reviews of films, in no order."""
+    """Reviews of films, in random order."""
     rng = np.random.default_rng(1)
     return [
         review._replace(group=f"film {film}")
@@ -35,7 +35,7 @@ def grouped(count=200, films=23):
 
 
 def partition(split, name_of):
-    """The number of each record's group by its name, which has one number alone."""
+    """The number of each group by its name; checks that a name has exactly one number."""
     found = {}
     for record, number in zip(split.records(), split.groups.tolist(), strict=True):
         assert found.setdefault(name_of(record), number) == number
@@ -44,7 +44,7 @@ def partition(split, name_of):
 
 
 def imdb(folder, parts=("train", "test"), count=120, word="worda"):
-    """AclImdb's layout."""
+    """Writes reviews in aclImdb's layout."""
     files = {
         f"{part}/{label}/{n}_{rating}.txt": f"{part} {label} {word} {n}"
         for part in parts
@@ -55,12 +55,12 @@ def imdb(folder, parts=("train", "test"), count=120, word="worda"):
 
 
 def block(record):
-    """What a review of aclImdb is grouped by."""
+    """The group of a review of aclImdb."""
     *part, label, name = record.source.split("/")
     return (*part, label, int(name.split("_")[0]) // NEIGHBOURS)
 
 
-def test_names_have_one_number_in_all_splits(tmp_path, tokenizer):
+def test_a_named_group_has_the_same_number_in_all_splits(tmp_path, tokenizer):
     named = grouped()
     info = prepare_corpus(named, tmp_path / "data", tokenizer, quiet=True)
     film = {review.source: review.group for review in named}
@@ -69,15 +69,16 @@ def test_names_have_one_number_in_all_splits(tmp_path, tokenizer):
     for name, split in corpus.splits.items():
         found = partition(split, lambda record: film[record.source])
         assert len(found) == info["splits"][name]["groups"]
-        assert not together.keys() & found.keys()  # no film straddles
+        assert not together.keys() & found.keys()  # a film is in one split
         assert not set(together.values()) & set(found.values())
         together |= found
     assert len(together) == 23
-    assert f"; {info['splits']['train']['groups']} groups\n" in summarize(info)
+    counts = [str(split["groups"]) for split in info["splits"].values()]
+    assert ["groups", *counts] in [line.split() for line in summarize(info).splitlines()]
 
 
-def test_neighbours_among_reviews_of_films_are_a_group(tmp_path, tokenizer):
-    """Fifty positions of one label, of one part of the source."""
+def test_neighbouring_positions_are_a_group(tmp_path, tokenizer):
+    """A group has fifty positions of one label and one part of the source."""
     corpora = [
         prepare_corpus(make_reviews(400, positions=True), tmp_path / "made", tokenizer, quiet=True),
         prepare(imdb(tmp_path / "imdb"), tmp_path / "data", tokenizer="learn", quiet=True).info,
@@ -87,15 +88,15 @@ def test_neighbours_among_reviews_of_films_are_a_group(tmp_path, tokenizer):
         partition(split, lambda record: (record.label, int(record.source[5:]) // NEIGHBOURS))
     numbers = [partition(split, block) for split in folder.splits.values()]
     assert [len(found) for found in numbers] == [6, 2, 6]
-    # The last block of train is cut: it has one number in both splits.
+    # The last block of train is divided between two splits: it has the same number in both.
     assert {key: numbers[0][key] for key in numbers[1]} == numbers[1]
     assert not set(numbers[0].values()) & set(numbers[2].values())
     assert [info["splits"]["test"]["groups"] for info in corpora] == [2, 6]
 
 
 @pytest.mark.parametrize("divided", [False, True])
-def test_a_test_part_that_is_given_has_its_neighbours(tmp_path, divided):
-    """But for one that is itself divided: which of its parts a position was counted in is lost."""
+def test_a_given_test_source_has_groups_unless_it_is_split_itself(tmp_path, divided):
+    """If the test source has splits itself, its positions can't be combined, so it has no groups."""
     source = imdb(tmp_path / "imdb")
     test = imdb(tmp_path / "other", ("train", "test") if divided else ("test",), word="wordb")
     corpus = prepare(
@@ -113,7 +114,7 @@ def test_a_test_part_that_is_given_has_its_neighbours(tmp_path, divided):
         assert not numbers[0] & numbers[1]
 
 
-def test_a_split_of_which_one_review_has_no_group_has_none(tmp_path, tokenizer):
+def test_a_split_with_a_review_without_group_has_no_groups(tmp_path, tokenizer):
     named = [
         review._replace(split="test" if n % 3 == 0 else None, group=None if n == 9 else review.group)
         for n, review in enumerate(grouped())
@@ -125,15 +126,15 @@ def test_a_split_of_which_one_review_has_no_group_has_none(tmp_path, tokenizer):
     assert info["splits"]["train"]["groups"] == len(np.unique(corpus.splits["train"].groups))
 
 
-def test_where_groups_are_not_known_nothing_is_kept(prepared):
+def test_without_groups_there_is_no_file(prepared):
     corpus = open_corpus(prepared)
     assert not list(prepared.rglob("groups.npy"))
     assert [split.groups for split in corpus.splits.values()] == [None] * 3
     assert "groups" not in summarize(corpus.info)
 
 
-def test_groups_change_no_split(tmp_path):
-    """What was found before splits kept their groups."""
+def test_storing_groups_does_not_change_the_splits(tmp_path):
+    """The fingerprints are those from before groups were stored."""
     tokenizer = Tokenizer(VOCABULARY)
     table = pd.DataFrame(
         {
@@ -153,7 +154,7 @@ def test_groups_change_no_split(tmp_path):
         assert found == expected[name]
 
 
-def test_numbers():
+def test_group_numbers():
     named, positions = np.array([4, -1, 4, -1, -1, -1, 0]), np.array([-1, 49, 7, 50, 0, -1, -1])
     numbers = number_groups(named, positions, np.zeros(7, np.int32), np.zeros(7, np.int8))
     assert numbers.tolist() == [4, 5, 4, 6, 5, -1, 0]
@@ -176,7 +177,7 @@ def test_parts_of_a_split_keep_their_groups(tmp_path, tokenizer):
     assert Split.from_texts(["worda", "wordb"], tokenizer, groups=np.array([3, 3])).groups.tolist() == [3, 3]
 
 
-def test_a_source_that_is_not_prepared_has_its_groups(tmp_path):
+def test_a_source_that_is_not_prepared_has_groups(tmp_path):
     rows = reviews(60)
     table = pd.DataFrame(
         {
@@ -196,8 +197,8 @@ def test_a_source_that_is_not_prepared_has_its_groups(tmp_path):
     assert len(partition(split, block)) == 12
 
 
-def test_a_number_of_any_length_is_no_position(tmp_path):
-    """As of files that are called by the time of day."""
+def test_a_long_number_is_not_a_position(tmp_path):
+    """Some file names are a date and time."""
     folder = write_tree(
         tmp_path / "films",
         {
@@ -222,18 +223,20 @@ def test_a_number_of_any_length_is_no_position(tmp_path):
         lambda file: np.save(file, np.load(file)[:, None]),
     ],
 )
-def test_damage_is_named(tmp_path, tokenizer, damage):
+def test_damaged_groups_are_an_error(tmp_path, tokenizer, damage):
     prepare_corpus(grouped(), tmp_path / "data", tokenizer, quiet=True)
     damage(tmp_path / "data" / "validation" / "groups.npy")
-    with pytest.raises(InputError, match=r"validation: damaged corpus \(groups\.npy.*--overwrite") as caught:
+    with pytest.raises(
+        InputError, match=r"validation: the corpus is damaged \(groups\.npy.*--overwrite"
+    ) as caught:
         open_corpus(tmp_path / "data")
     assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("change", [lambda part: part.pop("groups"), lambda part: part.update(groups="many")])
-def test_a_description_without_groups_is_none(prepared, change):
+def test_a_data_json_without_groups_is_an_error(prepared, change):
     info = json.loads((prepared / "data.json").read_text("utf-8"))
     change(info["splits"]["test"])
     (prepared / "data.json").write_text(json.dumps(info))
-    with pytest.raises(InputError, match=r"data\.json: it lacks or mistakes a key.*--overwrite"):
+    with pytest.raises(InputError, match=r"data\.json: a key is missing or wrong.*--overwrite"):
         open_corpus(prepared)

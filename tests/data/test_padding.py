@@ -1,4 +1,4 @@
-"""Rows: windows over long texts."""
+"""Windows over long texts."""
 
 import numpy as np
 import pytest
@@ -19,5 +19,5 @@ def test_windows_cover_a_text_and_overlap_by_half_at_least(sequence_length, toke
     assert (found[0].start, found[-1].stop) == (0, tokens)
     assert np.all(np.diff(starts) >= 1)
     assert np.all(np.diff(starts) <= max(1, room // 2))
-    # And are no more than that takes.
+    # The number of windows is minimal.
     assert len(found) <= 1 + np.ceil(max(0, tokens - room) / max(1, room // 2))

@@ -1,4 +1,4 @@
-"""Work ahead, in threads and processes: the same results in order, and no more of them at once than said."""
+"""Prefetching in threads and processes: results in order, and bounded memory."""
 
 import multiprocessing
 import os
@@ -23,7 +23,7 @@ class Numbered:
         self.number = number
 
 
-def test_results_are_in_order_and_few_items_are_held():
+def test_results_are_in_order_and_few_items_are_in_memory():
     living = weakref.WeakSet()
 
     def items():
@@ -42,7 +42,7 @@ def test_results_are_in_order_and_few_items_are_held():
 
 
 @pytest.mark.parametrize("count", [0, 1, MIN_ITEMS, MIN_ITEMS + 1, MIN_ITEMS + 30])
-def test_processes_give_what_one_gives(count):
+def test_several_processes_give_the_same_results(count):
     words = [f" word{number} " for number in range(count)]
     expected = [(word, word.strip()) for word in words]
     assert list(parallel_map(str.strip, words, 2)) == list(parallel_map(str.strip, words, 1)) == expected
@@ -62,7 +62,7 @@ def test_a_corpus_is_the_same_from_several_processes(tmp_path, monkeypatch):
     assert files_of(tmp_path / "1") == files_of(tmp_path / "2")
 
 
-def test_an_unreadable_review_ends_all_processes_with_its_own_error(tmp_path, monkeypatch):
+def test_an_error_of_the_source_ends_all_processes(tmp_path, monkeypatch):
     monkeypatch.setattr(chunks, "CHUNK_REVIEWS", 2)
 
     def some():
@@ -78,8 +78,8 @@ def blocks_ctrl_c(_):
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
-def test_ctrl_c_reaches_no_process_from_its_first_moment_on():
-    # What is blocked was blocked when the process started: what runs in it only ignores Ctrl-C.
+def test_worker_processes_ignore_ctrl_c_from_the_start():
+    # The processes inherit the blocked signal when they start.
     found = [answer for _, answer in parallel_map(blocks_ctrl_c, range(12), 2)]
     assert found == [False] * MIN_ITEMS + [True] * (12 - MIN_ITEMS)
     assert not blocks_ctrl_c(0)
@@ -91,6 +91,6 @@ def end_itself(item):
     return item
 
 
-def test_a_process_that_is_killed_is_told():
+def test_a_killed_process_is_an_error():
     with pytest.raises(InputError, match="a process that cleans texts was killed"):
         list(parallel_map(end_itself, range(12), 2))

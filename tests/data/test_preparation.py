@@ -1,4 +1,4 @@
-"""Preparation: reviews cleaned, split and encoded, in bounded memory, whole or not at all."""
+"""Preparation of a corpus: cleaning, splitting, encoding, in bounded memory, written atomically."""
 
 import tracemalloc
 
@@ -9,7 +9,7 @@ from helpers.made_up import VOCABULARY, contents, make_reviews
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.reviews import Review
-from keras_sentiment.data.summary import summarize
+from keras_sentiment.data.summary import _width, summarize
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -17,7 +17,7 @@ from keras_sentiment.text.tokenizer import Tokenizer
 pytestmark = pytest.mark.once
 
 
-def test_what_is_written_is_what_is_read(tmp_path, tokenizer):
+def test_a_prepared_corpus_has_the_reviews(tmp_path, tokenizer):
     reviews = make_reviews()
     info = prepare_corpus(
         reviews, tmp_path / "data", tokenizer, source="made", tokenizer_name="tiny", quiet=True
@@ -56,7 +56,7 @@ def test_a_large_vocabulary_gets_wide_ids(tmp_path):
     assert all(split[i][-1] == tokenizer.vocabulary_size - 1 for i in range(len(split)))
 
 
-def test_same_reviews_same_bytes_and_order_does_not_reach_the_fingerprint(tmp_path, tokenizer):
+def test_the_fingerprint_does_not_depend_on_the_order(tmp_path, tokenizer):
     for name, reviews in (("a", make_reviews()), ("b", make_reviews()), ("c", make_reviews()[::-1])):
         prepare_corpus(reviews, tmp_path / name, tokenizer, quiet=True)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
@@ -76,15 +76,15 @@ def test_splits_share_no_cleaned_text(tmp_path, tokenizer):
     assert not texts[0] & texts[1]
     assert not texts[0] & texts[2]
     assert not texts[1] & texts[2]
-    # Copies go where their text goes: nothing is lost.
+    # Copies go into the split of their text, so none is dropped.
     assert info["dropped"] == {"validation": 0, "train": 0}
     counts = {name: split["reviews"] for name, split in info["splits"].items()}
     assert sum(counts.values()) == 300
     assert 230 <= counts["train"] <= 250
 
 
-def test_texts_that_an_uncased_model_reads_alike_are_one(tmp_path, tokenizer):
-    """In a test part of the source's own they are not trained on; else they go into one split."""
+def test_texts_that_differ_only_in_form_share_no_splits(tmp_path, tokenizer):
+    """They go into one split; if the source has a test part, copies of its texts are dropped from train."""
     forms = (
         "Café No. {}, GREAT!",
         "cafe no.{},great !",
@@ -104,17 +104,17 @@ def test_texts_that_an_uncased_model_reads_alike_are_one(tmp_path, tokenizer):
     assert not found["validation"] & found["test"]
 
     own = [review._replace(split="test" if number % 4 == 0 else None) for number, review in enumerate(pairs)]
-    with pytest.raises(InputError, match=r"no review of label 'negative' is left for the train split"):
+    with pytest.raises(InputError, match=r"label 'negative' has no review for the train split"):
         prepare_corpus(own, tmp_path / "own", tokenizer, quiet=True)
     more = [
         Review(f"film {n} {'good' if n % 2 else 'bad'}", "pos" if n % 2 else "neg", "") for n in range(200)
     ]
     info = prepare_corpus([*own, *more], tmp_path / "own", tokenizer, quiet=True)
     assert sum(info["dropped"].values()) == 180
-    assert [warning for warning in info["warnings"] if "copies" in warning]
+    assert [warning for warning in info["warnings"] if "the same text" in warning]
 
 
-def test_films_do_not_straddle(tmp_path, tokenizer):
+def test_a_film_is_in_one_split(tmp_path, tokenizer):
     prepare_corpus(make_reviews(200, positions=True)[::-1], tmp_path / "data", tokenizer, quiet=True)
     splits = open_corpus(tmp_path / "data").splits
     found = {name: sorted(int(r.source[5:]) for r in split.records()) for name, split in splits.items()}
@@ -127,7 +127,7 @@ class Interrupted(BaseException):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, Interrupted])
 @pytest.mark.parametrize("place", ["reading", "encoding", "saving"])
-def test_an_interruption_leaves_nothing_new(tmp_path, tokenizer, monkeypatch, error, place):
+def test_an_interruption_leaves_no_files(tmp_path, tokenizer, monkeypatch, error, place):
     def reviews():
         yield from make_reviews()
         if place == "reading":
@@ -155,7 +155,7 @@ def test_an_interruption_leaves_nothing_new(tmp_path, tokenizer, monkeypatch, er
 
 
 @pytest.mark.parametrize("text", ["", " \n", "<br /><br />", "\u200b", "\u0301"])
-def test_empty_reviews_are_named(tmp_path, tokenizer, text):
+def test_an_empty_review_is_an_error(tmp_path, tokenizer, text):
     reviews = make_reviews()
     reviews[30] = reviews[30]._replace(text=text)
     with pytest.raises(InputError, match=r"made:30: the review has no .* remove it"):
@@ -186,10 +186,10 @@ def test_one_label_is_refused(tmp_path, tokenizer):
 
 
 def test_a_corpus_in_another_language_gets_a_warning(tmp_path, tokenizer):
-    # The number at the end of each made review is its only unknown word.
+    # The only unknown word of each review is the number at its end.
     reviews = [review for review in make_reviews() if len(review.text) > 100]
     assert prepare_corpus(reviews, tmp_path / "a", tokenizer, quiet=True)["warnings"] == []
-    # A vocabulary that has another alphabet's letters spells every word, and nothing is unknown.
+    # A vocabulary with the letters of another alphabet spells every word, so no token is unknown.
     letters = Tokenizer(
         [*VOCABULARY, *"абвгд", *(f"##{letter}" for letter in "абвгд0123456789"), *"0123456789"]
     )
@@ -215,11 +215,31 @@ def test_memory_does_not_grow_with_the_text(tmp_path, tokenizer, monkeypatch):
         prepare_corpus(reviews(count), tmp_path / str(count), tokenizer, quiet=True)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    # 350 more reviews are 2 MB more text and 0.8 MB more ids.
+    # 350 more reviews have 2 MB more text and 0.8 MB more ids.
     assert peaks[1] - peaks[0] < 300_000
 
 
-def test_summary_counts(tmp_path, tokenizer):
+def test_summary_has_the_counts_of_each_split(tmp_path, tokenizer):
     text = summarize(prepare_corpus(make_reviews(2000), tmp_path / "data", tokenizer, quiet=True))
-    assert "1,600 reviews" in text
-    assert "800 negative, 800 positive" in text
+    assert text.splitlines()[0].split() == ["train", "validation", "test"]
+    for row in ("reviews 1,600 200 200", "label negative 800 100 100", "label positive 800 100 100"):
+        assert row.split() in [line.split() for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "names", [["0", "1"], ["映画", "y" * 100, "e\u0301"], [f"l{n:02}" for n in range(14)]]
+)
+def test_summary_columns_align_for_any_label(names):
+    counts = {name: 10 * (n + 1) for n, name in enumerate(names)}
+    splits = {
+        part: {"reviews": sum(counts.values()), "tokens": 9, "groups": groups, "labels": counts}
+        for part, groups in (("train", 12_345), ("validation", None), ("test", 1))
+    }
+    dropped = {"validation": 0, "train": 0}
+    rest = {"dropped": dropped, "contradictions": 0, "rejected": 0, "label_names": {}}
+    table = summarize({"labels": names, "splits": splits, **rest}).splitlines()[:-2]
+    assert len({_width(line) for line in table}) == 1
+    assert all(name[:39] in "\n".join(table) for name in names[-10:])
+    if len(names) > 10:
+        others = sum(counts[name] for name in names[:-10])
+        assert table[-1].split() == ["4", "other", "labels", *[str(others)] * 3]

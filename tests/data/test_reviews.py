@@ -1,4 +1,4 @@
-"""Reviews and the names of their labels."""
+"""Names of labels."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_names_of_labels(found, expected):
 
 def test_more_labels_than_a_model_has_are_counted():
     assert len(name_labels(f"intent {number}" for number in range(1000))) == 1000
-    with pytest.raises(InputError, match=r"1,200 different labels, such as 'intent 0', .* 1,000 at most"):
+    with pytest.raises(InputError, match=r"1,200 different labels, such as 'intent 0', .* at most 1,000"):
         name_labels(f"intent {number}" for number in range(1200))
 
 
@@ -34,7 +34,7 @@ def test_more_labels_than_a_model_has_are_counted():
 )
 def test_labels_that_cannot_be_used(found):
     if found == ["pos", "positive"]:
-        # Two names of one polarity are two labels as they stand; nothing says which is meant.
+        # Two names of one polarity are two labels, because the other polarity is missing.
         assert name_labels(found) == {"pos": "pos", "positive": "positive"}
         return
     with pytest.raises(InputError):

@@ -1,4 +1,4 @@
-"""Splits: nothing shared, films together, every label everywhere, the same for the same seed."""
+"""Splitting: no shared texts, groups in one split, every label in every split, reproducible by seed."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def shares(splits, size):
     return [int((splits == split).sum()) / size for split in (TRAIN, VALIDATION, TEST)]
 
 
-def test_shares_hold_for_every_label():
+def test_the_split_is_stratified():
     labels = np.repeat([0, 1], [300, 1000])
     splits = assign(np.arange(1300), labels, NAMES, config=CONFIG).splits
     for label, size in enumerate((300, 1000)):
@@ -25,7 +25,7 @@ def test_shares_hold_for_every_label():
 
 
 @pytest.mark.parametrize("size", range(3, 60))
-def test_no_split_is_empty_however_few_reviews(size):
+def test_no_split_is_empty_with_few_reviews(size):
     labels = np.repeat([0, 1], size)
     splits = assign(np.arange(2 * size), labels, NAMES, config=CONFIG).splits
     for label in (0, 1):
@@ -35,7 +35,7 @@ def test_no_split_is_empty_however_few_reviews(size):
         assert abs(counts[TEST] - size / 10) <= 1
 
 
-def test_draw_depends_on_the_seed_and_not_on_the_order_of_arrival():
+def test_the_split_depends_on_the_seed_and_not_on_the_order():
     rng = np.random.default_rng(0)
     texts, labels = rng.permutation(500), rng.integers(0, 2, 500)
     first = assign(texts, labels, NAMES, config=CONFIG).splits
@@ -59,11 +59,11 @@ def test_positions_give_contiguous_blocks_in_each_label():
         np.testing.assert_array_equal(in_film_order, np.repeat([TRAIN, VALIDATION, TEST], [160, 20, 20]))
 
 
-def test_test_part_is_kept_and_train_is_cut():
+def test_a_given_test_part_is_kept():
     is_test = np.arange(400) % 2 == 0
     labels = np.arange(400) // 2 % 2
     texts = np.arange(400)
-    # Copies inside test stay: test is never altered.
+    # Copies in test are kept, because a given test part is not changed.
     texts[[0, 4]] = 8
     result = assign(texts, labels, NAMES, config=CONFIG, given=TEST * is_test)
     np.testing.assert_array_equal(result.splits == TEST, is_test)
@@ -82,8 +82,8 @@ def test_splits_share_no_text_and_copies_are_counted():
         assert not found[0] & found[2]
         assert not found[1] & found[2]
         assert sum(result.dropped.values()) == (result.splits == DROPPED).sum()
-        assert (result.splits == DROPPED).any() == (part is not None)  # where all is drawn, copies go along
-        # A dropped text lives on in a later split, and train keeps its own copies.
+        assert (result.splits == DROPPED).any() == (part is not None)  # sampled copies stay together
+        # A later split has each dropped text, and train keeps the copies of its own texts.
         assert set(texts[result.splits == DROPPED]) <= found[1] | found[2]
         assert len(found[0]) < (result.splits == TRAIN).sum()
 
@@ -91,12 +91,12 @@ def test_splits_share_no_text_and_copies_are_counted():
 def test_contradictions_are_counted_by_text():
     texts = np.arange(40)
     labels = np.arange(40) % 2
-    texts[[0, 1, 2, 3]] = 0  # under both labels, twice
-    texts[[5, 7]] = 5  # twice under one label
+    texts[[0, 1, 2, 3]] = 0  # each label twice
+    texts[[5, 7]] = 5  # one label twice
     assert assign(texts, labels, NAMES, config=CONFIG).contradictions == 1
 
 
-def test_groups_do_not_straddle():
+def test_a_group_is_in_one_split():
     rng = np.random.default_rng(0)
     groups, labels = rng.integers(0, 120, 3000), rng.integers(0, 2, 3000)
     result = assign(np.arange(3000), labels, NAMES, config=CONFIG, groups=groups)
@@ -105,7 +105,7 @@ def test_groups_do_not_straddle():
     np.testing.assert_allclose(shares(result.splits, 3000), [0.8, 0.1, 0.1], atol=0.03)
 
 
-def test_groups_of_one_label_reach_every_split():
+def test_groups_of_one_label_are_in_every_split():
     labels = np.repeat([0, 1], [100, 900])
     groups = np.concatenate([np.arange(100) // 30, 10 + np.arange(900) // 30])
     splits = assign(np.arange(1000), labels, NAMES, config=CONFIG, groups=groups).splits
@@ -117,14 +117,14 @@ def test_groups_of_one_label_reach_every_split():
 @pytest.mark.parametrize(
     ("texts", "labels", "options", "expected"),
     [
-        (np.arange(12), [0] * 10 + [1] * 2, {}, "'positive' is left for the train split"),
-        ([0] * 10 + list(range(1, 11)), [0] * 10 + [1] * 10, {}, "at least 3 different reviews"),
+        (np.arange(12), [0] * 10 + [1] * 2, {}, "'positive' has no review for the train split"),
+        ([0] * 10 + list(range(1, 11)), [0] * 10 + [1] * 10, {}, "at least 3 different texts"),
         (np.arange(12), [0, 1] * 6, {"groups": np.arange(12) // 6}, "in 3 groups or more"),
         (
             np.arange(12),
             [0, 1] * 6,
             {"given": TEST * (np.arange(12) == 1)},
-            "test part has no review of label 'negative'",
+            "test part of the source has no review of label 'negative'",
         ),
         (np.arange(12), [0, 1] * 6, {"given": TEST * (np.arange(12) > -1)}, "for the train split"),
     ],
@@ -135,7 +135,7 @@ def test_a_label_missing_in_a_split_is_refused(texts, labels, options, expected)
 
 
 def test_frequent_texts_stay_in_train():
-    """A short text that occurs more often than a held-out part is large teaches more than it measures."""
+    """A text with more copies than a held-out split has reviews would make up that whole split."""
     texts = np.concatenate([np.repeat([0, 1, 2], [40, 30, 5]), 10 + np.arange(125)])
     labels = np.zeros(len(texts), np.int64)
     other = np.arange(1000, 1100)
@@ -150,7 +150,7 @@ def test_frequent_texts_stay_in_train():
         np.testing.assert_allclose(shares(splits[: len(texts)], 200), [0.8, 0.1, 0.1], atol=0.03)
 
 
-def test_few_texts_with_many_copies_reach_every_split():
+def test_few_texts_with_many_copies_are_in_every_split():
     texts = np.concatenate([np.repeat(np.arange(6), [25, 24, 21, 18, 16, 16]), 10 + np.arange(60)])
     labels = np.repeat([0, 1], [120, 60])
     splits = assign(texts, labels, NAMES, config=CONFIG).splits

@@ -1,4 +1,4 @@
-"""Texts that are known by their keys: what is a copy, what is written, and what is refused."""
+"""Sets of texts stored as hashes: copies, files, and damaged files."""
 
 import io
 import json
@@ -25,8 +25,8 @@ texts = st.lists(st.text("aäAß é", max_size=3), max_size=12)
 
 @settings(FUZZ, max_examples=100)
 @given(texts, texts)
-def test_as_many_are_counted_as_are_copies(known, others):
-    """Of each text, as often as it comes; whatever their order, and however often one is known."""
+def test_copies_are_counted(known, others):
+    """Each copy counts, for any order of the texts and any number of known copies."""
     keys = {copy_key(text) for text in known}
     expected = sum(copy_key(text) in keys for text in others)
     found = TextKeys.of(known)
@@ -37,13 +37,13 @@ def test_as_many_are_counted_as_are_copies(known, others):
     assert both.count(copy_keys([*known, *others])) == len(known) + len(others)
 
 
-def test_copies_differ_in_case_accents_and_spaces_alone():
+def test_copies_may_differ_in_case_accents_and_spaces():
     known = TextKeys.of(["A good film, über alles."])
     copies = ["a GOOD film,uber  alles.", "A good film, u\u0308ber alles."]
     assert known.count(copy_keys([*copies, "A good film, under alles."])) == len(copies)
 
 
-def test_keys_are_those_that_splitting_has(tmp_path):
+def test_keys_equal_those_of_the_index(tmp_path):
     names = ["good", "bad", "née"]
     with ExitStack() as files:
         index = ReviewIndex(tmp_path / "index", files)
@@ -95,10 +95,12 @@ WHOLE = saved(np.arange(9, dtype="<u8"))
         json.dumps([1, 2]).encode(),
     ],
 )
-def test_what_is_no_list_of_keys_is_named(content, tmp_path):
+def test_damaged_lists_of_keys_are_refused(content, tmp_path):
     file = tmp_path / "keys.npy"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(InputError, match=r"keys\.npy: it doesn't tell .*; train again$") as caught:
+    with pytest.raises(
+        InputError, match=r"keys\.npy: the list of known texts can't be read .*; train again$"
+    ) as caught:
         TextKeys.read(file, "train again")
     assert str(caught.value).startswith(str(file))

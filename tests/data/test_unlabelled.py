@@ -1,4 +1,4 @@
-"""Unlabelled texts: from anywhere, without held-out ones."""
+"""Unlabelled texts: all sources, without copies of held-out texts."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from keras_sentiment.text.tokenizer import Tokenizer
 pytestmark = pytest.mark.once
 
 
-def test_unlabelled_texts_come_from_anywhere(tmp_path):
+def test_unlabelled_texts_are_read_from_every_source(tmp_path):
     folder = tmp_path / "aclImdb"
     for name, text in {
         "train/unsup/10_0.txt": "ten",
@@ -42,7 +42,7 @@ def test_unlabelled_texts_come_from_anywhere(tmp_path):
             list(read_unlabelled(tmp_path / name))
 
 
-def test_held_out_texts_are_not_among_the_unlabelled(tmp_path):
+def test_unlabelled_copies_of_held_out_texts_are_dropped(tmp_path):
     named = reviews(60)
     more = (
         [review._replace(label="") for review in named]
@@ -56,12 +56,13 @@ def test_held_out_texts_are_not_among_the_unlabelled(tmp_path):
     assert not known & set(found)
     assert len(found) == 60 - len(known) + 5 == info["unlabelled"]["reviews"]
     assert set(corpus.unlabelled.labels.tolist()) == {-1}
-    assert f"unlabelled         {len(found)} reviews" in summarize(info)
+    header, reviews_row, *_ = (line.split() for line in summarize(info).splitlines())
+    assert (header[-1], reviews_row[-1]) == ("unlabelled", str(len(found)))
 
 
-def test_a_vocabulary_is_learned_from_what_may_be_seen(tmp_path):
+def test_a_vocabulary_is_not_learned_from_held_out_texts(tmp_path):
     named = reviews(60)
-    # A word of its own for each text: those that are held out must not have reached the vocabulary.
+    # Each text has a word of its own; the vocabulary must not have those of held-out texts.
     own = [
         review._replace(text=f"{review.text} {chr(97 + i // 26)}{chr(97 + i % 26)}zz")
         for i, review in enumerate(named)
@@ -84,8 +85,8 @@ def test_a_vocabulary_is_learned_from_what_may_be_seen(tmp_path):
     assert not (tmp_path / "small").exists()
 
 
-def test_options_tell_of_the_first_source_and_of_others_like_it(tmp_path):
-    """`--delimiter` is no fault of a .txt file that is given beside."""
+def test_options_apply_to_further_sources_of_the_same_format(tmp_path):
+    """`--delimiter` is ignored for a further source that is a .txt file."""
     rows = [f"{'good' if n % 2 else 'bad'} film {n}" for n in range(40)]
     (tmp_path / "it.dat").write_text("".join(f"{n % 2};{text}\n" for n, text in enumerate(rows)))
     (tmp_path / "test.jsonl").write_text("".join(f'{{"text": "x {n}", "label": {n}}}\n' for n in range(2)))

@@ -1,4 +1,4 @@
-"""What the tests of fuzzing share, made once a module."""
+"""Fixtures for the fuzzing tests."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from helpers.strategies import MAX_MEMORY, resident
 
 @pytest.fixture(autouse=True)
 def memory():
-    """A test takes no more memory than it may, beyond what is imported; Linux alone tells a peak anew."""
+    """Limits the memory that a test takes; only Linux can reset the peak."""
     status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     if not reset.exists():
         yield

@@ -1,4 +1,4 @@
-"""Any arguments of any command are an answer or one line."""
+"""Any command with any arguments gives a result or an error of one line."""
 
 import sys
 
@@ -77,7 +77,7 @@ ARGUMENTS = [
 ]
 
 
-def test_arguments_that_were_once_told_otherwise(monkeypatch, capsys):
+def test_long_and_odd_arguments_give_one_line(monkeypatch, capsys):
     for arguments in (["two\nlines"], ["prepare", "x" * 5000, "out"], ["predict", "x" * 5000, "good"]):
         monkeypatch.setattr(sys, "argv", ["keras-sentiment", *arguments])
         with pytest.raises(SystemExit) as end:
@@ -88,13 +88,13 @@ def test_arguments_that_were_once_told_otherwise(monkeypatch, capsys):
         assert message.count("\n") == 1
 
 
-# What an operating system can give: bytes that are no text come as surrogates, of which one is above.
+# Arguments that an operating system can pass; invalid UTF-8 becomes surrogates, as in one string above.
 WORD = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
 
 
 @amounts(100)
 def test_arguments(examples, tmp_path, monkeypatch, capsys):
-    commands = [name for name in command_line.COMMANDS if name != "demo"]  # which downloads what it needs
+    commands = [name for name in command_line.COMMANDS if name != "demo"]  # demo downloads files
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     for name in ("file.csv", "file.jsonl", "file.tar.gz"):

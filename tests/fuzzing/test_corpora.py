@@ -1,4 +1,4 @@
-"""Damaged corpora are refused in one line."""
+"""Damaged corpora give an error of one line."""
 
 import os
 import shutil

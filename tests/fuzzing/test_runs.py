@@ -1,4 +1,4 @@
-"""Damaged runs are refused in one line."""
+"""Damaged runs give an error of one line."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Any text, table or folder is read, or refused in one line."""
+"""Any text, table or folder is read, or gives an error of one line."""
 
 import io
 import json
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.once
 
 
 def table(suffix):
-    """A small table of a kind that a user may have."""
+    """A small table in a format of a user."""
     rows = [{"text": f"a {word} film", "label": label} for word in WORDS for label in ("neg", "pos")]
     if suffix == ".parquet":
         file = io.BytesIO()

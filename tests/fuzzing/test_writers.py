@@ -1,4 +1,4 @@
-"""What other programs write is read back as it was, or refused; no row goes missing in silence."""
+"""Tables that other programs write are read exactly, or refused; no row is lost silently."""
 
 import csv
 import os
@@ -18,7 +18,7 @@ from keras_sentiment.data.readers.sources import read
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
-# `KERAS_SENTIMENT_EXAMPLES=100000` makes of a minute a quarter of an hour.
+# With `KERAS_SENTIMENT_EXAMPLES=100000`, the tests take 15 minutes instead of one.
 EXAMPLES = int(os.environ.get("KERAS_SENTIMENT_EXAMPLES", "200"))
 CELLS = st.text(st.sampled_from('"""\'`,,;;\t|\\\n\n\r\0 ab1[]{}:é😀\u2028\ufeff'), max_size=12)
 LABELS = st.sampled_from(["a", "b", "1", "x, y", 'q"', "text", "label", "é;|"])
@@ -67,14 +67,14 @@ def copied_by_duckdb(rows, path, style):
 
 
 def require_same(rows, path):
-    """Reads the rows, each of which is there or refused, or refuses all."""
+    """Checks that each row is read or refused, or that the whole file is refused."""
     bad_rows = BadRows("skip", quiet=True)
     try:
         found = [(review.text, review.label) for review in read(path, quiet=True, bad_rows=bad_rows)]
     except InputError:
         return
     expected = [(text, label) for text, label, _ in rows]
-    # A line end that a writer put no quotes around makes two refused rows of one.
+    # A line end that a writer did not quote makes two bad rows of one.
     assert len(found) + bad_rows.count >= len(expected)
     rest = iter(expected)
     assert all(pair in rest for pair in found), (found, expected)
@@ -86,7 +86,7 @@ def folder(tmp_path_factory):
 
 
 many = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-fewer = settings(many, max_examples=EXAMPLES // 6)  # of which each writes eleven files
+fewer = settings(many, max_examples=EXAMPLES // 6)  # each example writes eleven files
 
 
 @pytest.mark.parametrize("write", [by_csv, by_pandas, by_polars, by_pyarrow, by_duckdb])
@@ -102,7 +102,7 @@ def test_separated_tables(folder, write, rows, delimiter, line_end, all_quoted):
 
 
 def write_others(rows, folder):
-    """Yield the files of writers that need no delimiters."""
+    """Write the rows with each writer that needs no delimiter; return the files."""
     frame = pandas.DataFrame(rows, columns=list(NAMES))
     frame.to_json(folder / "lines.jsonl", orient="records", lines=True)
     frame.to_json(folder / "list.json", orient="records", force_ascii=False, indent=1)

@@ -1,1 +1,1 @@
-"""What tests share: tiny models and corpora, hard texts, a served model, a browser."""
+"""Helpers for tests: tiny models and corpora, hard texts, a served model, a browser."""

@@ -1,4 +1,4 @@
-"""Chromium for the tests that look at a page; they are slow ones, and need Debian's chromium-driver."""
+"""Chromium for the slow tests of pages; they need Debian's chromium-driver."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def open_page(url: str) -> Iterator[Any]:
-    """Gives Chromium with a page open in it."""
+    """Yields Chromium with a page open."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -27,7 +27,7 @@ def open_page(url: str) -> Iterator[Any]:
 
 
 def resize(browser: Any, width: int, height: int, scheme: str = "light") -> None:
-    """Gives the page a size in CSS pixels, and a color scheme."""
+    """Sets the size of the page in CSS pixels, and the color scheme."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -35,7 +35,7 @@ def resize(browser: Any, width: int, height: int, scheme: str = "light") -> None
 
 
 def requested(browser: Any) -> list[str]:
-    """Returns every URL asked for so far, `data:` apart, and fails on what the browser complains of."""
+    """Returns every URL requested so far, except `data:`; fails if the browser logged an error."""
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

@@ -1,4 +1,4 @@
-"""Logits whose calibration is known, and their loss."""
+"""Logits with a known calibration, and their loss."""
 
 import numpy as np
 from scipy.special import log_softmax
@@ -11,7 +11,7 @@ def loss(logits, labels, temperature):
 
 
 def drawn(temperature, classes=2, reviews=20_000, seed=0):
-    """Logits, and labels drawn from the probabilities that they have at a temperature."""
+    """Logits, and labels sampled from their probabilities at a temperature."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(reviews, classes)) * 3
     p = Decision([str(c) for c in range(classes)], temperature).probabilities(logits)

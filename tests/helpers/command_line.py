@@ -1,10 +1,10 @@
-"""Commands as tests run them."""
+"""Helpers to run commands."""
 
 import os
 import subprocess
 import sys
 
-# What the contract promises of `evaluate --json`.
+# The keys that `evaluate --json` always has.
 FIELDS = {"examples", "accuracy", "loss", "f1", "roc_auc", "ece", "brier", "confusion", "class_ece"}
 FIELDS |= {"intervals", "f1_per_class"}
 SMALL = ["--sequence-length", "32", "--precision", "float32", "--learning-rate", "0.01"]

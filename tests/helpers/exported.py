@@ -1,4 +1,4 @@
-"""Runs whose exports are compared with them."""
+"""Runs for the tests of exports."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ from keras_sentiment.training.run_writer import new_run
 
 
 def save_scattered(path, corpus, model, recipe=RECIPE, seed=0):
-    """A run with a temperature and a threshold, of a model whose logits are far apart.
+    """A run with a temperature and a threshold, of a model with very different logits.
 
     Args:
         seed: of its weights; for the small Transformer one that puts GATE where it says.

@@ -1,4 +1,4 @@
-"""Texts that a cleaning or a tokenizer easily gets wrong; every engine must give the same ids for them."""
+"""Texts that are hard to clean and tokenize; every engine must give the same ids for them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ HARD_TEXTS = [
     "a&hellip;&nbsp;&mdash;b",
     "&#133; &#150; &#x92; &#8217; &#8203; &#129; &shy; &unknown; &#; &#x; &#9999999; &#128512; &;&&&amp;",
     "&am\x00p; &am\u200bp; &<b>amp; x&thetasym;y &frac12;&fnof;&hearts;&euro;",
-    # Special tokens that somebody wrote
+    # Special tokens written as text
     "[MASK] [CLS] [SEP] [PAD] [UNK] [mask] [ MASK ] x[MASK]y [unused1] ##ing # #ing",
     # Control characters, invisible ones, exotic spaces
     "so\x85 wait\x85what \x91quoted\x92 \x93a\x94 1990\x961999 a\x97b \x80 \x81 \x8d \x90 \x99 \xa0",

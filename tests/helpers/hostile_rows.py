@@ -1,11 +1,11 @@
-"""Made-up rows of separated tables, with texts that are hard to read, and the files that hold them."""
+"""Generated rows of delimited tables with texts that are hard to parse, and their files."""
 
 import random
 from typing import NamedTuple
 
 ROWS = 240
 WORDS = ("good", "bad", "film", "plot", "the", "a", "dull", "fine", "very", "not", "Don't", "CAFE", "7/10")
-# What a reader of separated tables may take for its own.
+# Characters that have a meaning in delimited tables.
 SIGNS = (
     '"',
     '""',
@@ -32,7 +32,7 @@ UNICODE = (*WINDOWS, "😍", "👩‍👩‍👧", "日本語", "\u2028", "ﬁ",
 
 
 class Row(NamedTuple):
-    """What must come back of a row."""
+    """The parts of a row that must be read."""
 
     text: str
     label: str
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def texts(count, seed, pieces=(), first=0):
-    """Texts of words and of what is hard to read, at the start and the end too; no two are alike."""
+    """Different texts of words and of pieces that are hard to parse, also at the start and the end."""
     rng = random.Random(seed)
     pieces = (*SIGNS, *MARKUP, *pieces)
     found = []
@@ -55,7 +55,7 @@ def texts(count, seed, pieces=(), first=0):
 
 
 def labelled(seed, labels, pieces=(), split=None, first=0, count=ROWS):
-    """Rows, of every label as many."""
+    """Rows, with the same number for each label."""
     return [
         Row(text, labels[number % len(labels)], split)
         for number, text in enumerate(texts(count, seed, pieces, first))
@@ -67,7 +67,7 @@ def quoted(cell):
 
 
 def line(cells, delimiter=",", every=False):
-    """A line of a table; quotes stand around every cell, or around those that need them."""
+    """A line of a table, with quotes around every cell or around those that need them."""
     special = (delimiter, '"', "\n", "\r")
     return delimiter.join(
         quoted(cell) if every or any(c in cell for c in special) else cell for cell in cells

@@ -1,4 +1,4 @@
-"""Made-up reviews of a small vocabulary."""
+"""Generated reviews of a small vocabulary."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How much memory a block of code takes at most."""
+"""A limit for the memory that a block of code takes."""
 
 import contextlib
 import re
@@ -8,13 +8,13 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def resident(name, status=_STATUS):
-    """Bytes of memory that the process has (`VmRSS`), or had at most (`VmHWM`)."""
+    """Bytes of memory of the process now (`VmRSS`), or at its peak (`VmHWM`)."""
     return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text())[1]) << 10
 
 
 @contextlib.contextmanager
 def at_most(limit):
-    """The block takes no more bytes of memory beyond what is there; Linux alone tells a peak anew."""
+    """Checks that a block takes less than `limit` bytes of memory; only Linux can reset the peak."""
     if not _RESET.exists():
         yield
         return

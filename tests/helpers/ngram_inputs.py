@@ -1,4 +1,4 @@
-"""A layer of n-grams with few buckets."""
+"""An n-gram layer with few buckets."""
 
 import numpy as np
 
@@ -9,14 +9,14 @@ SIZE, BUCKETS = TOKENIZER.vocabulary_size, 97
 
 
 def layer(order=3, share=0.75, num_classes=2, size=SIZE, buckets=BUCKETS):
-    """No weights yet."""
+    """A layer without weights."""
     made = NgramEnsemble(size, order, buckets, share, l2=0.1)
     made.build((None, num_classes))
     return made
 
 
 def fitted(linear):
-    """Gives a layer random weights for two n-grams of three; returns the weights of all, and the bias."""
+    """Sets random weights for two thirds of the n-grams of a layer; returns all weights and the bias."""
     rng = np.random.default_rng(0)
     places, num_classes = linear.index.shape[0], linear.num_classes
     kept = rng.permutation(places)[: 2 * places // 3]

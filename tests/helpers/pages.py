@@ -1,4 +1,4 @@
-"""Pages as a browser would read them, and models measured for them."""
+"""Parsing of HTML pages, and evaluations for the tests of reports."""
 
 from html.parser import HTMLParser
 
@@ -11,7 +11,7 @@ VOID = {"meta", "img", "br", "link", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page: elements, text by element, and what it would fetch."""
+    """A parsed page: its elements, the text of each element, and the URLs that a browser would fetch."""
 
     def __init__(self, text):
         super().__init__()
@@ -62,7 +62,7 @@ def measured(split, logits, decision):
 
 
 def baselines(split, decision, correct):
-    """The two of an evaluation: always the first label, and one that is right about every other text."""
+    """The two baselines of an evaluation: the first label always, and one right for every second text."""
     kept = ("accuracy", "difference", "difference_ci95")
     theirs = {"majority": np.asarray(split.labels) == 0, "tfidf": np.arange(len(split)) % 2 == 0}
     found = {name: {key: compare(correct, right)[key] for key in kept} for name, right in theirs.items()}
@@ -72,7 +72,7 @@ def baselines(split, decision, correct):
 
 
 def bad_logits(split):
-    """Two in three right, the fourth review surest of all and wrong."""
+    """Two of three labels are right; the fourth review is wrong with the highest probability."""
     rng = np.random.default_rng(0)
     right = np.where(np.arange(len(split)) % 3 == 0, -1, 1) * rng.uniform(0.5, 4, len(split))
     right[3] = -9

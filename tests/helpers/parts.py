@@ -1,4 +1,4 @@
-"""Tables in parts."""
+"""Tables read in parts."""
 
 from keras_sentiment.cluster.part_reader import PartReader
 from keras_sentiment.cluster.partition import partition
@@ -12,7 +12,7 @@ def table_config(text_format, column="text"):
 
 
 def in_parts(path, text_format, column="text", skip=None):
-    """The tables of all parts, each by a reader that has read nothing before."""
+    """The tables of all parts, each read by a new reader."""
     parts = partition([path], table_config(text_format, column), skip)
     assert [part.rows for part in parts.parts[:-1]] == [ROWS] * (len(parts.parts) - 1)
     return [PartReader(parts).read(part) for part in parts.parts]

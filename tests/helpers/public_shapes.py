@@ -1,4 +1,4 @@
-"""Made-up files in the shapes of public data sets: their columns, quoting, encoding and labels."""
+"""Generated files in the formats of public data sets: columns, quoting, encoding and labels."""
 
 import json
 
@@ -150,7 +150,7 @@ def airline(folder):
     return rows
 
 
-# What writes each data set, by the name of the DATA_DIR in docs/datasets.md.
+# The writer of each data set, by the name of its DATA_DIR in docs/datasets.md.
 SHAPES = {
     "imdb": imdb,
     "word2vec": word2vec,

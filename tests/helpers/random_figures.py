@@ -8,7 +8,7 @@ NAMES = ("anger", "fear", "joy", "love")
 
 
 def case(classes, reviews=300):
-    """Logits that know something of the labels, and are wrong often enough."""
+    """Logits that are correlated with the labels, with errors."""
     rng = np.random.default_rng(classes)
     labels = rng.integers(0, classes, reviews)
     logits = rng.normal(size=(reviews, classes)) * 2 + np.eye(classes)[labels] * 1.5
@@ -20,7 +20,7 @@ def softmax(logits):
 
 
 def calibration_by_loop(scores, happened):
-    """Root mean squared gap of bins of equal size, less what chance alone gives; 0 where that is more.
+    """Root mean squared gap of bins of equal size, without the part that chance explains; at least 0.
 
     No two scores may be equal.
     """

@@ -1,4 +1,4 @@
-"""Sources in the layouts that readers take."""
+"""Sources for the tests of readers."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def write_file(path: Path, content: str | bytes) -> Path:
 
 
 def read_texts(file, name, text_format, column):
-    """The number of each row of an unlabelled table, and its text or what is wrong with it."""
+    """The number of each row of an unlabelled table, and its text or error."""
     config = TableConfig(text_column=column, input_format=text_format)
     with open_table(file, name, config, {column: "--text-column"}) as table:
         for number, row in with_texts(table.rows(), column, name):

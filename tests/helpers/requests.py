@@ -1,3 +1,3 @@
-"""The address of the protocol's inference."""
+"""The path of the inference protocol."""
 
 INFER = "/v2/models/words/infer"

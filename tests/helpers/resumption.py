@@ -1,4 +1,4 @@
-"""Trainings that are killed at a step, and resumed."""
+"""Trainings that are interrupted at a step and resumed."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from keras_sentiment.training.fit import prepare_fit, start_run
 from keras_sentiment.training_config import CheckpointConfig
 
 BACKEND = keras.backend.backend()
-# Whatever is random takes part: it has to go on where it was.
+# Every kind of dropout is used, because its random state has to be resumed.
 DROPPED = dataclasses.replace(
     MODEL, embedding_dropout=0.2, dropout=0.2, attention_dropout=0.1, head_dropout=0.3
 )
@@ -23,7 +23,7 @@ EPOCHS, EVERY = 3, 3
 
 
 class Killed(Exception):
-    """Ends a training as a kill would: nobody has a chance to save."""
+    """Ends a training like a killed process, without saving."""
 
 
 class Kill(keras.callbacks.Callback):
@@ -37,7 +37,7 @@ class Kill(keras.callbacks.Callback):
     def act(self):
         if self.action is None:
             raise Killed
-        _ = self.model  # asked for, it takes assignments up on jax too
+        _ = self.model  # reading it applies pending assignments on jax
         self.action()
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -68,7 +68,7 @@ def prepared(corpus, recipe, path, resume=False, limit=None, **options):
 
 
 def train(corpus, recipe, path, step=None, action=None, validating=False, **options):
-    """Trains until it is interrupted before a step, or to the end; gives the weights and the history then."""
+    """Trains to the end or until it is interrupted before a step; returns the weights and the history."""
     fit = prepared(corpus, recipe, path, **options)
     fit_all(fit, [] if step is None else [Kill(fit, step, action, validating)])
     run = finish(fit, corpus)

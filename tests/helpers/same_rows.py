@@ -1,4 +1,4 @@
-"""The same 300 rows in every form in which tables are found."""
+"""The same 300 rows in every table format."""
 
 import bz2
 import csv
@@ -13,7 +13,7 @@ import pyarrow
 from pyarrow import ipc, parquet
 
 _WORDS = ("good", "bad", "a “fine”", 'so "so"', "café", "1.5", "a;b", "x|y", "it's", "£9", 'end"', "ok\\no")
-# Every text differs, none holds a tab or a line end, and all fit into Windows-1252.
+# All texts differ, have no tab or line end, and can be encoded as Windows-1252.
 ROWS = [
     {
         "id": n,
@@ -32,7 +32,7 @@ UNPACKED = {
 
 
 def separated(rows=ROWS, delimiter=",", encoding="utf-8", header=True, line_end="\r\n", **style):
-    """The bytes of a separated table."""
+    """The bytes of a delimited table."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end, **style)
     writer.writerows([*([list(rows[0])] if header else []), *(row.values() for row in rows)])
@@ -71,7 +71,7 @@ def json_lines(rows=ROWS, encoding="utf-8", **style):
 
 
 def single_files():
-    """Yield what to call a file, its name, its bytes, and how it has to be read."""
+    """Yield a title, a file name, the bytes, and the settings to read them."""
     none = {"quoting": csv.QUOTE_NONE}
     for delimiter, ending in itertools.product(",;\t|", ("csv", "tsv")):
         yield f"{ending} by {delimiter!r}", f"it.{ending}", separated(delimiter=delimiter), {}

@@ -1,4 +1,4 @@
-"""Saved runs, and what a message must hold."""
+"""Saved runs, and a check of messages."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ def start(path, corpus, **options):
 
 
 def sign(folder):
-    """Lists the files as they are now, as somebody does who changed them with care."""
+    """Writes the checksums of the files as they are now, as an attacker would."""
     file = folder / "checksums.json"
     with contextlib.suppress(ValueError, TypeError):
         names = json.loads(file.read_bytes())

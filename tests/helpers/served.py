@@ -1,4 +1,4 @@
-"""What the tests of the server share: a model that counts words, its artifact, and a server in a thread."""
+"""Helpers for the tests of the server: a model that counts words, its artifact, and a server in a thread."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ from keras_sentiment.text.cleaning import CLEANING_VERSION
 from keras_sentiment.text.tokenizer import Tokenizer
 
 LABELS = ("negative", "positive")
-# What each word adds to the logit of `positive`; the rest say nothing.
+# The weight of each word for the logit of `positive`; other words have 0.
 WEIGHTS = {"good": 2.0, "fine": 0.75, "bad": -2.5, "dull": -1.0}
 FILLING = ["film", "plot", "the", "a", "is", "very", "not", *map(str, range(100))]
 TOKENIZER = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WEIGHTS, *FILLING])
@@ -34,12 +34,12 @@ INPUTS = InputConfig(sequence_length=64)
 TABLE = np.zeros((TOKENIZER.vocabulary_size, 2), "float32")
 for word, weight in WEIGHTS.items():
     TABLE[TOKENIZER.vocabulary.index(word), 1] = weight
-for number in range(100):  # so little that it tells texts apart and leaves their label
+for number in range(100):  # small weights, so that texts differ and labels do not change
     TABLE[TOKENIZER.vocabulary.index(str(number)), 1] = (number + 1) / 4096
 
 
 class WordEngine:
-    """Adds the weights of a text's words. It notes each batch's shape, and waits where it is told to."""
+    """Adds the weights of the words of a text; records the shape of each batch, and can be paused."""
 
     compiles = False
 
@@ -55,7 +55,7 @@ class WordEngine:
 
     @contextlib.contextmanager
     def held(self):
-        """Keeps the next batch from ending until the block does."""
+        """Delays the end of the next batch until the block ends."""
         self.entered.clear()
         self.go_on.clear()
         try:
@@ -69,7 +69,7 @@ def make_classifier(engine=None, threshold=None):
 
 
 def write_artifact(folder: Path, name: str = "words") -> Artifact:
-    """An artifact whose ONNX graph computes what `WordEngine` does."""
+    """An artifact with an ONNX graph that computes the same as `WordEngine`."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     nodes = [
@@ -100,7 +100,7 @@ def write_artifact(folder: Path, name: str = "words") -> Artifact:
 
 @contextlib.contextmanager
 def serving(classifier, keys=(), **settings):
-    """Serves a classifier from a thread; gives the port."""
+    """Serves a classifier in a thread; yields the port."""
     config = ServingConfig(port=0, **settings)
     listener, listens = listen(config), threading.Event()
     server = Server(make_app(classifier, "words", config, keys), config, listener, listens.set)
@@ -120,19 +120,19 @@ def connect(port: int) -> socket.socket:
 
 
 def request(body: bytes, path: str = "/predict", length: int | None = None, headers: str = "") -> bytes:
-    """The bytes of a POST; `length` is what its header says of the body."""
+    """The bytes of a POST request; `length` is the Content-Length."""
     said = len(body) if length is None else length
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}"
     return f"{head}Content-Length: {said}\r\n\r\n".encode() + body
 
 
 def get(path: str, headers: str = "", host: str = "localhost") -> bytes:
-    """The bytes of a GET."""
+    """The bytes of a GET request."""
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n".encode()
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    """Reads one answer: its status, headers and body."""
+    """Reads one response: status, headers and body."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = connection.recv(1)
@@ -151,7 +151,7 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 def ask(
     port: int, path: str = "/predict", body: object = None, headers: str = ""
 ) -> tuple[int, dict, object]:
-    """POSTs JSON, or GETs where there is none; returns status, headers and what the JSON holds."""
+    """Sends a POST with JSON, or a GET without; returns status, headers and the parsed JSON."""
     with connect(port) as connection:
         if body is None:
             connection.sendall(get(path, headers))
@@ -163,7 +163,7 @@ def ask(
 
 
 def say(port: int, *parts: bytes) -> tuple[int, dict[str, str], Any]:
-    """Sends what it's given and no more; returns the first answer, as `ask` does."""
+    """Sends exactly the given bytes; returns the first response, as `ask` does."""
     with connect(port) as connection:
         for part in parts:
             connection.sendall(part)
@@ -172,12 +172,12 @@ def say(port: int, *parts: bytes) -> tuple[int, dict[str, str], Any]:
 
 
 def elements(texts: list[bytes]) -> bytes:
-    """The BYTES tensor of the Open Inference Protocol, written apart from the product."""
+    """A BYTES tensor of the Open Inference Protocol, written independently of the product."""
     return b"".join(struct.pack("<I", len(text)) + text for text in texts)
 
 
 def close_to(result: dict[str, Any]) -> dict[str, Any]:
-    """What a result is equal to whatever it was batched with."""
+    """Matches a result whose probabilities differ by a factor of 1e-5, because they depend on the batch."""
     probabilities = {name: pytest.approx(value, rel=1e-5) for name, value in result["probabilities"].items()}
     return {
         **result,
@@ -193,7 +193,7 @@ def metric(port: int, name: str, labels: str = "") -> float:
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    """Returns as soon as the condition holds; a hanging test would be ended by its minute."""
+    """Returns as soon as the condition is true; the time limit of the test ends it otherwise."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
@@ -201,7 +201,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 def error_of(result: tuple[int, dict[str, str], Any]) -> str:
-    """The one message of a refusal."""
+    """The message of an error response."""
     status, headers, found = result
     assert 400 <= status < 600
     assert headers["content-type"] == "application/json"

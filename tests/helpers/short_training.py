@@ -13,7 +13,7 @@ from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import Fit, prepare_fit, start_run
 from keras_sentiment.training.optimization import compile_model
 
-# One length of rows, so that jax and tensorflow compile few shapes.
+# All rows have one length, so that jax and tensorflow compile few shapes.
 SHORT = RECIPE.replace(sequence_length=32)
 
 

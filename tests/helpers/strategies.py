@@ -1,4 +1,4 @@
-"""What may come in: texts, files and damage of every kind, for hypothesis; and how an answer is judged."""
+"""Hypothesis strategies for texts, files and damage, and checks of the answers."""
 
 import contextlib
 import datetime
@@ -21,13 +21,13 @@ MAX_MEMORY = 300 << 20
 FUZZ = settings(
     database=None,
     derandomize=True,
-    deadline=datetime.timedelta(seconds=60),  # longer is a hang, on however busy a machine
+    deadline=datetime.timedelta(seconds=60),  # a longer time means that the program hangs
     suppress_health_check=list(HealthCheck),
 )
 
 
 def amounts(quick, many=EXAMPLES):
-    """A test runs on a few examples, and on many where it is slow."""
+    """Runs a test with a few examples, and with many if it is marked slow."""
     return pytest.mark.parametrize("examples", [quick, pytest.param(many, marks=pytest.mark.slow)])
 
 
@@ -35,12 +35,12 @@ def resident(status, name):
     return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text())[1]) << 10
 
 
-# What opens a model takes a tenth of a second or more.
+# Tests that open a model take at least a tenth of a second for each example.
 MODELS = int(os.environ.get("FUZZ_MODELS", "500"))
 
 
 def told(error, *names):
-    """What is wrong is said in one line that a terminal shows as it is, and names the file."""
+    """Checks that a message is one printable line that names the file."""
     message = str(error)
     assert message.isprintable()
     assert len(message) < 2100
@@ -49,7 +49,7 @@ def told(error, *names):
 
 @contextlib.contextmanager
 def refused(*names):
-    """The block ends well, or with an error for the user."""
+    """Checks that the block succeeds or raises an InputError."""
     try:
         yield
     except InputError as error:
@@ -96,7 +96,7 @@ edits = st.lists(
 
 
 def edited(content, changes):
-    """Bytes after some changes at places that are counted modulo their length."""
+    """Bytes after some changes; positions are taken modulo the length."""
     for place, kind, new in changes:
         place %= len(content) + 1
         if kind == "write":
@@ -157,7 +157,7 @@ json_edits = st.lists(
 
 
 def places(value):
-    """Every container within a JSON value with each key or position in it."""
+    """Each container in a JSON value, with each of its keys or indices."""
     for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
         yield value, key
         if isinstance(each, (dict, list)):
@@ -165,14 +165,14 @@ def places(value):
 
 
 def edited_json(content, changes):
-    """A JSON text after changes at places that are counted modulo their number."""
+    """A JSON text after some changes; places are taken modulo their number."""
     value = json.loads(content)
     for place, kind, new in changes:
         found = list(places(value))
         if not found:
             break
         holder, key = found[place % len(found)]
-        new = deepcopy(new)  # a later change may be made within it
+        new = deepcopy(new)  # a later change may change it
         if kind == "replace":
             holder[key] = new
         elif kind == "remove":
@@ -184,7 +184,7 @@ def edited_json(content, changes):
     return json.dumps(value).encode()
 
 
-# A folder of reviews as anybody may leave it: each file's path, and what stands there.
+# A folder of a user: the path of each file and its content.
 NAMES = st.one_of(
     st.sampled_from(
         ["pos", "neg", "train", "test", "unsup", "1_9.txt", "a.TXT", ".git", "._1_9.txt", "x.txt"]
@@ -205,13 +205,13 @@ FOLDERS = st.lists(
 
 
 def make_folder(folder, found):
-    """Makes what FOLDERS gives."""
+    """Makes a folder from an example of FOLDERS."""
     folder.mkdir()
     for parts, kind, content in found:
         path = folder.joinpath(*parts)
-        with contextlib.suppress(OSError):  # a file that stands where a folder should
+        with contextlib.suppress(OSError):  # the path of a parent folder may be a file
             path.parent.mkdir(parents=True, exist_ok=True)
-            if os.path.lexists(path):  # a pipe, maybe, which waits for a reader
+            if os.path.lexists(path):  # it may be a pipe, which would wait for a reader
                 continue
             if kind == "file":
                 path.write_bytes(content)
@@ -224,14 +224,14 @@ def make_folder(folder, found):
 
 
 def answers(path):
-    """A model that can be opened labels a text."""
+    """Checks that a model that can be opened labels a text."""
     with refused(path):
         (result,) = load(path).predict(["a good film " * 30])
         assert 0 <= result["probability"] <= 1
 
 
 def archive(mode, kind=tarfile.PAX_FORMAT):
-    """A small archive in aclImdb's layout, with what is passed over."""
+    """A small archive in aclImdb's layout, with members that are skipped."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode=mode, format=kind) as found:
         for name in (

@@ -1,4 +1,4 @@
-"""Tables that Ray scores."""
+"""Tables for the tests of prediction on Ray."""
 
 import csv
 import glob
@@ -34,7 +34,7 @@ def names(folder):
 
 
 def same_as_one_process(run, artifact, source, out, *options):
-    """Checks the rows of a folder against what one process says of the same file."""
+    """Checks that the rows of a folder equal the predictions of one process for the same file."""
     alone = out.with_name(f"{out.name}.jsonl")
     assert run(artifact.path, "--input", source, "--output", alone, "--quiet", *options)[0] == 0
     expected = [json.loads(line) for line in alone.read_text().splitlines()]

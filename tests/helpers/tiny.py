@@ -1,4 +1,4 @@
-"""Tiny corpora and models: a ten-word vocabulary, two blocks, eight wide."""
+"""Tiny corpora and models: ten words, two blocks, hidden size 8."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +41,7 @@ RECIPE = Recipe(MODEL, INPUTS, TRAINING)
 
 
 def reviews(count: int, seed: int = 0) -> list[Review]:
-    """Distinct reviews of 1 to 60 words; one with more `good` than `bad` is positive."""
+    """Different reviews of 1 to 60 words; a review with more `good` than `bad` is positive."""
     rng = np.random.default_rng(seed)
     found: dict[str, Review] = {}
     while len(found) < count:
@@ -54,7 +54,7 @@ def reviews(count: int, seed: int = 0) -> list[Review]:
 
 
 def hostile_to_cleaning(count: int) -> list[tuple[str, str]]:
-    """Texts and labels: cleaned once, a text says what its label does; cleaned twice, the contrary."""
+    """Texts and labels that match if the text is cleaned once, and contradict if it is cleaned twice."""
     other = {"good": "bad", "bad": "good"}
     return [
         (f"the {' '.join([other[word]] * 3)} &lt;b title={' '.join([word] * (10 + n))}&gt;", label)
@@ -64,13 +64,13 @@ def hostile_to_cleaning(count: int) -> list[tuple[str, str]]:
 
 
 def make_corpus(path: Path, count: int = 200) -> Corpus:
-    """A prepared corpus of made-up reviews."""
+    """A prepared corpus of generated reviews."""
     prepare_corpus(reviews(count), path, TOKENIZER, source="made up", tokenizer_name="tiny", quiet=True)
     return open_corpus(path)
 
 
 def make_split(lengths: Sequence[int], labels: Sequence[int] | None = None) -> Split:
-    """Reviews of random ids with the given numbers of tokens."""
+    """Reviews of random token ids, with the given numbers of tokens."""
     rng = np.random.default_rng(1)
     ids = rng.integers(5, TOKENIZER.vocabulary_size, sum(lengths)).astype("uint16")
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype("int64")
@@ -97,14 +97,14 @@ def make_bert_preset(folder: Path, num_layers: int = 2) -> str:
 def save_run(
     path: Path, corpus: Corpus, model: keras.Model, recipe: Recipe[Any] = RECIPE, precision: str = "float32"
 ) -> Run:
-    """A complete run of a model as it is, trained or not."""
+    """A complete run of a model, trained or untrained."""
     run = new_run(path, corpus, recipe, keras.backend.backend(), precision)
     run.begin()
     return run.finish(model, corpus)
 
 
 def make_bert(preset: str, corpus: Corpus, path: Path) -> tuple[keras.Model, Run]:
-    """A tiny BERT of which one block trains, and the run that it is saved in."""
+    """A tiny BERT with one trainable block, and the run that it is saved in."""
     from keras_sentiment.models.bert import build_bert
 
     config = BertConfig(preset, trainable_blocks=1, ngram_buckets=64)
@@ -113,7 +113,7 @@ def make_bert(preset: str, corpus: Corpus, path: Path) -> tuple[keras.Model, Run
 
 
 def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -> Run:
-    """Trains a tiny Transformer into a run, as the command does."""
+    """Trains a tiny Transformer into a run, like the command."""
     run = start_run(path, corpus, recipe)
     model = build_transformer(
         recipe.model, corpus.tokenizer().vocabulary_size, recipe.inputs.sequence_length, len(corpus.labels)
@@ -124,6 +124,6 @@ def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -
 
 
 def fit_all(fit: Fit, callbacks: Sequence[keras.callbacks.Callback] = ()) -> None:
-    """Calls `model.fit` as the commands do."""
+    """Calls `model.fit` like the commands."""
     for arguments in fit.calls():
         fit.model.fit(**{**arguments, "callbacks": [*callbacks, *fit.callbacks]})

@@ -24,7 +24,7 @@ def test_config_comes_back_from_json(transformer, bert):
 def test_decision_is_the_configs(copy):
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "temperature": 2.0, "threshold": 0.9}))
-    with pytest.raises(InputError, match=r"config\.json is not what was written"):
+    with pytest.raises(InputError, match=r"config\.json: it has changed since it was written"):
         open_run(copy)
     sign(copy)
     decision = open_run(copy).decision

@@ -34,8 +34,14 @@ def write(text):
     ("damage", "expected"),
     [
         (lambda path: (path / "model.keras").unlink(), "did not end"),
-        (rewrite(format_version=5), "written in format 5, and this version reads 4; update keras-sentiment"),
-        (rewrite(format_version=1), "written in format 1, and this version reads 4; train one with"),
+        (
+            rewrite(format_version=5),
+            "its format version is 5, and this program reads version 4; update keras-sentiment",
+        ),
+        (
+            rewrite(format_version=1),
+            "its format version is 1, and this program reads version 4; train one with",
+        ),
         (rewrite(cleaning_version=99), "train again"),
         (shutil.rmtree, "not a trained model"),
         (write('{"model_type": "bert", "hidden_act": "gelu"}'), "not a trained model"),

@@ -1,4 +1,4 @@
-"""Arrays in one file: what was written is read, and what is damaged is named."""
+"""Several arrays in one file: reading, writing and damage."""
 
 import io
 import zipfile
@@ -16,7 +16,7 @@ ARRAYS = {"counts": np.arange(3), "weights": np.ones((2, 3), "float32")}
 
 
 def header(**changes):
-    """The bytes of an array whose header may say anything."""
+    """The bytes of an array with a forged header."""
     values = {"descr": "<f4", "fortran_order": False, "shape": (2, 3), **changes}
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(file, values)
@@ -74,7 +74,7 @@ def test_what_was_written_is_read(tmp_path):
         lambda path: written(path, names=("counts", "weights", "more")),
     ],
 )
-def test_damage_is_told_in_one_line(tmp_path, damage):
+def test_damaged_archives_give_one_line(tmp_path, damage):
     path = written(tmp_path / "some.npz")
     damage(path)
     with pytest.raises(InputError, match=r"some\.npz") as caught:

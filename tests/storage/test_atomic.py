@@ -1,4 +1,4 @@
-"""A file or a folder appears whole or not at all, whoever is killed."""
+"""Files and folders are written atomically, even if a process is killed."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from keras_sentiment.storage.atomic import (
 )
 
 pytestmark = pytest.mark.once
-# Fills something beside its target, says so, and waits to be killed.
+# Writes a temporary file or folder, prints a line, and waits to be killed.
 KILLED = """
 import sys, time
 from pathlib import Path
@@ -36,7 +36,7 @@ with context as place:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_the_next_one_tidies_up_after_a_killed_one(tmp_path, kind):
+def test_files_of_a_killed_process_are_removed(tmp_path, kind):
     path = tmp_path / "out [1]"
 
     def write():
@@ -55,7 +55,7 @@ def test_the_next_one_tidies_up_after_a_killed_one(tmp_path, kind):
         half = {item for item in tmp_path.iterdir() if item != path}
         assert len(half) == 1
         write()
-        assert half < set(tmp_path.iterdir())  # its process still runs
+        assert half < set(tmp_path.iterdir())  # its process is still running
         process.kill()
     write()
     assert list(tmp_path.iterdir()) == [path]
@@ -66,11 +66,11 @@ def test_the_next_one_tidies_up_after_a_killed_one(tmp_path, kind):
     )
 
 
-def test_a_folder_that_was_taken_away_is_put_back(tmp_path):
-    """Killed between its two renames: the old folder has another name, the new one none yet."""
+def test_a_folder_that_was_moved_away_is_restored(tmp_path):
+    """A process was killed between its two renames: the old folder has a temporary name."""
     (tmp_path / ".0123abcd.old.out").mkdir()
     (tmp_path / ".0123abcd.old.out" / "kept").touch()
-    with pytest.raises(InputError, match="already holds"):
+    with pytest.raises(InputError, match="already has"):
         staged_folder(tmp_path / "out", overwrite=False, is_ours=lambda _: True).__enter__()
     assert [item.name for item in (tmp_path / "out").iterdir()] == ["kept"]
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
@@ -78,7 +78,7 @@ def test_a_folder_that_was_taken_away_is_put_back(tmp_path):
 
 @pytest.fixture
 def secret(tmp_path):
-    """A file of somebody else's, and the folder of ours beside it."""
+    """A file outside, and a folder that this program writes to."""
     file, folder = tmp_path / "theirs.txt", tmp_path / "ours"
     file.write_text("theirs")
     folder.mkdir()
@@ -94,8 +94,8 @@ def test_a_link_is_replaced_and_not_followed(secret):
     assert file.read_text() == "theirs"
 
 
-def test_a_link_under_the_name_of_what_is_written_is_not_followed(secret, monkeypatch):
-    """Nobody can guess the name; whoever did would gain nothing."""
+def test_a_link_at_the_temporary_name_is_not_followed(secret, monkeypatch):
+    """The name can't be guessed; even if it could, the link would not be followed."""
     file, folder = secret
     monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)
     (folder / ".00000000.part.README.md").symlink_to(file)
@@ -107,19 +107,19 @@ def test_a_link_under_the_name_of_what_is_written_is_not_followed(secret, monkey
     assert file.read_text() == "theirs"
 
 
-def test_names_of_what_is_written_are_never_the_same(tmp_path):
+def test_temporary_names_are_unique(tmp_path):
     names = set()
     for _ in range(20):
         with staged_path(tmp_path / "model.keras") as staging:
             names.add(staging.name)
-            assert staging.suffix == ".keras"  # some writers ask for it
+            assert staging.suffix == ".keras"  # some writers require the suffix
             assert staged_name(staging.name) == "model.keras"
             assert staged_for(tmp_path / "model.keras") == [staging]
     assert len(names) == 20
     assert [item.name for item in tmp_path.iterdir()] == ["model.keras"]
 
 
-def test_an_error_leaves_what_was_there(tmp_path):
+def test_an_error_keeps_the_existing_file(tmp_path):
     path = tmp_path / "config.json"
     path.write_text("before")
 
@@ -134,7 +134,7 @@ def test_an_error_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+def test_a_file_is_synced_before_it_is_renamed(tmp_path, monkeypatch):
     done = []
     sync, replace = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda number: done.append("fsync") or sync(number))
@@ -143,7 +143,7 @@ def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeyp
     assert done == ["fsync", "rename"]
 
 
-def test_a_folder_that_takes_no_file_is_one_line(tmp_path):
+def test_a_path_that_cannot_be_written_gives_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="it can't be written") as caught:
         write_text(tmp_path / "file" / "README.md", "text")

@@ -1,4 +1,4 @@
-"""JSON files of ours: their version is read in one place."""
+"""JSON files with a format version."""
 
 import json
 
@@ -14,29 +14,31 @@ def read(path):
     return read_versioned(path / "config.json", 2, "a trained model", "train one")
 
 
-def test_the_version_is_left_out(tmp_path):
+def test_the_format_version_is_left_out(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"format_version": 2, "labels": ["a", "b"]}))
     assert read(tmp_path) == {"labels": ["a", "b"]}
 
 
 @pytest.mark.parametrize(("version", "fix"), [(1, "train one"), (3, "update keras-sentiment")])
-def test_another_version_is_refused_with_the_fix(tmp_path, version, fix):
+def test_another_format_version_is_refused_with_the_fix(tmp_path, version, fix):
     (tmp_path / "config.json").write_text(json.dumps({"format_version": version}))
     with pytest.raises(InputError) as caught:
         read(tmp_path)
-    assert str(caught.value) == (f"{tmp_path}: written in format {version}, and this version reads 2; {fix}")
+    assert str(caught.value) == (
+        f"{tmp_path}: its format version is {version}, and this program reads version 2; {fix}"
+    )
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "[]", "{}", '{"format_version": "two"}', '{"format_version": []}']
 )
-def test_what_has_no_version_is_none_of_ours(tmp_path, text):
+def test_a_file_without_a_format_version_is_refused(tmp_path, text):
     if text is not None:
         (tmp_path / "config.json").write_text(text)
     with pytest.raises(InputError, match=r"not a trained model \(no readable config\.json\); train one"):
         read(tmp_path)
 
 
-def test_a_number_beyond_pythons_limit_is_told_without_its_functions():
+def test_the_message_about_a_long_number_names_no_python_function():
     with pytest.raises(InputError, match=r"it is not JSON \(a whole number of more than 4,300 digits; write"):
         parse_object('{"a": ' + "9" * 5000 + "}", "it")

@@ -1,4 +1,4 @@
-"""One process at a time writes in a folder."""
+"""Locks between processes."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from keras_sentiment.training.run_writer import new_run
 pytestmark = pytest.mark.once
 
 
-def test_two_processes_do_not_write_in_one_folder(corpus, tmp_path):
+def test_two_processes_cannot_lock_one_folder(corpus, tmp_path):
     run = new_run(tmp_path / "run", corpus, RECIPE, "torch", "float32")
     run.begin()
     program = (
@@ -24,7 +24,7 @@ def test_two_processes_do_not_write_in_one_folder(corpus, tmp_path):
         command = [sys.executable, "-c", program, run.path]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    assert "another process is writing there" in tried()
-    lock(run.path)  # the same process may
+    assert "another process is writing to it" in tried()
+    lock(run.path)  # the same process may lock it again
     unlock(lock(run.path))
     assert tried() == ""

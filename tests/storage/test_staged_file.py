@@ -1,4 +1,4 @@
-"""A file that a user named appears when it is whole."""
+"""A file that a user named is written atomically."""
 
 import stat
 
@@ -10,7 +10,7 @@ from keras_sentiment.storage.atomic import staged_file
 pytestmark = pytest.mark.once
 
 
-def test_a_file_appears_when_it_is_whole(tmp_path):
+def test_a_file_appears_when_it_is_complete(tmp_path):
     path = tmp_path / "out.csv"
     with staged_file(path, overwrite=False) as file:
         file.write("é\n")
@@ -31,7 +31,7 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
 
 
 @pytest.mark.parametrize("error", [InputError("x"), KeyboardInterrupt(), RuntimeError("x")])
-def test_nothing_is_left_of_a_file_that_is_not_whole(tmp_path, error):
+def test_an_incomplete_file_is_removed(tmp_path, error):
     old = tmp_path / "old.csv"
     old.write_text("old")
 
@@ -47,7 +47,7 @@ def test_nothing_is_left_of_a_file_that_is_not_whole(tmp_path, error):
     assert old.read_text() == "old"
 
 
-def test_a_file_that_came_meanwhile_is_kept(tmp_path):
+def test_a_file_created_meanwhile_is_kept(tmp_path):
     path = tmp_path / "out.csv"
     with pytest.raises(InputError, match="--overwrite"), staged_file(path, overwrite=False):
         path.write_text("another's")
@@ -55,7 +55,7 @@ def test_a_file_that_came_meanwhile_is_kept(tmp_path):
     assert path.read_text() == "another's"
 
 
-def test_places_for_no_file(tmp_path):
+def test_paths_that_cannot_be_a_file_are_refused(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match="is not a file"), staged_file(tmp_path / "folder.csv", True):
         pass

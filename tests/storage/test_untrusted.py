@@ -1,4 +1,4 @@
-"""Folders of a stranger: regular files alone are read, and no link is followed."""
+"""Untrusted folders: only regular files are read, and links are not followed."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from keras_sentiment.storage.untrusted import open_regular, plain_files, require
 pytestmark = pytest.mark.once
 
 
-def test_files_are_listed_by_their_paths(tmp_path):
+def test_files_are_listed_by_relative_path(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "c.txt").write_text("c")
     (tmp_path / "z").write_text("z")
@@ -23,7 +23,7 @@ def test_files_are_listed_by_their_paths(tmp_path):
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "folder link", "pipe"])
 @pytest.mark.parametrize("place", ["", "inside"])
-def test_what_is_no_regular_file_is_named(tmp_path, kind, place):
+def test_files_that_are_not_regular_are_refused(tmp_path, kind, place):
     folder = tmp_path / "folder"
     (folder / place).mkdir(parents=True, exist_ok=True)
     path = folder / place / "bad"
@@ -33,13 +33,13 @@ def test_what_is_no_regular_file_is_named(tmp_path, kind, place):
         target = {"link": __file__, "dangling": tmp_path / "nothing", "folder link": tmp_path}[kind]
         path.symlink_to(target)
 
-    with pytest.raises(InputError, match=r"bad: (a link|no regular file)"):
+    with pytest.raises(InputError, match=r"bad: it is (a link|not a regular file)"):
         plain_files(folder)
-    with pytest.raises(InputError, match=r"bad: (a link|no regular file)"):
+    with pytest.raises(InputError, match=r"bad: it is (a link|not a regular file)"):
         open_regular(path)
 
 
-def test_too_many_files(tmp_path, monkeypatch):
+def test_too_many_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(untrusted, "MAX_ENTRIES", 3)
     for number in range(4):
         (tmp_path / str(number)).mkdir()
@@ -57,7 +57,7 @@ def test_a_link_may_be_followed_to_a_regular_file(tmp_path):
     with open_regular(tmp_path / "link", follow_links=True) as file:
         assert file.read() == b"content"
     for name in ("pipe", "to pipe"):
-        with pytest.raises(InputError, match="no regular file"):
+        with pytest.raises(InputError, match="not a regular file"):
             open_regular(tmp_path / name, follow_links=True)
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "nothing")
@@ -72,9 +72,9 @@ def test_a_link_to_a_file_of_the_system_is_refused_unless_its_user_names_it(tmp_
         (tmp_path / "again").symlink_to("environ")
         (tmp_path / "folder").symlink_to("/proc/self")
         for name in ("descriptor", "environ", "again", "folder/environ"):
-            with pytest.raises(InputError, match=rf"{name}: a link to /proc/"):
+            with pytest.raises(InputError, match=rf"{name}: it is a link to /proc/"):
                 open_regular(tmp_path / name, follow_links=True)
-            with pytest.raises(InputError, match=rf"{name}: a link to /proc/"):
+            with pytest.raises(InputError, match=rf"{name}: it is a link to /proc/"):
                 require_regular(tmp_path / name)
         for path in (descriptor, "/proc/self/environ"):
             open_regular(Path(path), follow_links=True).close()

@@ -1,4 +1,4 @@
-"""What cleaning does to a text, and that it does it in little time."""
+"""Cleaning of texts: results and linear time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from helpers.hard_texts import HARD_TEXTS
 from keras_sentiment.text.cleaning import CHARACTERS, ENTITIES, clean, escaped
 
-pytestmark = pytest.mark.once  # no Keras here
+pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_cleaned_text_is_one_line_without_invisible_characters(text: str) -> Non
 
 
 @pytest.mark.parametrize("text", HARD_TEXTS)
-def test_cleaning_gives_an_escaped_text_back(text: str) -> None:
+def test_cleaning_an_escaped_text_returns_the_cleaned_one(text: str) -> None:
     cleaned = clean(text)
     assert clean(escaped(cleaned)) == cleaned
 
@@ -76,7 +76,7 @@ HOSTILE = ["<", "&", "<br ", "<b =", "<a/", "<!--", "-->", "<!-->", "&#", "&amp"
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_time_is_linear_in_the_length(piece: str) -> None:
-    # 1 MB takes some 0.3 s of processor time; in quadratic time, many minutes.
+    # 1 MB takes about 0.3 s of processor time; in quadratic time, it would take many minutes.
     start = time.process_time()
     clean(piece * (1_000_000 // len(piece.encode())))
     assert time.process_time() - start < 5
@@ -84,7 +84,7 @@ def test_time_is_linear_in_the_length(piece: str) -> None:
 
 @pytest.mark.parametrize("beginning", ["<a ", "<a =", "<!--", "&#", "<a href="])
 @pytest.mark.parametrize("filler", ["-", " ", "=", "0"])
-def test_time_is_linear_where_nothing_ends(beginning: str, filler: str) -> None:
+def test_time_is_linear_for_unclosed_markup(beginning: str, filler: str) -> None:
     start = time.process_time()
     clean(beginning + filler * 1_000_000)
     assert time.process_time() - start < 5

@@ -1,4 +1,4 @@
-"""The tokenizer gives BERT's ids, survives saving, and refuses what is not an uncased BERT's."""
+"""The tokenizer: ids equal to BERT's, saving and loading, and refused vocabularies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer
 from keras_sentiment.text.vocabulary_learning import learn_tokenizer
 
-pytestmark = pytest.mark.once  # no Keras here
+pytestmark = pytest.mark.once
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*"abcdefghijklmnopqrstuvwxyz[].!'½σßㄱ電", "good", "film", "naive", "mask", "##s", "##ing"]
@@ -43,7 +43,7 @@ def test_encode() -> None:
     assert tokens(tokenizer, "unknown" + " " + "a" * 101) == ["[UNK]", "[UNK]"]
 
 
-def test_ids_are_neither_cut_nor_framed() -> None:
+def test_ids_are_not_truncated_and_have_no_special_tokens() -> None:
     tokenizer = Tokenizer(VOCABULARY)
     empty, long = tokenizer.encode(["", "good " * 10_000])
     assert empty.shape == (0,)
@@ -78,10 +78,10 @@ def test_a_long_text_is_encoded_in_parts_and_has_the_ids_of_the_whole(monkeypatc
 
 
 @pytest.mark.parametrize("unit", ["a", "é", "good film ", ".,", "電"])
-def test_a_text_of_any_kind_is_encoded_in_bounded_memory(unit) -> None:
+def test_long_texts_are_encoded_in_bounded_memory(unit) -> None:
     tokenizer = Tokenizer(VOCABULARY)
     text = unit * ((2 << 20) // len(unit))
-    with at_most(150 << 20):  # at once it would be 0.25 to 0.7 GB
+    with at_most(150 << 20):  # without parts, it takes 0.25 to 0.7 GB
         tokenizer.encode([text])
 
 
@@ -102,7 +102,7 @@ def test_sha256_tells_vocabularies_apart() -> None:
 @pytest.mark.parametrize(
     ("vocabulary", "message"),
     [
-        (["[PAD]", "[UNK]", "x"], r"no \[CLS\] \[SEP\]"),
+        (["[PAD]", "[UNK]", "x"], r"no \[CLS\], \[SEP\]"),
         ([*VOCABULARY, "good", "good"], "'good' 3 times"),
     ],
 )
@@ -146,7 +146,7 @@ def test_load_keras_hub_preset(tmp_path: Path) -> None:
 
 
 def test_load_refuses_what_it_cannot_reproduce(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no tokenizer"):
+    with pytest.raises(InputError, match="it has no tokenizer"):
         Tokenizer.load(tmp_path)
     file = tmp_path / "tokenizer.json"
     file.write_text("{")
@@ -157,19 +157,19 @@ def test_load_refuses_what_it_cannot_reproduce(tmp_path: Path) -> None:
         Tokenizer.load(tmp_path)
     ids = {token: 2 * index for index, token in enumerate(VOCABULARY)}
     file.write_text(json.dumps({"model": {"type": "WordPiece", "vocab": ids}}))
-    with pytest.raises(InputError, match="skips ids"):
+    with pytest.raises(InputError, match="its ids are not 0 to"):
         Tokenizer.load(tmp_path)
     for odd in ({"model": []}, {"model": {"vocab": []}}, {"model": {"vocab": {}}, "normalizer": [1]}, []):
         file.write_text(json.dumps(odd))
-        with pytest.raises(InputError, match=r"not a WordPiece|no JSON object"):
+        with pytest.raises(InputError, match=r"not a WordPiece|not a JSON object"):
             Tokenizer.load(tmp_path)
     ids = {token: index for index, token in enumerate(VOCABULARY)}
     for odd in ({**ids, VOCABULARY[0]: "0"}, {**ids, VOCABULARY[0]: None}, {**ids, VOCABULARY[0]: False}):
         file.write_text(json.dumps({"model": {"vocab": odd}}))
-        with pytest.raises(InputError, match="skips ids"):
+        with pytest.raises(InputError, match="its ids are not 0 to"):
             Tokenizer.load(tmp_path)
     file.write_text(json.dumps({"model": {"vocab": {**ids, "\ud800": len(ids)}}}))
-    with pytest.raises(InputError, match="no text"):
+    with pytest.raises(InputError, match="not valid Unicode"):
         Tokenizer.load(tmp_path)
     file.write_text("[" * 100_000)
     with pytest.raises(InputError, match="not JSON"):
@@ -287,8 +287,8 @@ def test_cleaning_changes_the_ids_of_few_reviews() -> None:
     assert changed <= 0.01 * len(reviews)
 
 
-def test_of_the_same_texts_the_same_vocabulary_is_learned():
-    """Though many pairs of letters are as frequent as one another."""
+def test_the_same_texts_give_the_same_vocabulary():
+    """Many pairs of letters have the same frequency."""
     texts = [f"film {number} café" for number in range(300)]
     first = learn_tokenizer(lambda: iter(texts), 150)
     assert first.vocabulary_size == 150
@@ -297,17 +297,17 @@ def test_of_the_same_texts_the_same_vocabulary_is_learned():
 
 
 @pytest.mark.parametrize("read", [Tokenizer.read, Tokenizer.load])
-def test_a_vocabulary_of_any_size_is_not_read(tmp_path, read):
-    """Sixteen megabytes of short tokens would take a gigabyte."""
+def test_a_huge_vocabulary_is_refused_in_bounded_memory(tmp_path, read):
+    """16 MB of short tokens would take 1 GB of memory."""
     (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n" + "a\n" * (7 << 20))
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"vocab\.txt holds more than 524,288 tokens"):
+    with pytest.raises(InputError, match=r"vocab\.txt: it has more than 524,288 tokens"):
         read(tmp_path)
     assert tracemalloc.get_traced_memory()[1] < 200 << 20
     tracemalloc.stop()
 
 
-def test_one_file_alone_decides_what_was_saved(tmp_path):
+def test_read_uses_only_vocab_txt(tmp_path):
     tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good"])
     tokenizer.save(tmp_path)
     (tmp_path / "assets" / "tokenizer").mkdir(parents=True)

@@ -107,10 +107,14 @@ def test_a_complete_run_is_refused_without_them(redrawn, teacher, tmp_path):
     file = copy.path / "trained_on.npy"
     content = file.read_bytes()
     file.write_bytes(content[:-8] + b"\xff" * 8)
-    with pytest.raises(InputError, match=r"trained_on\.npy is not what was written; copy it anew"):
+    with pytest.raises(
+        InputError, match=r"trained_on\.npy: it has changed since it was written; copy it anew"
+    ):
         open_run(copy.path)
     file.unlink()
-    with pytest.raises(InputError, match=r"trained_on\.npy: it doesn't tell .*; copy it anew"):
+    with pytest.raises(
+        InputError, match=r"trained_on\.npy: the list of known texts can't be read .*; copy it anew"
+    ):
         copy.trained_on()
 
 
@@ -188,7 +192,7 @@ def test_a_teacher_is_asked_again_where_what_it_said_is_damaged(corpus, teacher,
     assert kept(begun(corpus, tmp_path / "run", recipe, resume=True).run) == kept(first.run)
     file.write_bytes(b"damaged")
     shutil.rmtree(moved)
-    with pytest.raises(InputError, match=r"teacher/trained_on\.npy: it doesn't tell"):
+    with pytest.raises(InputError, match=r"teacher/trained_on\.npy: the list of known texts can't be read"):
         begun(corpus, tmp_path / "run", recipe, resume=True)
 
 

@@ -1,1 +1,1 @@
-"""Readers of every source: folders, archives, tables."""
+"""Readers for all sources: folders, archives, tables, objects in memory."""

@@ -1,4 +1,4 @@
-"""Readers of archives: aclImdb's .tar.gz, read as a stream, and its download."""
+"""Reading of tar archives in aclImdb's layout, as a stream, and the download of aclImdb."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.messages import tell
 from keras_sentiment.storage.atomic import staged_path
 
-IMDB = "imdb"  # the word for it
+IMDB = "imdb"  # the source name of the download
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 CACHE = Path("~/.cache/keras_sentiment")
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MEMBER = re.compile(r"(?:.*/)??(?:(?P<split>train|test)/)?(?P<label>pos|neg|unsup)/(?P<name>[^/]+\.txt)")
-# Members that are passed over: reviews of the other kind, of which aclImdb has 50,000, and what is no review.
-# Beside them, two for each review: macOS adds a file to each.
-MAX_PASSED_REVIEWS, MAX_OTHERS = 200_000, 10_000
+# Limits for skipped members: reviews that were not asked for (aclImdb has 50,000 unlabelled ones), and other
+# files. Two more for each review are allowed, because macOS adds a file to each.
+MAX_SKIPPED_REVIEWS, MAX_OTHERS = 200_000, 10_000
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 20
 
@@ -38,17 +38,20 @@ CHUNK_BYTES = 1 << 20
 def read_archive(path: Path, unlabelled: bool = False, encoding: str | None = None) -> Iterator[Review]:
     """Yield the reviews of a tar archive in aclImdb's layout, without extracting it to disk.
 
-    Args:
-        unlabelled: those of `unsup`, with an empty label, instead of those of `pos` and `neg`.
-        encoding: of the reviews; by default that of a byte order mark, else UTF-8.
+    Only regular files `pos/*.txt` and `neg/*.txt` are read, or `unsup/*.txt`; links, devices and other files
+    are skipped.
 
-    Links, devices and whatever else is not a plain `pos/*.txt` or `neg/*.txt` file are passed over.
+    Args:
+        path: the archive, compressed or not.
+        unlabelled: whether to read the unlabelled texts of `unsup`, with an empty label, instead of `pos` and
+            `neg`.
+        encoding: encoding of the reviews; by default that of the byte order mark, else UTF-8.
 
     Raises:
-        InputError: if the archive is damaged, holds no reviews, or a review is not UTF-8; or if it holds far
-            more of what is not read.
+        InputError: the archive is damaged, has no reviews or too many other files, or a review has another
+            encoding.
     """
-    found = passed = others = 0
+    found = skipped = others = 0
     try:
         with contextlib.ExitStack() as files:
             opened = unpacked(open_file(path, str(path), files), str(path))
@@ -58,20 +61,21 @@ def read_archive(path: Path, unlabelled: bool = False, encoding: str | None = No
                     found += 1
                     yield review
                 elif member.is_file and MEMBER.fullmatch(member.name):
-                    passed += 1
+                    skipped += 1
                 else:
                     others += 1
-                if passed > MAX_PASSED_REVIEWS + 2 * found or others > MAX_OTHERS + 2 * (found + passed):
-                    left = passed + others
+                if skipped > MAX_SKIPPED_REVIEWS + 2 * found or others > MAX_OTHERS + 2 * (found + skipped):
+                    unused = skipped + others
                     raise InputError(
-                        f"{path}: {left:,} of its first {found + left:,} members are not read; unpack it and "
-                        "name the folder"
+                        f"{path}: {unused:,} of its first {found + unused:,} files are not reviews; extract "
+                        "it and name the folder"
                     )
     except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{path}: damaged or not a tar archive ({error}); fetch it again") from None
+        reason = f"it is damaged or not a tar archive ({error})"
+        raise InputError(f"{path}: {reason}; download or copy it again") from None
     if not found:
         wanted = "unsup/*.txt" if unlabelled else "pos/*.txt and neg/*.txt"
-        raise InputError(f"{path}: no {wanted} inside; unpack it and name the folder")
+        raise InputError(f"{path}: it has no {wanted}; extract it and name the folder of the reviews")
 
 
 def _review(member: Member, archive_name: str, unlabelled: bool, encoding: str | None) -> Review | None:
@@ -93,16 +97,16 @@ def _review(member: Member, archive_name: str, unlabelled: bool, encoding: str |
 def download(
     url: str = IMDB_URL, sha256: str = IMDB_SHA256, folder: Path = CACHE, *, quiet: bool = False
 ) -> Path:
-    """Return the path of a file from the web, fetched once and kept in `folder`.
+    """Return the path of a file from the web, which is downloaded once and kept in `folder`.
 
     Args:
-        url: where it is.
-        sha256: what its bytes must hash to.
-        folder: where it is kept under its own name.
-        quiet: no progress bar on standard error.
+        url: address of the file.
+        sha256: expected SHA-256 of the file, in hexadecimal digits.
+        folder: the folder for downloads.
+        quiet: whether to show no progress.
 
     Raises:
-        InputError: without a network, or if the bytes differ; nothing is kept then.
+        InputError: the download failed, or the file has another SHA-256; no file is kept then.
     """
     folder = folder.expanduser()
     path = folder / url.rsplit("/", 1)[-1]
@@ -113,18 +117,21 @@ def download(
         with staged_path(path) as staging:
             found = _fetch(url, staging, quiet)
             if found != sha256:
-                raise InputError(f"{url}: SHA-256 is {found}, not {sha256}; nothing was kept, try again")
+                raise InputError(
+                    f"{url}: the SHA-256 of the download is {found} instead of {sha256}; it was removed, so "
+                    "try again"
+                )
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise InputError(
-            f"cannot download {url} ({reason}); fetch it elsewhere and give its path, "
-            "or use the source `sample`, which needs no network"
+            f"{url}: it can't be downloaded ({reason}); download it in another way and give its path, or use "
+            "the source `sample`, which needs no network"
         ) from None
     return path
 
 
 def _fetch(url: str, path: Path, quiet: bool) -> str:
-    """Write what a URL answers to `path` and return its SHA-256."""
+    """Download a URL to `path` and return its SHA-256."""
     from tqdm import tqdm
 
     if not quiet:
@@ -146,5 +153,5 @@ def _fetch(url: str, path: Path, quiet: bool) -> str:
                 received += len(chunk)
                 bar.update(len(chunk))
     if size and received != size:
-        raise OSError(f"the connection closed after {received} of {size} bytes")
+        raise OSError(f"the connection closed after {received:,} of {size:,} bytes")
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Rows of Arrow's tables: Parquet, Arrow files, and tables in memory."""
+"""Reading the rows of Parquet files, Arrow files and Arrow tables in memory."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from keras_sentiment.data.readers.table_rows import Row
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
-# Bytes of a Parquet file.
+# A larger Parquet file is read with a buffer.
 MAX_AT_ONCE = 64 << 20
-# Rows that are decoded at once of what is in memory already.
+# Rows of a dataset in memory that are decoded at once.
 BATCH_ROWS = 1024
-# Bytes that a row is counted for, whatever is in it.
+# Bytes that each row counts at least, for the decompression ratio.
 ROW_BYTES = 32
-# Rows of a file: so many, and so many for each of its bytes. Runs, nulls and numbers of a dictionary make
-# billions of a few bytes, and each takes its time.
+# Limit for the rows of a file: FREE_ROWS + ROWS_PER_BYTE * bytes of the file. Run-length encoding, nulls and
+# dictionary indices can encode billions of rows in a few bytes, and each row takes time.
 FREE_ROWS, ROWS_PER_BYTE = 200_000, 4
 
 
 class ArrowTable:
-    """A table of Arrow, which is read in batches.
+    """A Parquet or Arrow file, read in batches.
 
     Args:
-        file: of Parquet or Arrow, which can seek.
-        name: what a message calls it.
+        file: the file, which can seek.
+        name: the name of the file in messages.
         table_format: `parquet` or `arrow`.
 
     Raises:
-        InputError: it isn't one.
+        InputError: the file does not have this format, or is damaged.
     """
 
     def __init__(self, file: IO[bytes], name: str, table_format: str) -> None:
@@ -57,9 +57,9 @@ class ArrowTable:
             self.names: list[str] = self.schema.names
 
     def require_small(self, columns: Iterable[str]) -> None:
-        """Raises an InputError if columns hold what is too large to be read; those that are not there don't.
+        """Raises an InputError if the decompressed columns are too large; missing columns are ignored.
 
-        A row can be too large, too, which is told where it is read.
+        A single row that is too large is reported when it is read.
         """
         times = Counter(self.names)
         wanted = [name for name in columns if times[name] == 1]
@@ -68,14 +68,15 @@ class ArrowTable:
                 self._require_ratio(wanted)
 
     def rows(self, columns: Columns, keep: list[str]) -> Iterator[Row]:
-        """Yield rows, each with its number, counted from 1.
+        """Yield the rows, each with its number, counted from 1.
 
         Args:
-            columns: that a row must have; where the schema names the classes of their numbers, the names.
-            keep: other columns.
+            columns: columns that the file must have; class numbers are replaced by the class names of the
+                schema.
+            keep: other columns to read.
 
         Raises:
-            InputError: a column is not there; while iterating, the file is damaged.
+            InputError: a column is missing; while iterating, the file is damaged.
         """
         require_columns(self.names, self.name, columns)
         kept = {*columns, *keep}
@@ -94,20 +95,20 @@ class ArrowTable:
         for batch in by_number if hasattr(table, "get_batch") else table:
             rows += batch.num_rows
             self._require_rows(rows)
-            # Its offsets may lead anywhere.
+            # The offsets in an untrusted batch may be out of range.
             batch.validate(full=True)
             yield batch
 
     def _require_rows(self, rows: int) -> None:
-        """Raises an InputError for far more rows than texts of a file's size can be."""
+        """Raises an InputError if there are more rows than a file of this size can have texts."""
         if rows > FREE_ROWS + ROWS_PER_BYTE * self._size:
             raise InputError(
-                f"{self.name}: {rows:,} rows in {self._size:,} bytes, which can't be different texts; leave "
-                "out repeated rows"
+                f"{self.name}: it has {rows:,} rows in {self._size:,} bytes, so most rows are the same; "
+                "remove repeated rows"
             )
 
     def _require_ratio(self, wanted: list[str]) -> None:
-        """Raises an InputError before the first row, if a file unpacks to far more than it has."""
+        """Raises an InputError, before the first row is read, if the decompression ratio is too high."""
         for _ in self._sizes.rows_at_once(wanted):
             pass
         if self._sizes.total(wanted) <= FREE_BYTES + MAX_RATIO * self._size:
@@ -119,16 +120,16 @@ class ArrowTable:
             require_ratio(total, self._size, self.name)
 
     def batches_from(self, group: int) -> Iterator[Any]:
-        """Yield the rows of a Parquet file from a group of rows on, with all columns, in bounded batches.
+        """Yield batches with all columns of a Parquet file, from a row group on.
 
         Raises:
-            InputError: the file is damaged, or holds what is too large to be unpacked.
+            InputError: the file is damaged, or its decompressed columns are too large.
         """
         with _readable(self.name, self._kind):
             yield from self._parquet_batches(self.names, group)
 
     def group_rows(self) -> list[int]:
-        """Return how many rows each group of a Parquet file has."""
+        """Return the number of rows of each row group of a Parquet file."""
         metadata = self._table.metadata
         return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
 
@@ -138,7 +139,7 @@ class ArrowTable:
 
 
 class _readable:
-    """Makes one error of the many that a damaged file can raise."""
+    """Turns the exceptions that a damaged file can raise into an InputError."""
 
     def __init__(self, name: str, kind: str) -> None:
         self.name, self.kind = name, kind
@@ -149,18 +150,19 @@ class _readable:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         import pyarrow
 
-        # The name of a column may be no text, and a size may be any number.
+        # In a damaged file, the name of a column may be invalid UTF-8, and a size may be any number.
         wrong = (OSError, ValueError, MemoryError, OverflowError, LookupError, TypeError)
         if isinstance(error, (pyarrow.ArrowException, *wrong)) and not isinstance(error, InputError):
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise InputError(f"{self.name}: not a readable {self.kind} file ({reason})") from None
+            wrong_file = f"it is not a readable {self.kind} file ({reason})"
+            raise InputError(f"{self.name}: {wrong_file}; write it again") from None
 
 
 def _parquet(file: IO[bytes], size: int) -> Any:
     from pyarrow import parquet
 
-    # Unless it is buffered, a whole group of rows is read at once, which can be the whole file; where it
-    # is, a page gets the room that it says it needs.
+    # Without a buffer, a whole row group is read at once, which can be the whole file. With a buffer, memory
+    # is allocated for the size in the header of each page.
     buffer_size = 1 << 20 if size > MAX_AT_ONCE else 0
     return parquet.ParquetFile(file, buffer_size=buffer_size, pre_buffer=False)
 
@@ -180,30 +182,32 @@ def rows_of_batches(
     wanted: list[str],
     columns: Columns,
     schema: Any,
-    packed: int | None = None,
+    file_size: int | None = None,
 ) -> Iterator[Row]:
-    """Yield the rows of batches or tables of Arrow.
+    """Yield the rows of Arrow batches or tables, each with its number, counted from 1.
 
     Args:
+        batches: the batches.
+        name: the name of the table in messages.
         wanted: the columns of a row.
-        columns: those of them in which the names of classes stand for their numbers.
-        schema: of the batches, which may name classes.
-        packed: bytes of the file that they come from; by default they are in memory.
+        columns: the columns in which class numbers are replaced by class names.
+        schema: schema of the batches, which may have class names.
+        file_size: bytes of the file of the batches; None if they are already in memory.
     """
-    number = unpacked = 0
+    number = decompressed = 0
     names = {column: names for column, names in class_names(schema.metadata).items() if column in columns}
     for batch in batches:
         cells = [batch.column(column) for column in wanted]
         for place, values in enumerate(zip(*cells, strict=True)):
             number += 1
-            if packed is not None:
+            if file_size is not None:
                 sizes = [size_of(array, place) for array in cells]
                 too_large = max(sizes, default=0) > MAX_REVIEW_BYTES
-                unpacked += ROW_BYTES + (0 if too_large else sum(sizes))
-                require_ratio(unpacked, packed, name)
+                decompressed += ROW_BYTES + (0 if too_large else sum(sizes))
+                require_ratio(decompressed, file_size, name)
                 if too_large:
                     column = wanted[sizes.index(max(sizes))]
-                    wrong = f"column {column!r} holds more than {MAX_REVIEW_BYTES:,} bytes; remove the row"
+                    wrong = f"column {column!r} has more than {MAX_REVIEW_BYTES:,} bytes; remove the row"
                     yield number, InputError(f"{name}:{number}: {wrong}")
                     continue
             try:
@@ -212,17 +216,17 @@ def rows_of_batches(
             except InputError as error:
                 yield number, error
             except UnicodeDecodeError:
-                yield number, InputError(f"{name}:{number}: not UTF-8; write the column as strings")
+                yield number, InputError(f"{name}:{number}: a text is not UTF-8; write the column as strings")
 
 
 def class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Return the names of the classes that the numbers of a column stand for, where the schema says so.
+    """Return the class names of each column that has some.
 
-    Hugging Face's datasets write them there (`ClassLabel`).
+    Hugging Face's datasets store the names of a `ClassLabel` in the metadata of the schema.
     """
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        # A list of classes names them one level below.
+        # A list of class labels has the names one level deeper.
         classes = {column: feature.get("feature", feature) for column, feature in features.items()}
         found = {column: feature["names"] for column, feature in classes.items() if "names" in feature}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
@@ -235,7 +239,7 @@ def class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
 
 
 def _with_names(row: dict[str, Any], names: dict[str, list[str]], source: str) -> dict[str, Any]:
-    """Returns a row with the name of a class in the place of its number."""
+    """Returns a row in which class numbers are replaced by class names."""
     for column, known in names.items():
         value = row.get(column)
         numbers: list[Any] = value if isinstance(value, list) else [value]
@@ -243,10 +247,11 @@ def _with_names(row: dict[str, Any], names: dict[str, list[str]], source: str) -
             continue
         if wrong := [number for number in numbers if not 0 <= number < len(known) and value != -1]:
             raise InputError(
-                f"{source}: column {column!r} holds {wrong[0]}, and the schema names {len(known)} classes"
+                f"{source}: column {column!r} is {wrong[0]}, and the schema has only {len(known)} classes; "
+                "correct or remove the row"
             )
         if value == -1:
-            raise InputError(f"{source}: column {column!r} holds -1, which means no label")
+            raise InputError(f"{source}: column {column!r} is -1, which means no label; remove the row")
         named = [known[number] for number in numbers]
         row[column] = named if isinstance(value, list) else named[0]
     return row

@@ -1,4 +1,4 @@
-"""How much memory a cell of Arrow's would take as a value of Python, known before there is one."""
+"""The memory that an Arrow cell takes as a Python object, computed before it is converted."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Any
 
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 
-# Bytes of an element of a list, which may be a number of no bytes, as of nulls.
+# Bytes that each element of a list counts, because some elements, such as nulls, have no bytes.
 _ELEMENT_BYTES = 16
 
 
 def size_of(array: Any, place: int) -> int:
-    """Return the bytes of a cell, about; of one that is larger than a review, more than a review has.
+    """Return about how many bytes a cell has; if it is larger than `MAX_REVIEW_BYTES`, counting stops there.
 
     Args:
-        array: of pyarrow.
-        place: of the cell.
+        array: an array of pyarrow.
+        place: index of the cell.
     """
     from pyarrow import types
 
@@ -35,7 +35,7 @@ def _size(array: Any) -> int:
         elements = array.flatten()
         size = _ELEMENT_BYTES * len(elements)
         return size if size > MAX_REVIEW_BYTES else size + _size(elements)
-    # Of what shares its bytes, as dictionaries and views do, each is counted.
+    # Dictionary and view arrays share bytes between values, so each value is counted.
     shares = not (types.is_primitive(kind) or types.is_null(kind) or _has_bytes(kind))
     if not shares:
         return int(array.nbytes)
@@ -74,7 +74,7 @@ def _bytes_of(scalar: Any) -> int:
 
 
 def holds_lists(kind: Any) -> bool:
-    """Return whether a type of Arrow's holds lists, of itself or within."""
+    """Return whether an Arrow type is a list, or a struct with lists."""
     from pyarrow import types
 
     tests = ("list", "large_list", "fixed_size_list", "list_view", "large_list_view", "map")
@@ -84,7 +84,7 @@ def holds_lists(kind: Any) -> bool:
 
 
 def width_of(kind: Any) -> int:
-    """Return the bytes that a type of Arrow's takes where nothing is there: those of a fixed number."""
+    """Return the bytes that each value of an Arrow type takes, even a null: those of fixed-size types."""
     from pyarrow import types
 
     if types.is_fixed_size_binary(kind):

@@ -1,4 +1,4 @@
-"""Rows that can't be used: all of them are told of, or they are left out and listed."""
+"""Rows that can't be used: they are reported together, or left out and listed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from keras_sentiment.data.readers.dialect import SwallowedRows
 from keras_sentiment.errors import InputError, require
 from keras_sentiment.messages import tell
 
-MAX_REPORTED = 20  # of rows that are left out; more are only counted
-KIND_WORDS = 6  # of a reason that tell what kind it is
-MAX_KINDS, MAX_PLACES = 5, 4  # in one message, and of each kind
-MAX_ROWS = 10_000  # that are looked for where one is enough to refuse all
+MAX_REPORTED = 20  # rows that are printed when they are left out
+KIND_WORDS = 6  # rows whose reasons begin with the same six words are counted together
+MAX_KINDS, MAX_PLACES = 5, 4  # kinds of errors in one message, and further rows of each kind
+MAX_ROWS = 10_000  # with on_error="fail", the search stops after this many rows
 
 
 @dataclass
 class _Kind:
-    """Rows with which the same is wrong: the first one's message, and where the next ones stand."""
+    """Rows with the same kind of error: the message of the first one, and the places of the next ones."""
 
     first: str
     others: list[str] = field(default_factory=list)
@@ -35,11 +35,17 @@ class _Kind:
 
 
 class BadRows:
-    """Rows that can't be used.
+    """Collects rows that can't be used.
 
     Args:
-        on_error: `"fail"` raises an error that tells of all kinds of them, `"skip"` leaves them out.
-        quiet: whether to say nothing of those that are left out.
+        on_error: `"fail"` to raise one error for all of them, `"skip"` to leave them out.
+        quiet: whether to print nothing about rows that are left out.
+
+    Example:
+        >>> bad_rows = BadRows("skip", quiet=True)
+        >>> bad_rows.add(InputError("reviews.csv:3: column 'text' is empty; remove the row"))
+        >>> bad_rows.count
+        1
     """
 
     def __init__(self, on_error: str = "fail", quiet: bool = False) -> None:
@@ -49,17 +55,20 @@ class BadRows:
         self._writer: Any = None
 
     def write_to(self, path: Path, files: ExitStack) -> None:
-        """Lists the rows that are left out in a CSV file."""
+        """Writes a CSV file with the place of each row that is left out, and the reason."""
         file = files.enter_context(path.open("w", encoding="utf-8", errors="backslashreplace", newline=""))
         self._writer = csv.writer(file)
         self._writer.writerow(("row", "reason"))
 
     def add(self, error: InputError) -> None:
-        """Counts a row, and keeps what is wrong with it.
+        """Adds a row that can't be used.
+
+        Args:
+            error: the message, which begins with the place of the row.
 
         Raises:
-            SwallowedRows: it is no single row that could be left out.
-            InputError: so many rows can't be used that no more are looked for.
+            SwallowedRows: the error is about several rows, so none can be left out.
+            InputError: with `"fail"`, `MAX_ROWS` rows can't be used.
         """
         if isinstance(error, SwallowedRows):
             raise error
@@ -78,28 +87,28 @@ class BadRows:
         if self._writer is not None:
             self._writer.writerow((place, reason))
         if not self.quiet and self.count <= MAX_REPORTED + 1:
-            more = "more, which are only counted" if self._writer is None else "more, which are listed"
-            line = str(error) if self.count <= MAX_REPORTED else more
-            tell(f"Left out: {line}")
+            rest = "are only counted" if self._writer is None else "are only listed in the file"
+            more = f"more than {MAX_REPORTED} rows; the others {rest}"
+            tell(f"Left out: {str(error) if self.count <= MAX_REPORTED else more}")
 
     def require_enough(self, kept: int) -> None:
-        """Refuses bad rows, unless they are left out and enough others are there.
+        """Raises an InputError if too many rows can't be used.
 
         Args:
-            kept: how many rows can be used.
+            kept: int, number of rows that can be used.
 
         Raises:
-            InputError: one row can't be used; or, where they are left out, more can't than can.
+            InputError: with `"fail"`, a row can't be used; with `"skip"`, more than half of the rows can't.
         """
         examples = "; ".join(map(str, self._kinds.values()))
         if rest := self.count - sum(kind.count for kind in self._kinds.values()):
-            examples += f"; and {rest:,} of other kinds"
+            examples += f"; and {rest:,} rows with other errors"
         if self.skip and self.count > kept:
             raise InputError(f"only {kept:,} of {kept + self.count:,} rows can be used: {examples}")
         if self.count == 1 and not self.skip:
             raise InputError(f"{examples}; or leave it out with --on-error skip")
         if self.count and not self.skip:
-            more = " and maybe more" if self.count == MAX_ROWS else ""
+            more = " or more" if self.count == MAX_ROWS else ""
             raise InputError(
                 f"{self.count:,} rows{more} can't be used: {examples}; or leave them out with --on-error skip"
             )

@@ -1,4 +1,4 @@
-"""Files that may be compressed, opened as what they hold."""
+"""Opening of files that may be compressed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from keras_sentiment.data.config import TABLE_FORMATS
 from keras_sentiment.data.readers.decompressors import Gzip, MemoryLimitError, Xz, Zstd
 from keras_sentiment.errors import InputError, first_line
 
-# Bytes that a file unpacks to: at most so many, and behind the first ones so many times those that it has.
-# Reviews are packed to a third or less; to a thousandth only what was made to fill memory or time.
+# Limits for the decompressed bytes of a file: MAX_UNPACKED_BYTES, and FREE_BYTES + MAX_RATIO * compressed
+# bytes. Reviews are compressed to a third or less; only a decompression bomb has a ratio of a thousand.
 MAX_UNPACKED_BYTES = 64 << 30
 FREE_BYTES, MAX_RATIO = 32 << 20, 1000
-# Bytes of the list of what a .zip holds; a hundred names take some ten thousand.
+# Limit for the bytes of the central directory of a .zip; a hundred names take about ten thousand.
 MAX_ZIP_DIRECTORY = 1 << 20
 ENDINGS = {
     **{f".{name}": name for name in TABLE_FORMATS},
@@ -33,9 +33,9 @@ ENDINGS = {
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 
 
-# Of zstd: its frames, and those that are passed over, as others write them before its own.
+# The first bytes of zstd: of a frame, and of the skippable frames that some writers put first.
 _ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([kind]) + b"\x2a\x4d\x18" for kind in range(0x50, 0x60)))
-# The name of each compression, its ending, how a file in it begins, and what opens it.
+# For each compression: name, file extension, possible first bytes, and the decompressing stream.
 _KINDS: tuple[tuple[str, str, tuple[bytes, ...], Callable[[IO[bytes]], Any]], ...] = (
     ("gzip", ".gz", (b"\x1f\x8b",), Gzip),
     ("bzip2", ".bz2", (b"BZh",), bz2.BZ2File),
@@ -43,19 +43,19 @@ _KINDS: tuple[tuple[str, str, tuple[bytes, ...], Callable[[IO[bytes]], Any]], ..
     ("zstd", ".zst", _ZSTD, Zstd),
 )
 _ZIP = ("zip", ".zip", b"PK\x03\x04")
-# Its end, with the size of the list; behind it a comment may stand.
+# The end-of-central-directory record, with the size of the directory; a comment may follow it.
 _ZIP_END = re.compile(rb"PK\x05\x06(?=.{8}(.{4}))", re.DOTALL)
 _ZIP64_END = re.compile(rb"PK\x06\x06(?=.{36}(.{8}))", re.DOTALL)
 _ZIP_TAIL = 1 << 17
-PACKED_ENDINGS = (*(ending for _, ending, _, _ in _KINDS), ".zip")
+COMPRESSED_ENDINGS = (*(ending for _, ending, _, _ in _KINDS), ".zip")
 
 
 class Opened(NamedTuple):
-    """A file to read once from its start.
+    """A decompressed file, which can be read once from its start.
 
     Args:
-        file: of what it holds.
-        name: of what it holds.
+        file: the decompressed bytes.
+        name: name of the decompressed file.
         compression: `"gzip"`, `"bzip2"`, `"xz"`, `"zstd"`, `"zip"`, or None.
     """
 
@@ -65,20 +65,19 @@ class Opened(NamedTuple):
 
 
 class Unpacked(io.RawIOBase):
-    """The bytes of a file, unpacked; damage is an error that names it.
+    """The decompressed bytes of a file; it raises an InputError if the file is damaged.
 
     Args:
-        file: that is read once.
-        name: what a message calls it.
-        packed: returns how many bytes were read to unpack those that have come; without it the file is not
-            compressed.
+        file: the decompressing stream, or the file itself.
+        name: the name of the file in messages.
+        packed: returns the number of compressed bytes read so far; None if the file is not compressed.
 
     Attributes:
-        count: how many bytes have come.
+        count: number of bytes returned so far.
     """
 
     def __init__(self, file: IO[bytes], name: str, packed: Callable[[], int] | None = None) -> None:
-        # What a pipe holds is read as soon as it is there.
+        # `read1` returns the bytes of a pipe as soon as they arrive.
         self._read: Callable[[int], bytes] = getattr(file, "read1", file.read)
         self._name, self._packed, self._start = name, packed, b""
         self.count = 0
@@ -87,7 +86,7 @@ class Unpacked(io.RawIOBase):
         return True
 
     def start(self, size: int) -> bytes:
-        """Return the first bytes, which are read again; fewer than asked for are all there are."""
+        """Return the first `size` bytes, or fewer at the end of the file; reading still starts with them."""
         while len(self._start) < size and (data := self._next(size - len(self._start))):
             self._start += data
         return self._start[:size]
@@ -105,11 +104,14 @@ class Unpacked(io.RawIOBase):
         except InputError:
             raise
         except MemoryLimitError as error:
-            raise InputError(f"{self._name}: takes more than {error} to unpack; unpack it first") from None
+            reason = f"decompression needs more than {error} of memory"
+            raise InputError(f"{self._name}: {reason}; decompress it yourself first") from None
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, ValueError) as error:
-            raise InputError(f"{self._name}: damaged ({first_line(error)}); fetch it again") from None
+            reason = f"it is damaged ({first_line(error)})"
+            raise InputError(f"{self._name}: {reason}; download or copy it again") from None
         except MemoryError:
-            raise InputError(f"{self._name}: takes too much memory to unpack; unpack it first") from None
+            reason = "decompression needs too much memory"
+            raise InputError(f"{self._name}: {reason}; decompress it yourself first") from None
         self.count += len(data)
         if self._packed is not None:
             require_ratio(self.count, self._packed(), self._name)
@@ -117,18 +119,27 @@ class Unpacked(io.RawIOBase):
 
 
 def require_ratio(unpacked: int, packed: int, name: str) -> None:
-    """Raises an InputError for far more bytes than a file has, as no real one unpacks to."""
+    """Raises an InputError if the decompressed size or the decompression ratio is too high.
+
+    Args:
+        unpacked: int, decompressed bytes so far.
+        packed: int, compressed bytes so far.
+        name: the name of the file in messages.
+    """
     if unpacked > MAX_UNPACKED_BYTES:
-        raise InputError(f"{name}: it unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; cut it in several")
+        raise InputError(
+            f"{name}: it has more than {MAX_UNPACKED_BYTES:,} bytes when decompressed; divide it into "
+            "several files"
+        )
     if unpacked > FREE_BYTES + MAX_RATIO * packed:
         raise InputError(
-            f"{name}: it unpacks to more than {MAX_RATIO:,} times its size, as no reviews do; if they are "
-            "real, write them without compression"
+            f"{name}: its decompression ratio is above {MAX_RATIO:,}, which suggests a decompression bomb; "
+            "if the texts are real, write the file without compression"
         )
 
 
 def unpacked(file: IO[bytes], name: str) -> Opened:
-    """Unpack what is compressed while it is read, and give what is not as it is."""
+    """Decompress a file while it is read; a file that is not compressed is read as it is."""
     whole = Unpacked(file, name)
     start = whole.start(6)
     for kind, _, magic, opener in _KINDS:
@@ -139,35 +150,35 @@ def unpacked(file: IO[bytes], name: str) -> Opened:
 
 
 def plain_name(name: str) -> str:
-    """Return a file's name without the ending of its compression."""
-    return name[: -len(Path(name).suffix)] if name.lower().endswith(PACKED_ENDINGS) else name
+    """Return a file name without the extension of its compression."""
+    return name[: -len(Path(name).suffix)] if name.lower().endswith(COMPRESSED_ENDINGS) else name
 
 
 def format_of(name: str) -> str | None:
-    """Return the kind of table that a file's name says, or None."""
+    """Return the table format of a file extension, or None."""
     return ENDINGS.get(PurePosixPath(plain_name(name)).suffix.lower())
 
 
 def open_file(source: Path | IO[bytes], name: str, files: contextlib.ExitStack) -> IO[bytes]:
-    """Open a path, which `files` closes, or return the file that is open."""
+    """Open a path, which `files` closes later, or return the file that is already open."""
     if not isinstance(source, Path):
         return source
     try:
         return files.enter_context(source.open("rb"))
     except OSError as error:
-        raise InputError(f"{name}: can't be read ({error.strerror})") from None
+        raise InputError(f"{name}: it can't be read ({error.strerror}); name another file") from None
 
 
 @contextlib.contextmanager
 def open_unpacked(source: Path | IO[bytes], name: str) -> Iterator[Opened]:
-    """Open a file, and unpack what is compressed while it is read.
+    """Open a file; a compressed one is decompressed while it is read.
 
     Args:
-        source: a path, or a file, which need not seek unless it is a .zip.
-        name: what a message calls it.
+        source: a path, or an open file, which must be able to seek only for a .zip.
+        name: the name of the file in messages.
 
     Raises:
-        InputError: it can't be opened; while it is read, it is damaged.
+        InputError: the file can't be opened; while it is read, it is damaged.
     """
     with contextlib.ExitStack() as files:
         opened = unpacked(source := open_file(source, name, files), name)
@@ -178,11 +189,11 @@ def open_unpacked(source: Path | IO[bytes], name: str) -> Iterator[Opened]:
 
 @contextlib.contextmanager
 def _zip_member(source: IO[bytes], name: str) -> Iterator[Opened]:
-    """Open the one table in a .zip."""
+    """Open the only table in a .zip."""
     if name.lower().endswith(SPREADSHEETS):
-        raise InputError(f"{name}: a spreadsheet; save it as CSV UTF-8")
+        raise InputError(f"{name}: it is a spreadsheet; save it as CSV UTF-8")
     if not source.seekable():
-        raise InputError(f"{name}: a .zip can't be read from a pipe; give the file")
+        raise InputError(f"{name}: a .zip can't be read from a pipe; give its path")
     try:
         size = _require_directory(source, name)
         archive = zipfile.ZipFile(source)
@@ -195,32 +206,35 @@ def _zip_member(source: IO[bytes], name: str) -> Iterator[Opened]:
         ]
         if len(members) != 1:
             found = ", ".join(member.filename for member in members[:5]) or "no table"
-            raise InputError(f"{name}: it holds {found}, and one table is read; unpack it and name the files")
-        if members[0].compress_type == zipfile.ZIP_LZMA:  # which takes what memory the file asks for
-            raise InputError(f"{name}: is packed with LZMA; unpack it and name the file")
+            wrong = f"it has {found}, and it must have exactly one table"
+            raise InputError(f"{name}: {wrong}; extract it and name the files")
+        if members[0].compress_type == zipfile.ZIP_LZMA:  # LZMA in a .zip has no memory limit
+            raise InputError(f"{name}: it is compressed with LZMA; extract it and name the file")
         file = archive.open(members[0])
     except InputError:
         raise
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as error:
-        raise InputError(f"{name}: can't be unpacked ({error}); unpack it and name the file") from None
+        raise InputError(
+            f"{name}: it can't be decompressed ({error}); extract it and name the file"
+        ) from None
     with archive, file:
         member_name = PurePosixPath(members[0].filename).name
         yield Opened(Unpacked(file, name, lambda: size), member_name, "zip")
 
 
 def _require_directory(source: IO[bytes], name: str) -> int:
-    """Return the size of a .zip, whose list of what it holds has to be a short one: it is read as a whole.
+    """Return the size of a .zip in bytes, after a check of its central directory, which is read as a whole.
 
     Raises:
-        InputError: it is long.
+        InputError: the central directory is too large.
     """
     size = source.seek(0, io.SEEK_END)
     source.seek(max(0, size - _ZIP_TAIL))
     tail = source.read(_ZIP_TAIL)
     sizes = [int.from_bytes(found[1], "little") for found in _ZIP_END.finditer(tail)]
-    # What is larger than 4 GB has a second end, which says so.
+    # A size of 4 GiB or more is in the ZIP64 record.
     sizes = [each for each in sizes if each != 0xFFFFFFFF]
     sizes += [int.from_bytes(found[1], "little") for found in _ZIP64_END.finditer(tail)]
     if max(sizes, default=0) > MAX_ZIP_DIRECTORY:
-        raise InputError(f"{name}: a .zip of too many files; unpack it and name the file")
+        raise InputError(f"{name}: it has too many files; extract it and name the file")
     return size

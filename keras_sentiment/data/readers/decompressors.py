@@ -1,4 +1,4 @@
-"""Streams that unpack a file in bounded memory, whatever the file asks for."""
+"""Decompressing streams with a memory limit."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import lzma
 import zlib
 from typing import IO, Any, cast
 
-# What it takes to unpack: `xz -9` asks for 65 MB.
+# Files of `xz -9` need 65 MB.
 MAX_XZ_MEMORY = 96 << 20
 
 
 class MemoryLimitError(Exception):
-    """What is packed takes more memory to unpack than it may; says how much that is."""
+    """Decompression needs more memory than allowed; the message is the limit."""
 
 
 class _Members:
-    """Streams that stand one behind another in a file, as gzip and xz have them; zeros may part them.
+    """A file of concatenated compressed streams, as gzip and xz allow; NUL bytes between them are skipped.
 
     Args:
-        file: of what is packed.
+        file: the compressed file.
     """
 
     # Bytes that are read at once.
@@ -32,7 +32,7 @@ class _Members:
         raise NotImplementedError
 
     def _next_member(self) -> bytes:
-        """Begin the stream behind the one that has ended, and return its first bytes; none at the end."""
+        """Begin the next stream and return its first bytes, or no bytes at the end of the file."""
         packed = self._stream.unused_data.lstrip(b"\0")
         while not packed:
             if not (more := self._file.read(self._PIECE)):
@@ -43,16 +43,18 @@ class _Members:
 
 
 class Gzip(_Members):
-    """What is packed as .gz, unpacked by zlib; `gzip.GzipFile` reads the headers byte by byte in Python."""
+    """Decompresses .gz with zlib; `gzip.GzipFile` is slow on many headers, which it reads byte by byte."""
 
-    _PIECE = 4096  # behind each member zlib copies what is left of them
+    _PIECE = 4096  # small, because zlib copies the unused rest after each stream
 
     @staticmethod
     def _begin() -> Any:
-        return zlib.decompressobj(16 + zlib.MAX_WBITS)  # which reads headers and compares sums
+        return zlib.decompressobj(
+            16 + zlib.MAX_WBITS
+        )  # 16: zlib reads the gzip header and verifies the checksum
 
     def read(self, size: int) -> bytes:
-        """Return some bytes, at most so many; none at the end."""
+        """Return at most `size` decompressed bytes; no bytes at the end."""
         while True:
             if self._stream.eof:
                 if not (packed := self._next_member()):
@@ -66,7 +68,7 @@ class Gzip(_Members):
 
 
 class Xz(_Members):
-    """What is packed as .xz; `lzma.LZMAFile` takes what memory the file asks for."""
+    """Decompresses .xz; `lzma.LZMAFile` has no memory limit."""
 
     _PIECE = 1 << 16
 
@@ -75,7 +77,7 @@ class Xz(_Members):
         return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)
 
     def read(self, size: int) -> bytes:
-        """Return some bytes, at most so many; none at the end."""
+        """Return at most `size` decompressed bytes; no bytes at the end."""
         while True:
             packed = b""
             if self._stream.eof:
@@ -86,7 +88,7 @@ class Xz(_Members):
             try:
                 data = self._stream.decompress(packed, size)
             except lzma.LZMAError as error:
-                if "emory" in str(error):  # there is no other sign of it
+                if "emory" in str(error):  # only the message tells
                     raise MemoryLimitError(f"{MAX_XZ_MEMORY >> 20} MB") from None
                 raise
             if data:
@@ -94,7 +96,7 @@ class Xz(_Members):
 
 
 class Zstd:
-    """What is packed as .zst; pyarrow refuses by itself what takes more than 128 MB to unpack."""
+    """Decompresses .zst with pyarrow, which has a memory limit of 128 MB."""
 
     def __init__(self, file: IO[bytes]) -> None:
         import pyarrow
@@ -102,10 +104,10 @@ class Zstd:
         self._stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
 
     def read(self, size: int) -> bytes:
-        """Return some bytes, at most so many; none at the end."""
+        """Return at most `size` decompressed bytes; no bytes at the end."""
         try:
             return cast(bytes, self._stream.read(size))
         except OSError as error:
-            if "too much memory" in str(error):  # there is no other sign of it
+            if "too much memory" in str(error):  # only the message tells
                 raise MemoryLimitError("128 MB") from None
             raise

@@ -1,4 +1,4 @@
-"""How a table of text is read: what its user says of it, and what its first bytes show."""
+"""Detection of a text table's dialect, from the user's settings and the first bytes of the file."""
 
 from __future__ import annotations
 
@@ -18,44 +18,45 @@ from keras_sentiment.data.readers.dialect import (
 from keras_sentiment.data.readers.lines import Lines, marked_encoding, require_no_wide
 from keras_sentiment.errors import InputError
 
-# What may stand between two fields, the most frequent first.
+# Possible delimiters, the most frequent first.
 _DELIMITERS = (",", "\t", ";", "|")
 _SAMPLE_RECORDS = 100
-# Excel's first line, which is no row.
+# The line `sep=;` of Excel, which is before the header.
 _EXCEL = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 
 def is_separated(table_format: str, labelled: bool) -> bool:
-    """Return whether a delimiter stands between fields, as also in a .txt file with labels."""
+    """Return whether a table is delimited; a .txt file with labels is."""
     return table_format in DELIMITERS or (table_format == "txt" and labelled)
 
 
 def is_plain(dialect: Dialect, table_format: str | None) -> bool:
-    """Return whether a table is read as the format that its name says."""
+    """Return whether a table is read in the usual way for its file extension."""
     if dialect.encoding != "utf-8":
         return False
     if dialect.format != "csv":
         return dialect.format == table_format or (dialect.format, table_format) == ("jsonl", "json")
     usual = DELIMITERS.get(table_format or "", "")
-    told = dialect.skips_spaces or dialect.escape or dialect.first_line > 1
-    return dialect.delimiter == usual and dialect.has_header and not told
+    unusual = dialect.skips_spaces or dialect.escape or dialect.first_line > 1
+    return dialect.delimiter == usual and dialect.has_header and not unusual
 
 
 def find_dialect(
     sample: bytes, name: str, table_format: str, config: TableConfig, columns: Columns, separated: bool
 ) -> Dialect:
-    """Return how a table of text is read.
+    """Return the dialect of a text table.
 
     Args:
-        sample: its first bytes.
-        name: what a message calls it.
+        sample: first bytes of the file.
+        name: the name of the table in messages.
         table_format: `csv`, `tsv`, `txt`, `jsonl` or `json`.
-        config: what its user says.
-        columns: that it must have.
-        separated: whether a delimiter stands between the fields of a row.
+        config: the settings of the user.
+        columns: columns that the table must have.
+        separated: whether the table is delimited.
 
     Raises:
-        InputError: none of the delimiters gives the columns, or the encoding can't be UTF-8.
+        InputError: the columns are not found with any delimiter, or the file is UTF-16 without a byte order
+            mark.
     """
     encoding, mark = marked_encoding(sample)
     if encoding is None:
@@ -90,7 +91,7 @@ def find_dialect(
 
 
 def _require_unused(config: TableConfig, name: str) -> None:
-    """Refuses options of separated tables for another kind."""
+    """Raises an InputError for an option that only delimited tables have."""
     for option, value, unset in (
         ("--delimiter", config.delimiter, None),
         ("--quoting", config.quoting, None),
@@ -99,10 +100,10 @@ def _require_unused(config: TableConfig, name: str) -> None:
         ("--columns", config.columns, None),
     ):
         if value != unset:
-            raise InputError(f"{name}: {option} is for {', '.join(DELIMITERS)}")
+            raise InputError(f"{name}: {option} is only for {' and '.join(DELIMITERS)}; leave it out")
 
 
-# A dialect, and the first records that it finds.
+# A dialect, and the first records that are read with it.
 _Tried = tuple[Dialect, list[Record]]
 
 
@@ -113,7 +114,7 @@ def _with_delimiter(dialect: Dialect, delimiter: str, sample: bytes, name: str) 
         return dialect, records
     if quotes := _quotes_behind_spaces(records):
         other = replace(dialect, skips_spaces=True)
-        # A text may begin so itself; then it is the same as before.
+        # A text may itself begin with a space and a quote; then the number does not change.
         if _quotes_behind_spaces(found := _first_records(other, sample, name)) < quotes:
             dialect, records = other, found
     if dialect.escape is None and '\\"'.encode(dialect.encoding) in sample and _ends_too_early(records):
@@ -124,19 +125,19 @@ def _with_delimiter(dialect: Dialect, delimiter: str, sample: bytes, name: str) 
 
 
 def _quotes_behind_spaces(records: list[Record]) -> int:
-    """Return how many fields begin with spaces and a quote."""
+    """Return the number of fields that begin with spaces and a quote."""
     fields = (field for _, record in records if not isinstance(record, InputError) for field in record)
     return sum(field.startswith(" ") and field.lstrip().startswith('"') for field in fields)
 
 
 def _ends_too_early(records: list[Record]) -> bool:
-    """Return whether some records can't be read, all because more follows the quote at the end of a field."""
+    """Return whether there are errors, and all are about text after the closing quote of a field."""
     errors = [str(record) for _, record in records if isinstance(record, InputError)]
     return bool(errors) and all("expected after" in error for error in errors)
 
 
 def _all_alike(records: list[Record]) -> bool:
-    """Return whether all records can be read, and have as many fields as the first."""
+    """Return whether all records can be read and have the same number of fields."""
     counts = {None if isinstance(record, InputError) else len(record) for _, record in records}
     return len(counts) == 1 and None not in counts
 
@@ -145,7 +146,7 @@ def _first_records(dialect: Dialect, sample: bytes, name: str) -> list[Record]:
     lines = Lines(io.BytesIO(sample[dialect.mark :]), name, dialect.encoding, dialect.first_line)
     found: list[Record] = []
     for record in dialect.records(lines):
-        # The last one may be cut off.
+        # The last record of the sample may be incomplete.
         if found and lines.place >= len(sample) - dialect.mark:
             break
         found.append(record)
@@ -155,7 +156,7 @@ def _first_records(dialect: Dialect, sample: bytes, name: str) -> list[Record]:
 
 
 def _by_header(found: list[_Tried], name: str, columns: Columns) -> Dialect:
-    """Return the first dialect whose header names the columns that are wanted."""
+    """Return the first dialect whose header has the wanted columns."""
     named = []
     for dialect, records in found:
         header: list[str] | InputError = records[0][1] if records else []
@@ -164,22 +165,22 @@ def _by_header(found: list[_Tried], name: str, columns: Columns) -> Dialect:
         if names and all(column in names for column in columns):
             require_different(columns, names, name)
             return named[-1]
-    best = max(named, key=lambda dialect: len(dialect.names))  # of several the first
+    best = max(named, key=lambda dialect: len(dialect.names))
     if not best.names:
         header = found[0][1][0][1] if found[0][1] else []
         if isinstance(header, InputError):
             raise header
-        raise InputError(f"{name}: holds no reviews; the first row names the columns")
-    hint = ", or where the first row is a review, name all columns with --columns"
+        raise InputError(f"{name}: it has no reviews; write a header and reviews")
+    hint = ", or if the first row is a review, name all columns with --columns"
     require_columns(best.names, name, columns, hint)
     return best
 
 
 def _by_fields(found: list[_Tried], name: str, config: TableConfig, columns: Columns) -> Dialect:
-    """Return the dialect in which all rows have as many fields as there are columns.
+    """Return the dialect of a table without a header: all rows have the expected number of fields.
 
     Raises:
-        InputError: there are several of them, in a .csv file, in which not only commas are found.
+        InputError: a .csv file fits several delimiters, or its columns do not fit.
     """
     counted = [
         (dialect, {len(record) for _, record in records if not isinstance(record, InputError)})
@@ -192,30 +193,31 @@ def _by_fields(found: list[_Tried], name: str, config: TableConfig, columns: Col
     ]
     if len(fitting) > 1 and found[0][0].delimiter == ",":
         between = " or ".join(BETWEEN[dialect.delimiter] for dialect, _ in fitting)
-        raise InputError(f"{name}: its fields may stand between {between}; say which with --delimiter")
-    # Where none fits, the rows that differ are told of one by one.
+        raise InputError(f"{name}: its fields may be separated by {between}; choose with --delimiter")
+    # If no delimiter fits, each row with a wrong number of fields is reported later.
     dialect, counts = fitting[0] if fitting else counted[0]
     if not counts:
-        raise InputError(f"{name}: holds no reviews")
+        raise InputError(f"{name}: it has no reviews; add some")
     if config.columns and len(counts) == 1 and len(config.columns) not in counts:
         raise InputError(
-            f"{name}: its rows have {max(counts)} fields, and --columns names {len(config.columns)}; name all"
+            f"{name}: its rows have {max(counts)} fields, and --columns names {len(config.columns)}; name "
+            "all columns"
         )
     first = next(records[0][1] for tried, records in found if tried == dialect)
     if not isinstance(first, InputError) and set(columns) <= {field.strip() for field in first}:
-        raise InputError(f"{name}: its first row names the columns; leave out --columns and --no-header")
+        raise InputError(f"{name}: its first row is a header; leave out --columns and --no-header")
     names = config.columns or _numbers(max(counts))
     require_columns(names, name, columns, f"; the first row has {max(counts)} fields")
     return replace(dialect, names=names)
 
 
 def _fits(fields: int, config: TableConfig, columns: Columns) -> bool:
-    """Return whether rows may have so many fields."""
+    """Return whether this number of fields fits the columns."""
     if config.columns:
         return fields == len(config.columns) > 1
     return fields > 1 and all(column in _numbers(fields) for column in columns)
 
 
 def _numbers(fields: int) -> tuple[str, ...]:
-    """Return what columns without names are called."""
+    """Return the names of the columns of a table without a header: 1, 2, 3."""
     return tuple(str(number) for number in range(1, fields + 1))

@@ -1,4 +1,4 @@
-"""How a table of text is read, and the records of one that a delimiter cuts."""
+"""The dialect of a text table, and the records of a delimited table."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from keras_sentiment.data.readers.lines import MAX_LINE_BYTES, MAX_PARTS, Lines
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
-_QUOTED = "quote the review and double the quotes inside it"
-_NONE = "if quotes are text in this file, give --quoting none"
+_QUOTED = "put quotes around the review and double the quotes inside it"
+_NONE = "if quotes are ordinary text in this file, use --quoting none"
 BETWEEN = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars", " ": "spaces"}
-_FORMATS = {"txt": "a text a line", "jsonl": "an object a line", "json": "a list of objects"}
+_FORMATS = {"txt": "one text a line", "jsonl": "one JSON object a line", "json": "a JSON list of objects"}
 MAX_SHOWN_NAMES = 20
-MAX_WRONG_LINES = 1000  # of one record, in another encoding
+MAX_WRONG_LINES = 1000  # lines of one record that can't be decoded
 
-# The columns that are wanted, with the option that names each.
+# The columns that are read, each with the command-line option that names it.
 Columns = dict[str, str]
-# A record of a separated table: the number of its first line, and its fields or what is wrong.
+# A record of a delimited table: the number of its first line, and its fields or the error.
 Record = tuple[int, list[str] | InputError]
 
 
 class SwallowedRows(InputError):
-    """Quotes made one record of several lines, which may be rows: leaving it out would lose them."""
+    """A quoted field has lines that may be rows; to leave out the record would lose them."""
 
 
 class Undecoded(InputError):
-    """A record with bytes of another encoding; `fields` is what was read with others in their place."""
+    """A record with bytes of another encoding; in `fields`, replacement characters are in their place."""
 
     fields: list[str]
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a table of text is read.
+    """The way in which a text table is read.
 
     Args:
-        format: `csv` for every separated table, `txt`, `jsonl` or `json`.
-        encoding: as `codecs` knows it.
-        mark: bytes of the byte order mark at the start, and of Excel's line that names the delimiter.
-        first_line: number of the line behind them.
-        delimiter: between two fields.
-        quoting: `"minimal"` or `"none"`, as `TableConfig` has it.
-        checks_quotes: whether lines between quotes may be rows that a stray quote swallowed.
-        escape: before a quote that is text, or None.
-        skips_spaces: whether spaces after a delimiter are no part of the field.
+        format: `csv` for every delimited table, `txt`, `jsonl` or `json`.
+        encoding: a name that `codecs` knows.
+        mark: bytes before the first row: the byte order mark, and the line `sep=;` of Excel.
+        first_line: number of the line of the first row.
+        delimiter: character between two fields.
+        quoting: `"minimal"` or `"none"`, as in `TableConfig`.
+        checks_quotes: whether a quoted field is checked for lines that look like rows.
+        escape: character before a quote that is text, or None.
+        skips_spaces: whether spaces after a delimiter are ignored.
         has_header: whether the first row names the columns.
-        names: of the columns of a separated table.
+        names: names of the columns of a delimited table.
     """
 
     format: str
@@ -70,16 +70,16 @@ class Dialect:
         if self.format != "csv":
             return f"{_FORMATS[self.format]}, {self.encoding.upper()}"
         between = BETWEEN.get(self.delimiter, repr(self.delimiter))
-        escape = f"{self.escape} before quotes that are text, " if self.escape else ""
+        escape = f"escape character {self.escape}, " if self.escape else ""
         names = ", ".join(self.names[:MAX_SHOWN_NAMES])
         return (
-            f"fields between {between}, {escape}{self.encoding.upper()}, "
+            f"fields separated by {between}, {escape}{self.encoding.upper()}, "
             f"{'columns' if self.has_header else 'no header, columns'} {names}"
         )
 
     def records(self, lines: Lines) -> Iterator[Record]:
-        """Yield the records of a separated table, its header too, each with the number of its first line."""
-        # It refuses what is above 128 KiB unless told.
+        """Yield the records of a delimited table, header included, each with the number of its first line."""
+        # The default limit of `csv` is 128 KiB.
         csv.field_size_limit(MAX_REVIEW_BYTES)
         name, first = lines.name, lines.line
         undecoded: InputError | None = None
@@ -88,7 +88,7 @@ class Dialect:
 
         def texts() -> Iterator[str]:
             nonlocal undecoded, last_text, size, parts, wrong_lines
-            # The parser sees bad lines too: it has to know where the record ends that they belong to.
+            # The parser needs the lines that can't be decoded too, to find the end of their record.
             for place, line, error in lines:
                 if error is not None:
                     undecoded, wrong_lines = undecoded or error, wrong_lines + 1
@@ -98,8 +98,8 @@ class Dialect:
                     raise error
                 if size > MAX_LINE_BYTES or parts > MAX_PARTS:
                     raise InputError(
-                        f"{name}:{place}: a row of more than {MAX_LINE_BYTES:,} characters or {MAX_PARTS:,} "
-                        f"fields; {_QUOTED}"
+                        f"{name}:{place}: the row has more than {MAX_LINE_BYTES:,} characters or "
+                        f"{MAX_PARTS:,} fields; {_QUOTED}"
                     )
                 yield line if self.escape is None else self._kept_escapes(line)
 
@@ -120,19 +120,22 @@ class Dialect:
                 break
             except csv.Error as wrong:
                 last = first + reader.line_num - 1
-                lost = f" (read up to line {last})" if last > number else ""
+                lost = f", read up to line {last}" if last > number else ""
                 fix, reason = f"{_QUOTED}; {_NONE}", str(wrong).partition(" - ")[0]
-                if "new-line" in reason:
-                    fix = "write \\n for line ends that are \\r, or quotes around a text that holds one"
+                if "field limit" in reason:
+                    reason = f"a field has more than {MAX_REVIEW_BYTES:,} characters"
+                elif "new-line" in reason:
+                    fix = "use \\n instead of \\r as line end, or put quotes around a text that has one"
                 elif self.escape is None and '\\"' in last_text:
-                    fix = "if a backslash stands before quotes that are text, give --escape '\\'"
-                # Behind a line end without quotes a field may begin that ends in another line.
+                    fix = "if the file has a backslash before each quote that is text, use --escape '\\'"
+                # After a line end without quotes, a field may begin that ends in another line.
                 unsure = lost or ("new-line" in reason and last_text.count('"') % 2)
-                error = (SwallowedRows if unsure else InputError)(f"{name}:{number}: {reason}{lost}; {fix}")
+                wrong_row = f"{name}:{number}: the row is not valid CSV ({reason}{lost}); {fix}"
+                error = (SwallowedRows if unsure else InputError)(wrong_row)
             last = first + reader.line_num - 1
             if self.checks_quotes and self.delimiter == "\t" and any("\t" in f and "\n" in f for f in row):
-                between = f"quotes here and in line {last} make one field of what is between, tabs too"
-                error = SwallowedRows(f"{name}:{number}: {between}; {_NONE}; else --quoting minimal")
+                between = f"the text from a quote here to a quote in line {last} is one field with tabs in it"
+                error = SwallowedRows(f"{name}:{number}: {between}; {_NONE}, otherwise --quoting minimal")
             if undecoded and not isinstance(error, SwallowedRows):
                 error = Undecoded(str(undecoded))
                 error.fields = row
@@ -143,7 +146,7 @@ class Dialect:
                 yield number, row
 
     def _kept_escapes(self, line: str) -> str:
-        """Return a line in which escapes before letters, as in MySQL's `\\n` and `\\N`, stay."""
+        """Return a line in which escapes before letters, such as MySQL's `\\n` and `\\N`, are kept."""
         escape = self.escape or ""
         dropped = f'{escape}{self.delimiter}"\r\n'
         parts = re.split(f"({re.escape(escape)}(?:.|\\n|$))", line)
@@ -154,18 +157,30 @@ class Dialect:
 
 
 def require_columns(present: Sequence[str], source: str, columns: Columns, hint: str = "") -> None:
-    """Raises an InputError unless some columns are present, each once."""
+    """Raises an InputError unless each wanted column occurs exactly once.
+
+    Args:
+        present: names of the columns that the table has.
+        source: the name of the table in messages.
+        columns: the wanted columns.
+        hint: end of the message.
+    """
     known = set(present)
     for column, option in columns.items():
         if column not in known:
-            has = ", ".join(f"{name:.40}" for name in map(repr, present[:MAX_SHOWN_NAMES])) or "none"
-            raise InputError(f"{source}: no column {column!r}; it has {has}; name one with {option}{hint}")
+            has = only(present[:MAX_SHOWN_NAMES])
+            raise InputError(f"{source}: there is no column {column!r}{has}; name one with {option}{hint}")
     require_different(columns, present, source)
 
 
+def only(names: Sequence[str]) -> str:
+    """Return the end of a message about a missing column: the columns that are there."""
+    return f", only {', '.join(f'{name!r:.40}' for name in names)}" if names else ""
+
+
 def require_different(columns: Iterable[str], present: Sequence[str], source: str, hint: str = "") -> None:
-    """Raises an InputError if one of some columns is present twice."""
+    """Raises an InputError if a wanted column occurs more than once."""
     times = Counter(present)
     for column in columns:
         if times[column] > 1:
-            raise InputError(f"{source}: two columns are called {column!r}; rename one{hint}")
+            raise InputError(f"{source}: it has two columns {column!r}; rename one{hint}")

@@ -1,4 +1,4 @@
-"""Values of JSON, read piece by piece; where one ends, and how large it is, is known before it is parsed."""
+"""Incremental reading of JSON values; the size of a value is checked before it is parsed."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from typing import IO, Any
 from keras_sentiment.data.readers.lines import MAX_LINE_BYTES, MAX_PARTS, MAX_TEXT_MEMORY, require_few
 from keras_sentiment.errors import InputError
 
-# Of a row; each makes a value.
+# Each of these characters begins a value.
 _SIGNS = "[{,"
 _CHUNK_CHARACTERS = 1 << 20
 _SPACES = re.compile("[ \\t\\r\\n]+")
 _MARK = re.compile(r'["\[\]{}]')
-# A number or a word ends before one of these, and is no longer than this.
+# A number, true, false or null ends before one of these, and is not longer than this.
 _AFTER_WORD, _MAX_WORD = re.compile(r"[,\]}\s]"), 5000
-# A row of so many values has no more strings, lists and objects.
+# A row of MAX_PARTS values has at most this many quotes, brackets and braces.
 _MAX_MARKS = 4 * MAX_PARTS
 
 
 def _require_little_memory(text: str, source: str, more: int = 0) -> None:
-    """Raises an InputError for a text that takes more memory than a row may, and so many bytes more."""
+    """Raises an InputError if a text takes more than `MAX_TEXT_MEMORY + more` bytes of memory."""
     if getsizeof(text) > MAX_TEXT_MEMORY + more:
-        raise InputError(f"{source}: an object that takes more than {MAX_TEXT_MEMORY:,} bytes; remove it")
+        raise InputError(f"{source}: the object takes more than {MAX_TEXT_MEMORY:,} bytes; remove it")
 
 
 def require_small_json(text: str, source: str) -> None:
-    """Raises an InputError for a row of JSON that is larger than one may be, or of too many values."""
+    """Raises an InputError if a JSON value is too large or has too many values."""
     _require_little_memory(text, source)
     if len(text) > MAX_LINE_BYTES:
-        # Where a backslash stands before another one, a `u` behind it is one.
+        # After an escaped backslash, a `u` is a letter and not the beginning of an escape.
         escapes = text.count("\\u") - text.count("\\\\") if text.isascii() else 0
         if len(text) - 5 * escapes > MAX_LINE_BYTES:
-            raise InputError(f"{source}: an object of more than {MAX_LINE_BYTES:,} characters; remove it")
+            raise InputError(f"{source}: the object has more than {MAX_LINE_BYTES:,} characters; remove it")
     require_few(text, _SIGNS, source)
 
 
 class JsonReader:
-    """Reads values of JSON from a file; what was passed is forgotten.
+    """Reads JSON values from a file one by one, in memory for one value.
 
     Args:
-        name: what a message calls the file.
-        encoding: of its bytes.
+        file: the file.
+        name: the name of the file in messages.
+        encoding: encoding of the file.
 
     Attributes:
-        count: of the values that were read.
+        count: number of values read so far.
     """
 
     def __init__(self, file: IO[bytes], name: str, encoding: str) -> None:
@@ -57,7 +58,7 @@ class JsonReader:
         self._text, self._place = "", 0
 
     def character(self) -> str:
-        """Return the next character that is no space, or nothing at the end."""
+        """Return the next character that is not white space, or an empty string at the end."""
         while True:
             if spaces := _SPACES.match(self._text, self._place):
                 self._place = spaces.end()
@@ -65,18 +66,18 @@ class JsonReader:
                 return self._text[self._place : self._place + 1]
 
     def skip(self) -> None:
-        """Passes over one character."""
+        """Skips one character."""
         self._place += 1
 
     def value(self, source: str) -> Any:
-        """Return the value that begins here.
+        """Return the value that begins at the current position.
 
         Args:
-            source: what a message calls it.
+            source: the name of the value in messages.
 
         Raises:
-            InputError: it is too large.
-            ValueError, RecursionError: it is not JSON.
+            InputError: the value is too large.
+            ValueError, RecursionError: the text is not JSON.
         """
         if self._text[self._place] not in '"[{':
             while self._may_go_on() and self._more():
@@ -92,25 +93,25 @@ class JsonReader:
         return value
 
     def _more(self) -> bool:
-        """Read on; return whether there was more."""
+        """Read the next piece; return whether there was one."""
         try:
             chunk = self._reader.read(_CHUNK_CHARACTERS, _CHUNK_CHARACTERS)
         except UnicodeDecodeError as error:
             wrong = f"{error.object[error.start]:#04x}"
             raise InputError(
-                f"{self._name}: behind object {self.count}, a byte is not {self._encoding.upper()} "
-                f"({wrong}); name its --encoding"
+                f"{self._name}: after object {self.count}, a byte is not {self._encoding.upper()} "
+                f"({wrong}); name the encoding with --encoding"
             ) from None
         self._text, self._place = self._text[self._place :] + chunk, 0
         return bool(chunk)
 
     def _may_go_on(self) -> bool:
-        """Return whether a number or a word may go on in the next piece."""
+        """Return whether a number, true, false or null may continue in the next piece."""
         is_short = len(self._text) - self._place < _MAX_WORD
         return is_short and not _AFTER_WORD.search(self._text, self._place)
 
     def _complete(self, source: str) -> bool:
-        """Read on to the end of a list, an object or a string; return whether there was more of it."""
+        """Read up to the end of a list, object or string; return whether more was read and it is complete."""
         value_end, complete = _ValueEnd(source), False
         while (end := value_end.find(self._text, self._place)) is None:
             _require_little_memory(self._text, source, 4 * _CHUNK_CHARACTERS)
@@ -121,10 +122,10 @@ class JsonReader:
 
 
 class _ValueEnd:
-    """Finds where a list, an object or a string ends of which the text comes in pieces, each looked at once.
+    """Finds the end of a list, object or string that is read in pieces; each piece is scanned once.
 
     Args:
-        source: what a message calls the value.
+        source: the name of the value in messages.
     """
 
     def __init__(self, source: str) -> None:
@@ -133,14 +134,14 @@ class _ValueEnd:
         self._in_string = False
 
     def find(self, text: str, start: int) -> int | None:
-        """Return where it ends in a text, or None if that is not there yet.
+        """Return the end of the value in a text, or None if the text does not have it yet.
 
         Args:
-            text: which holds what was there before, and more.
-            start: where the value begins in it.
+            text: the text of the previous call, and more.
+            start: index of the beginning of the value.
 
         Raises:
-            InputError: it has too many values.
+            InputError: the value has too many values in it.
         """
         place = start + self._place
         while True:
@@ -167,7 +168,7 @@ class _ValueEnd:
                 return place
             if self._marks > _MAX_MARKS:
                 raise InputError(
-                    f"{self._source}: a row of more than {MAX_PARTS:,} fields or values; remove it"
+                    f"{self._source}: the row has more than {MAX_PARTS:,} fields or values; remove it"
                 )
         self._place = len(text) - start
         return None

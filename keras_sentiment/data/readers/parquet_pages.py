@@ -1,8 +1,7 @@
-"""The pages of a Parquet file, by what its footer and their headers say, before one is unpacked.
+"""Sizes of the pages of a Parquet file, read from the footer and page headers before a page is decompressed.
 
-pyarrow gives a page the memory that its header asks for, and unpacks it whole; and it ends the process where
-it is asked for the sizes in a footer that is damaged. So both are read here: they are structs of Thrift's
-compact protocol, of which a few fields are needed.
+pyarrow allocates the memory that a page header asks for, and it aborts the process on some damaged footers.
+So this module reads both itself: they are structs in Thrift's compact protocol, and a few fields are needed.
 
 Source: the Parquet format's `parquet.thrift`, https://github.com/apache/parquet-format.
 """
@@ -13,33 +12,33 @@ from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
 MAGIC = b"PAR1"
-# Of a footer: its bytes, and its structs and values. A column of a group of rows takes five structs or so, of
-# some hundred bytes of memory each, and some forty values.
+# Limits for a footer. Each column of a row group takes about five structs, with a hundred bytes of memory
+# each, and about forty values.
 MAX_FOOTER_BYTES = 64 << 20
 MAX_STRUCTS, MAX_VALUES = 300_000, 3_000_000
-# Values in a page's header, which has some twenty.
+# Limit for the values in a page header, which usually has about twenty.
 MAX_HEADER_VALUES = 1000
 MAX_DEPTH = 16
-# Bytes of a page's header, which may hold the least and the greatest of its texts.
+# A page header may contain the minimum and the maximum of its texts.
 HEADER_BYTES, MAX_HEADER_BYTES = 1 << 10, 1 << 20
 _I32, _I64, _BINARY, _LIST, _STRUCT = 5, 6, 8, 9, 12
 _DICTIONARY_PAGE = 2
-# The number of the field that holds what is said of a page, by the page's type.
+# For each page type, the number of the header field that describes the page.
 _KINDS = {0: 5, 2: 7, 3: 8}
-# Each value is the beginning of the one before and a rest, and may be as long as all of the page.
+# In this encoding, each value shares a prefix with the previous one, so it may be as long as the whole page.
 DELTA_BYTE_ARRAY = 7
 
-# A struct: its fields by number and type.
+# The fields of a struct, by number and type.
 Fields = dict[tuple[int, int], Any]
 
 
 class Chunk(NamedTuple):
-    """A column of a group of rows.
+    """A column chunk: a column of a row group.
 
     Args:
-        start: where its pages begin.
-        size: their bytes.
-        values: how many they hold.
+        start: offset of its first page in the file.
+        size: bytes of its pages, compressed.
+        values: number of its values.
     """
 
     start: int
@@ -48,13 +47,13 @@ class Chunk(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page of a chunk.
+    """A page of a column chunk.
 
     Args:
-        size: bytes when it is unpacked.
-        values: how many it holds.
-        is_dictionary: whether others name its values by their numbers.
-        encoding: of the values.
+        size: bytes, decompressed.
+        values: number of its values.
+        is_dictionary: whether it is a dictionary page, to whose values the other pages refer by index.
+        encoding: number of the encoding of the values.
     """
 
     size: int
@@ -64,49 +63,51 @@ class Page(NamedTuple):
 
 
 def row_groups(file: IO[bytes], size: int) -> list[list[Chunk]]:
-    """Return the chunks of each group of rows, in the order of the schema's columns.
+    """Return the column chunks of each row group, in the order of the schema's columns.
 
     Args:
-        size: of the file.
+        file: the file, which can seek.
+        size: int, bytes of the file.
 
     Raises:
-        ValueError: it isn't Parquet, or has a footer that no file needs.
+        ValueError: the file is not Parquet, or its footer is damaged or too large.
     """
     file.seek(max(0, size - 8))
     end = file.read(8)
     length = int.from_bytes(end[:4], "little")
     if len(end) < 8 or end[4:] != MAGIC or length > min(size - 12, MAX_FOOTER_BYTES):
-        raise ValueError("it doesn't end as one")
+        raise ValueError("its footer is missing or damaged")
     file.seek(size - 8 - length)
     footer = _Struct(file.read(length)).read()
     groups = [[_chunk(chunk) for chunk in group[1, _LIST]] for group in footer.get((4, _LIST), [])]
     behind = 0
-    # Else a few bytes would be read as any number of groups. Where nothing is, writers tell any place.
+    # Otherwise a few bytes could be read as any number of row groups. The offset of an empty chunk has no
+    # meaning.
     for chunk in sorted(chunk for group in groups for chunk in group if chunk.size and chunk.values > 0):
         if chunk.size < 0 or chunk.start < behind:
-            raise ValueError("columns of groups of rows overlap")
+            raise ValueError("columns of row groups overlap")
         behind = chunk.start + chunk.size
     if behind > size:
-        raise ValueError("a column of a group of rows ends behind the file")
+        raise ValueError("a column of a row group ends after the end of the file")
     return groups
 
 
 def _chunk(chunk: Fields) -> Chunk:
     about: Fields = chunk[3, _STRUCT]
     start, dictionary = about[9, _I64], about.get((11, _I64), 0)
-    # As pyarrow has it.
+    # pyarrow does the same.
     start = dictionary if 0 < dictionary < start else start
     return Chunk(start, about[7, _I64], about[5, _I64])
 
 
 def pages(file: IO[bytes], chunk: Chunk) -> Iterator[Page]:
-    """Yield the pages of a chunk, of which none is read.
+    """Yield the pages of a column chunk; only their headers are read.
 
     Raises:
         ValueError: a header is damaged.
     """
     place, seen = chunk.start, 0
-    # The size of a chunk may be too small by the header of its dictionary: pyarrow knows such writers.
+    # Some writers do not count the header of the dictionary page; pyarrow adds 100 bytes too.
     end = chunk.start + chunk.size + 100
     while seen < chunk.values and place < end:
         file.seek(place)
@@ -114,7 +115,7 @@ def pages(file: IO[bytes], chunk: Chunk) -> Iterator[Page]:
         kind, size, packed = header[1, _I32], header[2, _I32], header[3, _I32]
         place += length + packed
         if place > end:
-            raise ValueError("a page ends behind its column")
+            raise ValueError("a page ends after the end of its column")
         about: Fields = header.get((_KINDS.get(kind, 0), _STRUCT), {})
         values = about.get((1, _I32), 0)
         if min(size, packed, values) < 0:
@@ -126,7 +127,7 @@ def pages(file: IO[bytes], chunk: Chunk) -> Iterator[Page]:
 
 
 def _header(file: IO[bytes]) -> tuple[Fields, int]:
-    """Return the header at which a file stands, and its bytes."""
+    """Return the page header at the current position of a file, and its length in bytes."""
     data, most = b"", HEADER_BYTES
     while True:
         more = file.read(most - len(data))
@@ -140,28 +141,28 @@ def _header(file: IO[bytes]) -> tuple[Fields, int]:
 
 
 class _Struct:
-    """Reads the fields of one struct from bytes."""
+    """Reads one Thrift struct from bytes, with at most `most` values."""
 
     def __init__(self, data: bytes, most: int = MAX_VALUES) -> None:
         self.data, self.place, self._structs = data, 0, 0
         self._values_left = most
 
     def read(self, depth: int = 0) -> Fields:
-        """Return them.
+        """Return the fields of the struct.
 
         Raises:
-            IndexError: the bytes end before.
-            ValueError: they are damaged.
+            IndexError: the bytes end before the struct.
+            ValueError: the struct is damaged.
         """
         self._structs += 1
         if self._structs > MAX_STRUCTS or depth > MAX_DEPTH:
-            raise ValueError("its footer tells of more columns and groups of rows than files have")
+            raise ValueError("its footer has too many columns and row groups")
         found: Fields = {}
         field = 0
         while byte := self._byte():
             kind = byte & 15
             field = field + (byte >> 4) if byte >> 4 else self._signed()
-            # Of what is true or false the type is the value.
+            # A boolean field has its value in its type.
             found[field, kind] = kind == 1 if kind in (1, 2) else self._value(kind, depth)
         return found
 
@@ -192,10 +193,10 @@ class _Struct:
     def _value(self, kind: int, depth: int) -> Any:
         self._values_left -= 1
         if depth > MAX_DEPTH or self._values_left < 0:
-            raise ValueError("its footer or a page's header holds more than files have")
+            raise ValueError("its footer or a page header has too many values")
         if kind in (4, _I32, _I64):
             return self._signed()
-        if kind in (1, 2, 3):  # in a list, what is true or false takes a byte
+        if kind in (1, 2, 3):  # in a list, a boolean is one byte
             return self._byte()
         if kind == _BINARY:
             return self._bytes(self._number())
@@ -204,9 +205,9 @@ class _Struct:
         if kind in (_LIST, 10):
             byte = self._byte()
             count = byte >> 4 if byte >> 4 < 15 else self._number()
-            if count > len(self.data):  # each takes a byte at least
+            if count > len(self.data):  # each element has at least one byte
                 raise ValueError("a list is longer than the file")
             return [self._value(byte & 15, depth + 1) for _ in range(count)]
         if kind == _STRUCT:
             return self.read(depth + 1)
-        raise ValueError("a field has no type")
+        raise ValueError("a field has an unknown type")

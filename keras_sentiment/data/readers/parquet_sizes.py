@@ -1,4 +1,4 @@
-"""How many bytes the rows of a Parquet file take when they are unpacked, known before they are."""
+"""The decompressed size of the rows of a Parquet file, known before they are decompressed."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from keras_sentiment.data.readers.parquet_pages import DELTA_BYTE_ARRAY, Chunk, 
 from keras_sentiment.data.reviews import MAX_REVIEW_BYTES
 from keras_sentiment.errors import InputError
 
-# Bytes of a page of Parquet, and of a dictionary; writers make pages of 1 MB, DuckDB of 100 MB, fastparquet
-# one of each column of a group of rows.
+# Limits for a data page and a dictionary page, decompressed. Most writers make pages of 1 MB, DuckDB makes
+# pages of 100 MB, and fastparquet makes one page for each column of a row group.
 MAX_PAGE_BYTES, MAX_DICTIONARY_BYTES = 128 << 20, 32 << 20
-# Pages of a file: so many, and one for so many of its bytes. Each takes some microseconds.
+# Limit for the pages of a file: FREE_PAGES + bytes of the file / BYTES_PER_PAGE. A page takes microseconds.
 FREE_PAGES, BYTES_PER_PAGE = 100_000, 1 << 10
-# Bytes of texts, and rows, that are decoded at once.
+# Limits for the bytes and the rows that are decoded at once.
 MAX_DECODED_BYTES, MAX_ROWS = 16 << 20, 64
-# Values in a column of lists of a group of rows: so many, or so many for each of their bytes in the file.
+# Limit for the list values of a column chunk: the larger of MAX_LIST_VALUES and MAX_LIST_RATIO * its bytes.
 MAX_LIST_VALUES, MAX_LIST_RATIO = 4 << 20, 100
 
 
 class _Sizes(NamedTuple):
-    """Of a chunk.
+    """The decompressed sizes of a column chunk.
 
     Args:
-        unit: bytes that one of its values may have.
-        values: how many it has.
-        total: bytes of all values, about: those of a dictionary are taken for its mean.
+        unit: upper bound for the bytes of one value.
+        values: number of values.
+        total: about the bytes of all values; a value from a dictionary counts the dictionary's mean.
     """
 
     unit: int
@@ -36,17 +36,17 @@ class _Sizes(NamedTuple):
 
 
 class ParquetSizes:
-    """The sizes of a Parquet file's columns; the pages of each are looked at once.
+    """The sizes of the columns of a Parquet file; the page headers of each column chunk are read once.
 
     Args:
-        file: that can seek.
-        size: of the file.
-        name: what a message calls it.
-        groups: chunks of each group of rows, as `row_groups` returns them.
-        table: the file as pyarrow opened it.
+        file: the file, which can seek.
+        size: int, bytes of the file.
+        name: the name of the file in messages.
+        groups: the column chunks of each row group, as `row_groups` returns them.
+        table: the same file, opened by pyarrow.
 
     Raises:
-        ValueError: a group of rows has other columns than the file.
+        ValueError: a row group has other columns than the schema.
     """
 
     def __init__(self, file: IO[bytes], size: int, name: str, groups: list[list[Chunk]], table: Any) -> None:
@@ -54,22 +54,28 @@ class ParquetSizes:
         self._schema = table.schema_arrow
         self._leaves = [table.schema[n].path for n in range(len(table.schema))]
         if any(len(chunks) != len(self._leaves) for chunks in groups):
-            raise ValueError("a group of rows has other columns than the file")
+            raise ValueError("a row group has other columns than the schema")
         self._found: dict[tuple[int, int], _Sizes] = {}
         self._pages_left = FREE_PAGES + size // BYTES_PER_PAGE
 
     def rows_at_once(self, columns: list[str], group: int = 0) -> Iterator[tuple[int, int]]:
-        """Yield the number of each group of rows from one on, and how many rows may be decoded at once.
+        """Yield the number of each row group, and how many of its rows may be decoded at once.
+
+        Args:
+            columns: the columns to read.
+            group: number of the first row group.
 
         Raises:
-            InputError: while iterating, a column holds what is too large to be unpacked.
+            InputError: while iterating, a column is too large.
         """
         owners = self._owners(columns)
         widths = {name: width_of(self._schema.field(name).type) for name in columns}
         lists = {name for name in columns if holds_lists(self._schema.field(name).type)}
         for name, width in widths.items():
             if width > MAX_REVIEW_BYTES:
-                raise InputError(f"{self._name}: column {name!r} has values of {width:,} bytes; leave it out")
+                raise InputError(
+                    f"{self._name}: column {name!r} has values of {width:,} bytes; remove the column"
+                )
         for number in range(group, len(self._groups)):
             row = 0
             for leaf, name in owners:
@@ -77,24 +83,24 @@ class ParquetSizes:
                 most = max(MAX_LIST_VALUES, MAX_LIST_RATIO * self._groups[number][leaf].size)
                 if name in lists and sizes.values * max(width, 1) > most:
                     raise InputError(
-                        f"{self._name}: column {name!r} has {sizes.values:,} values in lists of one group of "
-                        "rows; leave it out, or write smaller groups"
+                        f"{self._name}: column {name!r} has {sizes.values:,} list values in one row group; "
+                        "remove the column or write smaller row groups"
                     )
                 row += max(width, sizes.unit)
             yield number, min(max(MAX_DECODED_BYTES // max(row, 1), 1), MAX_ROWS)
 
     def total(self, columns: list[str]) -> float:
-        """Return about how many bytes the values of columns are.
+        """Return about how many bytes the values of columns have, decompressed.
 
         Raises:
-            InputError: a column holds what is too large to be unpacked.
+            InputError: a page of a column is too large.
         """
         owners = self._owners(columns)
         numbers = range(len(self._groups))
         return sum(self._sizes(number, leaf, name).total for number in numbers for leaf, name in owners)
 
     def _owners(self, columns: list[str]) -> list[tuple[int, str]]:
-        """Return the number of each leaf of the schema that belongs to a column, and the column."""
+        """Return the number of each leaf of the schema that belongs to a wanted column, with that column."""
         wanted = set(columns)
         return [
             (leaf, name)
@@ -105,18 +111,19 @@ class ParquetSizes:
 
     def _sizes(self, group: int, leaf: int, column: str) -> _Sizes:
         if (group, leaf) not in self._found:
-            self._found[group, leaf] = self._looked_at(self._groups[group][leaf], column)
+            self._found[group, leaf] = self._read_sizes(self._groups[group][leaf], column)
         return self._found[group, leaf]
 
-    def _looked_at(self, chunk: Chunk, column: str) -> _Sizes:
+    def _read_sizes(self, chunk: Chunk, column: str) -> _Sizes:
+        """Return the sizes of a column chunk from its page headers."""
         unit = values = 0
         total = mean = 0.0
         for page in pages(self._file, chunk):
             self._pages_left -= 1
             if self._pages_left < 0:
-                raise ValueError("it has more pages than files of its size have; write larger ones")
+                raise ValueError("it has too many pages for its size; write larger pages")
             self._require_small(page, column)
-            # What numbers stand for, and what is made of the value before, may be as long as all of the page.
+            # One value of a dictionary, or of a delta encoding, may be as long as the whole page.
             whole = page.is_dictionary or page.encoding == DELTA_BYTE_ARRAY
             unit = max(unit, page.size if whole else page.size // max(page.values, 1))
             if page.is_dictionary:
@@ -130,14 +137,14 @@ class ParquetSizes:
         too_large = page.size > (MAX_DICTIONARY_BYTES if page.is_dictionary else MAX_PAGE_BYTES)
         if too_large or page.size > (page.values + 1) * (MAX_REVIEW_BYTES + 4):
             raise InputError(
-                f"{self._name}: column {column!r} has a page of {page.values:,} values that unpacks to "
-                f"{page.size:,} bytes, and a review has {MAX_REVIEW_BYTES:,}; remove longer ones, "
-                "or write smaller pages or groups of rows"
+                f"{self._name}: column {column!r} has a page of {page.values:,} values with {page.size:,} "
+                f"bytes when decompressed, and at most {MAX_REVIEW_BYTES:,} bytes a review are allowed; "
+                "remove longer ones, or write smaller pages or row groups"
             )
 
 
 def _ancestors(path: str) -> Iterator[str]:
-    """Yield the columns that a leaf may belong to: its path, and what of it ends before a dot."""
+    """Yield the columns that a leaf may belong to: its path, and each prefix of it that ends before a dot."""
     yield path
     while (end := path.rfind(".")) >= 0:
         yield (path := path[:end])

@@ -1,4 +1,4 @@
-"""What a reader tells of how it reads, on standard error."""
+"""Remarks on standard error about how files are read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from keras_sentiment.messages import tell
 
 
 class Remarks:
-    """Says on standard error how files are read, what is the same for several of them once."""
+    """Prints remarks on standard error; a remark that holds for several files is printed once.
+
+    Args:
+        quiet: whether to print nothing.
+        but: a remark, without its file name, that is not printed.
+    """
 
     def __init__(self, quiet: bool, but: str | None = None) -> None:
         self.quiet = quiet

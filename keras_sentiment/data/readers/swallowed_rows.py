@@ -1,4 +1,4 @@
-"""Quotes that swallow rows: a record of several lines that are rows by themselves."""
+"""Detection of stray quotes, which turn several rows into one record."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from collections.abc import Iterator
 from keras_sentiment.data.readers.dialect import Columns, Dialect, Record, SwallowedRows, Undecoded
 from keras_sentiment.errors import InputError
 
-MAX_VALUES = 50  # of a column of words; one with more tells nothing
+MAX_VALUES = 50  # distinct words of a column that are remembered
 MAX_LABELS = 1000
-# Characters of a text in which rows are looked for.
-MAX_LOOKED_AT = 1 << 20
+# Characters of a text that are searched for rows.
+MAX_SEARCHED = 1 << 20
 
 
 def refuse_swallowed(
     records: Iterator[Record], dialect: Dialect, columns: Columns, name: str
 ) -> Iterator[Record]:
-    """Yield records, and an error in the place of one that swallowed others.
+    """Yield records; a record that seems to contain other rows is replaced by an error.
 
-    Two lines of a record or more must look like rows: as many fields as there are columns, with a label that
-    is known, and numbers and words where other rows have them.
+    A record contains other rows if at least two of its lines look like rows: they have one field for each
+    column, a known label, and numbers and words in the same columns as other rows.
 
     Args:
-        columns: that are wanted, with the option that names each.
-        name: of the table.
+        records: the records.
+        dialect: the dialect of the table.
+        columns: the wanted columns, each with the option that names it.
+        name: the name of the table in messages.
     """
     wanted = {option: dialect.names.index(column) for column, option in columns.items()}
     seen = _Rows(len(dialect.names), wanted.get("--text-column"), wanted.get("--label-column"))
@@ -41,8 +43,8 @@ def refuse_swallowed(
             yield (
                 number,
                 SwallowedRows(
-                    f"{name}:{number}: lines of its text are rows themselves ({count:,} of them); if quotes "
-                    "are text in this file, give --quoting none; if they are not, --quoting minimal"
+                    f"{name}:{number}: {count:,} lines of its text look like rows; if quotes are ordinary "
+                    "text in this file, use --quoting none, otherwise --quoting minimal"
                 ),
             )
             continue
@@ -50,7 +52,7 @@ def refuse_swallowed(
 
 
 class _Column:
-    """What stands in a column of rows of one line."""
+    """The words and numbers in a column, from the rows of one line."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
@@ -59,7 +61,7 @@ class _Column:
 
     @property
     def tells(self) -> bool:
-        """Whether it tells a row from a line of text."""
+        """Whether the column helps to tell a row from a line of text."""
         return not self._is_text and bool(self._values)
 
     def add(self, field: str) -> None:
@@ -71,13 +73,19 @@ class _Column:
             self._shapes.add(_shape(field))
 
     def may_hold(self, field: str) -> bool:
-        """Return whether it has such a number, or this word."""
+        """Return whether the column has this word, or a number of this shape."""
         shape = _shape(field)
         return self._is_text or field in self._values or ("9" in shape and shape in self._shapes)
 
 
 class _Rows:
-    """What the fields of rows look like."""
+    """The columns and labels of the rows of one line.
+
+    Args:
+        fields: number of columns.
+        text: index of the text column, or None.
+        label: index of the label column, or None.
+    """
 
     def __init__(self, fields: int, text: int | None, label: int | None) -> None:
         self._fields, self._label = fields, label
@@ -85,7 +93,7 @@ class _Rows:
         self._labels: set[str] = set()
 
     def add(self, fields: list[str]) -> None:
-        """Looks at a row of one line."""
+        """Adds a row of one line."""
         if len(fields) != self._fields:
             return
         for place, column in self._columns.items():
@@ -94,10 +102,10 @@ class _Rows:
             self._labels.add(fields[self._label])
 
     def count_in(self, text: str, dialect: Dialect) -> int:
-        """Return how many lines of a text look like rows, or 0 for fewer than two."""
+        """Return the number of lines of a text that look like rows, or 0 if it is less than two."""
         lines = [
             next(csv.reader([line], delimiter=dialect.delimiter), [])
-            for line in text[:MAX_LOOKED_AT].splitlines()
+            for line in text[:MAX_SEARCHED].splitlines()
         ]
         rows = [
             line
@@ -110,7 +118,7 @@ class _Rows:
             return len(rows) if len(rows) > 1 and tells else 0
         found = Counter(row[self._label] for row in rows)
         known = set(self._labels)
-        if len(known) < 2:  # what two lines have in its place may be one, too
+        if len(known) < 2:  # a value that two of the lines have may be a label too
             known |= {label for label, count in found.items() if count > 1}
         shapes = {_shape(label) for label in self._labels}
         like = sum(count for label, count in found.items() if _shape(label) in shapes)
@@ -119,5 +127,5 @@ class _Rows:
 
 
 def _shape(field: str) -> str:
-    """Return what a field has in common with others of its column: numbers are 9, words a."""
+    """Return a field with each number replaced by 9 and each word by a."""
     return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", field[:100]))

@@ -1,4 +1,4 @@
-"""Files of tables that make one source: a pattern, a folder of tables, a folder that Hugging Face saved."""
+"""The files of a source of several tables: a pattern, a folder, or a folder saved by Hugging Face."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_sentiment.data.readers.saved_datasets import METADATA, require_saved,
 from keras_sentiment.errors import InputError
 from keras_sentiment.storage.untrusted import require_regular
 
-# What a file or a folder of a split may be called, as Hugging Face's datasets have it.
+# Names for the file or folder of a split, as in Hugging Face's datasets.
 _SPLITS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
@@ -22,25 +22,30 @@ _SPLITS = {
 _NAMES = {name: split for split, names in _SPLITS.items() for name in names}
 # `train-00000-of-00002`, `imdb_train`, `trainData`, but not `trainer` or `contest`.
 _WORD = re.compile(rf"(?:^|[^a-zA-Z])((?i:{'|'.join(_NAMES)}))(?![a-z])")
-# What Hugging Face's datasets leave beside a table when it is mapped or filtered.
+# Cache files that Hugging Face's datasets write when a table is mapped or filtered.
 _CACHE = re.compile(r"cache-[0-9a-f]+\.arrow")
 DATA = "data"
 
-# The files of each split; of the split None where the files don't say it.
+# The files of each split; the key is None if the names of the files do not name a split.
 SplitFiles = dict[str | None, list[Path]]
 
 
 def split_of(name: str) -> str | None:
-    """Return the split that a file's or a folder's name says: `dev-00000-of-00002.csv` is of validation."""
+    """Return the split in the name of a file or folder, or None.
+
+    Example:
+        >>> split_of("dev-00000-of-00002.csv")
+        'validation'
+    """
     match = _WORD.search(name)
     return _NAMES[match[1].lower()] if match else None
 
 
 def tables_in(folder: Path) -> list[Path]:
-    """Return the tables directly in a folder, sorted; plain text is none.
+    """Return the tables directly in a folder, sorted; .txt files are not tables.
 
     Raises:
-        InputError: what is called like a table is no regular file, nor a link to one.
+        InputError: a path with the extension of a table is not a regular file.
     """
     found = sorted(
         item
@@ -57,16 +62,20 @@ def tables_in(folder: Path) -> list[Path]:
 
 
 def table_folder(folder: Path) -> tuple[SplitFiles, list[str]] | None:
-    """Return the tables of a folder by split, and what else with tables is in it; None if it holds no tables.
+    """Return the tables of a folder by split, and the names of its other subfolders with tables.
 
     Args:
-        folder: with tables in it, in its subfolder `data`, or in subfolders of the names of splits.
+        folder: the folder; its tables are in it, in its subfolder `data`, or in subfolders named after
+            splits.
+
+    Returns:
+        None if the folder has no tables.
 
     Raises:
-        InputError: some names say a split, and others don't.
+        InputError: only some of the tables have the name of a split.
     """
     if files := tables_in(folder):
-        # Beside tables that are called train or test, as in GLUE's SST-2, other texts are no reviews.
+        # If tables are named after splits, as in GLUE's SST-2, then .txt files in subfolders are not reviews.
         if not any(split_of(file.name) for file in files) and _has_label_folders(folder):
             return None
         return by_split(files, str(folder)), list(_tables_inside(folder))
@@ -89,16 +98,16 @@ def _tables_inside(folder: Path) -> dict[str, list[Path]]:
 
 
 def _has_label_folders(folder: Path) -> bool:
-    """Return whether a folder has subfolders with .txt files, the reviews of a label each."""
+    """Return whether a folder has subfolders with .txt files, as for labels."""
     subfolders = (item for item in folder.iterdir() if item.is_dir())
     return any(file.suffix == ".txt" for subfolder in subfolders for file in subfolder.iterdir())
 
 
 def matching(pattern: str) -> list[Path]:
-    """Return the files that match a pattern, sorted; folders are passed over.
+    """Return the files that match a pattern, sorted; folders are skipped.
 
     Raises:
-        InputError: one that matches is no regular file, nor a link to one.
+        InputError: a match is not a regular file.
     """
     found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if not os.path.isdir(name)]
     for path in found:
@@ -107,10 +116,10 @@ def matching(pattern: str) -> list[Path]:
 
 
 def by_split(files: Sequence[Path], source: str) -> SplitFiles:
-    """Return files by the split that their names say.
+    """Return files by the split in their names.
 
     Raises:
-        InputError: some say one, and others don't.
+        InputError: only some of the files have the name of a split.
     """
     found: SplitFiles = {}
     for file in files:
@@ -118,12 +127,12 @@ def by_split(files: Sequence[Path], source: str) -> SplitFiles:
     if None in found and len(found) > 1:
         others = ", ".join(file.name for file in found[None][:5])
         raise InputError(
-            f"{source}: {others}: not called train, validation or test, as the other files are; move it "
-            "away, or give the files by a pattern and with --test"
+            f"{source}: these files are not named train, validation or test, and the others are: {others}; "
+            "move them away, or name the files with a pattern and with --test"
         )
     return _alone(found)
 
 
 def _alone(found: SplitFiles) -> SplitFiles:
-    """Return the files of one split as those of a source without splits."""
+    """Return the files by split; if there is only one split, its name becomes None."""
     return found if len(found) > 1 else {None: next(iter(found.values()))}

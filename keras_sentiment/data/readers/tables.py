@@ -1,4 +1,4 @@
-"""Tables, a text a row, opened the same way wherever one is read."""
+"""Opening of tables, for all parts of the program that read one."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ from keras_sentiment.errors import InputError
 
 ConfigT = TypeVar("ConfigT", bound=TableConfig)
 STANDARD_INPUT, STANDARD_NAME = "-", "standard input"
-# Of a file's first bytes, which tell how it is read: of a separated table, of JSON, and of lines of text.
+# First bytes of a file that are needed to detect how it is read: for a delimited table, JSON, and lines of
+# text.
 SAMPLE_BYTES, JSON_BYTES, MARK_BYTES = 256 << 10, 16, 4
-ALL: Sequence[str] = ("*",)  # columns to keep
+ALL: Sequence[str] = ("*",)  # a value of `keep`: all columns
 
 
 class Table:
-    """An open table, whose rows are read once.
+    """An open table, whose rows can be read once.
 
     Attributes:
-        name: what a message calls it.
-        names: of its columns; an empty list where each row has its own, or no names.
-        dialect: how its text is read; None for Parquet and Arrow.
-        schema: of Arrow, where it has one.
-        compression: of the file, or None.
+        name: the name of the table in messages.
+        names: names of its columns; empty if each row has its own columns, or none.
+        dialect: how a text table is read; None for Parquet and Arrow.
+        schema: the Arrow schema, or None.
+        compression: compression of the file, or None.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Table:
 
     @property
     def remark(self) -> str | None:
-        """How the table is read, or None where its name says it."""
+        """A remark about how the table is read, or None if it is read in the usual way for its name."""
         dialect = self.dialect
         if dialect is None or (self.compression is None and is_plain(dialect, format_of(self.name))):
             return None
@@ -69,11 +70,10 @@ class Table:
         """Yield the rows, each with the number of its line, or of the row in Parquet, Arrow and a JSON list.
 
         Args:
-            keep: columns that a row has beside those that are wanted, or `ALL`.
+            keep: further columns of a row, or `ALL`.
 
         Raises:
-            InputError: a column is not there; while iterating, for what is wrong with the table and not with
-                a row.
+            InputError: a column is missing; while iterating, the table as a whole can't be read.
         """
         kept = self.names if keep == ALL else list(keep)
         if self.names:
@@ -89,7 +89,7 @@ class Table:
         return read_rows(self.lines(), dialect, self._columns)
 
     def lines(self) -> Lines:
-        """Return the lines of a table of text, without its header."""
+        """Return the lines of a text table, without its header."""
         file, dialect = cast(tuple[IO[bytes], Dialect], self._source)
         file.read(dialect.mark)
         most = MAX_JSON_BYTES if dialect.format == "jsonl" else MAX_LINE_BYTES
@@ -102,16 +102,17 @@ class Table:
 def open_table(
     source: Path | IO[bytes], name: str, config: TableConfig, columns: Columns, labelled: bool = False
 ) -> Iterator[Table]:
-    """Open a table that may be compressed, and find out how it is to be read.
+    """Open a table that may be compressed, and detect its dialect.
 
     Args:
-        source: a path, or a file that is read once from its start.
-        name: what a message calls it.
-        columns: that it must have.
-        labelled: whether a row needs several fields, so that a .txt file is separated too.
+        source: a path, or a file, which is read once from its start.
+        name: the name of the table in messages.
+        config: the settings of the user.
+        columns: columns that the table must have.
+        labelled: whether the table has labels, so that even a .txt file is delimited.
 
     Raises:
-        InputError: it can't be read so; while iterating, it is damaged.
+        InputError: the table can't be read; while iterating, it is damaged.
     """
     table_format = config.input_format or format_of(name)
     with contextlib.ExitStack() as files:
@@ -119,7 +120,7 @@ def open_table(
             file = open_file(source, name, files)
             if not file.seekable():
                 raise InputError(
-                    f"{name}: {table_format.capitalize()} can't be read from a pipe; give the file"
+                    f"{name}: {table_format.capitalize()} can't be read from a pipe; give its path"
                 )
             table = ArrowTable(file, name, table_format)
             table.require_small(columns)
@@ -128,22 +129,24 @@ def open_table(
         opened = files.enter_context(open_unpacked(source, name))
         table_format = known_format(opened.name, config, labelled)
         if table_format in ("parquet", "arrow"):
-            raise InputError(f"{name}: {table_format.capitalize()} is read from a file of its own; unpack it")
+            kind = table_format.capitalize()
+            raise InputError(f"{name}: {kind} can't be read from a compressed file; decompress it")
         separated = is_separated(table_format, labelled)
-        # Nobody waits at a pipe for more lines than are needed.
+        # The sample is small, because a pipe may be slow.
         needed = SAMPLE_BYTES if separated else MARK_BYTES if table_format == "txt" else JSON_BYTES
         sample = opened.file.start(needed)
         if table_format == "txt" and config.input_format is None and sample.lstrip().startswith(b"{"):
-            raise InputError(f"{name}: begins as JSON; give --input-format jsonl, or txt for a text a line")
+            fix = "use --input-format jsonl, or --input-format txt for one text a line"
+            raise InputError(f"{name}: it begins like JSON; {fix}")
         dialect = find_dialect(sample, name, table_format, config, columns, separated)
         yield Table(name, columns, (io.BufferedReader(opened.file), dialect), opened.compression)
 
 
 def known_format(name: str, config: TableConfig, labelled: bool = True) -> str:
-    """Return the kind of a table.
+    """Return the format of a table, from the user's setting or from the file extension.
 
     Raises:
-        InputError: its name doesn't say it.
+        InputError: the format is unknown.
     """
     if config.input_format:
         return config.input_format
@@ -152,29 +155,30 @@ def known_format(name: str, config: TableConfig, labelled: bool = True) -> str:
     if name == STANDARD_NAME and not labelled:
         return "txt"
     if name.lower().endswith(SPREADSHEETS):
-        raise InputError(f"{name}: a spreadsheet; save it as CSV UTF-8")
+        raise InputError(f"{name}: it is a spreadsheet; save it as CSV UTF-8")
     raise InputError(
-        f"{name}: unknown kind of file; say with --input-format which of {', '.join(TABLE_FORMATS)} it is"
+        f"{name}: its format is unknown; name it with --input-format: {', '.join(TABLE_FORMATS)}"
     )
 
 
 def require_known(name: str, config: TableConfig) -> None:
-    """Refuses a file of unknown kind before others are read; what is in a .zip is seen when it is read."""
+    """Raises an InputError for an unknown format; the table in a .zip is checked when it is opened."""
     if not name.lower().endswith(".zip"):
         known_format(name, config)
 
 
 def require_named(source: str | Path) -> None:
-    """Raises an InputError for no name at all, which would be the folder of the moment."""
+    """Raises an InputError for an empty name, which `Path` reads as the current folder."""
     if source == "":
-        raise InputError("a source has no name; is a variable of the shell empty?")
+        raise InputError("the name of a source is empty; check whether a shell variable is empty")
 
 
 def config_beside(source: Any, config: ConfigT) -> ConfigT:
-    """Return how a source is read that is given beside another one, of which the options tell first of all.
+    """Return the settings for a second source; settings of the first that do not fit its format are dropped.
 
     Args:
-        source: of which a path may say by its ending that it is of another kind.
+        source: the second source.
+        config: the settings for the first source.
     """
     found = format_of(Path(source).name) if isinstance(source, (str, Path)) else None
     if found is None:
@@ -194,11 +198,11 @@ def open_named(
     labelled: bool = False,
     name: str | None = None,
 ) -> Iterator[Table]:
-    """Open the table at a path, or on standard input, which is called `-`."""
+    """Open the table at a path, or on standard input for `-`; the arguments are those of `open_table`."""
     require_named(source)
     standard = source == STANDARD_INPUT
     if standard and sys.stdin is None:
-        raise InputError("standard input is closed; name a file")
+        raise InputError(f"{STANDARD_NAME}: it is closed; name a file")
     place = sys.stdin.buffer if standard else Path(source)
     device = str(source).startswith("/dev/")
     name = name or (STANDARD_NAME if standard else str(source) if device else Path(source).name)
@@ -209,31 +213,36 @@ def open_named(
 def require_text(row: dict[str, Any], column: str, source: str) -> str:
     """Return the text of a row.
 
+    Args:
+        row: the cells by column.
+        column: name of the text column.
+        source: file and row, for messages.
+
     Raises:
-        InputError: it has none.
+        InputError: the cell is not a text, or it is longer than `MAX_REVIEW_BYTES`.
     """
     text = row[column]
     if not isinstance(text, str):
-        found = "nothing" if text is None else f"a {type(text).__name__}"
-        raise InputError(f"{source}: column {column!r} holds {found}, not a text; remove the row")
-    # A character takes four bytes at most.
+        found = "empty" if text is None else f"of type {type(text).__name__} and not text"
+        raise InputError(f"{source}: column {column!r} is {found}; remove the row")
+    # A character has at most four bytes.
     size = len(text) if 4 * len(text) <= MAX_REVIEW_BYTES or text.isascii() else _bytes_of(text)
     if size > MAX_REVIEW_BYTES:
         raise InputError(
-            f"{source}: column {column!r} holds {size:,} bytes, and a review has {MAX_REVIEW_BYTES:,} at "
-            "most; remove the row"
+            f"{source}: column {column!r} has {size:,} bytes, and at most {MAX_REVIEW_BYTES:,} are allowed; "
+            "remove the row"
         )
     return text
 
 
 def _bytes_of(text: str) -> int:
-    """Return the bytes of a long text in UTF-8."""
+    """Return the number of bytes of a text in UTF-8, computed in pieces to save memory."""
     pieces = (text[start : start + (1 << 20)] for start in range(0, len(text), 1 << 20))
     return sum(len(piece.encode("utf-8", "surrogatepass")) for piece in pieces)
 
 
 def with_texts(rows: Iterator[Row], column: str, name: str) -> Iterator[Row]:
-    """Yield the rows whose text is one, and what is wrong with the others."""
+    """Yield the rows; a row whose text can't be used is replaced by its error."""
     for number, row in rows:
         if not isinstance(row, InputError):
             try:

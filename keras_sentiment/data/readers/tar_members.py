@@ -1,7 +1,7 @@
-"""Members of a tar archive, read as a stream in bounded memory and in time that its size bounds.
+"""Reading of the members of a tar archive as a stream, in bounded memory and linear time.
 
-`tarfile` is not used for it: Python 3.11 to 3.11.9 and 3.12 to 3.12.5 parse some headers in quadratic time
-(CVE-2024-6232), and all of them keep headers of any size and number in memory.
+`tarfile` is not used: Python 3.11 to 3.11.9 and 3.12 to 3.12.5 parse some headers in quadratic time
+(CVE-2024-6232), and all versions keep headers of any size and number in memory.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO
 
-# Of what stands before a member and only tells of it: bytes, and how many of them. A long name takes some
-# hundred bytes, attributes some thousand.
+# Limits for the extended headers before a member: bytes of each, and their number. A long name takes a few
+# hundred bytes, attributes take a few thousand.
 MAX_HEADER_BYTES, MAX_HEADERS = 64 << 10, 8
 _PAX = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _LONG = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
@@ -21,12 +21,12 @@ _SKIP_BYTES = 1 << 20
 
 
 class Member:
-    """A member of an archive, whose bytes are read before the next one is asked for, or not at all.
+    """A member of an archive; it can be read only until the next member is requested.
 
     Attributes:
-        name: its path.
-        size: its bytes.
-        is_file: whether it is a plain file.
+        name: path in the archive.
+        size: bytes.
+        is_file: whether it is a regular file.
     """
 
     def __init__(self, stream: IO[bytes], name: str, size: int, is_file: bool, bytes_behind: int) -> None:
@@ -34,12 +34,12 @@ class Member:
         self._stream, self._left = stream, bytes_behind
 
     def read(self) -> bytes:
-        """Return all its bytes."""
+        """Return the content of the member."""
         self._left -= self.size
         return _read(self._stream, self.size)
 
     def skip(self) -> None:
-        """Pass over what was not read."""
+        """Skip the rest of the member."""
         while self._left:
             self._left -= len(_read(self._stream, min(self._left, _SKIP_BYTES)))
 
@@ -48,10 +48,10 @@ def members(stream: IO[bytes]) -> Iterator[Member]:
     """Yield the members of a tar archive.
 
     Args:
-        stream: of its bytes, unpacked.
+        stream: the decompressed bytes of the archive.
 
     Raises:
-        tarfile.TarError: it is damaged, ends too early or has headers of a size that no archive needs.
+        tarfile.TarError: the archive is damaged or incomplete, or has headers that are too large.
     """
     while True:
         long_name: str | None = None
@@ -75,7 +75,7 @@ def members(stream: IO[bytes]) -> Iterator[Member]:
             _skip_sparse(stream, block)
         name = pax[b"path"].decode("utf-8", "surrogateescape") if b"path" in pax else long_name or header.name
         size = _size(pax[b"size"]) if b"size" in pax else header.size
-        # As tarfile has it: links, folders and devices have no content, whatever their header says.
+        # As in tarfile, links, folders and devices have no content, even if their header has a size.
         if not header.isreg() and header.type in tarfile.SUPPORTED_TYPES:
             size = 0
         if size < 0:
@@ -90,10 +90,10 @@ def _padded(size: int) -> int:
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:
-    """Return so many bytes.
+    """Return `size` bytes.
 
     Raises:
-        tarfile.ReadError: there are fewer.
+        tarfile.ReadError: the stream has fewer bytes.
     """
     data = stream.read(size)
     if len(data) < size:
@@ -108,7 +108,7 @@ def _header_content(stream: IO[bytes], size: int) -> bytes:
 
 
 def _records(content: bytes) -> dict[bytes, bytes]:
-    """Return the `key=value` of a PAX header, of which each has its own length before it."""
+    """Return the keys and values of a PAX header; it has records `LENGTH KEY=VALUE`."""
     found: dict[bytes, bytes] = {}
     place = 0
     while place < len(content) and content[place]:
@@ -116,7 +116,7 @@ def _records(content: bytes) -> dict[bytes, bytes]:
         end = place + int(length[1]) if length else 0
         key, equals, value = content[length.end() if length else 0 : end - 1].partition(b"=")
         if not equals or not key or content[end - 1 : end] != b"\n":
-            raise tarfile.ReadError("a PAX header that can't be read")
+            raise tarfile.ReadError("a PAX header is damaged")
         found[key] = value
         place = end
     return found
@@ -124,13 +124,13 @@ def _records(content: bytes) -> dict[bytes, bytes]:
 
 def _size(digits: bytes) -> int:
     if not re.fullmatch(rb"[0-9]{1,18}", digits):
-        raise tarfile.ReadError("a member has a size that is no number")
+        raise tarfile.ReadError("the size of a member is not a number")
     return int(digits)
 
 
 def _skip_sparse(stream: IO[bytes], block: bytes) -> None:
-    """Pass over what tells of the holes of a member."""
-    place = 482  # of the byte that says whether more of it follows
+    """Skip the headers that list the holes of a sparse member."""
+    place = 482  # offset of the byte that says whether another such header follows
     for _ in range(MAX_HEADERS):
         if not block[place]:
             return

@@ -1,4 +1,4 @@
-"""Texts without labels, for pretraining and for teachers."""
+"""Reading of unlabelled texts, for pretraining and distillation."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def read_unlabelled(
     """Return an iterator over unlabelled texts, each a review whose label is empty.
 
     Args:
-        source: aclImdb as `read` takes it, of which `unsup` is read; another folder of .txt files; a .txt
-            file with a text a line, a table, a pattern of tables or a folder of them.
+        source: aclImdb as a folder, an archive or `imdb`, of which `unsup` is read; another folder of .txt
+            files; a .txt file with one text a line; a table, a pattern of tables or a folder of them.
         config: how a table is read.
-        quiet: no remarks on standard error.
-        bad_rows: leaves rows out that can't be used, if it is told to; by default they are an error.
+        quiet: whether to print nothing to standard error.
+        bad_rows: receives the rows that can't be used, if it skips them; by default the first one is raised.
 
     Raises:
-        InputError: as `read` does.
+        InputError: there is no such source; while iterating, a file or a row can't be read.
     """
     config, remarks = config_beside(source, config or TableConfig()), Remarks(quiet)
     bad_rows = bad_rows or BadRows()
@@ -55,7 +55,10 @@ def read_unlabelled(
     if source != STANDARD_INPUT and not path.exists():
         if matched := matching(str(source)):
             return _texts_of(matched, config, remarks, bad_rows)
-        raise InputError(f"{source}: no such file or folder, no file matches, nor is it the word {IMDB}")
+        raise InputError(
+            f"{source}: there is no such file or folder, and no file matches the pattern; correct the name, "
+            f"or use {IMDB}"
+        )
     if path.name.lower().endswith(SUFFIXES):
         return read_archive(path, unlabelled=True, encoding=config.encoding)
     require_known(path.name, config)

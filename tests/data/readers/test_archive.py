@@ -1,4 +1,4 @@
-"""Archives: aclImdb's reviews as a stream, damage named, nothing unpacked without end; the download."""
+"""Tar archives in aclImdb's layout: reading, damage, decompression bombs; the download of aclImdb."""
 
 import bz2
 import gzip
@@ -35,13 +35,13 @@ def facts(reviews) -> set:
     return {(r.text, r.label, r.source, r.split, r.position) for r in reviews}
 
 
-def test_archive_gives_what_its_folder_gives(tmp_path):
+def test_an_archive_has_the_same_reviews_as_its_folder(tmp_path):
     write_tree(tmp_path / "aclImdb", REVIEWS)
     archive = make_archive(tmp_path / "a.tar.gz", dict(reversed(REVIEWS.items())))
     assert facts(read(archive)) == facts(read(tmp_path / "aclImdb"))
 
 
-def test_archive_passes_over_odd_members(tmp_path):
+def test_members_that_are_not_reviews_are_skipped(tmp_path):
     path = tmp_path / "odd.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
         for name, kind in (
@@ -67,7 +67,7 @@ def test_archive_passes_over_odd_members(tmp_path):
     assert [r.source for r in read(path)] == ["pos/6_9.txt"]
 
 
-def test_archive_is_read_as_a_stream(tmp_path):
+def test_an_archive_is_read_as_a_stream(tmp_path):
     archive = make_archive(tmp_path / "a.tar.gz", {f"train/pos/{i}_9.txt": "x" * 3000 for i in range(5000)})
     reviews = read_archive(archive)
     assert next(reviews).position == 0
@@ -75,16 +75,16 @@ def test_archive_is_read_as_a_stream(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [0.01, 0.5, 0.9])
-def test_cut_archive(tmp_path, cut):
-    # A stream that breaks off must not pass for a smaller archive.
+def test_a_truncated_archive_is_an_error(tmp_path, cut):
+    # A truncated stream must not be read as a smaller archive.
     path = make_archive(tmp_path / "a.tar.gz", {f"pos/{i}_9.txt": str(i) * 50 for i in range(500)})
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * cut)])
     assert str(path) in error_of(path)
 
 
-def test_damage_within_an_archive_is_no_end_of_it(tmp_path):
-    # tarfile takes a header that makes no sense, and an archive without an end, for the end.
+def test_damage_in_an_archive_is_not_taken_for_its_end(tmp_path):
+    # tarfile reads a damaged header or a missing end as the end of the archive.
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as archive:
         for i in range(9):
@@ -99,7 +99,7 @@ def test_damage_within_an_archive_is_no_end_of_it(tmp_path):
 
 
 def bomb(path: Path, kind: bytes, size: int) -> Path:
-    """An archive of a few kilobytes with one member of so many zeros."""
+    """An archive of a few kilobytes with one member of `size` NUL bytes."""
     member = tarfile.TarInfo("pos/1_9.txt")
     member.type, member.size = kind, size
     with bz2.open(path, "wb") as file:
@@ -112,12 +112,12 @@ def bomb(path: Path, kind: bytes, size: int) -> Path:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        (tarfile.REGTYPE, "pos/1_9.txt: 40,000,000 bytes"),
+        (tarfile.REGTYPE, "pos/1_9.txt: the review has 40,000,000 bytes"),
         (tarfile.XHDTYPE, "header of a member"),
         (tarfile.GNUTYPE_LONGNAME, "header of a member"),
     ],
 )
-def test_a_member_that_unpacks_to_more_than_a_review_is_not_read(tmp_path, kind, expected):
+def test_a_member_larger_than_a_review_is_refused(tmp_path, kind, expected):
     assert expected in error_of(bomb(tmp_path / "a.tar.bz2", kind, 40_000_000))
 
 
@@ -132,13 +132,13 @@ def headed(content: bytes, kind: bytes = tarfile.XHDTYPE, count: int = 1) -> byt
 
 
 def record(key: bytes, value: bytes) -> bytes:
-    """A record of a PAX header, with its length before it."""
+    """A record of a PAX header, which begins with its length."""
     rest = b" " + key + b"=" + value + b"\n"
     size = len(rest) + len(str(len(rest) + len(str(len(rest)))))
     return str(size).encode() + rest
 
 
-def test_headers_before_a_member_are_read_as_tarfile_reads_them(tmp_path):
+def test_extended_headers_are_read_as_in_tarfile(tmp_path):
     path = tmp_path / "a.tar"
     name = b"aclImdb/train/neg/" + b"x" * 200 + b".txt"
     for content, kind in (
@@ -157,23 +157,23 @@ def test_headers_before_a_member_are_read_as_tarfile_reads_them(tmp_path):
 @pytest.mark.parametrize(
     ("content", "count", "expected"),
     [
-        # tarfile looks for a record from each digit on: 22 seconds for 120,000, half an hour for a million.
-        (b"1" * 60_000, 1, "a PAX header that can't be read"),
+        # tarfile takes 22 seconds for 120,000 digits, and half an hour for a million.
+        (b"1" * 60_000, 1, "a PAX header is damaged"),
         (b"1" * 1_000_000, 1, "the header of a member is larger than 65,536 bytes"),
         (record(b"comment", b"x"), 2000, "more than 8 headers before a member"),
-        (record(b"size", b"-4"), 1, "a size that is no number"),
-        (b"9999999 path=x\n", 1, "a PAX header that can't be read"),
+        (record(b"size", b"-4"), 1, "the size of a member is not a number"),
+        (b"9999999 path=x\n", 1, "a PAX header is damaged"),
     ],
 )
-def test_headers_that_no_archive_needs_are_refused(tmp_path, monkeypatch, content, count, expected):
-    # Reading them is what takes so long, whoever asks for it.
+def test_oversized_headers_are_refused(tmp_path, monkeypatch, content, count, expected):
+    # The reader must not use tarfile to read these headers.
     monkeypatch.setattr(tarfile.TarFile, "next", None)
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(headed(content, count=count)))
     assert expected in error_of(path)
 
 
-def test_a_member_with_holes_is_passed_over(tmp_path):
+def test_a_sparse_member_is_skipped(tmp_path):
     path = tmp_path / "a.tar"
     sparse = headed(b"", tarfile.GNUTYPE_SPARSE)
     path.write_bytes(sparse)
@@ -189,13 +189,13 @@ def test_a_member_with_holes_is_passed_over(tmp_path):
     assert "more than 8 headers" in error_of(path)
 
 
-def test_an_archive_that_unpacks_without_end_is_not_read(tmp_path, monkeypatch):
+def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(compression, "MAX_UNPACKED_BYTES", 100_000)
     path = make_archive(tmp_path / "a.tar.gz", {f"pos/{i}_9.txt": "text" for i in range(300)})
-    assert "unpacks to more than 100,000 bytes" in error_of(path)
+    assert "it has more than 100,000 bytes when decompressed" in error_of(path)
 
 
-def test_archives_without_reviews(tmp_path):
+def test_an_archive_without_reviews_is_an_error(tmp_path):
     (tmp_path / "text.tar.gz").write_text("no archive")
     assert "not a tar archive" in error_of(tmp_path / "text.tar.gz")
     assert "no pos/*.txt" in error_of(make_archive(tmp_path / "b.tar.gz", {"README": "x"}))
@@ -246,12 +246,12 @@ def test_download(tmp_path, server, capsys):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("small.tar.gz", "SHA-256 is"),
+        ("small.tar.gz", "the SHA-256 of the download is"),
         ("missing.tar.gz", "File not found"),
-        ("short.tar.gz", "after 3 of 1000 bytes"),
+        ("short.tar.gz", "after 3 of 1,000 bytes"),
     ],
 )
-def test_failed_download_leaves_nothing(tmp_path, server, name, expected):
+def test_a_failed_download_leaves_no_file(tmp_path, server, name, expected):
     url, folder = server
     make_archive(folder / "small.tar.gz", REVIEWS)
     with pytest.raises(InputError, match=expected):
@@ -259,22 +259,22 @@ def test_failed_download_leaves_nothing(tmp_path, server, name, expected):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_download_without_a_network(tmp_path, server):
+def test_a_download_without_a_network_is_an_error(tmp_path, server):
     url, _ = server
     closed = url.rsplit(":", 1)[0] + ":1"
-    with pytest.raises(InputError, match=r"cannot download .* `sample`"):
+    with pytest.raises(InputError, match=r"can't be downloaded .* `sample`"):
         download(f"{closed}/small.tar.gz", "0" * 64, tmp_path / "cache", quiet=True)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_members_that_are_not_read_are_limited(tmp_path, monkeypatch):
+def test_the_number_of_skipped_members_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(archive_reader, "MAX_OTHERS", 5)
-    monkeypatch.setattr(archive_reader, "MAX_PASSED_REVIEWS", 5)
+    monkeypatch.setattr(archive_reader, "MAX_SKIPPED_REVIEWS", 5)
     folders = make_archive(tmp_path / "a.tar.gz", {f"d{n}/x": "" for n in range(6)} | REVIEWS)
-    assert "6 of its first 6 members are not read; unpack it" in error_of(folders)
+    assert "6 of its first 6 files are not reviews; extract it" in error_of(folders)
     unsup = {f"train/unsup/{n}_0.txt": "x" for n in range(6)}
     labelled = make_archive(tmp_path / "b.tar.gz", unsup | REVIEWS)
-    assert "6 of its first 6 members are not read" in error_of(labelled)
+    assert "6 of its first 6 files are not reviews" in error_of(labelled)
     assert len(list(read_archive(labelled, unlabelled=True))) == 6
     after = make_archive(tmp_path / "c.tar.gz", REVIEWS | unsup | {f"d{n}/x": "" for n in range(9)})
     assert len(list(read(after))) == len(REVIEWS)

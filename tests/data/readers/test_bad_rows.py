@@ -1,4 +1,4 @@
-"""Rows that can't be used: all kinds are told of at once, or they are left out, counted and listed."""
+"""Rows that can't be used: all kinds are in one message, or the rows are left out, counted and listed."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ def options(tmp_path):
 
 
 def write(path, rows):
-    """A table with a row too many fields, one without text, one without label, one of markup alone."""
+    """A table with rows of too many fields, without a text, without a label, and of only markup."""
     lines = ["text,label", *(f"{text},{label}" for text, label in rows)]
     lines[10:10] = ["good,fun,pos", ",pos", "good,", "<br>,neg"]
     lines[20:20] = [",neg", "dull, \x20"]
@@ -32,16 +32,16 @@ def write(path, rows):
     return path
 
 
-def test_all_kinds_are_told_at_once(options, tmp_path):
+def test_all_kinds_of_errors_are_in_one_message(options, tmp_path):
     path = write(tmp_path / "it.csv", ROWS)
     with pytest.raises(InputError) as caught:
         prepare(path, tmp_path / "data", quiet=True, **options)
     message = str(caught.value)
     assert message.startswith("6 rows can't be used: ")
     for part in (
-        "it.csv:11: 3 fields where the header has 2",
+        "it.csv:11: the row has 3 instead of 2 fields",
         "it.csv:12: the review has no text after cleaning; remove it (also it.csv:14, it.csv:21)",
-        "it.csv:13: column 'label' holds nothing",
+        "it.csv:13: column 'label' is empty",
         "(also it.csv:22)",
         "--on-error skip",
     ):
@@ -49,7 +49,7 @@ def test_all_kinds_are_told_at_once(options, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_they_are_left_out_and_listed(options, tmp_path, capsys):
+def test_bad_rows_are_left_out_and_listed(options, tmp_path, capsys):
     path = write(tmp_path / "it.csv", ROWS)
     corpus = prepare(path, tmp_path / "data", on_error="skip", quiet=False, **options)
     told = capsys.readouterr().err
@@ -58,7 +58,7 @@ def test_they_are_left_out_and_listed(options, tmp_path, capsys):
     assert "rows left out: 6, listed in rejected.csv" in summarize(corpus.info)
     with (tmp_path / "data" / "rejected.csv").open(newline="") as file:
         listed = list(csv.DictReader(file))
-    # What is found when a row is read comes before what cleaning finds.
+    # Errors of reading come before errors of cleaning, so the order differs.
     assert {row["row"] for row in listed} == {f"it.csv:{n}" for n in (11, 12, 13, 14, 21, 22)}
     assert all(row["reason"] for row in listed)
     clean = tmp_path / "clean.csv"
@@ -70,7 +70,7 @@ def test_they_are_left_out_and_listed(options, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("kind", ["frame", "pairs", "jsonl"])
-def test_every_table_has_them(kind, options, tmp_path):
+def test_bad_rows_of_every_kind_of_table_are_counted(kind, options, tmp_path):
     rows = [*ROWS, (None, "pos"), ("good", None), ("", "neg")]
     if kind == "frame":
         source = pd.DataFrame(rows, columns=["text", "label"])
@@ -87,9 +87,9 @@ def test_every_table_has_them(kind, options, tmp_path):
     assert corpus.info["rejected"] == count
 
 
-def test_nearly_nothing_left_is_an_error(options, tmp_path):
+def test_more_bad_rows_than_good_ones_is_an_error(options, tmp_path):
     rows = [*ROWS[:10], *(("good", None) for _ in range(11))]
-    with pytest.raises(InputError, match=r"only 10 of 21 rows can be used: pair 11: .* holds nothing"):
+    with pytest.raises(InputError, match=r"only 10 of 21 rows can be used: pair 11: .* is empty"):
         prepare(rows, tmp_path / "data", on_error="skip", quiet=True, **options)
     with pytest.raises(InputError, match="on_error must be fail or skip"):
         prepare(ROWS, tmp_path / "data", on_error="ignore", quiet=True, **options)

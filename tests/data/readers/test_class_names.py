@@ -1,4 +1,4 @@
-"""Schemas say what the numbers of classes mean."""
+"""Class numbers and the class names in a schema."""
 
 import json
 
@@ -14,8 +14,8 @@ from keras_sentiment.data.readers.sources import read
 pytestmark = pytest.mark.once
 
 
-def test_a_list_of_one_class_is_that_class(tmp_path):
-    """As in the Parquet files of GoEmotions."""
+def test_a_list_of_one_class_becomes_that_class(tmp_path):
+    """The Parquet files of GoEmotions have such lists."""
     features = {"labels": {"feature": {"names": ["joy", "grief"], "_type": "ClassLabel"}, "_type": "List"}}
     table = pyarrow.table({"text": ["a", "b", "c"], "labels": [[1], [0, 1], [0]]})
     table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
@@ -24,12 +24,12 @@ def test_a_list_of_one_class_is_that_class(tmp_path):
     config = PrepareConfig(label_column="labels")
     found = list(read(tmp_path / "it.parquet", config, bad_rows=bad_rows))
     assert [(review.text, review.label) for review in found] == [("a", "grief"), ("c", "joy")]
-    assert "it.parquet:2: column 'labels' holds \"['joy', 'grief']\", several values" in error_of(
+    assert "it.parquet:2: column 'labels' has several values (\"['joy', 'grief']\")" in error_of(
         tmp_path / "it.parquet", config
     )
 
 
-def test_rows_of_many_classes_are_as_their_schema_says(tmp_path):
+def test_class_numbers_become_the_names_of_the_schema(tmp_path):
     metadata = {"info": {"features": {"label": {"names": ["no", "yes"], "_type": "ClassLabel"}}}}
     table = pyarrow.table({"text": ["a", "b", "c", "d"], "label": [1, 0, -1, 7]})
     table = table.replace_schema_metadata({"huggingface": json.dumps(metadata)})

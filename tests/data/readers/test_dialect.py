@@ -1,4 +1,4 @@
-"""What is found out about a table is right, and what can't be is told with the fix."""
+"""Detection of a table's dialect, and the messages if it fails."""
 
 import csv
 import io
@@ -19,35 +19,35 @@ pytestmark = pytest.mark.once
 @pytest.mark.parametrize(
     ("content", "config", "expected"),
     [
-        # The name of a column is looked for with every delimiter, and the best header is shown.
-        ("review;stars\na;1\n", {}, "no column 'text'; it has 'review', 'stars'; name one"),
-        ("text,stars\na,1\n", {}, "no column 'label'; it has 'text', 'stars'; name one with --label-column"),
-        ("1,a film\n2,a bore\n", {}, "where the first row is a review, name all columns with --columns"),
-        ("text;label\na;1\n", {"delimiter": ","}, "no column 'text'; it has 'text;label'"),
-        ("1,a\n2,b\n", {"header": False}, "no column 'text'; it has '1', '2'; name one with --text-column"),
-        ("1,a\n2,b\n", {"columns": ("a", "b")}, "no column 'text'; it has 'a', 'b'"),
-        ("1,a\n2,b,c\n", {"columns": ("label", "text")}, "it.csv:2: 3 fields where there should be 2"),
-        # Who names the first row as columns would lose it.
+        # Columns are searched with each delimiter, and the message has the best header.
+        ("review;stars\na;1\n", {}, "no column 'text', only 'review', 'stars'; name one"),
+        ("text,stars\na,1\n", {}, "no column 'label', only 'text', 'stars'; name one with --label-column"),
+        ("1,a film\n2,a bore\n", {}, "if the first row is a review, name all columns with --columns"),
+        ("text;label\na;1\n", {"delimiter": ","}, "no column 'text', only 'text;label'"),
+        ("1,a\n2,b\n", {"header": False}, "no column 'text', only '1', '2'; name one with --text-column"),
+        ("1,a\n2,b\n", {"columns": ("a", "b")}, "no column 'text', only 'a', 'b'"),
+        ("1,a\n2,b,c\n", {"columns": ("label", "text")}, "it.csv:2: the row has 3 instead of 2 fields"),
+        # If the first row were taken for the header, a review would be lost.
         ("1,a film\n1,b film\n", {"label_column": "1", "text_column": "a film"}, "it.csv:2: its label"),
-        ("text,label\na,1\ntext,label\nb,0\n", {}, "it.csv:3: repeats the header; remove it"),
-        ("text,label\n\"so \\\"good\\\"\",1\n", {}, "a backslash stands before quotes that are text"),
-        ('text,label\n"so "good"",1\n', {}, "double the quotes inside it; if quotes are text in this file"),
-        ("", {"columns": ("text", "label")}, "it.csv: holds no reviews"),
-        ("a;1,b\nc;2,d\n", {"columns": ("text", "label")}, "between commas or semicolons; say which"),
-        ("text,label\na,1\n", {"columns": ("text", "label")}, "its first row names the columns; leave out"),
+        ("text,label\na,1\ntext,label\nb,0\n", {}, "it.csv:3: the row repeats the header; remove it"),
+        ("text,label\n\"so \\\"good\\\"\",1\n", {}, "a backslash before each quote that is text"),
+        ('text,label\n"so "good"",1\n', {}, "double the quotes inside it; if quotes are ordinary text"),
+        ("", {"columns": ("text", "label")}, "it.csv: it has no reviews"),
+        ("a;1,b\nc;2,d\n", {"columns": ("text", "label")}, "separated by commas or semicolons; choose"),
+        ("text,label\na,1\n", {"columns": ("text", "label")}, "its first row is a header; leave out"),
         ("text,label\na,1\n", {"columns": ("text",)}, "its rows have 2 fields, and --columns names 1"),
-        ("\n\n", {}, "it.csv: holds no reviews; the first row names the columns"),
+        ("\n\n", {}, "it.csv: it has no reviews; write a header"),
     ],
 )  # fmt: skip
-def test_what_can_not_be_read_is_told_with_the_fix(tmp_path, content, config, expected):
+def test_messages_about_tables_have_the_fix(tmp_path, content, config, expected):
     assert expected in error_of(write_file(tmp_path / "it.csv", content), PrepareConfig(**config))
 
 
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        ({"encoding": "klingon"}, "encoding must be one that Python knows"),
-        ({"encoding": "rot13"}, "encoding must be one that Python knows"),
+        ({"encoding": "klingon"}, "encoding must be a name that Python knows"),
+        ({"encoding": "rot13"}, "encoding must be a name that Python knows"),
         ({"encoding": "cp037"}, "can't be read line by line"),
         ({"encoding": "unicode_escape"}, "can't be read line by line"),
         ({"delimiter": "ab"}, "delimiter must be one character"),
@@ -67,9 +67,9 @@ def test_bad_options_are_refused(config, expected):
     "config",
     [{"delimiter": ";"}, {"quoting": "none"}, {"escape": "\\"}, {"header": False}, {"columns": ("a", "b")}],
 )
-def test_options_of_separated_tables_are_for_these(tmp_path, config):
+def test_csv_options_are_refused_for_other_formats(tmp_path, config):
     path = write_file(tmp_path / "it.jsonl", json_lines())
-    assert "is for csv, tsv" in error_of(path, PrepareConfig(**config))
+    assert "is only for csv and tsv" in error_of(path, PrepareConfig(**config))
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_options_of_separated_tables_are_for_these(tmp_path, config):
     ],
 )
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "txt"])
-def test_bytes_of_another_encoding_are_shown_as_what_they_may_be(tmp_path, encoding, words, expected, ending):
-    """And read when it is said."""
+def test_messages_suggest_encodings_that_fit(tmp_path, encoding, words, expected, ending):
+    """The file is read if the user names this encoding."""
     if ending == "txt":
         path = write_tree(tmp_path / "it", {"a/1.txt": "a", "b/1.txt": "b"})
         write_file(path / "a" / "1.txt", words.encode(encoding))
@@ -100,15 +100,15 @@ def test_bytes_of_another_encoding_are_shown_as_what_they_may_be(tmp_path, encod
     assert "is not ASCII" in error_of(path, PrepareConfig(encoding="ascii"))
 
 
-def test_a_zero_byte_is_no_reason_to_refuse_a_file(tmp_path):
+def test_a_single_nul_byte_is_accepted(tmp_path):
     path = write_file(tmp_path / "it.csv", "text,label\nbad\0film,1\ngood,2\n")
     assert [review.text for review in read(path)] == ["bad\0film", "good"]
     for encoding in ("utf-16-le", "utf-16-be"):
         write_file(path, "text,label\nfilm,1\n".encode(encoding))
-        assert f"every other byte is NUL, as in UTF-16; try --encoding {encoding}" in error_of(path)
+        assert f"many of its bytes are NUL, as in UTF-16; use --encoding {encoding}" in error_of(path)
 
 
-def test_spaces_before_quotes_are_skipped_where_they_hide_them(tmp_path):
+def test_spaces_before_quotes_are_skipped_only_if_needed(tmp_path):
     path = write_file(tmp_path / "it.csv", 'label, text\n1, "a, b"\n2,  c\n')
     assert [review.text for review in read(path)] == ["a, b", "c"]
     rows = [(' "a", b', "1"), ("  c", "2")]
@@ -117,7 +117,7 @@ def test_spaces_before_quotes_are_skipped_where_they_hide_them(tmp_path):
     assert [(r.text, r.label) for r in read(write_file(path, text.getvalue()))] == rows
 
 
-def test_excel_names_the_delimiter_in_a_line_of_its_own(tmp_path):
+def test_the_delimiter_line_of_excel_is_read(tmp_path):
     for encoding in ("utf-8-sig", "utf-16"):
         content = 'sep=|\r\ntext|label\r\n"a;\nb"|1\r\nc;d|2\r\nd\r\n'.encode(encoding)
         path = write_file(tmp_path / "it.csv", content)
@@ -128,7 +128,7 @@ def test_excel_names_the_delimiter_in_a_line_of_its_own(tmp_path):
 
 
 class Names(list):
-    """Names that may not be gone through once for each column: a file may have any number of them."""
+    """Column names that must not be searched once for each column, because a file may have many columns."""
 
     def count(self, name):
         raise AssertionError(name)
@@ -137,11 +137,11 @@ class Names(list):
         raise AssertionError(name)
 
 
-def test_columns_are_looked_up_without_going_through_all_names():
+def test_looking_up_columns_takes_linear_time():
     names = [f"c{number}" for number in range(50)]
     require_columns(Names(names), "it.csv", dict.fromkeys(names, "--text-column"))
     require_different(names, Names(names), "it.csv")
-    with pytest.raises(InputError, match="no column 'text'; it has 'c0', 'c1'"):
+    with pytest.raises(InputError, match="no column 'text', only 'c0', 'c1'"):
         require_columns(Names(names), "it.csv", {"text": "--text-column"})
-    with pytest.raises(InputError, match="two columns are called 'c3'"):
+    with pytest.raises(InputError, match="it has two columns 'c3'"):
         require_different(names, Names([*names, "c3"]), "it.csv")

@@ -1,4 +1,4 @@
-"""A backslash before quotes that are text, as MySQL writes it, is found; one that is text itself stays."""
+"""Detection of the escape character: MySQL writes a backslash before quotes that are text."""
 
 import pytest
 
@@ -26,28 +26,28 @@ def texts_of(path, **options):
 
 
 @pytest.mark.parametrize(("ending", "delimiter"), [("csv", ","), ("tsv", "\t"), ("csv", ";")])
-def test_a_backslash_before_quotes_is_found(tmp_path, ending, delimiter, capsys):
+def test_an_escape_character_is_detected(tmp_path, ending, delimiter, capsys):
     rows = [f'"{escaped(text)}"{delimiter}{n % 2}' for n, text in enumerate([*TEXTS, "last"])]
     path = write(tmp_path / f"it.{ending}", f"text{delimiter}label", rows)
     assert texts_of(path) == texts_of(path, escape="\\") == [*TEXTS, "last"]
     list(read(path))
-    assert "\\ before quotes that are text" in capsys.readouterr().err
+    assert "escape character \\" in capsys.readouterr().err
     path = write(tmp_path / f"other.{ending}", rows[0], rows[1:])
     assert texts_of(path, columns=("text", "label")) == [*TEXTS, "last"]
 
 
-def test_a_backslash_that_is_text_stays(tmp_path):
+def test_a_backslash_that_is_text_is_kept(tmp_path):
     texts = [*TEXTS, r"one\nline \"", r'said\"now"', "C:\\"]
     rows = ['"{}",{}'.format(text.replace('"', '""'), n % 2) for n, text in enumerate(texts)]
     path = write(tmp_path / "it.csv", "text,label", rows)
     assert texts_of(path) == texts
-    # A row that is wrong is told of, and changes nothing for the others.
+    # A bad row is reported and does not change how the others are read.
     write(path, "text,label", [*rows[:3], '"stray" quote,1', *rows[3:]])
     with pytest.raises(InputError, match=r"it.csv:5: .*on-error skip"):
         texts_of(path)
 
 
-def test_spaces_at_the_start_are_text_though_another_text_has_quotes_behind_them(tmp_path):
+def test_leading_spaces_are_kept_if_another_text_has_spaces_and_quotes(tmp_path):
     texts = ['  "quoted" it', "  two spaces", "none"]
     path = write(tmp_path / "it.csv", "text,label", ['"  ""quoted"" it",1', "  two spaces,0", "none,1"])
     assert texts_of(path) == texts
@@ -55,8 +55,8 @@ def test_spaces_at_the_start_are_text_though_another_text_has_quotes_behind_them
     assert texts_of(path) == ['  "quoted" it', "a, b", "none"]
 
 
-def test_an_escape_before_a_letter_stays(tmp_path):
-    """As MySQL and Postgres write line ends, tabs and what is missing."""
+def test_an_escape_before_a_letter_is_kept(tmp_path):
+    """MySQL and Postgres write line ends, tabs and missing values in this way."""
     rows = '"he said \\"good\\"\\nthen","pos"\n"C:\\\\new \\"q\\" \\t.","neg"\n\\N,"pos"\n"bad",\\N\n'
     rows += '"odd\\\nend","neg"\n'
     path = tmp_path / "it.csv"

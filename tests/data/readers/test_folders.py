@@ -1,4 +1,4 @@
-"""Folders: aclImdb whole or in part, and one subfolder a label."""
+"""Folders of reviews: aclImdb or a part of it, and one subfolder for each label."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from keras_sentiment.errors import InputError
 pytestmark = pytest.mark.once
 
 
-def test_whole_aclimdb(tmp_path):
+def test_the_complete_aclimdb_folder_is_read(tmp_path):
     write_tree(tmp_path, REVIEWS)
     reviews = list(read(tmp_path))
     assert {r.source: r.text for r in reviews} == REVIEWS
@@ -22,7 +22,7 @@ def test_whole_aclimdb(tmp_path):
     assert {r.split for r in reviews} == {"train", "test"}
 
 
-def test_one_part_of_aclimdb_and_its_unlabelled_reviews(tmp_path, capsys):
+def test_one_part_of_aclimdb_is_read_without_unlabelled_reviews(tmp_path, capsys):
     write_tree(
         tmp_path, {name.removeprefix("train/"): text for name, text in REVIEWS.items() if "train" in name}
     )
@@ -35,7 +35,7 @@ def test_one_part_of_aclimdb_and_its_unlabelled_reviews(tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_folder_a_label(tmp_path):
+def test_a_subfolder_for_each_label_is_read(tmp_path):
     write_tree(tmp_path, {"joy/b.txt": "ha", "joy/a.TXT": "ho", "anger/1_2.txt": "grr", "joy/notes.md": "-"})
     (tmp_path / ".git").mkdir()
     reviews = list(read(tmp_path))
@@ -47,7 +47,7 @@ def test_a_folder_a_label(tmp_path):
     assert all(r.position is None and r.split is None for r in reviews)
 
 
-def test_listing_order_of_the_system_does_not_matter(tmp_path, monkeypatch):
+def test_the_order_does_not_depend_on_the_file_system(tmp_path, monkeypatch):
     write_tree(tmp_path, REVIEWS)
     expected = list(read(tmp_path))
     listing = Path.iterdir
@@ -55,9 +55,9 @@ def test_listing_order_of_the_system_does_not_matter(tmp_path, monkeypatch):
     assert list(read(tmp_path)) == expected
 
 
-def test_a_third_part_is_not_lost_silently(tmp_path):
+def test_a_third_part_is_an_error(tmp_path):
     files = {f"{part}/{label}/0_1.txt": "text" for part in ("train", "val") for label in ("pos", "neg")}
-    with pytest.raises(InputError, match="val: only train and test are read"):
+    with pytest.raises(InputError, match="val: only the folders train and test are read"):
         list(read(write_tree(tmp_path, files)))
 
 
@@ -65,37 +65,37 @@ def test_bad_folders(tmp_path):
     assert "no tables and no subfolders" in error_of(tmp_path)
     write_tree(tmp_path, {"joy/a.txt": "ha"})
     (tmp_path / "anger").mkdir()
-    assert "anger: no .txt files" in error_of(tmp_path)
+    assert "anger: it has no .txt files" in error_of(tmp_path)
     (tmp_path / "anger" / "b.txt").write_bytes(b"gr\xff")
     assert "anger/b.txt: byte 3" in error_of(tmp_path)
     (tmp_path / "anger" / "b.txt").write_bytes("gr".encode("utf-16-be"))
-    assert "anger/b.txt: every other byte is NUL, as in UTF-16; try --encoding utf-16-be" in error_of(
+    assert "anger/b.txt: many of its bytes are NUL, as in UTF-16; use --encoding utf-16-be" in error_of(
         tmp_path
     )
 
 
 @pytest.mark.parametrize("place", ["neg/1_1.txt", "unsup/1_0.txt"])
-def test_what_is_no_file_is_not_opened(tmp_path, place):
+def test_entries_that_are_not_regular_files_are_not_opened(tmp_path, place):
     write_tree(tmp_path, {"neg/0_1.txt": "flat", "pos/0_9.txt": "superb", "unsup/0_0.txt": "?"})
     path = tmp_path / place
     for make, expected in (
-        # To open a pipe is to wait for whoever writes into it.
-        (os.mkfifo, "no regular file"),
-        (lambda path: path.symlink_to("nowhere"), "a link that leads to no file"),
-        (lambda path: path.symlink_to(path.name), "a link that leads to no file"),
-        (lambda path: path.symlink_to("/dev/zero"), "a link that leads to no file"),
+        # Opening a pipe would wait for a writer.
+        (os.mkfifo, "it is not a regular file"),
+        (lambda path: path.symlink_to("nowhere"), "it is a link to a missing file"),
+        (lambda path: path.symlink_to(path.name), "it is a link to a missing file"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is a link to a missing file"),
     ):
         make(path)
         with pytest.raises(InputError, match=f"{path.name}: {expected}"):
             list(read_unlabelled(tmp_path) if "unsup" in place else read(tmp_path, quiet=True))
         path.unlink()
-    # As in a cache of Hugging Face.
+    # The cache of Hugging Face has such links.
     path.symlink_to(write_tree(tmp_path / ".blobs", {"blob": "linked"}) / "blob")
     texts = [r.text for r in (read_unlabelled(tmp_path) if "unsup" in place else read(tmp_path, quiet=True))]
     assert "linked" in texts
 
 
-def test_names_that_are_no_text_and_numbers_of_any_size(tmp_path):
+def test_file_names_may_be_invalid_utf8_or_have_long_numbers(tmp_path):
     write_tree(tmp_path, {"neg/99999999999999999999_1.txt": "flat", "pos/0_9.txt": "superb"})
     (tmp_path / "neg" / os.fsdecode(b"\xff.txt")).write_text("dull")
     found = list(read(tmp_path))
@@ -105,7 +105,7 @@ def test_names_that_are_no_text_and_numbers_of_any_size(tmp_path):
     assert "no .txt files" in error_of(tmp_path)
 
 
-def test_digits_of_other_scripts_number_no_review():
+def test_only_ascii_digits_are_review_numbers():
     assert position_of("12_9.txt") == 12
     assert position_of("1٢_9.txt") is None
 

@@ -1,4 +1,4 @@
-"""Tables that are small on disk and large in memory: read or refused, in bounded memory."""
+"""Tables that are small on disk and large in memory are read or refused in bounded memory."""
 
 import gzip
 import json
@@ -28,23 +28,23 @@ def opened(path):
 
 
 def repeated(size, rows):
-    """A table in which one text stands in all rows, once in memory."""
+    """A table with the same text in all rows, stored once in memory."""
     text = pyarrow.array(["good film " * (size // 10)])
     numbers = pyarrow.array([0] * rows, "int32")
     text = pyarrow.DictionaryArray.from_arrays(numbers, text)
     return pyarrow.table({"text": text, "label": (LABELS * rows)[:rows]})
 
 
-def test_a_text_that_all_rows_share_is_not_decoded_for_many_of_them_at_once(tmp_path):
+def test_a_large_text_shared_by_all_rows_is_decoded_in_bounded_memory(tmp_path):
     path = tmp_path / "it.parquet"
     for size, rows in ((1 << 20, 5000), (10 << 20, 2000)):
         parquet.write_table(repeated(size, rows), path, compression="zstd", store_schema=False)
         assert path.stat().st_size < 10_000
         with at_most(MEMORY):
-            assert "it.parquet: it unpacks to more than 1,000 times its size" in error_of(path)
+            assert "it.parquet: its decompression ratio is above 1,000" in error_of(path)
         feather.write_feather(repeated(size, rows), tmp_path / "it.feather")
         with at_most(MEMORY):
-            assert "it.feather: it unpacks to more than 1,000 times its size" in error_of(
+            assert "it.feather: its decompression ratio is above 1,000" in error_of(
                 path.with_suffix(".feather")
             )
 
@@ -59,7 +59,7 @@ def test_a_text_that_all_rows_share_is_not_decoded_for_many_of_them_at_once(tmp_
         {},
     ],
 )
-def test_a_value_of_parquet_that_is_no_review_is_not_unpacked(tmp_path, options):
+def test_a_huge_parquet_value_is_not_decompressed(tmp_path, options):
     path = tmp_path / "it.parquet"
     texts = ["a" * (64 << 20), "b"]
     parquet.write_table(pyarrow.table({"text": texts, "label": LABELS}), path, compression="zstd", **options)
@@ -70,22 +70,22 @@ def test_a_value_of_parquet_that_is_no_review_is_not_unpacked(tmp_path, options)
     assert "it.parquet: column 'text' has a page of" in message
 
 
-def test_pages_that_unpack_to_one_large_value_each_are_decoded_one_by_one(tmp_path):
+def test_pages_of_one_large_value_are_decoded_one_by_one(tmp_path):
     path = tmp_path / "it.parquet"
     text = "a" * (4 << 20)
     schema = pyarrow.schema([("text", pyarrow.string()), ("label", pyarrow.string())])
     table = pyarrow.table({"text": [text] * 64, "label": LABELS * 32}, schema)
-    # A page a row, which a few bytes make.
+    # Each row has a page of its own, which takes a few bytes.
     parquet.write_table(
         table, path, compression="zstd", use_dictionary=False, data_page_size=1, write_batch_size=1
     )
     del table
     with at_most(MEMORY):
-        assert "it unpacks to more than" in error_of(path)
+        assert "its decompression ratio is above" in error_of(path)
 
 
 @pytest.mark.parametrize("name", ["it.parquet", "it.feather"])
-def test_a_value_that_is_too_large_is_a_row_that_can_be_left_out(tmp_path, name):
+def test_a_row_with_a_value_that_is_too_large_can_be_left_out(tmp_path, name):
     path = tmp_path / name
     texts = ["a film", "x" * (MAX_REVIEW_BYTES + 1), "x" * MAX_REVIEW_BYTES, "another film"]
     table = pyarrow.table({"text": texts, "label": LABELS * 2})
@@ -93,13 +93,13 @@ def test_a_value_that_is_too_large_is_a_row_that_can_be_left_out(tmp_path, name)
         parquet.write_table(table, path, use_dictionary=False, compression="none")
     else:
         feather.write_feather(table, path, compression="uncompressed")
-    assert f"{name}:2: column 'text' holds more than 16,777,216 bytes; remove the row" in error_of(path)
+    assert f"{name}:2: column 'text' has more than 16,777,216 bytes; remove the row" in error_of(path)
     bad_rows = BadRows("skip", quiet=True)
     assert [len(review.text) for review in read(path, bad_rows=bad_rows)] == [6, MAX_REVIEW_BYTES, 12]
     assert bad_rows.count == 1
 
 
-def test_lists_without_bytes_take_no_memory(tmp_path):
+def test_lists_of_nulls_are_counted_as_memory(tmp_path):
     count = 40 << 20
     lists = pyarrow.ListArray.from_arrays(pyarrow.array([0, count], "int32"), pyarrow.nulls(count, "int64"))
     path = tmp_path / "it.parquet"
@@ -107,11 +107,11 @@ def test_lists_without_bytes_take_no_memory(tmp_path):
     assert path.stat().st_size < 5000
     with (
         at_most(MEMORY),
-        pytest.raises(InputError, match="column 'list' has 41,943,040 values in lists"),
+        pytest.raises(InputError, match="column 'list' has 41,943,040 list values"),
         opened(path) as table,
     ):
         list(table.rows(ALL))
-    # A row without it is read.
+    # Without this column, the rows are read.
     with opened(path) as table:
         assert [row for _, row in table.rows()] == [{"text": "a film"}]
     nothing = pyarrow.ListArray.from_arrays(pyarrow.array([0, count], "int32"), pyarrow.nulls(count))
@@ -122,10 +122,10 @@ def test_lists_without_bytes_take_no_memory(tmp_path):
     assert path.stat().st_size < 5000
     with at_most(MEMORY), opened(path) as table:
         ((_, row),) = table.rows(ALL)
-    assert "column 'list' holds more than" in str(row)
+    assert "column 'list' has more than" in str(row)
 
 
-def test_values_of_a_width_take_it_where_there_is_none(tmp_path):
+def test_nulls_of_a_fixed_size_type_are_counted_as_memory(tmp_path):
     wide = pyarrow.nulls(16, pyarrow.binary(20 << 20))
     path = tmp_path / "it.parquet"
     parquet.write_table(pyarrow.table({"text": ["a film"] * 16, "wide": wide}), path)
@@ -139,7 +139,7 @@ def test_values_of_a_width_take_it_where_there_is_none(tmp_path):
         list(table.rows(ALL))
 
 
-def test_a_batch_of_arrow_that_unpacks_to_far_more_is_not_unpacked(tmp_path):
+def test_a_huge_arrow_batch_is_not_decompressed(tmp_path):
     table = pyarrow.table({"text": ["a" * (4 << 20)] * 64, "label": LABELS * 32})
     for compression_name in ("zstd", "lz4"):
         feather.write_feather(table, tmp_path / "it.feather", compression=compression_name)
@@ -148,17 +148,17 @@ def test_a_batch_of_arrow_that_unpacks_to_far_more_is_not_unpacked(tmp_path):
             writer.write_table(table)
         for path in (tmp_path / "it.feather", tmp_path / "it.arrow"):
             with at_most(MEMORY // 4):
-                assert "a batch unpacks to 268" in error_of(path)
+                assert "a batch has 268" in error_of(path)
     dictionary = pyarrow.table(
         {"text": table["text"].combine_chunks().dictionary_encode(), "label": table["label"]}
     )
     assert len(dictionary["text"].chunk(0).dictionary) == 1
     feather.write_feather(dictionary, tmp_path / "it.feather", compression="zstd")
     with at_most(MEMORY):
-        assert "it unpacks to more than" in error_of(tmp_path / "it.feather")
+        assert "its decompression ratio is above" in error_of(tmp_path / "it.feather")
 
 
-def test_offsets_of_arrow_that_lead_out_of_their_buffer_are_refused(tmp_path):
+def test_arrow_offsets_out_of_range_are_refused(tmp_path):
     path = tmp_path / "it.arrow"
     table = pyarrow.table({"text": ["abcdefgh", "ijklmnop"], "label": LABELS})
     with ipc.new_stream(path, table.schema) as writer:
@@ -169,7 +169,7 @@ def test_offsets_of_arrow_that_lead_out_of_their_buffer_are_refused(tmp_path):
     assert "not a readable Arrow file" in error_of(path)
 
 
-def test_every_format_refuses_a_text_that_is_no_review(tmp_path):
+def test_every_format_refuses_a_text_that_is_too_long(tmp_path):
     large = "x" * (MAX_REVIEW_BYTES + 1)
     line = json.dumps({"text": large, "label": "pos"})
     good = json.dumps({"text": "a film", "label": "neg"})
@@ -202,7 +202,7 @@ def test_every_format_refuses_a_text_that_is_no_review(tmp_path):
         ("it.txt", "", "a,", "\n"),
     ],
 )
-def test_a_row_of_many_values_takes_no_more_memory_than_it_may(tmp_path, name, start, unit, end):
+def test_a_row_of_many_values_is_refused_in_bounded_memory(tmp_path, name, start, unit, end):
     content = (start + unit * ((30 << 20) // len(unit)) + end).encode("latin-1")
     path = write_file(tmp_path / f"{name}.gz", gzip.compress(content, 1))
     del content
@@ -223,14 +223,14 @@ def test_the_largest_text_is_read(tmp_path, name):
 
 
 @pytest.mark.parametrize("nested", [b"\x19", b"\x1c"])
-def test_a_footer_that_is_nested_without_end_is_refused(tmp_path, nested):
-    # A field that is a list of one list, or a struct of one struct, and so on.
+def test_a_deeply_nested_footer_is_refused(tmp_path, nested):
+    # A list in a list, or a struct in a struct, and so on.
     footer = nested * 100_000
     content = b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
     assert "not a readable Parquet file" in error_of(write_file(tmp_path / "it.parquet", content))
 
 
-def test_batches_of_arrow_that_stand_in_one_place_are_refused(tmp_path):
+def test_overlapping_arrow_batches_are_refused(tmp_path):
     path = tmp_path / "it.arrow"
     table = pyarrow.table({"text": ["a film"] * 4, "label": LABELS * 2})
     for packed_with in (None, "lz4"):
@@ -239,22 +239,22 @@ def test_batches_of_arrow_that_stand_in_one_place_are_refused(tmp_path):
             writer.write_table(table, max_chunksize=2)
         assert len(list(read(path))) == 4
         data = path.read_bytes()
-        # Of a batch the footer has its place, and the sizes of its header and its bytes.
+        # For each batch, the footer has its offset and the sizes of its header and its body.
         blocks = [data.rindex(struct.pack("<qi", place, size)) for place, size in blocks_of(path)]
         first, second = sorted(blocks, key=lambda place: data[place : place + 8])
         path.write_bytes(data[:second] + data[first : first + 24] + data[second + 24 :])
-        assert "it.arrow: not a readable Arrow file (batches overlap)" in error_of(path)
+        assert "it.arrow: it is not a readable Arrow file (batches overlap)" in error_of(path)
 
 
 def blocks_of(path):
-    """Where each batch of an Arrow file begins, and the size of its header, in the order of their places."""
+    """The offset of each batch of an Arrow file and the size of its header, in ascending order."""
     data = path.read_bytes()
     starts = [found.start() for found in re.finditer(b"\xff\xff\xff\xff", data)]
-    # The first one is the schema's; the last one says that there are no more.
+    # The first message is the schema; the last one marks the end.
     return [(place, 8 + int.from_bytes(data[place + 4 : place + 8], "little")) for place in starts[1:-1]]
 
 
-def test_a_column_of_arrow_that_nobody_reads_is_not_unpacked_without_end(tmp_path):
+def test_a_huge_unused_arrow_column_is_refused(tmp_path):
     path = tmp_path / "it.feather"
     table = pyarrow.table(
         {"text": ["a film"] * 64, "label": LABELS * 32, "other": pyarrow.array([b"\0" * (1 << 20)] * 64)}
@@ -263,7 +263,7 @@ def test_a_column_of_arrow_that_nobody_reads_is_not_unpacked_without_end(tmp_pat
         writer.write_table(table)
         writer.write_table(table)
     assert path.stat().st_size < 50_000
-    assert "its batches unpack to more than 1,000 times its size" in error_of(path)
+    assert "its decompression ratio is above 1,000" in error_of(path)
 
 
 def json_file(path, text):
@@ -272,7 +272,7 @@ def json_file(path, text):
 
 
 @pytest.mark.parametrize(("name", "character"), [("it.jsonl", "\U0001f600"), ("it.json", "é")])
-def test_the_largest_text_is_read_whether_it_is_escaped_or_not(tmp_path, name, character):
+def test_the_largest_text_is_read_with_and_without_escapes(tmp_path, name, character):
     size = len(character.encode())
     large = character * (MAX_REVIEW_BYTES // size)
     path = json_file(tmp_path / name, json.dumps(large)[1:-1])
@@ -282,7 +282,7 @@ def test_the_largest_text_is_read_whether_it_is_escaped_or_not(tmp_path, name, c
         del review
     assert [review.text for review in read(json_file(path, large))] == [large]
     json_file(path, json.dumps(large + character)[1:-1])
-    assert f"column 'text' holds {MAX_REVIEW_BYTES + size:,} bytes" in error_of(path)
+    assert f"column 'text' has {MAX_REVIEW_BYTES + size:,} bytes" in error_of(path)
 
 
 @pytest.mark.parametrize(
@@ -292,21 +292,21 @@ def test_the_largest_text_is_read_whether_it_is_escaped_or_not(tmp_path, name, c
         ("it.jsonl", "é", "more than 33,554,432 bytes"),
         ("it.jsonl", "\\\\u0041", "more than 33,554,432 characters"),
         ("it.jsonl", "\\u0041\\\\", "more than 33,554,432 characters"),
-        ("it.jsonl", "\\ud83d\\ude00x\\n", "and a review has 16,777,216"),
+        ("it.jsonl", "\\ud83d\\ude00x\\n", "and at most 16,777,216"),
         ("it.json", "x", "more than 33,554,432 characters"),
-        # One character makes each take four bytes in memory.
+        # One such character makes Python use four bytes for every character.
         ("it.jsonl", "\U0001f600" + "x" * ((31 << 20) - 4), "more than 17,301,504 characters"),
         ("it.json", "\U0001f600" + "x" * ((31 << 20) - 4), "more than 69,206,016 bytes"),
     ],
 )
-def test_what_is_large_without_escapes_is_refused(tmp_path, name, unit, expected):
+def test_large_lines_without_escapes_are_refused(tmp_path, name, unit, expected):
     path = json_file(tmp_path / name, unit * max(1, (60 << 20) // len(unit.encode())))
     with at_most(MEMORY):
         assert expected in error_of(path)
 
 
 @pytest.mark.parametrize("kind", ["runs", "nulls", "dictionary", "parquet"])
-def test_rows_that_take_no_bytes_are_not_gone_through(tmp_path, kind):
+def test_too_many_rows_for_the_file_size_are_refused(tmp_path, kind):
     rows = 1_000_000
     columns = {
         "runs": pyarrow.RunEndEncodedArray.from_arrays(pyarrow.array([rows], "int32"), ["a film"]),

@@ -1,4 +1,4 @@
-"""Lines know where they stand."""
+"""Lines of text files: numbers, positions and encodings."""
 
 import io
 
@@ -10,7 +10,7 @@ from keras_sentiment.data.readers.lines import Lines
 from keras_sentiment.errors import InputError
 
 pytestmark = pytest.mark.once
-# Bytes of line ends stand inside of letters.
+# Some of these letters contain the bytes of a line end in UTF-16.
 TEXTS = [
     "a\n",
     "\r\n",
@@ -22,7 +22,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
-def test_a_line_can_be_read_from_where_it_begins(encoding):
+def test_reading_can_start_at_any_line(encoding):
     data = "".join(TEXTS).encode(encoding)
     lines = Lines(io.BytesIO(data), "it", encoding)
     places = [(lines.line, lines.place)]
@@ -38,7 +38,7 @@ def test_a_line_can_be_read_from_where_it_begins(encoding):
         assert [number for number, _, _ in rest] == list(range(index + 1, len(TEXTS) + 1))
 
 
-def test_half_a_character_is_told():
+def test_half_a_character_is_an_error():
     rows = list(Lines(io.BytesIO("ab\nc".encode("utf-16-le")[:-1]), "it", "utf-16-le"))
     assert [error is None for _, _, error in rows] == [True, False]
     assert "it:2: byte 1 is not UTF-16-LE" in str(rows[1][2])
@@ -46,18 +46,18 @@ def test_half_a_character_is_told():
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-be"])
 @pytest.mark.parametrize("end", ["\n", " \r\n"])
-def test_far_more_empty_lines_than_others_are_refused(monkeypatch, encoding, end):
+def test_too_many_empty_lines_are_refused(monkeypatch, encoding, end):
     monkeypatch.setattr(lines_reader, "FREE_BLANKS", 50)
     full = ("a\n" + end * 9) * 100
     assert len(list(Lines(io.BytesIO(full.encode(encoding)), "it", encoding))) == 1000
-    with pytest.raises(InputError, match="it:62: 61 lines are empty, and 1 are not"):
+    with pytest.raises(InputError, match="it:62: 61 lines so far are empty, and 1 are not"):
         list(Lines(io.BytesIO(("a\n" + end * 100).encode(encoding)), "it", encoding))
 
 
-def test_empty_lines_alone_are_refused_before_a_table_is_looked_at(tmp_path):
+def test_a_file_of_empty_lines_is_refused(tmp_path):
     path = tmp_path / "it.csv"
     path.write_bytes(b"\n" * 1_000_000)
-    assert "it.csv:100001: 100,001 lines are empty, and 0 are not; remove empty lines" in error_of(path)
+    assert "it.csv:100001: 100,001 lines so far are empty, and 0 are not; remove the" in error_of(path)
     path = path.with_suffix(".jsonl")
     path.write_bytes(b'{"text": "a", "label": 1}\n' + b"\n" * 1_000_000)
-    assert "lines are empty, and 1 are not; remove empty lines" in error_of(path)
+    assert "lines so far are empty, and 1 are not; remove the empty lines" in error_of(path)

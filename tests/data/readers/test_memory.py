@@ -1,4 +1,4 @@
-"""What a program holds is read, or what it is not is named."""
+"""Reading of objects in memory, and the messages about unknown ones."""
 
 import numpy as np
 import pandas
@@ -14,25 +14,28 @@ ROWS = [{"text": "a", "label": "pos"}, {"text": "b", "label": "neg"}]
 
 
 @pytest.mark.parametrize("source", [ROWS, polars.LazyFrame(ROWS), iter(ROWS)])
-def test_rows_are_read(source):
+def test_rows_as_dictionaries_are_read(source):
     assert [{"text": r.text, "label": r.label} for r in read(source)] == ROWS
 
 
 def test_arrays_in_a_frame_are_several_labels():
     frame = pandas.DataFrame({"text": ["a", "b"], "label": [np.array([1, 0]), np.array([1])]})
-    with pytest.raises(InputError, match=r"row 1: column 'label' holds '\[1, 0\]', several values"):
+    with pytest.raises(InputError, match=r"row 1: column 'label' has several values \('\[1, 0\]'\)"):
         list(read(frame))
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (polars.Series(["a"]), "a Series is no table"),
-        (pyarrow.chunked_array([["a"]]), "a ChunkedArray is no table"),
-        ({"train": "a.csv", "test": "b.csv"}, "the name of a file for train; give files with test="),
-        ([{"text": "a"}], "pair 1: column 'label' holds nothing"),
+        (polars.Series(["a"]), "the object of type Series is not a table"),
+        (pyarrow.chunked_array([["a"]]), "the object of type ChunkedArray is not a table"),
+        (
+            {"train": "a.csv", "test": "b.csv"},
+            "the split train of the dataset is the name of a file; give files",
+        ),
+        ([{"text": "a"}], "pair 1: column 'label' is empty"),
     ],
 )
-def test_what_is_no_source_is_told(source, message):
+def test_objects_that_are_not_a_source_are_refused(source, message):
     with pytest.raises(InputError, match=message):
         list(read(source))

@@ -1,4 +1,4 @@
-"""Parquet whose footer or pages tell of far more than the file has, written here byte by byte."""
+"""Parquet files with a forged footer or forged page headers, written byte by byte."""
 
 import pyarrow
 import pytest
@@ -33,12 +33,12 @@ def items(kind, values):
 
 
 def struct(*fields):
-    """A struct of Thrift's compact protocol, of fields with their numbers, types and bytes."""
+    """A struct in Thrift's compact protocol; each field is a number, a type and bytes."""
     return b"".join(bytes([kind]) + signed(number) + value for number, kind, value in fields) + b"\0"
 
 
 def page(values=0, *more):
-    """A page without bytes."""
+    """The header of an empty page."""
     numbers = [(1, I32, signed(values)), *((number, I32, signed(3 * (number > 2))) for number in (2, 3, 4))]
     about = [(number, I32, signed(0)) for number in (1, 2, 3)]
     return struct(*about, (5, STRUCT, struct(*numbers)), *more)
@@ -56,7 +56,7 @@ def chunk(name, start, size, values=1):
 
 
 def parquet(path, pages, groups, *more):
-    """A file of pages, whose footer tells of groups of rows: of each, where its two columns stand."""
+    """A file of pages; its footer has the given row groups, each with the places of its two columns."""
     leaf = [(1, I32, signed(6)), (3, I32, signed(0)), (6, I32, signed(0))]
     schema = [
         struct((4, BINARY, text(b"schema")), (5, I32, signed(2))),
@@ -79,7 +79,7 @@ def path(tmp_path):
     return tmp_path / "it.parquet"
 
 
-def test_pages_belong_to_one_column_of_one_group(path):
+def test_overlapping_column_chunks_are_refused(path):
     pages = (page() * 24 + page(1)) * 2
     half, size = len(pages) // 2, len(pages)
     for groups in (
@@ -87,43 +87,45 @@ def test_pages_belong_to_one_column_of_one_group(path):
         [[(4, size), (4, size)]],
         [[(4, half), (4 + half - 1, half)]],
     ):
-        assert "(columns of groups of rows overlap)" in error_of(parquet(path, pages, groups))
-    assert "ends behind the file" in error_of(parquet(path, pages, [[(4, half), (4 + half, 1 << 40)]]))
-    # Where they do, the file is read; it has no row.
-    assert "holds no reviews" in error_of(parquet(path, pages, [[(4, half), (4 + half, half)]]))
+        assert "(columns of row groups overlap)" in error_of(parquet(path, pages, groups))
+    assert "ends after the end of the file" in error_of(
+        parquet(path, pages, [[(4, half), (4 + half, 1 << 40)]])
+    )
+    # Without an overlap, the file is read; it has no rows.
+    assert "it has no reviews" in error_of(parquet(path, pages, [[(4, half), (4 + half, half)]]))
 
 
-def test_a_file_has_no_more_pages_than_its_size_lets_expect(path, monkeypatch):
+def test_too_many_pages_for_the_file_size_are_refused(path, monkeypatch):
     monkeypatch.setattr(parquet_sizes, "FREE_PAGES", 60)
     pages = (page() * 24 + page(1)) * 2
     half = len(pages) // 2
     whole = [[(4, half), (4 + half, half)]]
-    assert "holds no reviews" in error_of(parquet(path, pages, whole))
-    # What has no size is looked at too, as there are writers that tell too small a one.
+    assert "it has no reviews" in error_of(parquet(path, pages, whole))
+    # A chunk of size 0 is searched for pages too, because some writers store sizes that are too small.
     empty = [[(4 + half, 0), (4 + half, 0)]] * 10
-    assert "it has more pages than files of its size have" in error_of(parquet(path, pages, whole + empty))
+    assert "it has too many pages for its size" in error_of(parquet(path, pages, whole + empty))
 
 
-def test_a_page_ends_within_its_column(path):
+def test_a_page_that_ends_after_its_column_is_refused(path):
     pages = page(0, (9, BINARY, text(b"x" * 1000))) + page(1)
     groups = [[(4, 10), (len(pages) - 5, 5)]]
-    assert "a page ends behind its column" in error_of(parquet(path, pages, groups))
+    assert "a page ends after the end of its column" in error_of(parquet(path, pages, groups))
 
 
-def test_the_header_of_a_page_has_few_values(path):
+def test_a_page_header_with_too_many_values_is_refused(path):
     pages = page(1, (9, LIST, items(I32, [signed(0)] * parquet_pages.MAX_HEADER_VALUES)))
     groups = [[(4, len(pages)), (4 + len(pages), len(pages))]]
-    assert "a page's header holds more than files have" in error_of(parquet(path, pages * 2, groups))
+    assert "its footer or a page header has too many values" in error_of(parquet(path, pages * 2, groups))
 
 
-def test_a_footer_has_few_values(path):
+def test_a_footer_with_too_many_values_is_refused(path):
     many = parquet_pages.MAX_VALUES * 10
     file = parquet(path, page(), [], (9, LIST, bytes([0xF0 | I32]) + varint(many) + bytes(many)))
     with at_most(160 << 20):
         assert "its footer" in error_of(file)
 
 
-def test_groups_without_rows_may_stand_anywhere(path):
+def test_empty_row_groups_are_accepted(path):
     rows = pyarrow.table({"text": ["a film", "another"], "label": ["pos", "neg"]})
     with ParquetWriter(path, rows.schema) as file:
         for part in (rows[:0], rows[:1], rows[:0], rows[:0], rows[1:]):

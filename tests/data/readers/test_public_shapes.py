@@ -1,4 +1,4 @@
-"""Public data sets, rebuilt in shape: the commands of docs/datasets.md read every row."""
+"""Generated files in the formats of public data sets: the commands of docs/datasets.md read every row."""
 
 import csv
 import re
@@ -21,7 +21,7 @@ from keras_sentiment.text.cleaning import clean
 pytestmark = pytest.mark.once
 
 PAGE = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text("utf-8")
-# The words of each command behind `keras-sentiment`, by the name of its DATA_DIR.
+# The arguments of each command, by the name of its DATA_DIR.
 COMMANDS = {
     Path(words[3]).name: words[1:]
     for words in map(shlex.split, re.findall(r"^    (keras-sent.*)", PAGE, re.M))
@@ -30,7 +30,7 @@ COMMANDS = {
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs a command in a folder of its own; returns its result, and the reviews as they were read."""
+    """Runs a command in a new folder; returns its result and the reviews that were read."""
     monkeypatch.chdir(tmp_path)
     found = []
 
@@ -57,7 +57,7 @@ def test_the_page_has_a_command_for_every_data_set():
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_row_comes_back(tmp_path, run, name):
+def test_every_row_is_in_the_corpus(tmp_path, run, name):
     rows = SHAPES[name](tmp_path)
     result, found = run(*COMMANDS[name])
     assert result.exit_code == 0, result.output
@@ -74,10 +74,10 @@ def test_every_row_comes_back(tmp_path, run, name):
     assert {"train", "validation", "test"} == set(kept)
 
 
-def test_sst2_says_that_its_test_file_has_no_labels(tmp_path, run):
+def test_the_unlabelled_test_file_of_sst2_is_reported(tmp_path, run):
     SHAPES["sst2"](tmp_path)
     result, _ = run(*COMMANDS["sst2"])
-    assert "test.tsv: not read, it has no column 'label'" in result.stderr
+    assert "test.tsv: this file is not read, because it has no column 'label'" in result.stderr
     result, _ = run(*COMMANDS["sst2"][:-2], "--overwrite")
     assert result.exit_code != 0
     assert "--quoting none" in str(result.exception)
@@ -88,38 +88,39 @@ def test_several_emotions_are_refused_or_listed(tmp_path, run):
     words = COMMANDS["emotions"]
     result, _ = run(*words[: words.index("--on-error")])
     assert f"{3 * ROWS // 5} rows can't be used" in str(result.exception)
-    assert "dev.tsv:4: column 'label' holds '8,20', several values; a text has one label" in str(
-        result.exception
-    )
+    assert "dev.tsv:4: column 'label' has several values ('8,20'); write one name" in str(result.exception)
     assert "leave them out with --on-error skip" in str(result.exception)
     result, _ = run(*words)
-    assert "Left out: goemotions/data/dev.tsv:4: column 'label' holds '8,20', several" in result.stderr
+    assert "Left out: goemotions/data/dev.tsv:4: column 'label' has several values ('8,20')" in result.stderr
     with (tmp_path / words[2] / "rejected.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 3 * ROWS // 5
 
 
-def test_tweets_in_a_folder_called_data(tmp_path, run):
+def test_tables_in_a_folder_named_data_are_read(tmp_path, run):
     rows = tweet_eval(tmp_path, "tweet_eval/data")
     result, found = run("prepare", "tweet_eval", "data/tweets")
     assert result.exit_code == 0, result.output
     assert [(review.text, review.label, review.split) for review in found] == rows
 
 
-def test_an_export_in_windows_1252_says_which_option_it_needs(tmp_path, run):
+def test_the_message_about_windows_1252_names_the_option(tmp_path, run):
     rows = steam(tmp_path, "cp1252", WINDOWS)
     result, found = run(*COMMANDS["steam"])
     assert "in cp1252" in str(result.exception)
-    assert "name its --encoding" in str(result.exception)
+    assert "name its encoding with --encoding" in str(result.exception)
     found.clear()
     result, found = run(*COMMANDS["steam"], "--encoding", "cp1252")
     assert result.exit_code == 0, result.output
     assert [(review.text, review.label, review.split) for review in found] == rows
 
 
-def test_line_ends_of_old_macs_are_named(tmp_path, run):
-    """Some of CrowdFlower's tables have them."""
+def test_line_ends_of_old_macs_are_reported(tmp_path, run):
+    """Some tables of CrowdFlower have them."""
     airline(tmp_path)
     path = tmp_path / COMMANDS["airline"][1]
     path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r"))
     result, _ = run(*COMMANDS["airline"])
-    assert f"{path.name}:1: new-line character seen in unquoted field; write \\n for" in str(result.exception)
+    assert (
+        f"{path.name}:1: the row is not valid CSV (new-line character seen in unquoted field); use \\n"
+        in str(result.exception)
+    )

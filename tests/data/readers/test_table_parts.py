@@ -1,4 +1,4 @@
-"""Tables of train, validation and test: a test table as contests publish it has no labels."""
+"""Tables of train, validation and test: the test table of a contest has no labels."""
 
 import json
 
@@ -40,15 +40,18 @@ def test_a_test_table_without_labels_is_not_read(tmp_path, ending, capsys):
     for source in (tmp_path, f"{tmp_path}/*.{ending}"):
         found = list(read(source))
         assert [review.split for review in found] == ["validation"] * 6 + ["train"] * 6
-        assert "not read, it has no column 'label'; --unlabelled takes" in capsys.readouterr().err
+        assert (
+            "this file is not read, because it has no column 'label'; name it with --unlabelled"
+            in capsys.readouterr().err
+        )
     assert len(list(read(tmp_path, test=tmp_path / f"dev.{ending}", quiet=True))) == 18
     assert capsys.readouterr() == ("", "")
     assert [review.text for review in read_unlabelled(path, quiet=True)] == [f"unknown {n}" for n in range(4)]
 
 
-def test_other_tables_need_labels(tmp_path):
+def test_train_and_validation_tables_need_labels(tmp_path):
     path = parts(tmp_path, "tsv")
-    assert "test.tsv: no column 'label'" in error_of(path)
-    assert "dev.tsv: no column 'stars'" in error_of(tmp_path, PrepareConfig(label_column="stars"))
+    assert "test.tsv: there is no column 'label'" in error_of(path)
+    assert "dev.tsv: there is no column 'stars'" in error_of(tmp_path, PrepareConfig(label_column="stars"))
     path.rename(tmp_path / "train.tsv")
-    assert "train.tsv: no column 'label'" in error_of(tmp_path)
+    assert "train.tsv: there is no column 'label'" in error_of(tmp_path)

@@ -1,4 +1,4 @@
-"""Rows of tables: each has its number, and what is wrong with one is its own."""
+"""Rows of tables: their numbers, and the errors of single rows."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.once
 
 
 def rows_of(content, text_format, column="text"):
-    """The rows of a file: the text, or the message of what is wrong."""
+    """The rows of a file: the text or the error message of each."""
     found = read_texts(io.BytesIO(content), "it", text_format, column)
     return [(n, str(text) if isinstance(text, InputError) else (text,)) for n, text in found]
 
@@ -40,7 +40,7 @@ def test_tables_need_no_labels(text_format):
     assert found == [(line, (text,)) for line, text in zip(lines, texts, strict=True)]
 
 
-def test_every_line_of_text_has_its_row():
+def test_every_line_of_a_text_file_is_a_row():
     content = '\ufeffgood\r\n\nbad\rfilm\n \u2028\x0c, "\n\r\nlast'.encode()
     found = [text for _, (text,) in rows_of(content, "txt")]
     assert found == ["good", "", "bad\rfilm", ' \u2028\x0c, "', "", "last"]
@@ -53,19 +53,21 @@ def test_every_line_of_text_has_its_row():
 BAD_ROWS = [
     ("txt", b"a\nb\xe9\n\0\nd", {2: "byte 2 is not UTF-8"}, {1: "a", 3: "\0", 4: "d"}),
     ("jsonl", b'{"text": "a"}\n{\n\n[1]\n{"texts": ""}\n{"text": 3}\n"\xff"\n{"text": "b", "c": 1}',
-     {2: "not JSON", 4: "a list, not an object", 5: "this row has no 'text'", 6: "holds a int", 7: "byte 2"},
+     {2: "not JSON", 4: "of type list and not an object", 5: "the row has no column 'text'",
+      6: "is of type int", 7: "byte 2"},
      {1: "a", 8: "b"}),
-    # The second and the third line of the first record are bad, and it ends where its quotes do.
+    # The second and third line of the first record can't be decoded; the record ends at its closing quote.
     ("csv", b'id,text\n1,"a\n\xff\n\xff",\n2,b\n\n3\n4,c,d\n5,"e" f\n6,g\n',
-     {2: "byte 1 is not UTF-8", 7: "1 fields", 8: "3 fields", 9: "quote the review"}, {5: "b", 10: "g"}),
-    # A quote that is not closed takes the records up to the next one with it.
+     {2: "byte 1 is not UTF-8", 7: "1 instead of 2", 8: "3 instead of 2", 9: "put quotes around the review"},
+     {5: "b", 10: "g"}),
+    # An unclosed quote makes one record of all lines up to the next quote.
     ("csv", b'id,text\n1,"a\n2,b\n3,"c"\n4,d\n5,"e\n6,f\n',
      {2: "read up to line 4", 6: "read up to line 7"}, {5: "d"}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text_format", "content", "bad", "good"), BAD_ROWS)
-def test_what_follows_a_bad_row_is_read(tmp_path, text_format, content, bad, good):
+def test_rows_after_a_bad_row_are_read(tmp_path, text_format, content, bad, good):
     found = dict(rows_of(content, text_format))
     assert list(found) == sorted({*bad, *good})
     for number, text in good.items():
@@ -76,7 +78,7 @@ def test_what_follows_a_bad_row_is_read(tmp_path, text_format, content, bad, goo
         assert "\n" not in found[number]
 
 
-def test_preparing_is_told_what_predicting_is_told(tmp_path):
+def test_prepare_and_predict_have_the_same_message(tmp_path):
     path = tmp_path / "it.jsonl"
     path.write_bytes(b'{"text": "a", "label": 1}\n{"text": null, "label": 1}\n')
     reviews = read(path, PrepareConfig())
@@ -89,32 +91,32 @@ def test_preparing_is_told_what_predicting_is_told(tmp_path):
     )[1]
 
 
-def test_bad_cells_of_parquet():
+def test_bad_parquet_cells_are_reported():
     column = pyarrow.array([b"good", b"\xff", None, b"bad"]).view(pyarrow.string())
     file = io.BytesIO()
     parquet.write_table(pyarrow.table({"text": column}), file)
     found = dict(rows_of(file.getvalue(), "parquet"))
     assert (found[1], found[4]) == (("good",), ("bad",))
-    assert found[2].startswith("it:2: not UTF-8")
-    assert found[3].startswith("it:3: column 'text' holds nothing")
+    assert found[2].startswith("it:2: a text is not UTF-8")
+    assert found[3].startswith("it:3: column 'text' is empty")
 
 
 @pytest.mark.parametrize(
     ("text_format", "content", "expected"),
     [
-        ("csv", b"review\na\n", "it: no column 'text'; it has 'review'; name one with --text-column"),
-        ("csv", b"text,text\na,b\n", "two columns are called 'text'"),
+        ("csv", b"review\na\n", "it: there is no column 'text', only 'review'; name one with --text-column"),
+        ("csv", b"text,text\na,b\n", "it has two columns 'text'"),
         ("csv", b"t\xff,text\na,b\n", "it:1: byte 2 is not UTF-8"),
         ("tsv", b'"text" a\nb\n', "it:1: "),
-        ("parquet", b"text\na\n", "it: not a readable Parquet file"),
+        ("parquet", b"text\na\n", "it: it is not a readable Parquet file"),
     ],
 )
-def test_what_is_wrong_with_a_table_is_no_row(text_format, content, expected):
+def test_errors_of_a_whole_table_are_raised(text_format, content, expected):
     with pytest.raises(InputError, match=expected):
         rows_of(content, text_format)
 
 
-def test_a_number_beyond_pythons_limit_is_told_without_its_functions(tmp_path):
+def test_the_message_about_a_long_number_names_no_python_function(tmp_path):
     row = '{"text": "a", "label": ' + "9" * 5000 + "}"
     for name, content in (("it.jsonl", f"{row}\n{row}\n"), ("it.json", f"[{row}]")):
         (tmp_path / name).write_text(content)

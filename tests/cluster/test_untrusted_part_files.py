@@ -1,4 +1,4 @@
-"""An output folder may be a stranger's: only regular files in it are read and replaced."""
+"""An untrusted output folder: only regular files in it are read and replaced."""
 
 import os
 import struct
@@ -12,7 +12,7 @@ from helpers.tables import plan_of, write_csv
 from keras_sentiment.cluster.part_files import output_folder
 from keras_sentiment.errors import InputError
 
-ROWS = 7  # of a part
+ROWS = 7  # rows of a part
 
 pytestmark = pytest.mark.once
 
@@ -47,7 +47,7 @@ NAMES = [
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["link", "link to nowhere", "pipe", "folder"])
-def test_what_is_no_regular_file_is_refused_by_name(plan, out, mine, name, kind, overwrite):
+def test_entries_that_are_not_regular_files_are_refused(plan, out, mine, name, kind, overwrite):
     (out / name).unlink(missing_ok=True)
     if kind == "pipe":
         os.mkfifo(out / name)
@@ -64,15 +64,15 @@ def test_what_is_no_regular_file_is_refused_by_name(plan, out, mine, name, kind,
     assert mine.read_text() == "mine"
 
 
-def test_a_plan_of_any_size_is_read_as_far_as_ours(plan, out):
+def test_a_huge_plan_file_is_not_read_into_memory(plan, out):
     with (out / "_plan.json").open("r+b") as file:
-        file.truncate(1 << 40)  # a hole
-    with pytest.raises(InputError, match="labels of other input"), output_folder(out, plan, False):
+        file.truncate(1 << 40)  # a sparse file
+    with pytest.raises(InputError, match="predictions for another input"), output_folder(out, plan, False):
         pass
 
 
-def test_a_part_that_claims_much_is_not_whole_and_takes_no_memory(plan, out):
-    """Its footer begins a list of a million entries, 200 MB of memory, and has none."""
+def test_a_part_with_a_forged_footer_counts_as_missing_and_takes_little_memory(plan, out):
+    """The forged footer claims a list of a million entries, which would take 200 MB of memory."""
     footer = bytes([0x15, 2, 0x19, 0xFC, 0x80, 0x80, 0x40])
     (out / "part-000001.parquet").write_bytes(b"PAR1" + footer + struct.pack("<I", len(footer)) + b"PAR1")
     status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -95,16 +95,22 @@ def test_a_link_that_appears_while_parts_are_written_is_replaced(plan, out, mine
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("name", ["part-00000١.parquet", "part-00001.parquet", "part-0000001.parquet"])
-def test_a_file_that_is_called_almost_as_a_part_stays(plan, out, name, overwrite):
+def test_a_file_with_a_name_similar_to_a_part_is_kept(plan, out, name, overwrite):
     (out / name).write_text("mine")
-    with pytest.raises(InputError, match="not from this command"), output_folder(out, plan, overwrite):
+    with (
+        pytest.raises(InputError, match="files that this command did not write"),
+        output_folder(out, plan, overwrite),
+    ):
         pass
     assert (out / name).read_text() == "mine"
 
 
-def test_a_part_beyond_the_plan_is_refused_by_name(plan, out):
+def test_a_part_that_is_not_in_the_plan_is_refused(plan, out):
     (out / "part-000003.parquet").write_text("mine")
-    with pytest.raises(InputError, match=r"part-000003.parquet: is no part"), output_folder(out, plan, False):
+    with (
+        pytest.raises(InputError, match=r"part-000003.parquet: it does not belong"),
+        output_folder(out, plan, False),
+    ):
         pass
     assert (out / "part-000003.parquet").read_text() == "mine"
     with output_folder(out, plan, True):
