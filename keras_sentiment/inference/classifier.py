@@ -26,7 +26,7 @@ from keras_sentiment.errors import InputError, first_line
 from keras_sentiment.escaping import printable
 from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
 from keras_sentiment.inference.engines import Engine, KerasEngine, open_engine
-from keras_sentiment.inference.occlusion import Explanation, spans, without, word_contributions
+from keras_sentiment.inference.occlusion import Explanation, spans, unread_span, without, word_contributions
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 
@@ -199,13 +199,14 @@ class Classifier:
         return TextClassifier(self.predict, self.probabilities, self.labels)
 
     def explain(self, text: str) -> Explanation:
-        """Says which words of a text carry its label, by leaving each out.
+        """Returns which words of a text its label depends on: each is left out in turn.
 
         Returns:
-            What `predict` says of the text, with `words`: `{"text", "start", "end", "contribution"}` of each
-            in reading order, `start` and `end` counted in characters. A contribution is by how much the
-            log-odds of the label fall when the words are left out: above 0 they speak for it, below 0 against
-            it. Not the probability's fall, which is next to nothing wherever the model is sure.
+            The result of `predict`, and two keys more. `words` holds `{"text", "start", "end",
+            "contribution"}` for each word that the model reads, or for runs of words where there are more
+            than 64. `unread` is `{"start", "end"}` of the part that is cut, or None. Places are counted in
+            characters. A contribution is how much the log-odds of the label fall when the words are left
+            out: above 0 the words are for the label, below 0 against it.
 
         Raises:
             TypeError: the text is no string.
@@ -216,8 +217,9 @@ class Classifier:
         """
         if not isinstance(text, str):
             raise TypeError(f"explain takes one text. Received: a {type(text).__name__}")
-        parts = spans(text)
-        return word_contributions(text, parts, self.predict([text, *without(text, parts)]))
+        unread = None if self.windows else unread_span(text, self.tokenizer, self.inputs)
+        parts = spans(text, unread)
+        return word_contributions(text, parts, self.predict([text, *without(text, parts)]), unread)
 
     def _slices(self, tokens: int) -> list[slice]:
         return window_slices(tokens, self.inputs) if self.windows else [slice(0, tokens)]

@@ -68,7 +68,7 @@ class Access:
     ) -> None:
         address = _plain(host if address is None else address)
         self._allowed = frozenset(map(_plain, allowed_hosts))
-        own = (*LOOPBACK, _plain(host), address) if _is_loopback(address) else ()
+        own = (*LOOPBACK, _plain(host), address) if is_loopback(address) else ()
         self._hosts = self._allowed.union(own)
         self._keys = tuple(map(_digest, keys))
 
@@ -158,7 +158,8 @@ def _name(host: str) -> str | None:
     return _plain(named[1]) if named else None
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Returns whether only this machine reaches an address."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keras_sentiment.serving.access import Access, Refusal
@@ -52,12 +54,20 @@ class AdmissionMiddleware:
         access: whom the server answers.
         max_in_flight: int, most requests with a body at a time.
         meters: are told of every request.
+        routes: of the application; a request that is refused here has not come to its route.
     """
 
     def __init__(
-        self, app: ASGIApp, config: ServingConfig, access: Access, max_in_flight: int, meters: Metrics
+        self,
+        app: ASGIApp,
+        config: ServingConfig,
+        access: Access,
+        max_in_flight: int,
+        meters: Metrics,
+        routes: Sequence[BaseRoute],
     ) -> None:
         self._app, self._config, self._access, self._meters = app, config, access, meters
+        self._routes = routes
         self._max_in_flight, self._max_held = max_in_flight, HELD_BODIES * config.max_body_bytes
         self._held = 0
         self._in_flight: dict[int, bytearray] = {}  # bodies by their identity
@@ -85,10 +95,18 @@ class AdmissionMiddleware:
         finally:
             if status == CLIENT_LEFT:
                 status = scope["state"].get(REFUSED, status)
-            route, seconds = getattr(scope.get("route"), "path", "other"), time.perf_counter() - began
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            self._meters.count_request(route, status, seconds)
-            _log.info("%s %s %d %.3f s", method, route, status, seconds)
+            route, seconds = self._route(scope), time.perf_counter() - began
+            method = scope["method"] if scope["method"] in METHODS else "(unknown method)"
+            self._meters.count_request(route or "other", status, seconds)
+            _log.info("%s %s %d %.3f s", method, route or "(unknown path)", status, seconds)
+
+    def _route(self, scope: Scope) -> str | None:
+        """Returns the template of a request's path, such as `/v2/models/{model_name}`; None if there is none.
+
+        The path itself may hold what a client does not want in a log.
+        """
+        matching = (route for route in self._routes if route.matches(scope)[0] is not Match.NONE)
+        return getattr(next(matching, None), "path", None)
 
     def _release(self, body: bytearray, scope: Scope) -> int:
         """Ends a request's being in flight, and holds its body no longer; returns the size of the body."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from fastapi import FastAPI
 
 from keras_sentiment.errors import InputError
+from keras_sentiment.escaping import printable
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.serving.access import read_keys
+from keras_sentiment.serving.access import is_loopback, read_keys
 from keras_sentiment.serving.application import make_app
 from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.descriptors import connection_limit
@@ -21,6 +23,8 @@ from keras_sentiment.serving.http_protocol import NOSNIFF, limited_protocol
 # In a turn none of them is counted yet, so they must be fewer than the descriptors that are left.
 ACCEPTED, BACKLOG = 4, 1024
 IDLE_SECONDS = 5  # between two requests of a connection
+
+_log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
@@ -66,12 +70,12 @@ def serve(
     say: Callable[[str], None] = lambda message: None,
     api_key_file: str | None = None,
 ) -> None:
-    """Serves an artifact until SIGTERM or Ctrl-C; what is in flight then is answered.
+    """Serves an artifact until SIGTERM or Ctrl-C. Requests that have come by then are answered.
 
     Args:
         path: of the artifact.
         config: where to listen, the limits, and whom to answer.
-        say: is told where the server listens.
+        say: prints a line; it gets the URL of the page, and how to use and stop the server.
         api_key_file: of keys, one of which a request must bring.
 
     Raises:
@@ -84,19 +88,48 @@ def serve(
         artifact = open_artifact(path)
         classifier = Classifier.of_artifact(artifact)
         classifier.predict([""])  # a graph that doesn't run is found now, and the first client need not wait
-        message = announcement(artifact.name, *listener.getsockname()[:2])
-        app = make_app(classifier, artifact.name, config, keys, listener.getsockname()[0])
+        address, port = listener.getsockname()[:2]
+        lines = announcement(artifact.name, page_url(address, port, config.allowed_hosts), bool(keys))
+        app = make_app(classifier, artifact.name, config, keys, address)
+        if not (keys or is_loopback(address)):
+            _log.warning("No --api-key-file: whoever reaches port %d of this machine can use the model", port)
+
+        def announce() -> None:
+            for line in lines:
+                say(line)
+
         # uvicorn raises the signal again when it has finished: the start's handlers then end the process.
-        Server(app, config, listener, lambda: say(message)).run()
+        Server(app, config, listener, announce).run()
 
 
-def announcement(name: str, host: str, port: int) -> str:
-    """Returns what is said once requests are answered.
+def announcement(name: str, url: str, keyed: bool) -> list[str]:
+    """Returns the lines that are printed once requests are answered.
 
-    Whoever made the artifact has named it: what a terminal would obey stands escaped.
+    Args:
+        name: of the artifact. Whoever made the artifact chose it, so it is escaped.
+        url: of the page.
+        keyed: whether a request must have a key.
     """
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return str(InputError(f"{name} is served on {url}"))
+    key = '-H "Authorization: Bearer $API_KEY" ' if keyed else ""
+    data = """-H 'Content-Type: application/json' -d '{"text": "A good film."}'"""
+    return [
+        printable(f"{name} is served on {url}"),
+        f"Open {url} in a browser, or label a text from a shell: curl {key}{data} {url}predict",
+        f"{url}openapi.json describes the routes. Press Ctrl-C to stop the server.",
+    ]
+
+
+def page_url(address: str, port: int, allowed_hosts: Sequence[str] = ()) -> str:
+    """Returns the URL of the page, as a browser on this machine reaches it.
+
+    Args:
+        address: where the server listens; 0.0.0.0 and :: are all addresses of this machine.
+        allowed_hosts: the only names that are answered where the address is not a loopback one.
+    """
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    if allowed_hosts and not is_loopback(address):
+        host = allowed_hosts[0]
+    return f"http://[{host}]:{port}/" if ":" in host and "[" not in host else f"http://{host}:{port}/"
 
 
 def listen(config: ServingConfig) -> socket.socket:
