@@ -41,6 +41,7 @@ async function load(file) {
     byId("progress").hidden = true;
     byId("loaded").hidden = false;
     byId("start").textContent = "Label the file";
+    byId("start").classList.remove("plain");
     byId("start").focus();
   } catch (error) {
     byId("summary").replaceChildren(problem(`${file.name}: ${error.message}`));
@@ -187,7 +188,8 @@ function showSummary(shown, rows) {
     }
   }
   byId("summary").replaceChildren(...parts);
-  byId("start").textContent = done.length < rows.length && done.length ? "Label the rest" : "Label the file";
+  byId("start").textContent = done.length && done.length < rows.length ? "Label the rest" : "Label the file";
+  byId("start").classList.toggle("plain", done.length === rows.length);
 }
 
 function resultName(name) {

@@ -14,6 +14,7 @@ const UNSURE_PROBABILITY = 0.5;
 const UNSURE_DISTANCE = 0.1;  // from a threshold
 const MAX_CURL_CHARACTERS = 500;
 let asked = 0;
+let answered = null;  // the text whose answer is shown
 
 function signed(number) {
   return (number < 0 ? "\u2212" : "+") + Math.abs(number).toFixed(2);
@@ -94,6 +95,7 @@ function marked(text, found, named, most) {
     place = part.end;
   };
   const unread = found.unread && { ...found.unread, unread: true };
+  while (unread && /^\s$/.test(characters[unread.end])) unread.end += 1;  // or the next line begins with it
   for (const part of [...found.words, unread].filter(Boolean).sort((a, b) => a.start - b.start)) {
     const written = characters.slice(part.start, part.end).join("");
     if (part.unread) {
@@ -155,7 +157,8 @@ function show(text, found) {
   byId("shown").replaceChildren(element("h3", "Probabilities"), bars(found, ranked), ...rule, ...words);
   const { words: _, unread, rule: rules, threshold, ...answer } = found;  // what /predict does not have
   byId("answer").textContent = visibleJson(answer, 1);
-  byId("answer-part").hidden = false;
+  answered = text;
+  writeCurl();
 }
 
 async function labelText() {
@@ -179,7 +182,8 @@ async function labelText() {
   }
   byId("said").replaceChildren(problem(failed.message));
   byId("shown").replaceChildren();
-  byId("answer-part").hidden = true;
+  answered = null;
+  writeCurl();
 }
 
 function shellWord(text) {
@@ -192,6 +196,7 @@ function writeCurl() {
   const text = isShown ? typed : EXAMPLES[0];
   const example = typed.trim() ? "an example, since your text is long," : "an example";
   byId("curl-says").textContent = `This command labels ${isShown ? "your text" : example} from a shell:`;
+  byId("answer-part").hidden = text !== answered;
   byId("curl").textContent = [
     "curl -H 'Content-Type: application/json'",
     ...(byId("curl-key").hidden ? [] : ['-H "Authorization: Bearer $API_KEY"']),

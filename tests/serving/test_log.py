@@ -45,6 +45,26 @@ def test_lines_that_are_wanted_are_all_kept(lines):
     assert len(found) == 2 * MAX_LINES
 
 
+def test_refused_requests_are_logged_by_their_route(caplog):
+    """Also those that are refused before they come to it."""
+    caplog.set_level(logging.INFO)
+    expected = []
+    with serving(make_classifier(), max_body_bytes=100, keys=(b"0123456789abcdef",)) as port:
+        for raw, line in (
+            (request(b"{}"), "POST /predict 401"),
+            (request(b"{}", "/v2/models/secret/infer"), "POST /v2/models/{model_name}/infer 401"),
+            (get("/metrics"), "GET /metrics 401"),
+            (get("/metrics", host="rebound.example"), "GET /metrics 403"),
+            (get("/nothing/secret"), "GET (unknown path) 401"),
+            (request(b"{}", "/"), "POST / 405"),
+        ):
+            expected.append(line)
+            assert say(port, raw)[0] == int(line[-3:])
+    for line in expected:
+        assert line in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_what_a_client_sends_is_never_in_the_log(caplog):
     caplog.set_level(logging.DEBUG)
     long = "M" * 5000
