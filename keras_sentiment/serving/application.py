@@ -50,10 +50,10 @@ def make_app(
 
     Args:
         classifier: of an artifact.
-        name: what the Open Inference Protocol calls the model.
-        config: its limits, and whom it answers.
-        keys: one of which a request must bring; empty asks for none.
-        address: where the server listens; None where that is `config.host`.
+        name: of the model in the Open Inference Protocol.
+        config: the limits and the allowed names.
+        keys: the API keys; a request must have one of them. Empty: no key is needed.
+        address: the address on which the server listens; None: the same as `config.host`.
     """
     meters = Metrics()
     batcher = DynamicBatcher(classifier, config.max_waiting, meters.count_batch)
@@ -65,7 +65,7 @@ def make_app(
         batcher.close()
 
     problems: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem}, "5XX": {"model": Problem}}
-    # FastAPI's own pages of documentation load scripts from another host.
+    # FastAPI's documentation pages load scripts from another host.
     app = DescribedApi(
         keyed=bool(keys),
         title="keras-sentiment",
@@ -76,7 +76,7 @@ def make_app(
         responses=problems,
     )
     access = Access(config.host, config.allowed_hosts, keys, address)
-    # Connections that wait for no answer are left: health must be asked for however many requests there are.
+    # Some connections stay free, so that health routes answer however many requests there are.
     most = min(config.max_waiting, connection_limit(config.max_connections) * 3 // 4)
     app.add_middleware(
         AdmissionMiddleware,
@@ -88,8 +88,8 @@ def make_app(
     )
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(BodyError, _body_error)
-    app.add_exception_handler(FullError, lambda *_: busy("Too many texts wait for the model; try again"))
-    app.add_exception_handler(Exception, lambda *_: refusal(500, "The server has failed; its log says why"))
+    app.add_exception_handler(FullError, lambda *_: busy("Too many texts are waiting; try again"))
+    app.add_exception_handler(Exception, lambda *_: refusal(500, "The server has failed; see its log"))
 
     async def score(texts: list[str]) -> list[dict[str, Any]]:
         _log_texts(texts, config)
@@ -97,7 +97,7 @@ def make_app(
 
     @app.post("/predict", response_model=Prediction | list[Prediction], openapi_extra=predict_body(config))
     async def predict(request: Request) -> Response:
-        """Labels a text, or each of several, in order."""
+        """Labels one text, or each text of a list, in order."""
         asked = read_texts(await request.body(), config.max_texts)
         several = isinstance(asked, list)
         results = await score(asked if isinstance(asked, list) else [asked])
@@ -107,12 +107,12 @@ def make_app(
 
     @app.post("/explain", response_model=Explanation, openapi_extra=explain_body(config))
     async def explain(request: Request) -> Response:
-        """Labels a text and says which of its words carry the label."""
+        """Labels a text and returns the words that the label depends on."""
         text = read_text(await request.body())
         if len(text) > most_explained:
-            raise BodyError(f"text: it is longer than the {most_explained} characters that can be explained")
+            raise BodyError(f"text: it has more than the {most_explained} characters that can be explained")
         _log_texts([text], config)
-        # In a thread of its own, since a long text takes some 20 ms, and other clients would wait.
+        # In a thread, since a long text takes 20 ms, in which other clients would wait.
         unread = await asyncio.to_thread(unread_span, text, classifier.tokenizer, classifier.inputs)
         parts = spans(text, unread)
         results = await batcher.predict([text, *without(text, parts)])
@@ -144,6 +144,6 @@ def _http_error(request: Request, error: Any) -> JSONResponse:
 
 
 def _body_error(request: Request, error: Any) -> JSONResponse:
-    # The Open Inference Protocol has 400 for what it can't read.
+    # The Open Inference Protocol answers invalid requests with 400.
     wrong = request.url.path.startswith("/v2/") and not isinstance(error, TooManyTextsError)
     return refusal(400 if wrong else 422, str(error))

@@ -1,4 +1,4 @@
-"""An HTTP server for one model: where it listens, its start and its end."""
+"""An HTTP server for one model: its socket, its start and its end."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.descriptors import connection_limit
 from keras_sentiment.serving.http_protocol import NOSNIFF, limited_protocol
 
-# Connections that are accepted in one turn of the event loop, and those that the system keeps until then.
-# In a turn none of them is counted yet, so they must be fewer than the descriptors that are left.
+# Most connections that are accepted in one turn of the event loop, and that the system keeps until then. They
+# are counted only after the turn, so they must be fewer than the reserved file descriptors.
 ACCEPTED, BACKLOG = 4, 1024
 IDLE_SECONDS = 5  # between two requests of a connection
 
@@ -28,11 +28,11 @@ _log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that says when it listens.
+    """A uvicorn server on a given socket.
 
     Args:
         listener: a bound socket.
-        announce: is called once requests are answered.
+        announce: is called when the server starts to answer requests.
     """
 
     def __init__(
@@ -74,20 +74,20 @@ def serve(
 
     Args:
         path: of the artifact.
-        config: where to listen, the limits, and whom to answer.
+        config: the address, the limits and the allowed names.
         say: prints a line; it gets the URL of the page, and how to use and stop the server.
-        api_key_file: of keys, one of which a request must bring.
+        api_key_file: path of a file with API keys; None: no key is needed.
 
     Raises:
         InputError: there is no artifact, its runtime is not installed, the port is taken, the keys can't be
-            read, or there may not be so many connections.
+            read, or the limit of open files is below `max_connections`.
     """
     keys = read_keys(api_key_file) if api_key_file else ()
     connection_limit(config.max_connections)
     with listen(config) as listener:
         artifact = open_artifact(path)
         classifier = Classifier.of_artifact(artifact)
-        classifier.predict([""])  # a graph that doesn't run is found now, and the first client need not wait
+        classifier.predict([""])  # finds a graph that doesn't run, and spares the first client a wait
         address, port = listener.getsockname()[:2]
         lines = announcement(artifact.name, page_url(address, port, config.allowed_hosts), bool(keys))
         app = make_app(classifier, artifact.name, config, keys, address)
@@ -133,10 +133,10 @@ def page_url(address: str, port: int, allowed_hosts: Sequence[str] = ()) -> str:
 
 
 def listen(config: ServingConfig) -> socket.socket:
-    """Returns a socket that is bound, so that a taken port is found before the model is opened.
+    """Returns a bound socket. It is bound before the model is loaded, so that a taken port is found at once.
 
     Raises:
-        InputError: the port is taken, or the host is not this machine's.
+        InputError: the port is taken, or the host is not an address of this machine.
     """
     listener = None
     try:
@@ -150,7 +150,7 @@ def listen(config: ServingConfig) -> socket.socket:
         if listener:
             listener.close()
         raise InputError(
-            f"{config.host}:{config.port}: no server can listen there ({error.strerror}); "
+            f"{config.host}:{config.port}: the server can't listen there ({error.strerror}); "
             "give another --host or --port"
         ) from None
     return listener

@@ -31,7 +31,7 @@ def test_lines_of_a_kind_are_so_many_and_then_counted(lines, level, most):
             logger.log(level, "client %d", number)
     assert len(found) == 2 * most
     assert found[most - 1] == f"client {most - 1}"
-    assert found[most] == "(7 lines like the next one were left out) client 0"
+    assert found[most] == "(7 lines like the next one were dropped) client 0"
     logger.log(level, "something else")
     assert found[-1] == "something else"
     clock[0] = 10 * SECONDS

@@ -183,7 +183,7 @@ def test_parts_that_fail_are_said_and_can_be_labelled_again(labelling, tmp_path)
         labelling(browser, "text\n" + "\n".join(texts))
         said = start(browser)
         assert "4 of 7 texts labelled" in said
-        assert "2 texts without a label (lines 4 to 5): The server has failed; its log says why." in said
+        assert "2 texts without a label (lines 4 to 5): The server has failed; see its log." in said
         assert "1 text without a label (line 6): longer than the 1,000 bytes of a request." in said
         found = rows_of(downloaded(browser, tmp_path / "output"))
         labels = ["positive", "negative", "", "", "", "positive", "negative"]

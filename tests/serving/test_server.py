@@ -35,7 +35,7 @@ def test_a_taken_port_and_a_foreign_host_are_the_users_mistake():
     with listen(ServingConfig(port=0)) as taken:
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=f"127.0.0.1:{port}: no server can listen there"):
+        with pytest.raises(InputError, match=f"127.0.0.1:{port}: the server can.t listen there"):
             listen(ServingConfig(port=port))
     with pytest.raises(InputError, match=r"192\.0\.2\.1:0"):
         listen(ServingConfig(host="192.0.2.1", port=0))
