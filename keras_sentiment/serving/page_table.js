@@ -6,6 +6,7 @@ const TEXT_COLUMNS = ["text", "review", "content", "comment", "body"];
 function records(text, delimiter, most = Infinity) {
   const found = [];
   let fields = [], line = 1, first = 1, place = 0;
+  const plain = new RegExp(`[^${delimiter}\\r\\n]*`, "y");
   const countLines = (part) => (part.match(/\r\n|\n|\r/g) || []).length;
   while (place < text.length && found.length < most) {
     let field;
@@ -23,10 +24,9 @@ function records(text, delimiter, most = Infinity) {
       if (place < text.length && ![delimiter, "\r", "\n"].includes(text[place]))
         throw new Problem(`Line ${line}: text follows a closing quote. Double the quotes in a quoted text.`);
     } else {
-      let end = place;
-      while (end < text.length && ![delimiter, "\r", "\n"].includes(text[end])) end += 1;
-      field = text.slice(place, end);
-      place = end;
+      plain.lastIndex = place;
+      field = plain.exec(text)[0];
+      place += field.length;
     }
     fields.push(field);
     if (text[place] === delimiter) {

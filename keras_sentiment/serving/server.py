@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.escaping import printable
+from keras_sentiment.escaping import printable, shell
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.serving.access import is_loopback, read_keys
@@ -23,6 +23,8 @@ from keras_sentiment.serving.http_protocol import NOSNIFF, limited_protocol
 # are counted only after the turn, so they must be fewer than the reserved file descriptors.
 ACCEPTED, BACKLOG = 4, 1024
 IDLE_SECONDS = 5  # between two requests of a connection
+# All addresses of this machine, and the loopback address among them.
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +91,8 @@ def serve(
         classifier = Classifier.of_artifact(artifact)
         classifier.predict([""])  # finds a graph that doesn't run, and spares the first client a wait
         address, port = listener.getsockname()[:2]
-        lines = announcement(artifact.name, page_url(address, port, config.allowed_hosts), bool(keys))
+        url, everywhere = page_url(address, port, config.allowed_hosts), address in WILDCARDS
+        lines = announcement(artifact.name, url, bool(keys), everywhere)
         app = make_app(classifier, artifact.name, config, keys, address)
         if not (keys or is_loopback(address)):
             _log.warning("No --api-key-file: whoever reaches port %d of this machine can use the model", port)
@@ -102,19 +105,21 @@ def serve(
         Server(app, config, listener, announce).run()
 
 
-def announcement(name: str, url: str, keyed: bool) -> list[str]:
+def announcement(name: str, url: str, keyed: bool, everywhere: bool = False) -> list[str]:
     """Returns the lines that are printed once requests are answered.
 
     Args:
         name: of the artifact. Whoever made the artifact chose it, so it is escaped.
         url: of the page.
-        keyed: whether a request must have a key.
+        keyed: bool, whether a request must have a key.
+        everywhere: bool, whether the server listens on all addresses of this machine.
     """
+    others = " and on all other addresses of this machine" if everywhere else ""
     key = '-H "Authorization: Bearer $API_KEY" ' if keyed else ""
     data = """-H 'Content-Type: application/json' -d '{"text": "A good film."}'"""
     return [
-        printable(f"{name} is served on {url}"),
-        f"Open {url} in a browser, or label a text from a shell: curl {key}{data} {url}predict",
+        printable(f"{name} is served on {url}{others}"),
+        f"Open {url} in a browser, or label a text from a shell: curl {key}{data} {shell(url + 'predict')}",
         f"{url}openapi.json describes the routes. Press Ctrl-C to stop the server.",
     ]
 
@@ -126,7 +131,7 @@ def page_url(address: str, port: int, allowed_hosts: Sequence[str] = ()) -> str:
         address: where the server listens; 0.0.0.0 and :: are all addresses of this machine.
         allowed_hosts: the only names that are answered where the address is not a loopback one.
     """
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    host = WILDCARDS.get(address, address)
     if allowed_hosts and not is_loopback(address):
         host = allowed_hosts[0]
     return f"http://[{host}]:{port}/" if ":" in host and "[" not in host else f"http://{host}:{port}/"

@@ -232,6 +232,7 @@ def test_a_server_that_others_reach_without_a_key_is_warned_of(artifact, tmp_pat
         process.communicate()
     assert ("No --api-key-file" in line) == warned
     assert ("is served on http://127.0.0.1:" in line) != warned
+    assert ("and on all other addresses of this machine" in line) != warned
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")

@@ -77,7 +77,7 @@ def test_a_file_that_was_touched_is_named(artifact, name):
         ({"format_version": 99}, "update keras-sentiment"),
         ({"format_version": 1}, "written in format 1, and this version reads 3; make one with `export`"),
         ({"format": "pickle"}, "'pickle'"),
-        ({"cleaning_version": CLEANING_VERSION + 1}, "export it again"),
+        ({"cleaning_version": CLEANING_VERSION + 1}, "export the model again"),
         ({"labels": ["one"]}, "labels"),
         ({"temperature": 0}, "temperature"),
         ({"temperature": "warm"}, "a key is missing or wrong"),

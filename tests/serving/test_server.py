@@ -45,6 +45,7 @@ def test_a_name_says_nothing_to_the_terminal():
     lines = announcement("words\x1b]0;owned\x07\r\n", "http://[::1]:8000/", keyed=False)
     assert all(line.isprintable() for line in lines)
     assert lines[0].endswith(" is served on http://[::1]:8000/")
+    assert lines[1].endswith(" 'http://[::1]:8000/predict'")
     assert "Ctrl-C" in lines[-1]
 
 
