@@ -116,9 +116,10 @@ def test_the_distribution_has_every_package_and_page():
     settings = tomllib.loads((LIBRARY.parent / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     assert set(settings["packages"]) == packages
     files = [path for path in LIBRARY.rglob("*.*") if path.suffix not in (".py", ".pyc")]
-    found = {
-        ".".join(("keras_sentiment", *path.parent.relative_to(LIBRARY).parts)): [path.name] for path in files
-    }
+    found: dict[str, list[str]] = {}
+    for path in sorted(files):
+        package = ".".join(("keras_sentiment", *path.parent.relative_to(LIBRARY).parts))
+        found.setdefault(package, []).append(path.name)
     assert settings["package-data"] == found
 
 
@@ -138,6 +139,6 @@ def test_the_server_imports_few_modules_and_reads_no_archives():
     found = modules_after("import keras_sentiment.serving.server")
     ours = {name for name in found if name.removeprefix("keras_sentiment.") in MODULES}
     assert "keras_sentiment.inference.classifier" in ours
-    assert len(ours) <= 32, sorted(ours)
+    assert len(ours) <= 33, sorted(ours)
     assert not {name for name in ours if ".readers" in name or ".runs" in name}
     assert not found & {*HEAVY, "scipy", "sklearn", "pyarrow", "matplotlib", "tarfile"}

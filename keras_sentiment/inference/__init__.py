@@ -1,1 +1,1 @@
-"""Trained model -> labels: artifacts, engines, one path from text to label."""
+"""From a trained model to labels: artifacts, engines, the classifier, files of results."""

@@ -1,12 +1,12 @@
-"""An artifact on disk: one format of a model with all that turns a text into a label.
+"""An artifact on disk: a model in one format, with everything that is needed to label a text.
 
-artifact.json    the manifest: what a text goes through, how equal the graph is, the hash of every file
+artifact.json    the manifest: labels, preprocessing, parity check, the hash of every file
 tokenizer/       vocab.txt, tokenizer.json
-trained_on.npy   the run's: the keys of all texts that the model has learned from
-README.md        how to serve it
+trained_on.npy   the keys of all texts that the model was trained on, copied from the run
+README.md        how to serve the artifact
 model.onnx, model.xml and model.bin, model.pt2, or the numbered version folder of a SavedModel
 
-Read with the standard library and numpy only: a server needs no Keras.
+It is read with the standard library and numpy alone, so that a server needs no Keras.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TOKENIZER_FOLDER = "tokenizer"
 TRAINED_ON_FILE = "trained_on.npy"
 MAX_FILES = 100
 
-# What each format's graph is called.
+# The file name of the graph in each format.
 GRAPH_FILES = {
     "onnx": "model.onnx",
     "onnx_int8": "model.onnx",
@@ -45,22 +45,22 @@ GRAPH_FILES = {
 
 @dataclass(frozen=True)
 class Artifact:
-    """An exported model as it lies on disk.
+    """An exported model on disk.
 
     Args:
         path: its folder.
         format: a key of `GRAPH_FILES`.
-        name: what a server calls the model.
+        name: of the model on a server.
         labels: names of the classes, in the order of the logits.
-        inputs: how ids become rows.
-        cleaning_version: of the rules that texts were cleaned by.
+        inputs: how token ids are made into rows.
+        cleaning_version: int, the version of the cleaning rules.
         temperature: float > 0, divides the logits before the softmax.
         threshold: float in (0, 1) on the probability of `labels[1]`, or None.
-        class_weight: float > 0 for each label, which its probability is multiplied by before the largest is
-            taken, or None.
-        parity: what the check against the Keras model found.
-        origin: of what run it was made, and by what versions.
-        files: SHA-256 of every file beside the manifest, by its path within the folder.
+        class_weight: float > 0 for each label; the label with the largest product of weight and probability
+            is chosen. None: equal weights.
+        parity: the result of the comparison with the Keras model.
+        origin: the run that was exported, and the versions of the packages.
+        files: SHA-256 of every file except the manifest, by its path in the folder.
 
     Example:
         >>> artifact = export("runs/films", "models/films")[0]
@@ -96,7 +96,7 @@ class Artifact:
         return Tokenizer.read(self.path / TOKENIZER_FOLDER)
 
     def write(self) -> Artifact:
-        """Writes the manifest over the files that are there, and returns what it says."""
+        """Writes the manifest, with the hashes of the files in the folder, and returns the new artifact."""
         files = {
             file.relative_to(self.path).as_posix(): sha256(file)
             for file in sorted(self.path.rglob("*"))
@@ -111,21 +111,21 @@ class Artifact:
 
 
 def is_artifact(path: str | Path) -> bool:
-    """Returns whether a folder is an artifact, damaged or not."""
+    """Returns whether a folder has the manifest of an artifact. The artifact may be damaged."""
     return (Path(path) / MANIFEST_FILE).is_file()
 
 
 def holds_an_artifact_alone(path: Path) -> bool:
-    """Returns whether a folder is an artifact and holds nothing that an export doesn't write."""
+    """Returns whether a folder is an artifact and has no other files than an export writes."""
     ours = {MANIFEST_FILE, CARD_FILE, TOKENIZER_FOLDER, TRAINED_ON_FILE, "model.bin", *GRAPH_FILES.values()}
     return is_artifact(path) and {item.name for item in path.iterdir()} <= ours
 
 
 def open_artifact(path: str | Path) -> Artifact:
-    """Opens an artifact after checking that each of its files is what was exported.
+    """Opens an artifact after comparing the hash of each of its files with the manifest.
 
     Raises:
-        InputError: it is none, it is damaged or incomplete, or comes from a later version.
+        InputError: the folder is not an artifact, is damaged or incomplete, or comes from a later version.
     """
     path = Path(path)
     file = path / MANIFEST_FILE
@@ -137,7 +137,7 @@ def open_artifact(path: str | Path) -> Artifact:
         require_temperature(artifact.temperature)
         require_decision(artifact.labels, artifact.threshold, artifact.class_weight)
     except (KeyError, TypeError, InputError) as error:
-        raise InputError(f"{file}: it lacks or mistakes a key ({error}); export it again") from None
+        raise InputError(f"{file}: a key is missing or wrong ({error}); export the model again") from None
     _check(artifact)
     return artifact
 
@@ -145,22 +145,22 @@ def open_artifact(path: str | Path) -> Artifact:
 def _check(artifact: Artifact) -> None:
     path = artifact.path
     if artifact.format not in GRAPH_FILES:
-        raise InputError(f"{path}: its format is {artifact.format!r}, which this version does not know")
+        raise InputError(f"{path}: unknown format {artifact.format!r}; export the model again")
     if artifact.cleaning_version != CLEANING_VERSION:
         raise InputError(
-            f"{path}: its texts were cleaned by version {artifact.cleaning_version} of the rules, and this "
-            f"version has {CLEANING_VERSION}; export it again"
+            f"{path}: the model needs version {artifact.cleaning_version} of the cleaning rules, and this "
+            f"program has version {CLEANING_VERSION}; export the model again"
         )
     _require_listed(artifact)
     verify(path, artifact.files, "copy or export it again")
 
 
 def _require_listed(artifact: Artifact) -> None:
-    """Refuses an artifact that lists other files than its format has, or holds others than it lists."""
+    """Refuses an artifact whose manifest, or whose folder, has other files than its format needs."""
     graph = GRAPH_FILES[artifact.format]
     names = {graph, TRAINED_ON_FILE, *(f"{TOKENIZER_FOLDER}/{name}" for name in TOKENIZER_FILES)}
     names |= {"model.bin"} if artifact.format == "openvino" else set()
-    if artifact.format == "tf_saved_model":  # a folder, whose files TensorFlow names
+    if artifact.format == "tf_saved_model":  # a folder; TensorFlow chooses the names of its files
         names = names - {graph} | {name for name in artifact.files if name.startswith(f"{graph}/")}
         names.add(f"{graph}/saved_model.pb")
     manifest, fix = artifact.path / MANIFEST_FILE, "copy or export it again"

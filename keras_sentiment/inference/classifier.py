@@ -1,4 +1,4 @@
-"""From texts to labels: the one path that runs, artifacts and the server share."""
+"""From texts to labels, in the same way for runs, artifacts and the server."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from keras_sentiment.errors import InputError, first_line
 from keras_sentiment.escaping import printable
 from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
 from keras_sentiment.inference.engines import Engine, KerasEngine, open_engine
-from keras_sentiment.inference.occlusion import Explanation, spans, without, word_contributions
+from keras_sentiment.inference.occlusion import Explanation, spans, unread_span, without, word_contributions
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 
 
 class EncodedTexts(Protocol):
-    """Token ids of texts, int[tokens] each, whole and without special tokens."""
+    """Token ids of texts, int[tokens] each, not cut and without special tokens."""
 
     def __len__(self) -> int: ...
 
@@ -40,15 +40,15 @@ class EncodedTexts(Protocol):
 
 
 class Classifier:
-    """Labels texts: cleaning, tokenizer, cutting, model, temperature, threshold; `load` opens one.
+    """Labels texts: cleaning, tokenizer, truncation, model, temperature, threshold. `load` opens one.
 
     Args:
-        tokenizer: the model's.
-        inputs: how ids become rows.
+        tokenizer: of the model.
+        inputs: how token ids are made into rows.
         decision: from logits to labels.
-        engine: from rows to logits, a Keras model or a graph in a runtime of its own.
-        windows: whether a text that is too long for a row is read whole, in rows that overlap by half, and
-            its logits averaged, instead of cut.
+        engine: from rows to logits, a Keras model or an exported graph.
+        windows: bool, what happens to a text that is too long for a row. False: it is cut. True: it is read
+            in rows that overlap by half, and their logits are averaged.
 
     Example:
         >>> classifier = load("runs/films")
@@ -70,10 +70,10 @@ class Classifier:
 
     @classmethod
     def of_artifact(cls, artifact: Artifact, windows: bool = False) -> Classifier:
-        """Returns the classifier of an artifact, whose runtime is installed.
+        """Returns the classifier of an artifact.
 
         Raises:
-            InputError: its graph can't be read, or is not the one of its manifest.
+            InputError: its runtime is not installed, or its graph can't be read or does not fit its manifest.
         """
         engine, tokenizer = open_engine(artifact), artifact.tokenizer()
         try:
@@ -81,7 +81,7 @@ class Classifier:
             check_logits(engine, row_length, tokenizer.vocabulary_size, len(artifact.labels))
         except InputError as error:
             raise InputError(
-                f"{artifact.graph}: it is not the graph of {MANIFEST_FILE} ({error}); export it again"
+                f"{artifact.graph}: the graph does not fit {MANIFEST_FILE} ({error}); export the model again"
             ) from error
         return cls(tokenizer, artifact.inputs, artifact.decision, engine, windows)
 
@@ -95,42 +95,42 @@ class Classifier:
         return tuple(self.decision.labels)
 
     def encode(self, texts: Iterable[str]) -> list[Ids]:
-        """Returns the ids of each text, int32[tokens], cleaned, whole and without special tokens.
+        """Returns the token ids of each cleaned text, int32[tokens], not cut and without special tokens.
 
         Raises:
-            TypeError: as `predict`.
+            TypeError: as in `predict`.
         """
         return [
             ids for chunk in in_chunks(_as_list(texts)) for ids in self.tokenizer.encode([*map(clean, chunk)])
         ]
 
     def logits(self, encoded: EncodedTexts, quiet: bool = True) -> np.ndarray:
-        """Returns float32[texts, num_classes] for encoded texts, in their order.
+        """Returns the logits, float32[texts, num_classes], of encoded texts, in their order.
 
-        They are scored by length, so that little is padded.
+        Texts of similar length are scored together, so that there is little padding.
 
         Args:
             encoded: one of `corpus.splits`, or what `encode` returns.
 
         Raises:
-            TypeError: it is something else, such as texts.
+            TypeError: `encoded` is something else, such as texts.
         """
         if isinstance(encoded, str) or (len(encoded) and not isinstance(encoded[0], np.ndarray)):
             raise TypeError("logits takes what encode returns: give classifier.encode(texts)")
         return self._mean_rows(encoded, self.engine, len(self.labels), quiet)
 
     def predict(self, texts: Iterable[str], quiet: bool = True) -> list[dict[str, Any]]:
-        """Labels each text, in order.
+        """Returns the label and the probabilities of each text, in order.
 
         Args:
-            texts: strings, in any iterable but a dict, a set or a table.
+            texts: strings, in any iterable except a dict, a set or a table.
 
         Returns:
-            `{"label", "probability", "probabilities": {label: probability}, "truncated"}` for each text;
-            `truncated` says whether it was too long to be read whole.
+            `{"label", "probability", "probabilities": {label: probability}, "truncated"}` for each text.
+            `truncated` says whether the text was cut because it is too long.
 
         Raises:
-            TypeError: `texts` is one string, a dict, a set or a table, or holds something else than strings.
+            TypeError: `texts` is one string, a dict, a set or a table, or has elements that are not strings.
 
         Example:
             >>> [result["label"] for result in classifier.predict(["good film", "bad film"])]
@@ -146,9 +146,9 @@ class Classifier:
         ]
 
     def probabilities(self, texts: Iterable[str], quiet: bool = True) -> npt.NDArray[np.float64]:
-        """Returns float64[texts, num_classes], the probability of each of `labels`; each row sums to 1.
+        """Returns the probability of each of `labels`, float64[texts, num_classes]; each row sums to 1.
 
-        Args and Raises: as `predict`.
+        Args and Raises: as in `predict`.
 
         Example:
             >>> classifier.probabilities(["good film", "bad film"]).shape
@@ -157,20 +157,20 @@ class Classifier:
         return self.decision.probabilities(self.logits(self.encode(texts), quiet))
 
     def embed(self, texts: Iterable[str], quiet: bool = True) -> npt.NDArray[np.float32]:
-        """Returns float32[texts, dim], the vector that the model makes of each text before its logits.
+        """Returns the vector of each text before the output layer of the model, float32[texts, dim].
 
-        The linear model of n-grams has no part in it. Of a text that is read in windows it is their mean.
+        The linear model of n-grams is not part of it. The vector of a text in windows is the mean over them.
 
         Raises:
-            InputError: the model is an artifact, whose graph gives logits alone.
-            TypeError: as `predict`.
+            InputError: the model is an artifact, whose graph returns logits only.
+            TypeError: as in `predict`.
 
         Example:
             >>> classifier.embed(["good film", "bad film"]).dtype
             dtype('float32')
         """
         if not isinstance(self.engine, KerasEngine):
-            raise InputError("an artifact gives no vectors; load the run that it was exported from")
+            raise InputError("an artifact has no text vectors; load the run that it was exported from")
         from keras_sentiment.models.pooled import pooled_model
 
         if self._embedder is None:
@@ -179,12 +179,12 @@ class Classifier:
         return self._mean_rows(self.encode(texts), self._embedder, width, quiet)
 
     def as_estimator(self) -> Any:
-        """Returns a scikit-learn classifier that is fitted already: `fit` and `clone` leave it as it is.
+        """Returns a fitted scikit-learn classifier, which `fit` and `clone` do not change.
 
-        So cross-validation measures this one model: leave out what it was trained on. Labels are the names in
-        `labels`, also where the source had 0 and 1.
+        Cross-validation therefore measures this model: leave out the texts that it was trained on. Its labels
+        are the names in `labels`, also if the data had 0 and 1.
 
-        Its `predict` gives str[texts]; `predict_proba` float64[texts, num_classes], in the order of
+        `predict` returns str[texts], and `predict_proba` float64[texts, num_classes] in the order of
         `classes_`.
 
         Example:
@@ -199,13 +199,14 @@ class Classifier:
         return TextClassifier(self.predict, self.probabilities, self.labels)
 
     def explain(self, text: str) -> Explanation:
-        """Says which words of a text carry its label, by leaving each out.
+        """Returns which words of a text its label depends on: each is left out in turn.
 
         Returns:
-            What `predict` says of the text, with `words`: `{"text", "start", "end", "contribution"}` of each
-            in reading order, `start` and `end` counted in characters. A contribution is by how much the
-            log-odds of the label fall when the words are left out: above 0 they speak for it, below 0 against
-            it. Not the probability's fall, which is next to nothing wherever the model is sure.
+            The result of `predict`, and two keys more. `words` holds `{"text", "start", "end",
+            "contribution"}` for each word that the model reads, or for runs of words where there are more
+            than 64. `unread` is `{"start", "end"}` of the part that is cut, or None. Places are counted in
+            characters. A contribution is how much the log-odds of the label fall when the words are left
+            out: above 0 the words are for the label, below 0 against it.
 
         Raises:
             TypeError: the text is no string.
@@ -216,14 +217,15 @@ class Classifier:
         """
         if not isinstance(text, str):
             raise TypeError(f"explain takes one text. Received: a {type(text).__name__}")
-        parts = spans(text)
-        return word_contributions(text, parts, self.predict([text, *without(text, parts)]))
+        unread = None if self.windows else unread_span(text, self.tokenizer, self.inputs)
+        parts = spans(text, unread)
+        return word_contributions(text, parts, self.predict([text, *without(text, parts)]), unread)
 
     def _slices(self, tokens: int) -> list[slice]:
         return window_slices(tokens, self.inputs) if self.windows else [slice(0, tokens)]
 
     def _mean_rows(self, encoded: EncodedTexts, engine: Engine, width: int, quiet: bool) -> np.ndarray:
-        """Returns float32[texts, width], the mean of what an engine gives for the rows of each text."""
+        """Returns the mean of an engine's results over the rows of each text, float32[texts, width]."""
         parts = [(text, part) for text in range(len(encoded)) for part in self._slices(len(encoded[text]))]
         texts = np.array([text for text, _ in parts], np.int64)
         lengths = np.array([part.stop - part.start for _, part in parts], np.int64)
@@ -241,7 +243,7 @@ class Classifier:
 
 
 def _as_list(texts: Iterable[str]) -> list[str]:
-    """Returns the texts of a list, a series, an array or a generator; refuses what would mix them up."""
+    """Returns the texts of a list, a series, an array or a generator; refuses what has no order."""
     kind = type(texts).__name__
     if isinstance(texts, str):
         raise TypeError(f"texts must be a list of strings: give [text]. Received: {texts!r:.100}")
@@ -259,23 +261,20 @@ def _as_list(texts: Iterable[str]) -> list[str]:
 
 
 def _filled(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Repeats the last row up to a power of two, or to a full batch.
-
-    Each number of rows costs a compilation.
-    """
+    """Repeats the last row up to a power of two, or to a full batch, since each size is compiled once."""
     count, length = rows["token_ids"].shape
     missing = min(1 << (count - 1).bit_length(), scoring_rows(length)) - count
     return {name: np.pad(value, ((0, missing), (0, 0)), "edge") for name, value in rows.items()}
 
 
 def check_logits(score: Callable[[Rows], Any], row_length: int, vocabulary_size: int, classes: int) -> None:
-    """Checks that a model takes the longest row with the largest id, and gives each class a logit.
+    """Checks that a model accepts the longest row with the largest id, and returns a logit for each class.
 
     Args:
         score: maps `{"token_ids", "padding_mask"}`, int32[batch, length], to logits.
 
     Raises:
-        InputError: it does not.
+        InputError: the model does not.
     """
     rows = {
         "token_ids": np.full((1, row_length), vocabulary_size - 1, np.int32),
@@ -283,10 +282,8 @@ def check_logits(score: Callable[[Rows], Any], row_length: int, vocabulary_size:
     }
     try:
         logits = np.asarray(score(rows), np.float32)
-    except Exception as error:  # each backend and runtime raises errors of its own
-        reason = (
-            f"it takes no row of {row_length} tokens with ids below {vocabulary_size}: {first_line(error)}"
-        )
+    except Exception as error:  # each backend and runtime raises its own errors
+        reason = f"a row of {row_length} tokens with ids below {vocabulary_size} fails: {first_line(error)}"
         raise InputError(reason) from error
     if logits.shape != (1, classes) or not np.isfinite(logits).all():
-        raise InputError(f"it gives no {classes} finite logits")
+        raise InputError(f"it does not return {classes} finite logits")

@@ -1,4 +1,4 @@
-"""What computes logits: a Keras model, or an exported graph in a runtime of its own."""
+"""Engines, which compute logits: a Keras model, or an exported graph in onnxruntime or OpenVINO."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keras_sentiment.machine import cores
 class Engine(Protocol):
     """Maps `{"token_ids", "padding_mask"}`, int32[batch, length], to logits float32[batch, num_classes]."""
 
-    # Whether each shape costs a compilation.
+    # Whether each shape of the rows is compiled.
     compiles: bool
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]: ...
@@ -38,11 +38,11 @@ class KerasEngine:
 
 
 def threads() -> int:
-    """Returns how many threads a runtime is given: one a core, where runtimes count those of the machine.
+    """Returns the number of threads for a runtime: the cores of this process, or fewer by OMP_NUM_THREADS.
 
-    OMP_NUM_THREADS can lower it, as for libraries that use OpenMP.
+    By themselves the runtimes would use as many threads as the machine has cores.
     """
-    # A list has a number for each level of nesting.
+    # OMP_NUM_THREADS may be a list, with a number for each level of nesting.
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(cores(), max(1, int(wanted))) if wanted.isdecimal() else cores()
 
@@ -56,10 +56,10 @@ class OnnxEngine:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        # Its warnings quote names in the graph, which a terminal would obey; what is fatal it raises.
+        # Warnings quote names in the graph, which could control the terminal; fatal errors are raised.
         options.log_severity_level = 4
         options.intra_op_num_threads = threads()
-        # Threads that spin between batches take the cores from the tokenizer and the server.
+        # Threads that spin between batches would take cores from the tokenizer and the server.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             str(artifact.graph), options, providers=["CPUExecutionProvider"]
@@ -77,10 +77,10 @@ class OpenVinoEngine:
     def __init__(self, artifact: Artifact) -> None:
         import openvino
 
-        # Where the CPU has bfloat16 OpenVINO would compute in it, and not give what was checked.
+        # On CPUs with bfloat16 OpenVINO would use it, and the results would differ from those at export.
         settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads()}
         core = openvino.Core()
-        core.set_property({"LOG_LEVEL": "LOG_NONE"})  # which could quote names in the graph
+        core.set_property({"LOG_LEVEL": "LOG_NONE"})  # its log could quote names in the graph
         self._model = core.compile_model(artifact.graph, "CPU", settings)
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
@@ -95,15 +95,15 @@ _ENGINES: dict[str, tuple[Callable[[Artifact], Engine], str]] = {
 
 
 def require_format(artifact: Artifact) -> None:
-    """Refuses an artifact whose graph is code of the one who made it.
+    """Refuses an artifact whose format can contain any code.
 
     Raises:
-        InputError: with the formats that are opened.
+        InputError: it names the formats that can be opened.
     """
     if artifact.format not in _ENGINES:
         raise InputError(
             f"{artifact.path}: opening a {artifact.format} graph runs the code that is in it; give an "
-            f"artifact in one of {', '.join(_ENGINES)}, or the run"
+            f"artifact in one of the formats {', '.join(_ENGINES)}, or the run"
         )
 
 
@@ -111,8 +111,7 @@ def open_engine(artifact: Artifact) -> Engine:
     """Opens the graph of an artifact.
 
     Raises:
-        InputError: its format runs code of the one who made it, so it's not opened here; its runtime is
-            not installed; its graph can't be read.
+        InputError: its format can contain any code, its runtime is not installed, or its graph can't be read.
     """
     require_format(artifact)
     engine, package = _ENGINES[artifact.format]
@@ -120,6 +119,7 @@ def open_engine(artifact: Artifact) -> Engine:
         return engine(artifact)
     except ImportError:
         raise InputError(f"{artifact.path}: its runtime is not installed: pip install {package}") from None
-    except Exception as error:  # each runtime raises errors of its own
+    except Exception as error:  # each runtime raises its own errors
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{artifact.graph}: {package} can't read it ({reason}); export it again") from error
+        fault = f"{package} can't read the graph ({reason}); export the model again"
+        raise InputError(f"{artifact.graph}: {fault}") from error

@@ -10,11 +10,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
-    """A classifier of texts that is fitted: `fit` and `clone` leave it as it is, as `FrozenEstimator` would.
+    """A fitted classifier of texts, which `fit` and `clone` do not change, as with `FrozenEstimator`.
 
     Args:
-        results: gives the result of each text, as `Classifier.predict` does.
-        probabilities: gives float64[texts, num_classes].
+        results: returns the result of each text, as `Classifier.predict` does.
+        probabilities: returns float64[texts, num_classes].
         labels: names of the classes.
     """
 
@@ -28,19 +28,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def classes_(self) -> np.ndarray:
-        """str[num_classes], the names of the classes."""
+        """The names of the classes, str[num_classes]."""
         return np.array(self.labels)
 
     def fit(self, X: Iterable[str], y: Any = None) -> TextClassifier:
-        """Returns the classifier as it is."""
+        """Returns the unchanged classifier."""
         return self
 
     def predict(self, X: Iterable[str]) -> np.ndarray:
-        """Returns str[texts], the label of each."""
+        """Returns the label of each text, str[texts]."""
         return np.array([result["label"] for result in self.results(X)], dtype=self.classes_.dtype)
 
     def predict_proba(self, X: Iterable[str]) -> np.ndarray:
-        """Returns float64[texts, num_classes]."""
+        """Returns the probabilities of each text, float64[texts, num_classes]."""
         return self.probabilities(X)
 
     def __sklearn_clone__(self) -> TextClassifier:

@@ -1,4 +1,4 @@
-"""A trained model, opened from wherever it lies: a run on the current Keras backend, or an artifact."""
+"""Opening a trained model: a run on the current Keras backend, or an artifact."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ CHECKED_TOKENS = 64
 
 
 def load(path: str | Path | Run | Artifact, precision: str = "float32", windows: bool = False) -> Classifier:
-    """Opens a run whose training has ended on the current Keras backend, or an artifact.
+    """Opens a trained run on the current Keras backend, or an artifact.
 
     Args:
         path: the folder of a run or an artifact, or what `train` and `export` return.
-        precision: of a run's Keras model: `"float32"`, `"mixed_float16"`, `"mixed_bfloat16"`, or
-            `"auto"` for what is fast here. An artifact has the precision that it was exported with, and
-            takes no other.
-        windows: whether texts that are too long for a row are read whole, in overlapping windows.
+        precision: of the Keras model of a run: `"float32"`, `"mixed_float16"`, `"mixed_bfloat16"`, or
+            `"auto"` for the fastest on this machine. An artifact keeps the precision of its export.
+        windows: bool, whether a text that is too long for a row is read in overlapping windows and not cut.
 
     Raises:
-        InputError: there is neither at `path`, or one that can't be read, or its runtime is missing; or it
-            can't be computed in that precision.
+        InputError: there is no run or artifact at `path`, it can't be read, its runtime is not installed, or
+            the machine does not have that precision.
 
     Example:
         >>> classifier = load("runs/films")
@@ -48,15 +47,15 @@ def load(path: str | Path | Run | Artifact, precision: str = "float32", windows:
 
 
 def require_own_precision(path: str | Path, precision: str) -> None:
-    """Refuses another precision for an artifact than the one it was exported in.
+    """Refuses a precision for an artifact, which keeps the precision of its export.
 
     Raises:
-        InputError: with the fix.
+        InputError: `precision` is not float32.
     """
     if precision != "float32":
         raise InputError(
-            f"{path}: an artifact keeps the precision that it was exported in; leave out precision, or give "
-            f"the run that it was made of. Received: precision={precision!r}"
+            f"{path}: an artifact keeps the precision of its export; leave out precision, or give the run "
+            f"that was exported. Received: precision={precision!r}"
         )
 
 
@@ -64,23 +63,23 @@ def load_model(run: Run, precision: str = "float32") -> Any:
     """Returns the Keras model of a run, built under a dtype policy on the current backend.
 
     Raises:
-        InputError: as `Run.load_model` does, or the model is that of another `config.json`.
+        InputError: as in `Run.load_model`, or the model does not fit `config.json`.
     """
     model = run.load_model()
     import keras
 
     def logits(rows: Rows) -> Any:
-        # Not `predict`, which would compile this one shape.
+        # `predict` would compile this shape.
         return keras.ops.convert_to_numpy(model(rows, training=False))
 
     try:
-        # The model is built by us, so that a short row tells as much as the longest one.
+        # The model is built from the configuration, so a short row is enough for the check.
         row_length = min(CHECKED_TOKENS, run.config.recipe.inputs.row_length)
         vocabulary_size = run.tokenizer().vocabulary_size
         check_logits(logits, row_length, vocabulary_size, len(run.config.labels))
     except InputError as error:
         raise InputError(
-            f"{run.path / MODEL_FILE}: it is not the model of {run.path / CONFIG_FILE} ({error})"
+            f"{run.path / MODEL_FILE}: the model does not fit {run.path / CONFIG_FILE} ({error})"
         ) from error
     if precision == "float32":
         return model
@@ -90,5 +89,5 @@ def load_model(run: Run, precision: str = "float32") -> Any:
 
 
 def run_classifier(run: Run, model: Any, windows: bool = False) -> Classifier:
-    """Returns the classifier of a run with its Keras model, in any precision."""
+    """Returns the classifier of a run, with a Keras model in any precision."""
     return Classifier(run.tokenizer(), run.config.recipe.inputs, run.decision, KerasEngine(model), windows)

@@ -1,4 +1,4 @@
-"""Files of results, a row a text: JSON Lines, CSV, Parquet."""
+"""Files of results, with one row for each text: JSON Lines, CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Chunks = Iterable[list[Result]]
 
 
 def _as_text(value: Any) -> str:
-    """Return a value that JSON has no kind for: bytes, a date, a decimal number."""
+    """Return a value as text that has no JSON type: bytes, a date, a decimal number."""
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
@@ -31,8 +31,8 @@ class ResultColumns(NamedTuple):
     """The columns of a file of results.
 
     Args:
-        kept: those of the input, under their new names; None where they are known from the rows alone.
-        types: of Arrow, of those that have one.
+        kept: columns of the input, with their new names; None: only the rows have the names.
+        types: Arrow types of the columns that have one.
         labels: of the model.
     """
 
@@ -42,13 +42,13 @@ class ResultColumns(NamedTuple):
 
 
 def names_of(ending: str, labels: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of our columns in a file of some ending."""
+    """Return the names of the columns of results in a file with this ending."""
     probabilities = tuple(f"probability_{label}" for label in labels) if ending == ".csv" else ()
     return ("row", *RESULTS, *probabilities)
 
 
 def _json_text(value: Any) -> str:
-    """Return a value as JSON, in which what is no number is null, and which no terminal obeys."""
+    """Return a value as JSON with hidden characters escaped; NaN and infinity become null."""
     try:
         return json_text(_to_json(value))
     except ValueError:
@@ -70,7 +70,7 @@ def _write_json_lines(chunks: Chunks, columns: ResultColumns, file: IO[str]) -> 
 
 
 def _kept_names(chunks: Chunks, columns: ResultColumns) -> tuple[list[str], Iterator[list[Result]]]:
-    """Return the input's columns, from the first chunk where they aren't known, and all chunks."""
+    """Return the columns of the input, if unknown those of the first chunk, and all chunks."""
     if columns.kept is not None:
         return list(columns.kept), iter(chunks)
     chunks = iter(chunks)
@@ -83,7 +83,7 @@ def _require_known(results: list[Result], known: set[str]) -> None:
     for result in results:
         if more := [name for name in result if name not in known]:
             raise InputError(
-                f"row {result['row']}: has {more[0]!r}, which the rows before it lack; "
+                f"row {result['row']}: it has {more[0]!r}, which the rows before it do not have; "
                 "write .jsonl, or name the columns with --keep-columns"
             )
 
@@ -118,13 +118,13 @@ def _write_csv(chunks: Chunks, columns: ResultColumns, file: IO[str]) -> None:
 
 
 def columns_of(rows: Sequence[dict[str, Any]], source: str) -> pyarrow.Schema:
-    """Returns the columns of JSON objects, in the order in which they come.
+    """Returns the columns of JSON objects, in the order in which they first occur.
 
     Args:
-        source: where the first of them stands, for a message.
+        source: the place of the first object, for a message.
 
     Raises:
-        InputError: what a column holds has no one type.
+        InputError: a column has values of several types.
     """
     import pyarrow
 
@@ -135,13 +135,13 @@ def columns_of(rows: Sequence[dict[str, Any]], source: str) -> pyarrow.Schema:
             fields.append((column, pyarrow.array(values).type))
         except (pyarrow.ArrowException, ValueError, OverflowError, TypeError) as error:
             raise InputError(
-                f"{source}: from this line on column {column!r} has no one type ({error}); write one"
+                f"{source}: from this line on column {column!r} has several types ({error}); write one type"
             ) from None
     return pyarrow.schema(fields)
 
 
 def result_fields(labels: Sequence[str]) -> list[tuple[str, Any]]:
-    """Return the columns of Arrow for what a model says of a text."""
+    """Return the Arrow columns of a result."""
     import pyarrow
 
     return [
@@ -185,7 +185,7 @@ def _write_parquet(chunks: Chunks, columns: ResultColumns, file: IO[bytes]) -> N
 
 
 def _require_types(results: list[Result], kept: Sequence[str], schema: pyarrow.Schema) -> None:
-    """Refuses keys inside of objects that the rows before lack: Arrow would leave them out."""
+    """Refuses keys in objects that the rows before do not have, since Arrow would drop them."""
     import pyarrow
 
     found = columns_of([{name: result.get(name) for name in kept} for result in results], "the input")
@@ -196,12 +196,12 @@ def _require_types(results: list[Result], kept: Sequence[str], schema: pyarrow.S
         )
         if pyarrow.types.is_nested(field.type) and merged.field(0).type != schema.field(field.name).type:
             raise InputError(
-                f"from row {results[0]['row']} on column {field.name!r} has keys that the rows before it "
-                "lack; write .jsonl"
+                f"from row {results[0]['row']} on column {field.name!r} has keys that the rows before it do "
+                "not have; write .jsonl"
             )
 
 
-# From the results in chunks and their columns to a file, which has each chunk when it is done.
+# Functions that write results to a file. Each chunk is written as soon as it is there.
 WRITERS: dict[str, Callable[[Chunks, ResultColumns, Any], None]] = {
     ".jsonl": _write_json_lines,
     ".csv": _write_csv,

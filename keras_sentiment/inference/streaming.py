@@ -1,4 +1,4 @@
-"""What a model says of texts that come row by row: a chunk at a time, so that memory stays the same."""
+"""Results for texts that come row by row. They are scored in chunks, so that memory use stays constant."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.classifier import Classifier
 
-# The `row` of a text, the columns of the input that stay, and what `Classifier.predict` says.
+# The `row` of a text, the kept columns of the input, and the result of `Classifier.predict`.
 Result = dict[str, Any]
-# The names of what the model says, which a column of the input can't have.
+# The keys of a result. A column of the input with such a name is renamed.
 RESULTS = ("label", "probability", "probabilities", "truncated")
 
 
 class KeptColumns:
-    """Which columns of the input stand beside what the model says of a row, and under what names.
+    """The columns of the input that are kept in the results, and their new names.
 
     Args:
-        wanted: their names; by default all that a row has.
-        taken: names that are ours: a column of such a name becomes `input_…`.
+        wanted: names of the columns; None: all columns of a row.
+        taken: names of the results; a column of the input with such a name is renamed to `input_…`.
     """
 
     def __init__(self, wanted: Sequence[str] | None, taken: Iterable[str] = ("row", *RESULTS)) -> None:
@@ -32,10 +32,10 @@ class KeptColumns:
         self._seen: set[str] = set()
 
     def names(self, present: Sequence[str]) -> dict[str, str]:
-        """Return the new name of each column that stays.
+        """Return the new name of each kept column.
 
         Raises:
-            InputError: there are columns of both names.
+            InputError: the input already has a column with the new name.
         """
         key = tuple(present)
         if key not in self._renamed:
@@ -49,11 +49,11 @@ class KeptColumns:
         return self._renamed[key]
 
     def missing(self) -> list[str]:
-        """Return the columns that are wanted and that no row had, if there were rows."""
+        """Return the wanted columns that no row had; an empty list if there were no rows."""
         return [name for name in self._wanted or () if name not in self._seen] if self._renamed else []
 
     def __call__(self, row: dict[str, Any]) -> Result:
-        """Return what stays of a row, under its new names."""
+        """Return the kept values of a row, by their new names."""
         return {new: row[name] for name, new in self.names(tuple(row)).items()}
 
 
@@ -65,17 +65,17 @@ def predict_rows(
     skip: Callable[[InputError], None] | None = None,
     quiet: bool = True,
 ) -> Iterator[list[Result]]:
-    """Labels texts in their order, in chunks.
+    """Yields the results of texts in chunks, in order.
 
     Args:
-        rows: the number of each row, and the row or what is wrong with it.
-        text_column: of the texts.
-        kept: returns what of a row stands in its result.
-        skip: is told of each row that is left out; without it the first one is raised.
-        quiet: no progress on standard error.
+        rows: the number of each row, and the row or the error in it.
+        text_column: the column of the texts.
+        kept: returns the values of a row that are kept in its result.
+        skip: is called with the error of each row that is left out; None: the first error is raised.
+        quiet: bool, whether no progress is printed on standard error.
 
     Returns:
-        The results of a chunk, each with its `row`.
+        The results of each chunk, each with its `row`.
     """
     waiting: deque[Result] = deque()
 

@@ -1,1 +1,1 @@
-"""Artifact -> HTTP server."""
+"""The HTTP server for an artifact."""

@@ -1,13 +1,15 @@
-"""What a server refuses before a request comes to its route: not for it, too large, or too many."""
+"""The checks before a request comes to its route: its headers, its size, and how many requests there are."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keras_sentiment.serving.access import Access, Refusal
@@ -15,12 +17,12 @@ from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.http_protocol import ADMITTED, REFUSED
 from keras_sentiment.serving.metrics import Metrics
 
-CLIENT_LEFT = 499  # nginx's number for a client that did not wait for its answer
+CLIENT_LEFT = 499  # nginx's status for a client that closed its connection before the answer
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
-# Bodies of full size that are held at a time, whole or in part; smaller ones may be more.
+# Bodies of the largest size that are in memory at a time, complete or not. Of smaller ones there may be more.
 HELD_BODIES = 64
-# A refusal takes so long, and as long as its body at so many bytes a second, up to a second: a client that
-# sends one wrong request after another would else keep the server at reading them.
+# A refusal waits 0.01 s and the time of its body at 2 MB a second, 1 s at most. Otherwise a client that sends
+# one wrong request after another would keep the server busy with reading them.
 REFUSAL_SECONDS = 0.01
 REFUSED_BYTES_PER_SECOND = 2 << 20
 MAX_REFUSAL_SECONDS = 1.0
@@ -29,39 +31,47 @@ _log = logging.getLogger(__name__)
 
 
 def refusal(status: int, error: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Returns an answer that says what is wrong, as every route says it."""
-    # A message may name a key of the request, and that may hold what no UTF-8 can.
+    """Returns an error response, which has the same form on every route."""
+    # A message may quote a JSON key of the request, which may have surrogates that UTF-8 can't encode.
     return JSONResponse({"error": error.encode("utf-8", "replace").decode()}, status, headers)
 
 
 def busy(error: str) -> JSONResponse:
-    """Returns the refusal of a request that may be tried again."""
+    """Returns the refusal of a request that the client may send again a second later."""
     return refusal(503, error, {"Retry-After": "1"})
 
 
 class AdmissionMiddleware:
     """Middleware that reads a request's body within its limits, and counts and logs every request.
 
-    Where room is short, a body that is still on its way gives way to one that comes later, the oldest
-    first: clients that send half of it would else keep out those that send all. A request whose client
-    leaves is cancelled.
+    When too many bodies are held, the one that has been incomplete for longest is refused. Otherwise clients
+    that send half a body would keep out those that send all of it. A request whose client closes the
+    connection is cancelled.
 
     Args:
-        app: what answers the requests that are admitted.
+        app: the application that answers admitted requests.
         config: the limits.
-        access: whom the server answers.
+        access: the check of the headers.
         max_in_flight: int, most requests with a body at a time.
-        meters: are told of every request.
+        meters: count every request.
+        routes: of the application, for the log: a refused request has not come to its route.
     """
 
     def __init__(
-        self, app: ASGIApp, config: ServingConfig, access: Access, max_in_flight: int, meters: Metrics
+        self,
+        app: ASGIApp,
+        config: ServingConfig,
+        access: Access,
+        max_in_flight: int,
+        meters: Metrics,
+        routes: Sequence[BaseRoute],
     ) -> None:
         self._app, self._config, self._access, self._meters = app, config, access, meters
+        self._routes = routes
         self._max_in_flight, self._max_held = max_in_flight, HELD_BODIES * config.max_body_bytes
         self._held = 0
         self._in_flight: dict[int, bytearray] = {}  # bodies by their identity
-        self._reading: dict[asyncio.Task[Any], None] = {}  # the oldest first
+        self._reading: dict[asyncio.Task[Any], None] = {}  # oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,19 +89,27 @@ class AdmissionMiddleware:
 
         try:
             await self._admit(body, scope, receive, noted)
-        except Exception:  # the error handler stands outside, and answers with 500
+        except Exception:  # the error handler outside this middleware answers with 500
             status = 500
             raise
         finally:
             if status == CLIENT_LEFT:
                 status = scope["state"].get(REFUSED, status)
-            route, seconds = getattr(scope.get("route"), "path", "other"), time.perf_counter() - began
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            self._meters.count_request(route, status, seconds)
-            _log.info("%s %s %d %.3f s", method, route, status, seconds)
+            route, seconds = self._route(scope), time.perf_counter() - began
+            method = scope["method"] if scope["method"] in METHODS else "(unknown method)"
+            self._meters.count_request(route or "other", status, seconds)
+            _log.info("%s %s %d %.3f s", method, route or "(unknown path)", status, seconds)
+
+    def _route(self, scope: Scope) -> str | None:
+        """Returns the template of a request's path, such as `/v2/models/{model_name}`; None if there is none.
+
+        The path itself is not logged, since it may contain private data of the client.
+        """
+        matching = (route for route in self._routes if route.matches(scope)[0] is not Match.NONE)
+        return getattr(next(matching, None), "path", None)
 
     def _release(self, body: bytearray, scope: Scope) -> int:
-        """Ends a request's being in flight, and holds its body no longer; returns the size of the body."""
+        """Removes a request from those in flight, frees its body, and returns the size of the body."""
         size = len(body)
         scope["state"][ADMITTED] = False
         self._in_flight.pop(id(body), None)
@@ -102,7 +120,7 @@ class AdmissionMiddleware:
     async def _admit(self, body: bytearray, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._access.check(scope)
-            # A GET has no body that anybody reads, and health and metrics must answer a busy server's owner.
+            # A GET has no body to read, and a busy server must still answer for health and metrics.
             if scope["method"] in ("GET", "HEAD"):
                 return await self._app(scope, receive, send)
             self._check_headers(scope)
@@ -124,21 +142,21 @@ class AdmissionMiddleware:
     def _check_headers(self, scope: Scope) -> None:
         headers, most = dict(scope["headers"]), self._config.max_body_bytes
         if headers.get(b"content-encoding", b"identity") != b"identity":
-            raise Refusal(415, "A compressed body is not read; send it without Content-Encoding")
+            raise Refusal(415, "Compressed bodies are not accepted; send the body without Content-Encoding")
         if int(headers.get(b"content-length", b"0")) > most:
             raise Refusal(413, f"The body is larger than {most} bytes")
 
     async def _read(self, body: bytearray, receive: Receive) -> JSONResponse | Literal[False] | None:
-        """Fills in the body; returns nothing, or why it's refused, or False where the client has left."""
+        """Reads the body; returns None, or the refusal, or False if the client has closed the connection."""
         task = asyncio.ensure_future(self._receive_all(body, receive))
         self._reading[task] = None
         try:
             await asyncio.wait({task})
         finally:
-            task.cancel()  # where the server itself ends this request
+            task.cancel()  # if the server ends this request
             self._reading.pop(task, None)
         if task.cancelled():
-            return busy("The body took its time, and others came; try again")
+            return busy("The body did not come in time, and the server needed its place; try again")
         return task.result()
 
     async def _receive_all(self, body: bytearray, receive: Receive) -> JSONResponse | Literal[False] | None:
@@ -157,7 +175,7 @@ class AdmissionMiddleware:
                 return None
 
     def _make_room(self) -> bool:
-        """Gives up the body that has been on its way for longest, unless there is none but one's own."""
+        """Refuses the body that has been incomplete for longest; returns False if no other is incomplete."""
         others = (task for task in self._reading if not task.done() and task is not asyncio.current_task())
         oldest = next(others, None)
         if oldest is None:
@@ -167,7 +185,7 @@ class AdmissionMiddleware:
         return True
 
     async def _answer(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        left = asyncio.ensure_future(receive())  # after the body comes nothing but the client's leaving
+        left = asyncio.ensure_future(receive())  # after the body only the end of the connection can come
         unread = [{"type": "http.request", "body": body, "more_body": False}]
         answered = False
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import asyncio
 import json
 import logging
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 
-from keras_sentiment.config import EXPLAINED_SPANS
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.inference.occlusion import spans, without, word_contributions
+from keras_sentiment.inference.occlusion import spans, unread_span, without, word_contributions
 from keras_sentiment.serving.access import Access
 from keras_sentiment.serving.admission import AdmissionMiddleware, busy, refusal
 from keras_sentiment.serving.bodies import BodyError, TooManyTextsError, read_text, read_texts
@@ -29,52 +24,19 @@ from keras_sentiment.serving.descriptors import connection_limit
 from keras_sentiment.serving.dynamic_batching import DynamicBatcher, FullError
 from keras_sentiment.serving.inference_protocol import add_protocol
 from keras_sentiment.serving.metrics import CONTENT_TYPE, Metrics
+from keras_sentiment.serving.page import read_page
+from keras_sentiment.serving.schemas import (
+    DescribedApi,
+    Explanation,
+    Prediction,
+    Problem,
+    explain_body,
+    how_chosen,
+    max_explained,
+    predict_body,
+)
 
 _log = logging.getLogger(__name__)
-
-
-class PredictRequest(BaseModel):
-    """A text, or several."""
-
-    model_config = ConfigDict(extra="forbid")
-    text: str | list[str]
-
-
-class Prediction(BaseModel):
-    """The label of a text."""
-
-    label: str
-    probability: float
-    probabilities: dict[str, float]
-    truncated: bool
-
-
-class ExplainRequest(BaseModel):
-    """A text."""
-
-    model_config = ConfigDict(extra="forbid")
-    text: str
-
-
-class Word(BaseModel):
-    """A part of the text, its place counted in characters, and what it adds to the label's log-odds."""
-
-    text: str
-    start: int
-    end: int
-    contribution: float
-
-
-class Explanation(Prediction):
-    """The label of a text, and the words that carry it."""
-
-    words: list[Word]
-
-
-class Problem(BaseModel):
-    """Why there is no answer."""
-
-    error: str
 
 
 def make_app(
@@ -88,10 +50,10 @@ def make_app(
 
     Args:
         classifier: of an artifact.
-        name: what the Open Inference Protocol calls the model.
-        config: its limits, and whom it answers.
-        keys: one of which a request must bring; empty asks for none.
-        address: where the server listens; None where that is `config.host`.
+        name: of the model in the Open Inference Protocol.
+        config: the limits and the allowed names.
+        keys: the API keys; a request must have one of them. Empty: no key is needed.
+        address: the address on which the server listens; None: the same as `config.host`.
     """
     meters = Metrics()
     batcher = DynamicBatcher(classifier, config.max_waiting, meters.count_batch)
@@ -103,8 +65,9 @@ def make_app(
         batcher.close()
 
     problems: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem}, "5XX": {"model": Problem}}
-    # FastAPI's own pages of documentation load scripts from another host.
-    app = FastAPI(
+    # FastAPI's documentation pages load scripts from another host.
+    app = DescribedApi(
+        keyed=bool(keys),
         title="keras-sentiment",
         lifespan=lifespan,
         docs_url=None,
@@ -113,45 +76,53 @@ def make_app(
         responses=problems,
     )
     access = Access(config.host, config.allowed_hosts, keys, address)
-    # Connections that wait for no answer are left: health must be asked for however many requests there are.
+    # Some connections stay free, so that health routes answer however many requests there are.
     most = min(config.max_waiting, connection_limit(config.max_connections) * 3 // 4)
-    app.add_middleware(AdmissionMiddleware, config=config, access=access, max_in_flight=most, meters=meters)
+    app.add_middleware(
+        AdmissionMiddleware,
+        config=config,
+        access=access,
+        max_in_flight=most,
+        meters=meters,
+        routes=app.routes,
+    )
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(BodyError, _body_error)
-    app.add_exception_handler(FullError, lambda *_: busy("Too many texts wait for the model; try again"))
-    app.add_exception_handler(Exception, lambda *_: refusal(500, "The server has failed; its log says why"))
+    app.add_exception_handler(FullError, lambda *_: busy("Too many texts are waiting; try again"))
+    app.add_exception_handler(Exception, lambda *_: refusal(500, "The server has failed; see its log"))
 
     async def score(texts: list[str]) -> list[dict[str, Any]]:
         _log_texts(texts, config)
         return await batcher.predict(texts)
 
-    @app.post("/predict", response_model=Prediction | list[Prediction], openapi_extra=_body(PredictRequest))
+    @app.post("/predict", response_model=Prediction | list[Prediction], openapi_extra=predict_body(config))
     async def predict(request: Request) -> Response:
-        """Labels a text, or each of several, in order."""
+        """Labels one text, or each text of a list, in order."""
         asked = read_texts(await request.body(), config.max_texts)
         several = isinstance(asked, list)
         results = await score(asked if isinstance(asked, list) else [asked])
         return JSONResponse(results if several else results[0])
 
-    # All that is scored may be as long as what a request could bring.
-    most_explained = config.max_body_bytes // (EXPLAINED_SPANS + 1)
+    most_explained, chosen = max_explained(config), how_chosen(classifier.decision)
 
-    @app.post("/explain", response_model=Explanation, openapi_extra=_body(ExplainRequest))
+    @app.post("/explain", response_model=Explanation, openapi_extra=explain_body(config))
     async def explain(request: Request) -> Response:
-        """Labels a text and says which of its words carry the label."""
+        """Labels a text and returns the words that the label depends on."""
         text = read_text(await request.body())
         if len(text) > most_explained:
-            raise BodyError(f"text: it is longer than the {most_explained} characters that can be explained")
+            raise BodyError(f"text: it has more than the {most_explained} characters that can be explained")
         _log_texts([text], config)
-        parts = spans(text)
+        # In a thread, since a long text takes 20 ms, in which other clients would wait.
+        unread = await asyncio.to_thread(unread_span, text, classifier.tokenizer, classifier.inputs)
+        parts = spans(text, unread)
         results = await batcher.predict([text, *without(text, parts)])
-        return JSONResponse(word_contributions(text, parts, results))
+        return JSONResponse({**word_contributions(text, parts, results, unread), **chosen})
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
         return Response(meters.page(), headers={"Content-Type": CONTENT_TYPE})
 
-    page, policy = _page()
+    page, policy = read_page()
 
     @app.get("/", include_in_schema=False)
     async def index() -> Response:
@@ -160,26 +131,6 @@ def make_app(
     app.head("/", include_in_schema=False)(index)
     add_protocol(app, name, classifier.labels, score, config.max_texts)
     return app
-
-
-def _page() -> tuple[str, str]:
-    """Returns the page and the policy under which a browser runs its own script and style and no other."""
-    page = files("keras_sentiment.serving").joinpath("page.html").read_text("utf-8")
-    hashes = {}
-    for element in ("script", "style"):
-        content = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)[0]
-        hashes[element] = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{hashes['script']}'; style-src 'sha256-{hashes['style']}'; "
-        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return page, policy
-
-
-def _body(request: type[BaseModel]) -> dict[str, Any]:
-    """Returns what OpenAPI says of a body that the server reads by itself."""
-    content = {"application/json": {"schema": request.model_json_schema()}}
-    return {"requestBody": {"content": content, "required": True}}
 
 
 def _log_texts(texts: list[str], config: ServingConfig) -> None:
@@ -193,6 +144,6 @@ def _http_error(request: Request, error: Any) -> JSONResponse:
 
 
 def _body_error(request: Request, error: Any) -> JSONResponse:
-    # The Open Inference Protocol has 400 for what it can't read.
+    # The Open Inference Protocol answers invalid requests with 400.
     wrong = request.url.path.startswith("/v2/") and not isinstance(error, TooManyTextsError)
     return refusal(400 if wrong else 422, str(error))

@@ -1,4 +1,4 @@
-"""Every setting of the server, its default and its validity check; standard library only, like `config`."""
+"""The settings of the server, with their defaults and checks. It imports the standard library only."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from keras_sentiment.errors import require, require_positive
 
 @dataclass(frozen=True)
 class ServingConfig:
-    """Where a server listens, how much it takes on, and whom it answers.
+    """The address, the limits and the allowed names of a server.
 
     Args:
-        port: int, 0 lets the system choose.
-        max_body_bytes: int, of a request.
-        max_texts: int, of a request.
-        max_waiting: int, texts that wait for the model, and requests in flight. With `max_body_bytes` it
-            bounds the memory that clients can take.
-        max_connections: int, 0 for as many as the process may have files open, less some, and at most 4,096.
-        timeout_seconds: float > 0, in which a client has sent its whole request or taken its answer, and
-            in which at the end what is in flight is finished.
-        allowed_hosts: names in the header `Host` of a request, without ports, beside those of loopback where
-            `host` is loopback; empty allows any elsewhere.
-        log_texts: whether the texts are logged.
+        host: str, the address or name to listen on.
+        port: int; 0: the operating system chooses a free one.
+        max_body_bytes: int, most bytes in the body of a request.
+        max_texts: int, most texts in a request.
+        max_waiting: int, most texts that wait for the model, and most requests in flight. Together with
+            `max_body_bytes` it limits the memory that clients can use.
+        max_connections: int; 0: the number of files that the process may open, less 64, and at most 4,096.
+        timeout_seconds: float > 0, the time in which a client must send its request and take its answer, and
+            in which requests in flight are finished when the server stops.
+        allowed_hosts: allowed names in the header `Host`, without ports. If `host` is a loopback address, the
+            loopback names are allowed as well; otherwise an empty list allows every name.
+        log_texts: bool, whether the texts are logged.
     """
 
     host: str = "127.0.0.1"
@@ -45,5 +46,5 @@ class ServingConfig:
             valid = re.fullmatch(r"\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+", name)
             require(valid is not None, "allowed_host", name, "a name or address, without scheme and port")
         least = max(self.max_texts, EXPLAINED_SPANS + 1)
-        expected = f"at least {least}: the texts of a request, or what /explain scores for one"
+        expected = f"at least {least}, the most texts of one request, /explain included"
         require(self.max_waiting >= least, "max_waiting", self.max_waiting, expected)

@@ -1,12 +1,12 @@
-"""How many connections the operating system lets a server keep."""
+"""The number of connections that the operating system allows a server."""
 
 from __future__ import annotations
 
 from keras_sentiment.errors import InputError
 
 MAX_CONNECTIONS = 4096
-# Files that are no connections: the model, the log, what the runtime opens, and what comes between two turns
-# of the event loop.
+# Open files that are not connections: the model, the log, files of the runtime. The rest is for connections
+# that are accepted before they are counted.
 RESERVED = 64
 
 
@@ -14,10 +14,10 @@ def connection_limit(asked: int) -> int:
     """Returns the most connections of a server.
 
     Args:
-        asked: int, 0 for as many as fit, at most `MAX_CONNECTIONS`.
+        asked: int; 0: as many as the limit of open files allows, at most `MAX_CONNECTIONS`.
 
     Raises:
-        InputError: more are asked for than the process may have files open.
+        InputError: `asked` is more than the limit of open files allows.
     """
     files = _file_limit()
     if files is None:
@@ -25,8 +25,8 @@ def connection_limit(asked: int) -> int:
     most = files - min(RESERVED, files // 2)
     if asked > most:
         raise InputError(
-            f"max_connections={asked}: this process may have {files} files open, which leaves "
-            f"{most} connections; raise its limit (ulimit -n), or give a smaller --max-connections"
+            f"max_connections={asked}: this process may open {files} files, which allows {most} connections; "
+            "raise the limit (ulimit -n), or give a smaller --max-connections"
         )
     return asked or min(most, MAX_CONNECTIONS)
 

@@ -1,4 +1,4 @@
-"""Texts that wait for the model, whoever sent them, and the thread that scores them in batches."""
+"""Dynamic batching: texts of all requests wait together, and one thread scores them in batches."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from keras_sentiment.data.padding import Ids, bucket_lengths, padded_rows, row_l
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.serving.long_texts import encode_ends
 
-# Most padding of a batch, as a share of its tokens. On a CPU a smaller batch costs less than padding does.
+# Most padding of a batch, as a share of its tokens. On a CPU a smaller batch is faster than more padding.
 MAX_PADDING = 0.1
-# Most characters that are tokenized between two batches, beyond those of one request.
+# Most characters that are tokenized between two batches. One request may have more.
 TOKENIZED_CHARACTERS = 200_000
 
 
 class FullError(Exception):
-    """Too many texts wait already."""
+    """Too many texts are waiting."""
 
 
 @dataclass(eq=False)
@@ -38,7 +38,7 @@ class _Job:
 
 
 class _Waiting(NamedTuple):
-    """A tokenized text that waits; they are kept in order of length."""
+    """A tokenized text that waits. Waiting texts are kept sorted by length."""
 
     length: int
     number: int
@@ -48,16 +48,16 @@ class _Waiting(NamedTuple):
 
 
 class DynamicBatcher:
-    """Labels texts for many callers at once, as `Classifier.predict` does.
+    """Labels texts for many callers at the same time, as `Classifier.predict` does.
 
-    One thread tokenizes what has come and scores a batch, in turns: both use all cores. A batch holds the
-    text that has waited longest, so that none starves, and of the others those that are nearest to it in
-    length.
+    One thread alternately tokenizes new texts and scores a batch, since both use all cores. A batch has the
+    text that has waited longest, so that every text is scored in the end, and the texts that are nearest to
+    it in length.
 
     Args:
         classifier: of an artifact.
         max_waiting: int, most texts that wait.
-        observe: is told the number of texts of each batch, in the thread.
+        observe: is called with the number of texts of each batch, in the thread.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class DynamicBatcher:
         self.classifier, self.max_waiting, self._observe = classifier, max_waiting, observe
         self._buckets = bucket_lengths(classifier.inputs, few=False)
         self._changed = threading.Condition()
-        # What has come, of which `_unread` texts are not tokenized; then what is, by length.
+        # New requests, whose `_unread` texts are not tokenized yet, and tokenized texts, sorted by length.
         self._new: list[_Job] = []
         self._unread = 0
         self._waiting: list[_Waiting] = []
@@ -77,14 +77,14 @@ class DynamicBatcher:
 
     @property
     def waiting(self) -> int:
-        """How many texts wait; those in the batch that is being scored do not."""
+        """The number of texts that wait, without the batch that is being scored."""
         return self._unread + len(self._waiting)
 
     async def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Labels each text, in order. When it is cancelled, its texts wait no longer.
+        """Returns the result of each text, in order. If the call is cancelled, its texts are dropped.
 
         Raises:
-            FullError: they would be more than may wait.
+            FullError: more texts would wait than `max_waiting`.
         """
         if not texts:
             return []
@@ -107,7 +107,7 @@ class DynamicBatcher:
         return [{**result, "truncated": bool(was)} for result, was in zip(results, truncated, strict=True)]
 
     def close(self) -> None:
-        """Ends the thread, after the batch that is being scored."""
+        """Stops the thread after the batch that is being scored."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -125,17 +125,17 @@ class DynamicBatcher:
             jobs = self._come()
             try:
                 self._tokenize(jobs)
-            except Exception as error:  # the thread lives on, whatever happens to a request
+            except Exception as error:  # an error of one request must not end the thread
                 _tell(jobs, _fail, jobs, error)
             if batch := self._take():
                 jobs = [text.job for text in batch]
                 try:
                     _tell(jobs, _deliver, batch, self._score(batch))
-                except Exception as error:  # whatever the runtime raises belongs to those who asked
+                except Exception as error:  # errors of the runtime go to the callers
                     _tell(jobs, _fail, jobs, error)
 
     def _come(self) -> list[_Job]:
-        """Waits until there is work, and returns the requests that are to be tokenized first."""
+        """Waits for texts, and returns the requests to tokenize now."""
         with self._changed:
             self._changed.wait_for(lambda: self._new or self._waiting or self._closed)
             characters = taken = 0
@@ -160,7 +160,7 @@ class DynamicBatcher:
             end = first + len(job.texts)
             job.tokens = tokens[first:end]
             with self._changed:
-                if not job.answer.done():  # its client may have left
+                if not job.answer.done():  # otherwise it was cancelled
                     for place in range(end - first):
                         self._numbered += 1
                         ids, length = encoded[first + place], self._buckets[buckets[first + place]]
@@ -169,7 +169,7 @@ class DynamicBatcher:
             first = end
 
     def _take(self) -> list[_Waiting]:
-        """Returns the next batch, or nothing where nothing waits."""
+        """Returns the next batch; it is empty if no text waits."""
         with self._changed:
             if not self._waiting:
                 return []
@@ -187,11 +187,11 @@ class DynamicBatcher:
 
 
 def nearest_in_length(lengths: Sequence[int], oldest: int) -> slice:
-    """Returns which texts make up a batch with the oldest: those next to it that bring least padding.
+    """Returns which texts to score with the oldest one: its neighbours in length, which add least padding.
 
     Args:
-        lengths: ascending, what each text is padded to when it's the longest of a batch.
-        oldest: the position of the one that must be in the batch.
+        lengths: ascending; the padded length of a batch in which this text is the longest.
+        oldest: the position of the text that has waited longest.
     """
     first, end, tokens = oldest, oldest + 1, lengths[oldest]
     while True:
@@ -214,7 +214,7 @@ def _order(text: _Waiting) -> tuple[int, int]:
 
 
 def _tell(jobs: list[_Job], what: Callable[..., None], *args: Any) -> None:
-    """Calls in the event loop of those who wait."""
+    """Calls a function in the event loop of the callers."""
     jobs[0].answer.get_loop().call_soon_threadsafe(what, *args)
 
 
@@ -229,5 +229,5 @@ def _deliver(batch: list[_Waiting], logits: np.ndarray) -> None:
 
 def _fail(jobs: list[_Job], error: Exception) -> None:
     for job in jobs:
-        if not job.answer.done():  # its client is gone, or another of its texts failed
+        if not job.answer.done():  # otherwise it was cancelled, or another of its texts failed
             job.answer.set_exception(error)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with limits: on a client's time, on its headers, and on how many connections there are."""
+"""HTTP/1.1 with limits on the time of a client, on the size of headers, and on the number of connections."""
 
 from __future__ import annotations
 
@@ -12,87 +12,85 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MAX_HEADER_BYTES = 1 << 14
 MAX_HEADERS = 100
-# Pieces of a body that may be smaller than 64 bytes on average: each costs as much as some kilobytes do.
+# Most chunks of a body with less than 64 bytes on average. A chunk takes as much time as some kilobytes do.
 MAX_SMALL_CHUNKS = 256
 SMALL_CHUNK = 64
-# How fast the rest of a body is read and dropped after its refusal.
+# The speed at which the rest of a refused body is read and dropped.
 DROPPED_BYTES_PER_SECOND = 10 << 20
-# From what is not valid HTTP, or is beyond a limit, to its refusal.
+# The wait before a request that is not valid HTTP, or beyond a limit, is refused.
 REFUSAL_SECONDS = 0.1
 
-# In the state of a request's scope: whether its body has come whole and waits for the model, and the status
+# Keys in the state of a request's scope: whether its body is complete and waits for the model, and the status
 # with which it was refused here.
 ADMITTED, REFUSED = "admitted", "refused"
 
-NOSNIFF = ("X-Content-Type-Options", "nosniff")  # of every answer: a browser takes it for what it says it is
+NOSNIFF = ("X-Content-Type-Options", "nosniff")  # of every response: browsers must not guess its type
 
 _STATUS = {
-    400: ("400 Bad Request", "This is no valid HTTP/1.1"),
+    400: ("400 Bad Request", "This is not valid HTTP/1.1"),
     408: ("408 Request Timeout", "The request took longer than {seconds:g} seconds"),
     431: (
         "431 Request Header Fields Too Large",
-        f"The headers are more than {MAX_HEADERS}, or {MAX_HEADER_BYTES} bytes",
+        f"There are more than {MAX_HEADERS} headers, or they have more than {MAX_HEADER_BYTES} bytes",
     ),
-    503: ("503 Service Unavailable", "The server has no room for this now; try again"),
+    503: ("503 Service Unavailable", "The server is busy; try again"),
 }
 
 
 class LimitError(h11.RemoteProtocolError):
-    """A request that is beyond a limit, or could be read in two ways; its message is for the client."""
+    """A request that is beyond a limit or ambiguous. Its message is sent to the client."""
 
 
 class BoundedConnection(h11.Connection):
-    """The server's side of HTTP/1.1, which refuses many headers, long ones, and bodies in small chunks."""
+    """The server's side of HTTP/1.1. It refuses many or long headers, and bodies in many small chunks."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, MAX_HEADER_BYTES)
         self._chunks = self._bytes = 0
 
     def next_event(self) -> Any:
-        """Returns what has come next.
+        """Returns the next event of a request.
 
         Raises:
-            RemoteProtocolError: it is not HTTP, or beyond a limit.
+            RemoteProtocolError: the request is not valid HTTP, or beyond a limit.
         """
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._chunks = self._bytes = 0
-            # h11 counts bytes only of headers that have not come whole.
+            # h11 limits only the bytes of incomplete headers.
             size = len(event.target) + sum(len(name) + len(value) for name, value in event.headers)
             if len(event.headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
                 raise LimitError(_STATUS[431][1], error_status_hint=431)
-            # A proxy before this server may have believed the other length (request smuggling).
+            # A proxy in front of this server may have used the other length (request smuggling).
             names = {name for name, _ in event.headers}
             if b"transfer-encoding" in names:
                 if b"content-length" in names:
-                    raise LimitError("There are two lengths; send Content-Length or Transfer-Encoding")
+                    raise LimitError("There are two lengths; send either Content-Length or Transfer-Encoding")
                 if event.http_version < b"1.1":
-                    raise LimitError("HTTP/1.0 knows no Transfer-Encoding; send Content-Length")
+                    raise LimitError("HTTP/1.0 has no Transfer-Encoding; send Content-Length")
         elif isinstance(event, h11.Data):
             self._chunks += 1
             self._bytes += len(event.data)
             if self._chunks > MAX_SMALL_CHUNKS + self._bytes // SMALL_CHUNK:
-                raise LimitError(
-                    f"The body comes in more than {MAX_SMALL_CHUNKS} small chunks; send larger ones"
-                )
+                raise LimitError(f"The body has more than {MAX_SMALL_CHUNKS} small chunks; send larger ones")
         return event
 
 
 class LimitedProtocol(H11Protocol):
-    """HTTP/1.1 for clients that have so long to send a whole request, and to take an answer.
+    """HTTP/1.1 in which clients have a limited time to send a request and to take the answer.
 
-    uvicorn itself would wait for ever. Where connections are too many, the oldest one is closed, unless a
-    body waits there for the model. One is as old as its last answer from the model.
+    uvicorn itself has no such limit. If there are too many connections, the oldest is closed, except those
+    whose body waits for the model. The age of a connection counts from its last answer of the model.
     """
 
-    # Set in a subclass: uvicorn makes the protocols itself.
+    # Set in a subclass, since uvicorn creates the protocols.
     seconds: float
     most: int
     oldest_first: dict[LimitedProtocol, None]
     _sending: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
     _half_closed = False
-    _refusing = False  # what has come is refused in a moment, and nothing more is read
+    _refusing = False  # the request will be refused in a moment, and nothing more is read
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -122,7 +120,7 @@ class LimitedProtocol(H11Protocol):
             self.loop.call_later(len(data) / DROPPED_BYTES_PER_SECOND, self.flow.resume_reading)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Keeps the connection of a client that sends no more and waits for an answer."""
+        """Keeps the connection of a client that has ended its side and waits for an answer."""
         if self._refusing:
             return True
         self._half_closed = bool(self.cycle) and not self.cycle.response_complete and not self._is_sending()
@@ -135,12 +133,12 @@ class LimitedProtocol(H11Protocol):
         super().on_response_complete()
         if self._half_closed and (self.cycle.response_complete or self._is_sending()):
             self.transport.close()
-        # Where the answer came before the whole body, the rest is read and dropped, but not for ever;
-        # between two requests uvicorn has a clock of its own.
+        # If the answer was sent before the body was complete, the rest is dropped for a limited time.
+        # Between two requests uvicorn has its own time limit.
         self._await_request(self.conn.their_state is h11.SEND_BODY)
 
     def shutdown(self) -> None:
-        """Lets an answer that is on its way come to its end; who still sends is sent away."""
+        """Completes answers in flight; a client that is still sending is refused."""
         super().shutdown()
         if not self.transport.is_closing() and self._is_sending():
             self._refuse(503)
@@ -156,12 +154,12 @@ class LimitedProtocol(H11Protocol):
             self._taking = None
 
     def send_400_response(self, msg: str) -> None:
-        # uvicorn calls this where it handles h11's error, which knows the status.
+        # uvicorn calls this while it handles an error of h11, which has the status.
         error = sys.exc_info()[1]
         status = getattr(error, "error_status_hint", 400)
         status = status if status in _STATUS else 400
         said = str(error) if isinstance(error, LimitError) else None
-        # What follows is not read; who sends such things over and over is no faster than this.
+        # Nothing more is read. The wait limits clients that send invalid requests over and over.
         self._refusing = True
         self.flow.pause_reading()
         self.loop.call_later(REFUSAL_SECONDS, self._refuse, status, said)
@@ -171,7 +169,7 @@ class LimitedProtocol(H11Protocol):
         return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
 
     def _await_request(self, wanted: bool) -> None:
-        """Starts the clock for a request unless it runs, or stops it."""
+        """Starts the timer for a request unless it is running, or stops it."""
         if wanted and not self._sending:
             self._sending = self.loop.call_later(self.seconds, self._give_up)
         elif not wanted and self._sending:
@@ -179,11 +177,11 @@ class LimitedProtocol(H11Protocol):
             self._sending = None
 
     def _is_admitted(self) -> bool:
-        """Whether a body that has come here waits for the model, or its answer is being sent."""
+        """Whether a body from here waits for the model, or its answer is being sent."""
         return bool(self.scope and self.scope["state"].get(ADMITTED))
 
     def _make_room(self) -> bool:
-        """Closes the oldest connection that may be closed; returns whether there was one."""
+        """Closes the oldest connection that may be closed; returns False if there is none."""
         closable = (each for each in self.oldest_first if each._taking or not each._is_admitted())
         oldest = next(closable, None)
         if oldest is None:
@@ -201,7 +199,7 @@ class LimitedProtocol(H11Protocol):
             self.transport.close()
 
     def _refuse(self, status: int, said: str | None = None) -> None:
-        """Says what is wrong, unless an answer is on its way or done, and closes."""
+        """Sends an error, unless an answer was begun, and closes the connection."""
         unanswered = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
         if unanswered and not self.transport.is_closing():
             if self.scope:
@@ -218,8 +216,8 @@ def limited_protocol(seconds: float, most: int) -> type[LimitedProtocol]:
     """Returns the protocol of one server.
 
     Args:
-        seconds: float, for a client to send a request, and to take an answer.
-        most: int, connections at a time.
+        seconds: float, the time of a client to send a request, and to take an answer.
+        most: int, most connections at a time.
     """
     settings: dict[str, Any] = {"seconds": seconds, "most": most, "oldest_first": {}}
     return type("LimitedProtocol", (LimitedProtocol,), settings)

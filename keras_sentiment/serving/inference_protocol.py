@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, over HTTP: what KServe, Triton and their clients speak."""
+"""The Open Inference Protocol, version 2, over HTTP, which KServe, Triton and their clients use."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class InputTensor(BaseModel):
 
 
 class RequestedOutput(BaseModel):
-    """An output that is asked for."""
+    """A requested output."""
 
     name: str
     parameters: dict[str, Any] = {}
 
 
 class Inference(BaseModel):
-    """What POST .../infer takes."""
+    """The body of POST .../infer."""
 
     id: str | None = None
     parameters: dict[str, Any] = {}
@@ -49,10 +49,10 @@ def add_protocol(app: FastAPI, name: str, labels: Sequence[str], score: Score, m
     """Adds the routes of the protocol for one model.
 
     Args:
-        name: the model's.
+        name: of the model.
         labels: names of its classes.
-        score: gives a result of `Classifier.predict` for each text.
-        max_texts: int, of a request.
+        score: returns a result of `Classifier.predict` for each text.
+        max_texts: int, most texts of a request.
     """
     tensors = {
         "probabilities": {"name": "probabilities", "datatype": "FP32", "shape": [-1, len(labels)]},
@@ -60,7 +60,7 @@ def add_protocol(app: FastAPI, name: str, labels: Sequence[str], score: Score, m
     }
 
     async def server() -> dict[str, Any]:
-        """What this server is."""
+        """The name, version and extensions of this server."""
         extensions = ["binary_tensor_data"]
         return {"name": "keras-sentiment", "version": version("keras-sentiment"), "extensions": extensions}
 
@@ -69,11 +69,11 @@ def add_protocol(app: FastAPI, name: str, labels: Sequence[str], score: Score, m
         return {"live": True}
 
     async def ready() -> dict[str, bool]:
-        """Whether it can answer: it listens only after the model has been opened."""
+        """Whether the server can answer. It listens only after the model is loaded."""
         return {"ready": True}
 
     async def metadata(model_name: str) -> dict[str, Any]:
-        """What the model takes and gives."""
+        """The inputs and outputs of the model."""
         _require_model(model_name, name)
         return {
             "name": name,
@@ -111,7 +111,7 @@ def add_protocol(app: FastAPI, name: str, labels: Sequence[str], score: Score, m
 
 
 def _schema() -> dict[str, Any]:
-    """Returns the JSON schema of a request, whole: within OpenAPI its references would lead nowhere."""
+    """Returns the JSON schema of a request without references, which would be broken within OpenAPI."""
     schema = Inference.model_json_schema()
     definitions = schema.pop("$defs")
     for name, part in (("inputs", "InputTensor"), ("outputs", "RequestedOutput")):
@@ -125,11 +125,11 @@ def write(
     name: str,
     results: Sequence[dict[str, Any]],
 ) -> tuple[bytes, int | None]:
-    """Returns the answer to a request, and the length of its JSON where tensors stand behind it.
+    """Returns the answer to a request, and the length of its JSON if binary tensors follow it, else None.
 
     Args:
-        tensors: what is known of each output, by name.
-        name: the model's.
+        tensors: the metadata of each output, by name.
+        name: of the model.
         results: of the texts.
     """
     outputs, tails = [], []
@@ -165,4 +165,4 @@ def pack(texts: Sequence[str]) -> bytes:
 
 def _require_model(asked: str, name: str) -> None:
     if asked != name:
-        raise HTTPException(404, f"The only model here is {name}")
+        raise HTTPException(404, f"This server has one model, {name}")

@@ -1,6 +1,6 @@
-"""A request of the Open Inference Protocol: counted, then read up to the first error.
+"""A request of the Open Inference Protocol: its values are counted, then it is read up to the first error.
 
-With the extension for binary tensors: some tensors stand behind the JSON, whose length is then a header's.
+The extension for binary tensors is supported: tensors follow the JSON, whose length is in a header.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 
 @dataclass(frozen=True)
 class InferenceRequest:
-    """What a client asks.
+    """A request for inference.
 
     Args:
-        id: what the answer repeats.
-        texts: of its one input.
-        outputs: name of each output that it wants, and whether as a binary tensor.
+        id: repeated in the answer, or None.
+        texts: of the one input.
+        outputs: the name of each requested output, and whether it is returned as a binary tensor.
     """
 
     id: str | None
@@ -34,14 +34,14 @@ def read(body: bytes, header_length: str | None, max_texts: int, outputs: Sequen
     """Returns a request.
 
     Args:
-        body: JSON, and behind it a binary tensor where the header says so.
-        header_length: the header's value, if there is one.
-        max_texts: int, of a request.
-        outputs: the names that there are.
+        body: JSON, and after it a binary tensor if there is the header.
+        header_length: the value of the header, or None.
+        max_texts: int, most texts of a request.
+        outputs: the names of the model's outputs.
 
     Raises:
-        TooManyTextsError: it has more texts than it may; none of them is looked at then.
-        BodyError: it is no request.
+        TooManyTextsError: there are more texts than `max_texts`; they are not checked then.
+        BodyError: the request is not valid.
     """
     end = len(body) if header_length is None else _number(header_length, len(body))
     found = read_object(body[:end], max_texts)
@@ -63,7 +63,7 @@ def _tensor(found: dict[str, Any]) -> dict[str, Any]:
         tensor: dict[str, Any] = inputs[0]
         if (tensor.get("name"), tensor.get("datatype")) == ("text", "BYTES"):
             return tensor
-    raise BodyError("inputs: there must be one, text, whose datatype is BYTES")
+    raise BodyError("inputs: give one input, with the name text and the datatype BYTES")
 
 
 def _texts(tensor: dict[str, Any], binary: bytes | None, max_texts: int) -> list[str]:
@@ -79,28 +79,28 @@ def _texts(tensor: dict[str, Any], binary: bytes | None, max_texts: int) -> list
         texts = unpack(binary, shape[0])
     else:
         raise BodyError(
-            "text: give either data, a list of strings, or binary_data_size and so many bytes behind the "
+            "text: give either data, a list of strings, or binary_data_size and so many bytes after the "
             f"JSON, whose length is in the header {HEADER_LENGTH}"
         )
     if shape[0] != len(texts):
-        raise BodyError(f"text: its shape is {shape}, and it holds {len(texts)} elements")
+        raise BodyError(f"text: its shape is {shape}, but it has {len(texts)} elements")
     return strings("text", texts)
 
 
 def unpack(binary: bytes, count: int) -> list[str]:
-    """Returns the strings of a BYTES tensor: each has its length before it, four bytes, little-endian.
+    """Returns the strings of a BYTES tensor. Each follows its length in four bytes, little-endian.
 
     Args:
-        count: int, of its elements.
+        count: int, the number of elements.
 
     Raises:
-        BodyError: it has fewer or more, ends within one, or one is not UTF-8.
+        BodyError: there are more elements, the last one is incomplete, or one is not UTF-8.
     """
     texts: list[str] = []
     place = 0
     while place < len(binary):
         if len(texts) == count:
-            raise BodyError(f"text: its shape is [{count}], and it holds more elements")
+            raise BodyError(f"text: its shape is [{count}], but it has more elements")
         if len(binary) < place + 4:
             raise BodyError("text: its bytes end within the length of an element")
         start = place + 4
@@ -115,7 +115,7 @@ def unpack(binary: bytes, count: int) -> list[str]:
 
 
 def _outputs(found: dict[str, Any], names: Sequence[str]) -> list[tuple[str, bool]]:
-    """Returns the outputs that are asked for, and whether each is to be binary."""
+    """Returns the requested outputs, and whether each is returned as a binary tensor."""
     default = _parameters("the request", found).get("binary_data_output", False)
     asked = found.get("outputs", [])
     if not isinstance(asked, list):
@@ -124,14 +124,14 @@ def _outputs(found: dict[str, Any], names: Sequence[str]) -> list[tuple[str, boo
     for output in asked or [{"name": name} for name in names]:
         name: Any = output.get("name") if isinstance(output, dict) else None
         if name not in names:
-            raise BodyError(f"outputs: there are {' and '.join(names)}")
-        # Named again and again, an output would make a small request a huge answer.
+            raise BodyError(f"outputs: the model has {' and '.join(names)}")
+        # An output that is requested many times would make a huge answer.
         if name in wanted:
-            raise BodyError("outputs: each can be asked for once")
+            raise BodyError("outputs: request each output once")
         parameters = _parameters(f"outputs: {name}", output)
         binary = parameters.get("binary_data", default)
         if not isinstance(binary, bool) or set(parameters) - {"binary_data"}:
-            raise BodyError(f"outputs: {name} knows no parameter but binary_data, true or false")
+            raise BodyError(f"outputs: {name} has one parameter, binary_data, which is true or false")
         wanted[name] = binary
     return list(wanted.items())
 
@@ -144,8 +144,8 @@ def _parameters(owner: str, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(header_length: str, most: int) -> int:
-    # So few digits: Python refuses to read some thousands.
+    # Python refuses to convert thousands of digits.
     valid = header_length.isascii() and header_length.isdecimal() and len(header_length) < 20
     if not valid or int(header_length) > most:
-        raise BodyError(f"{HEADER_LENGTH} must be a number, at most the length of the body")
+        raise BodyError(f"{HEADER_LENGTH} must be a number and at most the length of the body")
     return int(header_length)

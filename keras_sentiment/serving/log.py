@@ -1,4 +1,4 @@
-"""A log that clients can't fill: so many lines of a kind, and then their number."""
+"""A log of limited size: repeated lines are dropped and counted, so that clients can't fill the disk."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Callable
 from keras_sentiment.messages import LogLines
 
 SECONDS = 10.0
-# Lines of a kind in so many seconds: of requests, and of what may come with a traceback.
+# Most lines from one place in the code in that time: of requests, and of warnings, which may have tracebacks.
 MAX_LINES, MAX_WARNINGS = 1000, 10
 
 
 class RepetitionFilter(logging.Filter):
-    """Drops the lines of one place in the code beyond so many in ten seconds, and says how many.
+    """Drops lines when one place in the code logs too many in ten seconds, and logs how many were dropped.
 
-    Lines with the attribute `wanted` are all kept.
+    Lines with the attribute `wanted` are never dropped.
 
     Args:
-        clock: gives the seconds.
+        clock: returns the time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._counts: dict[tuple[str, int], tuple[float, int]] = {}  # since when, and how many lines
+        self._counts: dict[tuple[str, int], tuple[float, int]] = {}  # start, and lines since then
 
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "wanted", False):
@@ -35,7 +35,7 @@ class RepetitionFilter(logging.Filter):
         since, count = self._counts.get(place, (now, 0))
         if now - since >= SECONDS:
             if count > most:
-                record.msg = f"({count - most} lines like the next one were left out) {record.msg}"
+                record.msg = f"({count - most} lines like the next one were dropped) {record.msg}"
             since, count = now, 0
         self._counts[place] = since, count + 1
         return count < most
@@ -45,7 +45,7 @@ def configure_log(quiet: bool) -> None:
     """Writes the log to standard error.
 
     Args:
-        quiet: whether only warnings are written.
+        quiet: bool, whether only warnings are written.
     """
     handler = logging.StreamHandler()
     handler.addFilter(RepetitionFilter())

@@ -1,4 +1,4 @@
-"""What a server counts for Prometheus."""
+"""The metrics of a server for Prometheus."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Metrics:
-    """The meters of one server, in a registry of their own.
+    """The metrics of one server, in their own registry.
 
-    Labels are few: a route is its template, such as `/v2/models/{name}`, and `other` where there is none.
+    The label `route` has few values: the template of the path, such as `/v2/models/{model_name}`, or `other`
+    if there is no such route.
     """
 
     def __init__(self) -> None:
@@ -23,21 +24,21 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
             "keras_sentiment_requests",
-            "Requests; status 499 where the client left before the answer.",
+            "Requests; status 499: the client closed its connection before the answer.",
             ["route", "status"],
             registry=self.registry,
         )
         self._seconds = Histogram(
             "keras_sentiment_request_seconds",
-            "From the headers of a request to its answer.",
+            "Seconds from the headers of a request to its answer.",
             ["route"],
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._texts = Counter("keras_sentiment_texts", "Texts that were scored.", registry=self.registry)
+        self._texts = Counter("keras_sentiment_texts", "Texts scored.", registry=self.registry)
         self._batches = Histogram(
             "keras_sentiment_batch_texts",
-            "Texts of a batch.",
+            "Texts in a batch.",
             buckets=_TEXTS,
             registry=self.registry,
         )
@@ -46,11 +47,11 @@ class Metrics:
         )
 
     def follow(self, waiting: Callable[[], float]) -> None:
-        """Lets the gauge of waiting texts ask whenever it is read."""
+        """Sets the function that returns the number of waiting texts."""
         self._waiting.set_function(waiting)
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
-        """Counts a request that is over."""
+        """Counts a request that has ended."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
@@ -60,5 +61,5 @@ class Metrics:
         self._texts.inc(texts)
 
     def page(self) -> bytes:
-        """Returns all of them in Prometheus's text format."""
+        """Returns all metrics in Prometheus's text format."""
         return generate_latest(self.registry)

@@ -1,34 +1,40 @@
-"""An HTTP server for one model: where it listens, its start and its end."""
+"""An HTTP server for one model: its socket, its start and its end."""
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from fastapi import FastAPI
 
 from keras_sentiment.errors import InputError
+from keras_sentiment.escaping import printable, shell
 from keras_sentiment.inference.artifact import open_artifact
 from keras_sentiment.inference.classifier import Classifier
-from keras_sentiment.serving.access import read_keys
+from keras_sentiment.serving.access import is_loopback, read_keys
 from keras_sentiment.serving.application import make_app
 from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.descriptors import connection_limit
 from keras_sentiment.serving.http_protocol import NOSNIFF, limited_protocol
 
-# Connections that are accepted in one turn of the event loop, and those that the system keeps until then.
-# In a turn none of them is counted yet, so they must be fewer than the descriptors that are left.
+# Most connections that are accepted in one turn of the event loop, and that the system keeps until then. They
+# are counted only after the turn, so they must be fewer than the reserved file descriptors.
 ACCEPTED, BACKLOG = 4, 1024
 IDLE_SECONDS = 5  # between two requests of a connection
+# All addresses of this machine, and the loopback address among them.
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+_log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that says when it listens.
+    """A uvicorn server on a given socket.
 
     Args:
         listener: a bound socket.
-        announce: is called once requests are answered.
+        announce: is called when the server starts to answer requests.
     """
 
     def __init__(
@@ -66,44 +72,76 @@ def serve(
     say: Callable[[str], None] = lambda message: None,
     api_key_file: str | None = None,
 ) -> None:
-    """Serves an artifact until SIGTERM or Ctrl-C; what is in flight then is answered.
+    """Serves an artifact until SIGTERM or Ctrl-C. Requests that have come by then are answered.
 
     Args:
         path: of the artifact.
-        config: where to listen, the limits, and whom to answer.
-        say: is told where the server listens.
-        api_key_file: of keys, one of which a request must bring.
+        config: the address, the limits and the allowed names.
+        say: prints a line; it gets the URL of the page, and how to use and stop the server.
+        api_key_file: path of a file with API keys; None: no key is needed.
 
     Raises:
         InputError: there is no artifact, its runtime is not installed, the port is taken, the keys can't be
-            read, or there may not be so many connections.
+            read, or the limit of open files is below `max_connections`.
     """
     keys = read_keys(api_key_file) if api_key_file else ()
     connection_limit(config.max_connections)
     with listen(config) as listener:
         artifact = open_artifact(path)
         classifier = Classifier.of_artifact(artifact)
-        classifier.predict([""])  # a graph that doesn't run is found now, and the first client need not wait
-        message = announcement(artifact.name, *listener.getsockname()[:2])
-        app = make_app(classifier, artifact.name, config, keys, listener.getsockname()[0])
+        classifier.predict([""])  # finds a graph that doesn't run, and spares the first client a wait
+        address, port = listener.getsockname()[:2]
+        url, everywhere = page_url(address, port, config.allowed_hosts), address in WILDCARDS
+        lines = announcement(artifact.name, url, bool(keys), everywhere)
+        app = make_app(classifier, artifact.name, config, keys, address)
+        if not (keys or is_loopback(address)):
+            _log.warning("No --api-key-file: whoever reaches port %d of this machine can use the model", port)
+
+        def announce() -> None:
+            for line in lines:
+                say(line)
+
         # uvicorn raises the signal again when it has finished: the start's handlers then end the process.
-        Server(app, config, listener, lambda: say(message)).run()
+        Server(app, config, listener, announce).run()
 
 
-def announcement(name: str, host: str, port: int) -> str:
-    """Returns what is said once requests are answered.
+def announcement(name: str, url: str, keyed: bool, everywhere: bool = False) -> list[str]:
+    """Returns the lines that are printed once requests are answered.
 
-    Whoever made the artifact has named it: what a terminal would obey stands escaped.
+    Args:
+        name: of the artifact. Whoever made the artifact chose it, so it is escaped.
+        url: of the page.
+        keyed: bool, whether a request must have a key.
+        everywhere: bool, whether the server listens on all addresses of this machine.
     """
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return str(InputError(f"{name} is served on {url}"))
+    others = " and on all other addresses of this machine" if everywhere else ""
+    key = '-H "Authorization: Bearer $API_KEY" ' if keyed else ""
+    data = """-H 'Content-Type: application/json' -d '{"text": "A good film."}'"""
+    return [
+        printable(f"{name} is served on {url}{others}"),
+        f"Open {url} in a browser, or label a text from a shell: curl {key}{data} {shell(url + 'predict')}",
+        f"{url}openapi.json describes the routes. Press Ctrl-C to stop the server.",
+    ]
+
+
+def page_url(address: str, port: int, allowed_hosts: Sequence[str] = ()) -> str:
+    """Returns the URL of the page, as a browser on this machine reaches it.
+
+    Args:
+        address: where the server listens; 0.0.0.0 and :: are all addresses of this machine.
+        allowed_hosts: the only names that are answered where the address is not a loopback one.
+    """
+    host = WILDCARDS.get(address, address)
+    if allowed_hosts and not is_loopback(address):
+        host = allowed_hosts[0]
+    return f"http://[{host}]:{port}/" if ":" in host and "[" not in host else f"http://{host}:{port}/"
 
 
 def listen(config: ServingConfig) -> socket.socket:
-    """Returns a socket that is bound, so that a taken port is found before the model is opened.
+    """Returns a bound socket. It is bound before the model is loaded, so that a taken port is found at once.
 
     Raises:
-        InputError: the port is taken, or the host is not this machine's.
+        InputError: the port is taken, or the host is not an address of this machine.
     """
     listener = None
     try:
@@ -117,7 +155,7 @@ def listen(config: ServingConfig) -> socket.socket:
         if listener:
             listener.close()
         raise InputError(
-            f"{config.host}:{config.port}: no server can listen there ({error.strerror}); "
+            f"{config.host}:{config.port}: the server can't listen there ({error.strerror}); "
             "give another --host or --port"
         ) from None
     return listener

@@ -140,7 +140,7 @@ def test_the_schema_of_json_lines_has_the_columns_of_all_objects(tmp_path):
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([1, "b"], "it.jsonl:1: from this line on column 'n' has no one type"),
+        ([1, "b"], "it.jsonl:1: from this line on column 'n' has several types"),
         ([1, 2, 3, 4, "b"], "it.jsonl:5: a column has another type than before .*n"),
         (["\ud800"], "it.jsonl:1: the row has half of a character"),
         ([10**30], "it.jsonl:1: from this line on column 'n'"),

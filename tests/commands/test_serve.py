@@ -3,6 +3,7 @@
 import ast
 import concurrent.futures
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -30,7 +31,7 @@ from helpers.served import (
 )
 from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.log import MAX_WARNINGS
-from keras_sentiment.serving.server import listen
+from keras_sentiment.serving.server import announcement, listen
 
 pytestmark = pytest.mark.once
 ENTRY = "from keras_sentiment.scripts.command_line import main; main()"
@@ -57,7 +58,10 @@ def command(artifact, *arguments, program=ENTRY, python=sys.executable, cwd=None
     try:
         line = process.stderr.readline()
         assert line.startswith("words is served on http://127.0.0.1:"), line + process.stderr.read()
-        yield process, urllib.parse.urlsplit(line.split()[-1]).port
+        url = line.split()[-1]
+        assert f"Open {url} in a browser" in process.stderr.readline()
+        assert "Ctrl-C" in process.stderr.readline()
+        yield process, urllib.parse.urlsplit(url).port
     finally:
         process.kill()
         process.communicate()
@@ -210,6 +214,39 @@ def test_keys_and_names_of_the_command(artifact, tmp_path):
         process.terminate()
         error = process.communicate(timeout=60)[1]
     assert key not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warned"), [((), True), (("--quiet",), True), (("--api-key-file", "keys"), False)]
+)
+def test_a_server_that_others_reach_without_a_key_is_warned_of(artifact, tmp_path, arguments, warned):
+    (tmp_path / "keys").write_text("0123456789abcdef")
+    settings = ["serve", str(artifact), "--host", "0.0.0.0", "--port", "0", *arguments]
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENTRY, *settings], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        line = process.stderr.readline()
+    finally:
+        process.kill()
+        process.communicate()
+    assert ("No --api-key-file" in line) == warned
+    assert ("is served on http://127.0.0.1:" in line) != warned
+    assert ("and on all other addresses of this machine" in line) != warned
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.parametrize("keyed", [False, True])
+def test_the_announced_command_labels_a_text(artifact, tmp_path, keyed):
+    key = "0123456789abcdef"
+    (tmp_path / "keys").write_text(key)
+    with command(artifact, *(("--api-key-file", tmp_path / "keys") if keyed else ())) as (_, port):
+        line = announcement("words", f"http://127.0.0.1:{port}/", keyed)[1]
+        shell = line.partition("from a shell: ")[2]
+        found = subprocess.run(
+            ["sh", "-c", shell], env={**os.environ, "API_KEY": key}, capture_output=True, check=True
+        )
+    assert json.loads(found.stdout) == close_to(make_classifier().predict(["A good film."])[0])
 
 
 def test_mistakes_of_the_command(artifact, tmp_path, capfd, monkeypatch):

@@ -115,5 +115,5 @@ def test_a_graph_of_another_manifest_is_refused(format, artifacts, tmp_path):
     path = shutil.copytree(artifacts[format], tmp_path / format)
     labels = ("negative", "neutral", "positive")
     Artifact(path, format, "words", labels, INPUTS, CLEANING_VERSION, 1.0, None).write()
-    with pytest.raises(InputError, match="gives no 3 finite logits"):
+    with pytest.raises(InputError, match="does not return 3 finite logits"):
         load(path)

@@ -80,13 +80,13 @@ def test_a_file_that_was_touched_is_named(artifact, name):
             "its format version is 1, and this program reads version 3; make one with `export`",
         ),
         ({"format": "pickle"}, "'pickle'"),
-        ({"cleaning_version": CLEANING_VERSION + 1}, "export it again"),
+        ({"cleaning_version": CLEANING_VERSION + 1}, "export the model again"),
         ({"labels": ["one"]}, "labels"),
         ({"temperature": 0}, "temperature"),
-        ({"temperature": "warm"}, "lacks or mistakes a key"),
+        ({"temperature": "warm"}, "a key is missing or wrong"),
         ({"threshold": 1.0}, "threshold"),
         ({"inputs": {"sequence_length": 2}}, "sequence_length=2"),
-        ({"inputs": {"length": 2}}, "lacks or mistakes a key"),
+        ({"inputs": {"length": 2}}, "a key is missing or wrong"),
         ({"surprise": 1}, "surprise"),
         ({"two\nlines": 1}, "two.nlines"),
         ({"name": ["x"]}, "name"),
@@ -127,7 +127,7 @@ def test_a_link_out_of_the_folder_is_refused(artifact, tmp_path):
 
 
 def test_a_graph_that_is_none_is_named(artifact):
-    with pytest.raises(InputError, match=r"model\.onnx: onnxruntime can't read it"):
+    with pytest.raises(InputError, match=r"model\.onnx: onnxruntime can't read the graph"):
         keras_sentiment.load(artifact.path)
 
 

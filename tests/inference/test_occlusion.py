@@ -1,11 +1,16 @@
-"""The words that carry a label: those that a model counts, wherever they stand."""
+"""The words that a label depends on: those that a model counts, wherever they stand."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 
-from helpers.served import FILLING, INPUTS, WEIGHTS, WordEngine, make_classifier
+from helpers.served import FILLING, INPUTS, TOKENIZER, WEIGHTS, WordEngine, make_classifier
 from keras_sentiment.config import EXPLAINED_SPANS
-from keras_sentiment.inference.occlusion import spans, without
+from keras_sentiment.data.padding import padded_rows
+from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.inference.occlusion import Span, spans, unread_span, without
+from keras_sentiment.text.cleaning import clean
 
 pytestmark = pytest.mark.once
 
@@ -99,3 +104,70 @@ def test_any_text_has_an_explanation(text):
 def test_tags_are_no_words_and_chinese_characters_are():
     text = '<a href="good">电影</a> is<br>good'
     assert [text[part.start : part.end] for part in spans(text)] == ["电", "影", "is", "good"]
+
+
+@pytest.mark.parametrize("truncation", ["head", "head_tail"])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_unread_part_is_what_can_change_without_changing_the_row(truncation, seed):
+    """Another word in place of any unread word gives the same row; in place of a read one another row."""
+    inputs = dataclasses.replace(INPUTS, sequence_length=20, truncation=truncation)
+    rng = np.random.default_rng(seed)
+    # Some words have several tokens; tags and white space have none.
+    pieces = ["good", "bad", "film,", "very-dull", "a", "<br/>", "&amp;", "\u200b", "(the)", "电影"]
+    text = "  ".join(rng.choice(pieces, rng.integers(25, 60)))
+
+    def row(written):
+        return padded_rows(TOKENIZER.encode([clean(written)]), 20, TOKENIZER, inputs)["token_ids"].tolist()
+
+    unread = unread_span(text, TOKENIZER, inputs)
+    assert unread is not None
+    count = len(TOKENIZER.encode([clean(text[unread.start : unread.end])])[0])
+    assert row(text) == row(f"{text[: unread.start]}{' plot' * count}{text[unread.end :]}")
+    # No word beside it is unread, too.
+    for word in spans(text, unread):
+        tokens = len(TOKENIZER.encode([clean(text[word.start : word.end])])[0])
+        if tokens:
+            assert row(text) != row(f"{text[: word.start]}{' 99' * tokens}{text[word.end :]}")
+
+
+def test_what_is_not_read_is_no_word_of_the_explanation():
+    text = "good " * 30 + "dull " * 100 + "bad " * 46
+    found = make_classifier().explain(text)
+    unread = text[found["unread"]["start"] : found["unread"]["end"]]
+    read = text[: found["unread"]["start"]] + text[found["unread"]["end"] :]
+    assert found["truncated"]
+    assert unread.split() == ["good"] * 15 + ["dull"] * 99
+    assert " ".join(word["text"] for word in found["words"]).split() == read.split()
+    assert "not read by the model" in found._repr_html_()
+    assert unread in found._repr_html_()
+
+
+@pytest.mark.parametrize("text", ["", "good film", "<br> " * 500, "a " * 62])
+def test_a_text_that_fits_has_no_unread_part(text):
+    found = make_classifier().explain(text)
+    assert (found["unread"], found["truncated"]) == (None, False)
+    assert "grey" not in found._repr_html_()
+
+
+def test_in_windows_all_is_read():
+    model = make_classifier()
+    classifier = Classifier(model.tokenizer, model.inputs, model.decision, model.engine, windows=True)
+    assert classifier.explain("good film " * 200)["unread"] is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0, 9), (1, 500), (40, 40), (500, 1), (9, 0), (0, 0), (300, 300)]
+)
+def test_no_run_of_words_reaches_over_the_unread_part(before, after):
+    text = "a " * before + "unread " * 50 + "b " * after
+    unread = Span(2 * before, 2 * before + 50 * 7 - 1)
+    found = spans(text, unread)
+    assert len(found) == min(before + after, EXPLAINED_SPANS)
+    assert all(part.end <= unread.start or part.start >= unread.end for part in found)
+    covered = " ".join(text[part.start : part.end] for part in found).split()
+    assert covered == ["a"] * before + ["b"] * after
+
+
+def test_a_comment_leaves_the_unread_part_open():
+    """Its words have tokens one by one, and none together, so their places are not known."""
+    assert unread_span("<!-- a b --> " + "good film " * 100, TOKENIZER, INPUTS) is None

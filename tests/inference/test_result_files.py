@@ -76,7 +76,7 @@ def test_what_is_no_number_is_null_in_json():
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_a_column_that_comes_late_is_named(ending):
     first, late = results([("id", [1] * 3)]), results([("id", [1] * 3), ("new", [1] * 3)])
-    with pytest.raises(InputError, match="row 2: has 'new', which the rows before it lack"):
+    with pytest.raises(InputError, match="row 2: it has 'new', which the rows before it do not have"):
         written(ending, [first, late])
 
 
@@ -102,7 +102,7 @@ def test_a_chunk_is_in_the_file_when_the_next_one_is_asked_for(tmp_path, ending)
 def test_keys_inside_of_objects_are_not_left_out():
     first, late = results([("meta", [{"a": 1}] * 3)]), results([("meta", [{"a": 1, "b": 2}] * 3)])
     assert parquet.read_table(io.BytesIO(written(".parquet", [first, first]))).num_rows == 6
-    with pytest.raises(InputError, match="column 'meta' has keys that the rows before it lack"):
+    with pytest.raises(InputError, match="column 'meta' has keys that the rows before it do not have"):
         written(".parquet", [first, late])
     with pytest.raises(InputError, match=r"can't be written as Parquet.*write \.jsonl"):
         written(".parquet", [results([("meta", [{}] * 3)])])

@@ -145,7 +145,7 @@ def test_another_sites_page_is_refused_on_every_route(engine, port, origin):
     for path in ("/", "/metrics", "/v2/health/live"):
         assert say(port, get(path, line))[0] == 403
     for path in ("/predict", "/explain", INFER):
-        assert "Another site" in error_of(ask(port, path, GOOD, headers=line))
+        assert "Pages of other sites" in error_of(ask(port, path, GOOD, headers=line))
     # Beside a good one, too.
     assert ask(port, body=GOOD, headers=f"Origin: http://localhost\r\n{line}")[0] == 403
     assert not engine.shapes
@@ -289,5 +289,5 @@ def test_a_file_of_no_keys_is_refused_and_not_quoted(tmp_path, content, said):
         read_keys(str(file))
     assert "secret" not in str(error.value)
     assert str(file) in str(error.value)
-    with pytest.raises(InputError, match="nowhere: it can't be read"):
+    with pytest.raises(InputError, match="nowhere: the file can't be read"):
         read_keys("nowhere")

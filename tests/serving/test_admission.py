@@ -81,7 +81,7 @@ def test_large_bodies_are_refused_whether_they_say_so_or_not():
             # What was refused can end, and the connection serves on.
             connection.sendall(b"0\r\n\r\n" + request(b'{"text": "good"}'))
             assert answer(connection)[0] == 200
-        assert metric(port, "requests_total", '{route="other",status="413"}') == 3
+        assert metric(port, "requests_total", '{route="/predict",status="413"}') == 3
 
 
 def test_compressed_bodies_are_refused(port):

@@ -82,6 +82,21 @@ def test_explain_is_what_occlusion_says(port):
     assert ask(port, "/explain", {"text": ""})[2]["words"] == []
 
 
+def test_explain_says_what_was_not_read_and_how_the_label_is_chosen(port):
+    for text in ("good " * 100, "<p>bad</p> " * 90 + "film", "good"):
+        found, expected = ask(port, "/explain", {"text": text})[2], make_classifier().explain(text)
+        assert found["unread"] == expected["unread"]
+        assert found["truncated"] == (found["unread"] is not None)
+        assert [word["start"] for word in found["words"]] == [word["start"] for word in expected["words"]]
+        assert (found["rule"], found["threshold"]) == ("the label is the most probable one", None)
+    classifier = make_classifier(threshold=0.25)
+    with serving(classifier) as port:
+        found = ask(port, "/explain", {"text": "dull film"})[2]
+    assert found["label"] == "positive"
+    assert found["rule"] == classifier.decision.rule()
+    assert found["threshold"] == {"label": "positive", "probability": 0.25}
+
+
 def test_metrics_have_as_many_series_after_hostile_paths(port):
     def series():
         page = ask(port, "/metrics")[2]
@@ -111,11 +126,37 @@ def test_openapi_describes_every_route_and_its_errors(port):
         found["paths"][path]["post"]["requestBody"] for path in ("/predict", "/v2/models/{model_name}/infer")
     ]
     assert all("application/json" in body["content"] for body in bodies)
+    assert set(found["components"]["schemas"]["Explanation"]["required"]) == set(
+        ask(port, "/explain", {"text": "good"})[2]
+    )
     # A reference that leads nowhere hides a part of the schema from every tool.
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(found)):
         place = found
         for key in reference.split("/"):
             place = place[key]
+
+
+@pytest.mark.parametrize("keys", [(), (b"0123456789abcdef",)])
+def test_openapi_has_the_limits_and_says_where_a_key_is_wanted(keys):
+    with serving(make_classifier(), keys=keys, max_texts=3, max_body_bytes=13_000) as port:
+        found = ask(port, "/openapi.json")[2]
+        body = {path: found["paths"][path]["post"]["requestBody"] for path in ("/predict", "/explain")}
+        text = {
+            path: each["content"]["application/json"]["schema"]["properties"]["text"]
+            for path, each in body.items()
+        }
+        assert body["/predict"]["x-max-bytes"] == body["/explain"]["x-max-bytes"] == 13_000
+        assert text["/predict"]["anyOf"][1]["maxItems"] == 3
+        most = text["/explain"]["maxLength"]
+        header = f"Authorization: Bearer {keys[0].decode()}\r\n" if keys else ""
+        for length, status in ((most, 200), (most + 1, 422)):
+            assert ask(port, "/explain", {"text": "a" * length}, headers=header)[0] == status
+        for path, operations in found["paths"].items():
+            for method, operation in operations.items():
+                wanted = operation.get("security", []) != []
+                url = path.replace("{model_name}", "words")
+                assert wanted == (ask(port, url, {} if method == "post" else None)[0] == 401), path
+        assert ("securitySchemes" in found["components"]) == bool(keys)
 
 
 @pytest.mark.parametrize("log_texts", [False, True])

@@ -121,7 +121,7 @@ class Watched(list):
 def test_the_first_error_ends_validation(monkeypatch):
     texts = Watched(["good", 1, *["good"] * 200])
     replace_reader(monkeypatch, lambda text: {"text": texts})
-    with pytest.raises(BodyError, match="element 1 is no string"):
+    with pytest.raises(BodyError, match="element 1 is not a string"):
         read_texts(b"{}", 256)
     assert texts.seen == 2
 
@@ -157,13 +157,13 @@ def test_a_binary_tensor_is_read_up_to_its_shape():
 
 
 STRINGS = "text: give a string or a list of strings"
-NOT_JSON = "the body is not JSON; it breaks at character"
+NOT_JSON = "the body is not JSON; the error is at character"
 SAID = [
     (b'{"text": null}', STRINGS, "text: give a string"),
     (b'{"text": 5}', STRINGS, "text: give a string"),
     (b'{"text": {}}', STRINGS, "text: give a string"),
-    (b'{"text": [1]}', "text is no string", "text: give a string"),
-    (b'{"text": ["a", null]}', "text: element 1 is no string", "text: give a string"),
+    (b'{"text": [1]}', "text is not a string", "text: give a string"),
+    (b'{"text": ["a", null]}', "text: element 1 is not a string", "text: give a string"),
     (b'{"text": "caf\xe9"}', "the body is not UTF-8", "the body is not UTF-8"),
     (b'{"text": "a', f"{NOT_JSON} 10", f"{NOT_JSON} 10"),
     (b"", f"{NOT_JSON} 1", f"{NOT_JSON} 1"),
@@ -173,7 +173,7 @@ SAID = [
     (b'{"text": "a", "b": 1}', "and nothing else", "and nothing else"),
     (b'{"text": NaN}', "a number that can't be read", "a number that can't be read"),
     (b'{"text": ' + b"1" * 5000 + b"}", "a number that can't be read", "a number that can't be read"),
-    (b'{"text": "\\ud800"}', "a surrogate without its other half", "a surrogate without its other half"),
+    (b'{"text": "\\ud800"}', "half of a surrogate pair", "half of a surrogate pair"),
 ]
 
 

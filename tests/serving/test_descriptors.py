@@ -24,5 +24,5 @@ def test_as_many_as_files_may_be_open(files, most, monkeypatch):
 def test_more_than_that_is_a_mistake(monkeypatch):
     monkeypatch.setattr(descriptors, "_file_limit", lambda: 1024)
     assert connection_limit(960) == 960
-    with pytest.raises(InputError, match=r"max_connections=961: .* 1024 files .* leaves 960 .*ulimit -n"):
+    with pytest.raises(InputError, match=r"max_connections=961: .* 1024 files.* allows 960 .*ulimit -n"):
         connection_limit(961)

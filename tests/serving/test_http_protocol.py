@@ -171,15 +171,15 @@ def test_small_chunks_are_told_logged_and_counted_as_what_they_are(port, monkeyp
         status, _, body = answer(connection)
     assert status == 400
     assert "256 small chunks" in json.loads(body)["error"]
-    wait_for(lambda: metric(port, "requests_total", '{route="other",status="400"}') == 1)
-    assert metric(port, "requests_total", '{route="other",status="499"}') == 0
+    wait_for(lambda: metric(port, "requests_total", '{route="/predict",status="400"}') == 1)
+    assert metric(port, "requests_total", '{route="/predict",status="499"}') == 0
     assert caplog.text.count("Invalid HTTP request") == 1
 
 
 def test_a_request_that_took_too_long_is_counted_as_that():
     with serving(make_classifier(), timeout_seconds=0.3) as port:
         assert say(port, request(b"{", length=10))[0] == 408
-        wait_for(lambda: metric(port, "requests_total", '{route="other",status="408"}') == 1)
+        wait_for(lambda: metric(port, "requests_total", '{route="/predict",status="408"}') == 1)
 
 
 def test_two_lengths_are_one_too_many(engine, port):

@@ -31,7 +31,7 @@ def test_lines_of_a_kind_are_so_many_and_then_counted(lines, level, most):
             logger.log(level, "client %d", number)
     assert len(found) == 2 * most
     assert found[most - 1] == f"client {most - 1}"
-    assert found[most] == "(7 lines like the next one were left out) client 0"
+    assert found[most] == "(7 lines like the next one were dropped) client 0"
     logger.log(level, "something else")
     assert found[-1] == "something else"
     clock[0] = 10 * SECONDS
@@ -43,6 +43,26 @@ def test_lines_that_are_wanted_are_all_kept(lines):
     for _ in range(2 * MAX_LINES):
         logger.info("text", extra={"wanted": True})
     assert len(found) == 2 * MAX_LINES
+
+
+def test_refused_requests_are_logged_by_their_route(caplog):
+    """Also those that are refused before they come to it."""
+    caplog.set_level(logging.INFO)
+    expected = []
+    with serving(make_classifier(), max_body_bytes=100, keys=(b"0123456789abcdef",)) as port:
+        for raw, line in (
+            (request(b"{}"), "POST /predict 401"),
+            (request(b"{}", "/v2/models/secret/infer"), "POST /v2/models/{model_name}/infer 401"),
+            (get("/metrics"), "GET /metrics 401"),
+            (get("/metrics", host="rebound.example"), "GET /metrics 403"),
+            (get("/nothing/secret"), "GET (unknown path) 401"),
+            (request(b"{}", "/"), "POST / 405"),
+        ):
+            expected.append(line)
+            assert say(port, raw)[0] == int(line[-3:])
+    for line in expected:
+        assert line in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_what_a_client_sends_is_never_in_the_log(caplog):
@@ -62,7 +82,7 @@ def test_what_a_client_sends_is_never_in_the_log(caplog):
             connection.sendall(b"owned\x1b\r\n\r\n")
             connection.recv(4096)
         assert metric(port, "requests_total", '{route="other",status="404"}') == 1
-    assert "GET other 404" in caplog.text
-    assert "other /predict 405" in caplog.text
+    assert "GET (unknown path) 404" in caplog.text
+    assert "(unknown method) /predict 405" in caplog.text
     for word in ("owned", "MMM", "\x1b"):
         assert word not in caplog.text
