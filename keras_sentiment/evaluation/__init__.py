@@ -1,4 +1,4 @@
-"""Trained model -> figures, report, model card."""
+"""Measures a trained model, and writes its figures, a report and a model card."""
 
 from keras_sentiment.machine import choose_backend
 

@@ -1,4 +1,4 @@
-"""A trained model and data -> figures, kept in the run beside a report and a model card."""
+"""Measures a model on data, and writes figures, report and model card into its run."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ from keras_sentiment.storage.atomic import staged_folder, write_text, writing
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """A model measured on reviews.
+    """The result of measuring a model on reviews.
 
     Args:
-        run: the model's.
-        data: what the user calls the data.
-        reviews: that were measured.
-        classifier: of the model.
-        logits: float[reviews, num_classes], of the reviews.
-        metrics: the figures, as JSON's types; `split` is the part of the data.
+        run: the run of the model.
+        data: path or name of the data, as the user gave it.
+        reviews: the reviews that were measured.
+        classifier: the model as a classifier.
+        logits: float32[reviews, num_classes].
+        metrics: dict of the figures, of types that JSON has.
         model_sha256: checksum of the model that was measured.
 
     Example:
@@ -110,17 +110,17 @@ class Evaluation:
         )
 
     def save(self, output: str | Path | None = None) -> Path:
-        """Writes the figures and their page; returns the page's path.
+        """Writes figures, report and model card; returns the path of the report.
 
-        Into the run go `metrics.json`, `README.md`, and the page twice: as `report.html`, which shows what
-        was evaluated last, and in `reports/`, where each part of each data set has its own.
+        The run gets `metrics.json`, the card `README.md`, and the report twice: as `report.html`, which
+        always has the latest evaluation, and in `reports/`, which has a file for each split of each data set.
 
         Args:
-            output: a new folder, which gets `metrics.json` and `report.html`; the run stays as it is.
+            output: path of a new folder, which gets `metrics.json` and `report.html`; the run is not changed.
 
         Raises:
-            InputError: the run holds another model by now, or nothing can be written there, or `output`
-                holds something.
+            InputError: the run holds another model than was measured, a file can't be written, or `output`
+                is not empty.
         """
         run, split, fingerprint = self.run, self.metrics["split"], self.reviews.fingerprint
         if run.model_sha256 != self.model_sha256:
@@ -135,11 +135,11 @@ class Evaluation:
         if others:
             tell(
                 f"{run.path / METRICS_FILE}: {others:,} of its evaluations are left out of report and card: "
-                f"they are none of this version's, or beyond the latest {MOST_SHOWN}"
+                f"another version wrote them, or they are older than the latest {MOST_SHOWN}"
             )
         folder = run.path / REPORTS
         if folder.is_symlink():
-            raise InputError(f"{folder}: a link; remove it")
+            raise InputError(f"{folder}: it is a link, which evaluate does not follow; remove it")
         with writing(folder):
             folder.mkdir(exist_ok=True)
         run.write(f"{REPORTS}/{page.name}", page.render(recorded))
@@ -161,26 +161,28 @@ def evaluate(
     precision: str = "float32",
     quiet: bool = True,
 ) -> Evaluation:
-    """Measures the model of a run on data; `save` of the result writes metrics, report and card into the run.
+    """Measures the model of a run on data.
 
-    A warning on standard error says how many of the texts the model, or its rival, was trained on; but for a
-    train part that was asked for. The metrics have the number as `seen_in_training`.
+    Nothing is written before `Evaluation.save`. A warning on standard error says how many of the texts the
+    model, or the one it is compared with, was trained on, unless `split` is `"train"`. The metrics have the
+    number as `seen_in_training`.
 
     Args:
         run: a complete run, or its path.
         data: a corpus, its DATA_DIR, or any source that `prepare` takes.
-        split: `"train"`, `"validation"` or `"test"`; by default test, or all of a source without it.
-        config: names of a table's columns.
-        on_error: `"fail"`, or `"skip"`: rows that can't be used are left out, and counted in `rejected`.
+        split: `"train"`, `"validation"` or `"test"`. By default the test split, else the validation split,
+            else all of a source.
+        config: names of the columns of a table.
+        on_error: `"fail"`, or `"skip"`: unusable rows are left out, and counted in `rejected`.
         against: another run with the same labels, or its path, to compare with.
-        windows: whether long texts are read whole.
-        perturb: whether to count the labels that typos, HTML and a neutral sentence flip.
-        precision: in what both models compute, as `load` takes it; the metrics name it.
+        windows: whether to read long texts whole, in windows, instead of truncating them.
+        perturb: whether to measure again with typos, with HTML and with a neutral sentence.
+        precision: precision in which both models compute, as `load` takes it; the metrics name it.
         quiet: whether to show no progress.
 
     Raises:
-        InputError: the data or a model can't be read, or doesn't fit; or a model can't be computed in that
-            precision.
+        InputError: the data or a model can't be read, or they don't fit one another, or a model can't compute
+            in that precision.
 
     Example:
         >>> evaluation = evaluate(run, corpus)
@@ -231,7 +233,7 @@ def evaluate(
 def _beside_baselines(
     baseline: Baseline, reviews: Split, correct: np.ndarray, labels: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Returns what always the majority label, and a linear model on TF-IDF, reach on the same reviews."""
+    """Returns the figures of both baselines, the majority label and TF-IDF, on the same reviews."""
     right, losses = baseline.score(reviews.texts(), reviews.labels)
     kept = ("accuracy", "difference", "difference_ci95")
     majority, tfidf = (

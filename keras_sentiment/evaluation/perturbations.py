@@ -1,4 +1,4 @@
-"""Changes of a text that leave its sentiment as it is: a robust model keeps its label."""
+"""Changes of a text that keep its sentiment: a robust model keeps its label."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from keras_sentiment.text.cleaning import escaped
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _SPACE = re.compile(r" ")
-# Of words with four letters or more, and of spaces.
-TYPOS = 0.1
-MARKUP = 0.1
+TYPOS = 0.1  # share of the words with four letters or more
+MARKUP = 0.1  # share of the spaces
 _MARKUP = ("<br /><br />", "&nbsp;", "</p> <p>", " <i> ")
 _NEUTRAL = (
     "I saw it on a Tuesday.",
@@ -29,7 +28,7 @@ _NEUTRAL = (
 
 
 def typos(text: str, rng: np.random.Generator) -> str:
-    """Swaps two inner letters of one word in ten, as quick fingers do.
+    """Swaps two inner letters in one word of ten.
 
     Belinkov & Bisk 2018, "Synthetic and Natural Noise Both Break Neural Machine Translation", section 4.
     """
@@ -45,12 +44,12 @@ def typos(text: str, rng: np.random.Generator) -> str:
 
 
 def markup(text: str, rng: np.random.Generator) -> str:
-    """Puts HTML, which cleaning should drop, in the place of one space in ten."""
+    """Replaces one space in ten by HTML, which cleaning removes."""
     return _SPACE.sub(lambda space: str(rng.choice(_MARKUP)) if rng.random() < MARKUP else space[0], text)
 
 
 def neutral(text: str, rng: np.random.Generator) -> str:
-    """Appends a sentence that says nothing of the film.
+    """Appends a sentence without sentiment.
 
     Ribeiro et al. 2020, "Beyond Accuracy: Behavioral Testing of NLP Models with CheckList", section 2.
     """
@@ -65,9 +64,14 @@ PERTURBATIONS: dict[str, Callable[[str, np.random.Generator], str]] = {
 
 
 def perturb(texts: Iterable[str], name: str, seed: int) -> list[str]:
-    """Returns cleaned texts, each changed by a perturbation; the same for the same seed.
+    """Returns cleaned texts, each changed by a perturbation, the same for the same seed.
 
-    They are to be cleaned: that takes away what a perturbation has put in, and leaves all else as it was.
+    The result is raw text: cleaning it removes the HTML that was put in and changes nothing else.
+
+    Args:
+        texts: cleaned texts.
+        name: a key of `PERTURBATIONS`.
+        seed: int, of the random choices.
     """
     rng = np.random.default_rng(seed)
     return [PERTURBATIONS[name](escaped(text), rng) for text in texts]
@@ -76,14 +80,17 @@ def perturb(texts: Iterable[str], name: str, seed: int) -> list[str]:
 def perturbed(
     classifier: Classifier, split: Split, logits: np.ndarray, quiet: bool = True
 ) -> dict[str, dict[str, Any]]:
-    """Scores the reviews again, changed in ways that leave their sentiment as it is.
+    """Returns the figures of a model on changed reviews.
 
     Args:
-        logits: float[reviews, num_classes], of the reviews as they are.
+        classifier: the model.
+        split: the reviews.
+        logits: float[reviews, num_classes], of the unchanged reviews.
+        quiet: whether to show no progress.
 
     Returns:
-        By the name of the perturbation `accuracy`, and the labels that it `flipped`: how many, and their
-        `flipped_share`.
+        For each name in `PERTURBATIONS`: `accuracy`; `flipped`, the number of predicted labels that changed;
+        `flipped_share`, their share.
     """
     decision, labels = classifier.decision, np.asarray(split.labels)
     before = decision.choose(decision.probabilities(logits))

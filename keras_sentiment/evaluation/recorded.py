@@ -1,4 +1,4 @@
-"""The evaluations in `metrics.json` of a run, which may be a stranger's, or written by another program."""
+"""Checks the evaluations in `metrics.json`, which other people or programs may have written."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from keras_sentiment.evaluation.seen_texts import seen_warnings
 from keras_sentiment.evaluation.tables import baseline_rows, figure, figure_rows, label_rows, left_out, span
 
 SPLITS = ("train", "validation", "test", "all")
-# Of one model in its card and its report.
-MOST_SHOWN = 100
+MOST_SHOWN = 100  # evaluations in a card or report
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# Characters of a name, or of a reason why a figure is absent.
-_MOST_CHARACTERS = 1000
-_MOST_LENGTHS = 100
-# No logarithm of a float's is larger.
-_MOST_LOSS = 1000
+_MOST_CHARACTERS = 1000  # of a name, or of a reason why a figure is absent
+_MOST_LENGTHS = 100  # rows of accuracy by length
+_MOST_LOSS = 1000  # a cross-entropy of float64 probabilities is below
 _WRONG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 
 Recorded = dict[str, dict[str, Any]]
 
 
 def shown(recorded: Recorded, split: str, fingerprint: str) -> tuple[Recorded, int]:
-    """Returns those evaluations that can be shown, the latest `MOST_SHOWN`; and how many others there are.
+    """Returns the latest `MOST_SHOWN` of the valid evaluations, and how many others there are.
 
     Args:
         recorded: what `metrics.json` holds, by split and fingerprint.
-        split, fingerprint: of the one that was made last, which is among them.
+        split: of the evaluation that was made last, which is always among those returned.
+        fingerprint: of the same.
     """
     places = [(part, key) for part, found in recorded.items() for key in found]
     ours = [
@@ -47,7 +45,7 @@ def shown(recorded: Recorded, split: str, fingerprint: str) -> tuple[Recorded, i
 
 
 def is_ours(metrics: Any) -> bool:
-    """Whether a value has the figures that an evaluation has, each of a type that can be shown."""
+    """Returns whether a value has all figures of an evaluation, each of a type that can be shown."""
     try:
         texts = [metrics["data"], metrics["date"], metrics["precision"], *metrics["absent"].values()]
         texts += [metrics["baselines"]["majority"]["label"], *metrics["labels"]]

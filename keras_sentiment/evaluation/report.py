@@ -1,10 +1,9 @@
-"""`report.html`: what was measured, in one file that needs no other."""
+"""`report.html`: an evaluation as one page that loads nothing else."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html import unescape
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,12 @@ from keras_sentiment.data.encoded_split import Split
 from keras_sentiment.decision import Decision
 from keras_sentiment.escaping import visible
 from keras_sentiment.evaluation import plots
+from keras_sentiment.evaluation.cautions import cautions
 from keras_sentiment.evaluation.description import architecture, hyperparameters
-from keras_sentiment.evaluation.seen_texts import seen_warnings
+from keras_sentiment.evaluation.error_texts import OPEN_ERRORS, add_pieces, find_errors
 from keras_sentiment.evaluation.tables import (
     MANY_LABELS,
+    NONE,
     baseline_rows,
     confused_pairs,
     figure,
@@ -35,19 +36,15 @@ from keras_sentiment.machine import machine
 from keras_sentiment.runs.chosen import chosen_on_validation
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
-from keras_sentiment.runs.run_files import REPORTS
+from keras_sentiment.runs.run_files import REPORTS, short_name
 from keras_sentiment.storage.untrusted import open_regular
-from keras_sentiment.text.cleaning import escaped
 
-SHOWN_ERRORS = 50
-EXPLAINED_ERRORS = 10  # each is scored as often as its text has parts
-CARRYING_WORDS = 5
-EXCERPT = 280  # characters
-SHOWN_PAIRS = 20
-# Whose versions are told: a run may name whatever it likes.
+SHOWN_PAIRS = 10
+SHOWN_EPOCHS = 100  # of more there is no table
 _TEMPLATE = resources.files("keras_sentiment.evaluation").joinpath("report.html").read_text("utf-8")
-# Of each page: its policy stands in it, before anything that a stranger could have written.
+# All pages begin so: their policy comes before anything that the writer of a run could choose.
 _BEGINNING = _TEMPLATE[: _TEMPLATE.index('<meta name="viewport"')].encode()
+# The packages whose versions are shown, whatever others a run names.
 _PACKAGES = ("keras-sentiment", "keras", "keras-hub", "torch", "tensorflow", "jax", "tokenizers")
 
 
@@ -84,15 +81,17 @@ class Page:
         labels, decision = np.asarray(split.labels), classifier.decision
         probabilities = decision.probabilities(logits)
         errors = find_errors(split, probabilities, decision)
-        for error in errors[:EXPLAINED_ERRORS]:
-            error["parts"], error["words"] = explained(classifier, error["text"])
-        counts = run.baseline().counts
+        add_pieces(classifier, errors)
+        counts, history = run.baseline().counts, read_history(run)
+        longest = np.inf if metrics["windows"] else classifier.inputs.sequence_length - 2
+        truncated = int((np.asarray(split.lengths) > longest).sum())
         values = {
             "run": run,
-            "data": data,
+            "name": run.path.resolve().name,
+            "data": short_name(data),
             "fingerprint": split.fingerprint,
             "metrics": metrics,
-            "warnings": seen_warnings(metrics, "reviews"),
+            "cautions": cautions(metrics, run.config, split.fingerprint, truncated),
             "chosen": chosen_on_validation(run.config),
             "architecture": architecture(run.config),
             "hyperparameters": hyperparameters(run.config),
@@ -103,15 +102,19 @@ class Page:
                 for name, count in zip(metrics["labels"], counts.tolist(), strict=True)
             },
             "baselines": baseline_rows(metrics),
+            "calibrated": run.config.calibration is not None and run.config.calibration.fitted,
             "left_out": left_out(metrics),
             "many_labels": MANY_LABELS,
             "pairs": confused_pairs(metrics, SHOWN_PAIRS),
+            "history": history[:SHOWN_EPOCHS] if len(history) <= SHOWN_EPOCHS else [],
+            "train": _train_curve(run),
             "machine": machine(
                 [name for name in _PACKAGES if name in run.config.versions] + ["scikit-learn"]
             ),
             "backend": keras.backend.backend(),
-            "pictures": _pictures(run, labels, logits, decision, metrics),
+            "pictures": _pictures(run, labels, logits, decision, metrics, history),
             "errors": errors,
+            "open_errors": OPEN_ERRORS,
             "wrong": int((decision.choose(probabilities) != labels).sum()),
         }
         return cls(values, page_name(metrics["split"], split.fingerprint))
@@ -130,13 +133,37 @@ class Page:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )
-        environment.globals |= {"zip": zip, "percent": percent, "bucket_name": bucket_name}
-        environment.filters |= {"figure": figure, "span": span}
+        environment.globals |= {
+            "zip": zip,
+            "percent": percent,
+            "bucket_name": bucket_name,
+            "short_name": short_name,
+        }
+        environment.filters |= {"figure": _figure, "span": span}
         evaluations = self._evaluations(recorded or {}, folder)
-        return environment.from_string(_TEMPLATE).render(**self.values, evaluations=evaluations)
+        titles = self._titles(len(evaluations) > 1)
+        return environment.from_string(_TEMPLATE).render(
+            **self.values, evaluations=evaluations, titles=titles
+        )
+
+    def _titles(self, others: bool) -> dict[str, str]:
+        """Returns the title of each section that the page has by its id, in their order."""
+        metrics = self.values["metrics"]
+        titles = {"baselines": "Comparison with baselines", "figures": "Figures", "labels": "Each label"}
+        if "against" in metrics:
+            titles["against"] = f"Comparison with {short_name(metrics['against']['run_dir'])}"
+        if "perturbed" in metrics:
+            titles["robustness"] = "Robustness"
+        titles |= {"confusion": "Confusion", "calibration": "Calibration", "lengths": "Accuracy by length"}
+        if self.values["history"] or "loss" in self.values["pictures"]:
+            titles["training"] = "Training"
+        titles["errors"] = "Errors"
+        if others:
+            titles["evaluations"] = "Other evaluations"
+        return titles | {"origin": "Data, versions and machine"}
 
     def _evaluations(self, recorded: dict[str, Any], folder: str) -> list[dict[str, Any]]:
-        """Returns the evaluations of the model, each in the words of a row."""
+        """Returns the evaluations of the model, each as the cells of a row."""
         reports = self.values["run"].path / REPORTS
         found = []
         for split, by_fingerprint in recorded.items():
@@ -158,7 +185,7 @@ class Page:
 
 
 def _is_page(path: Path) -> bool:
-    """Whether a file begins as our pages do, with the policy under which a browser runs no script of it."""
+    """Returns whether a file begins as our pages do, with the policy that lets a browser run no script."""
     if not path.is_file():
         return False
     with open_regular(path) as file:
@@ -166,12 +193,12 @@ def _is_page(path: Path) -> bool:
 
 
 def _visible(value: Any) -> Any:
-    """Returns what the template is about to write; what a stranger wrote hides nothing in it."""
+    """Returns a value of the template with characters that would be invisible escaped."""
     return visible(value) if type(value) is str else value
 
 
 def page_name(split: str, fingerprint: str) -> str:
-    """Returns the name of the file that has the page of a part of some data, from letters and digits alone.
+    """Returns the name of the page of a split of some data: letters, digits and a hyphen, whatever is given.
 
     Example:
         >>> page_name("test", "3fa9c2d1e0b4" + 52 * "0")
@@ -180,88 +207,53 @@ def page_name(split: str, fingerprint: str) -> str:
     return "-".join(re.sub("[^a-z0-9]", "", part.lower())[:12] for part in (split, fingerprint)) + ".html"
 
 
-def find_errors(split: Split, probabilities: np.ndarray, decision: Decision) -> list[dict[str, Any]]:
-    """Returns the errors that the model was surest of, most confident first, at most `SHOWN_ERRORS`.
-
-    Returns:
-        `{"text", "excerpt", "source", "label", "predicted", "probability"}` of each; the probability is
-        that of the predicted label.
-    """
-    predicted = decision.choose(probabilities)
-    sureness = probabilities[np.arange(len(predicted)), predicted]
-    wrong = np.flatnonzero(predicted != split.labels)
-    chosen = np.sort(wrong[np.argsort(-sureness[wrong], kind="stable")][:SHOWN_ERRORS])
-    records = zip(chosen.tolist(), split.take(chosen).records(), strict=True)
-    errors = [
-        {
-            **record._asdict(),
-            "excerpt": _excerpt(record.text),
-            "predicted": decision.labels[predicted[row]],
-            "probability": float(sureness[row]),
-        }
-        for row, record in records
-    ]
-    return sorted(errors, key=lambda error: -error["probability"])
-
-
-def _excerpt(text: str) -> str:
-    return text if len(text) <= EXCERPT else text[:EXCERPT].rsplit(maxsplit=1)[0] + " …"
-
-
-def marked(text: str, words: list[dict[str, Any]]) -> tuple[list[tuple[str, bool]], list[str]]:
-    """Returns a text in pieces, each with whether it carried the label most, and those that did.
-
-    Args:
-        words: of an explanation of the text.
-    """
-    carrying = sorted(words, key=lambda word: -word["contribution"])[:CARRYING_WORDS]
-    carrying = [word for word in carrying if word["contribution"] > 0]
-    pieces, end = [], 0
-    for word in sorted(carrying, key=lambda word: word["start"]):
-        pieces += [(text[end : word["start"]], False), (text[word["start"] : word["end"]], True)]
-        end = word["end"]
-    return [*pieces, (text[end:], False)], [word["text"] for word in carrying]
-
-
-def explained(classifier: Classifier, text: str) -> tuple[list[tuple[str, bool]], list[str]]:
-    """Returns what `marked` does, of a cleaned text: `explain` cleans what it is given."""
-    pieces, words = marked(written := escaped(text), classifier.explain(written)["words"])
-    return [(unescape(piece), carries) for piece, carries in pieces], [unescape(word) for word in words]
-
-
 def bucket_name(row: dict[str, Any]) -> str:
-    """Returns what to call a range of lengths."""
+    """Returns a range of lengths in tokens, as text."""
     return f"> {row['from'] - 1}" if row["to"] is None else f"{row['from']}–{row['to']}"
 
 
+def _figure(value: float | None) -> str:
+    """Returns a figure as it is shown, also one of `history.csv`, which may be no finite number."""
+    return NONE if value is not None and not np.isfinite(value) else figure(value)
+
+
+def _train_curve(run: Run) -> str:
+    """Returns what to call the train figures of `history.csv`."""
+    # The n-grams are fitted before: what is measured in training is the deep model.
+    return "train (without n-grams)" if run.config.recipe.model.ngrams else "train"
+
+
 def _pictures(
-    run: Run, labels: np.ndarray, logits: np.ndarray, decision: Decision, metrics: dict[str, Any]
+    run: Run,
+    labels: np.ndarray,
+    logits: np.ndarray,
+    decision: Decision,
+    metrics: dict[str, Any],
+    history: list[dict[str, float]],
 ) -> dict[str, str]:
+    """Returns the plots that say something: none of one dot."""
     names, rows = metrics["labels"], metrics["by_length"]
-    probabilities, before = decision.probabilities(logits), Decision(names).probabilities(logits)
-    found = {
-        "reliability": plots.reliability(
-            labels,
-            before,
-            probabilities,
-            "Reliability diagram: the calibration error is "
-            f"{figure(metrics['before_calibration']['ece'])} before and {figure(metrics['ece'])} after "
-            "calibration.",
-        ),
-        "lengths": plots.lengths(
-            rows,
-            [bucket_name(row) for row in rows],
-            "Accuracy by length in tokens: "
-            + ", ".join(f"{bucket_name(row)} {row['accuracy']:.3f}" for row in rows),
-        ),
-    }
+    probabilities = decision.probabilities(logits)
+    found = {}
+    if metrics["ece"] is not None:
+        curves = [("after calibration", probabilities)]
+        told = f"the calibration error is {figure(metrics['ece'])}"
+        if metrics["temperature"] != 1:
+            curves.append(("before", Decision(names).probabilities(logits)))
+            told = (
+                f"the calibration error is {figure(metrics['before_calibration']['ece'])} before and "
+                f"{figure(metrics['ece'])} after calibration"
+            )
+        found["reliability"] = plots.reliability(labels, curves, f"Reliability diagram: {told}.")
+    if len(rows) > 1:
+        accuracies = ", ".join(f"{bucket_name(row)} {row['accuracy']:.3f}" for row in rows)
+        alt = f"Accuracy by length in tokens: {accuracies}."
+        found["lengths"] = plots.lengths(rows, [bucket_name(row) for row in rows], alt)
     if metrics["roc_auc"] is not None and len(names) <= plots.MOST_CURVES:
         alt = f"ROC curve: the area under it is {metrics['roc_auc']:.4f}."
         found["roc"] = plots.roc(labels, probabilities, names, alt)
-    history = read_history(run)
-    # The n-grams are fitted before: what is measured in training is the deep model.
-    train = "train (without n-grams)" if run.config.recipe.model.ngrams else "train"
-    for name in ("loss", "accuracy") if history else ():
+    train = _train_curve(run)
+    for name in ("loss", "accuracy") if len(history) > 1 else ():
         last = history[-1]
         alt = (
             f"Learning curve of the {name}: after epoch {last['epoch']:.0f} it is "

@@ -1,4 +1,4 @@
-"""Run -> artifacts for other runtimes, each with its parity check."""
+"""Exports a run to artifacts for other runtimes, and checks each against the Keras model."""
 
 from keras_sentiment.machine import choose_backend
 

@@ -1,4 +1,4 @@
-"""A run -> artifacts, each kept only when it does what the Keras model does."""
+"""Exports a run to artifacts; one is kept only if its results equal the Keras model's."""
 
 from __future__ import annotations
 
@@ -44,10 +44,8 @@ if TYPE_CHECKING:
     import torch
 
 REAL_TEXTS = 200
-# Of accuracy that an int8 graph may lose.
-MAX_LOST_ACCURACY = 0.005
-# Bytes: of the tokenizer, and of a graph without its weights.
-ROOM_BESIDE = 4 << 20
+MAX_LOST_ACCURACY = 0.005  # of an int8 graph against the float graph
+ROOM_BESIDE = 4 << 20  # bytes, for the tokenizer and a graph without its weights
 _PACKAGES = ("keras-sentiment", "keras", "torch", "tensorflow", "onnx", "onnxruntime", "openvino")
 
 
@@ -64,22 +62,26 @@ def export(
 ) -> list[Artifact]:
     """Exports a run into `out/<format>` for each format, and checks each against the Keras model.
 
-    It runs on the torch backend, whose exporters take the model; the run may have been trained on any.
+    It needs the torch backend, whose exporters it uses; the run may have been trained on any backend.
 
     Args:
         run: a complete run, or its path.
-        formats: of `"onnx"`, `"onnx_int8"`, `"openvino"`, `"torch"`, `"tf_saved_model"`; `"onnx_int8"` needs
-            `data`.
-        data: a corpus, its DATA_DIR or a source of labelled reviews, as `prepare` takes it; its validation
-            reviews join the check, or all of a source without.
-        config: how a table is read.
-        overwrite: replace artifacts that are there.
-        force: keep an int8 graph that loses more accuracy than `MAX_LOST_ACCURACY`.
-        say: takes a line of progress.
+        out: path of the folder that gets a folder for each format.
+        formats: some of `"onnx"`, `"onnx_int8"`, `"openvino"`, `"torch"`, `"tf_saved_model"`; `"onnx_int8"`
+            needs `data`.
+        data: a corpus, its DATA_DIR or a source of labelled reviews, as `prepare` takes it. The check then
+            includes its validation reviews, or reviews of the whole source if it has no such split.
+        config: names of the columns of a table.
+        overwrite: whether to replace existing artifacts.
+        force: whether to keep an int8 graph that loses more accuracy than `MAX_LOST_ACCURACY`.
+        say: function that is called with each line of progress.
+
+    Returns:
+        The artifacts, in the order of `formats`.
 
     Raises:
         InputError: the backend is not torch, a package is missing, or the data does not fit the run.
-        ParityError: a graph is not equal; of it nothing is kept. Formats before it are.
+        ParityError: a graph gives other results than the model. It is not kept; formats before it are.
 
     Example:
         >>> [artifact.format for artifact in export(run, "models/films")]
@@ -94,7 +96,7 @@ def export(
     for name in formats:
         require(name in GRAPH_FILES, "formats", name, f"some of {', '.join(GRAPH_FILES)}")
     if "onnx_int8" in formats and data is None:
-        raise InputError("an int8 graph is measured on validation reviews: name them with --data")
+        raise InputError("onnx_int8 needs validation reviews to measure its accuracy: give them with --data")
     run, out = open_run(run), Path(out)
     validation = None if data is None else _validation(run, data, config or PrepareConfig())
     # Graphs are for servers without a GPU too.
@@ -126,10 +128,11 @@ def _validation(run: Run, data: Any, config: PrepareConfig) -> Split:
 
 
 class Exporter:
-    """Writes the graphs of a run, which are made once, however many formats need them.
+    """Writes the artifacts of a run; a graph that several formats need is made once.
 
     Args:
-        folder: for what several formats are made of.
+        run: a complete run.
+        folder: an empty folder for intermediate files.
     """
 
     def __init__(self, run: Run, folder: Path) -> None:
@@ -138,13 +141,13 @@ class Exporter:
         self._program: torch.export.ExportedProgram | None = None
 
     def write(self, format: str, path: Path) -> Artifact:
-        """Writes the files of an artifact that is still to be checked."""
-        # Some of the writers are C++ that ends the process, or writes nothing, where a disk is full.
+        """Writes the files of an artifact, before its check."""
+        # On a full disk some of the writers, which are C++, end the process or write nothing.
         needed = 2 * (self.run.path / MODEL_FILE).stat().st_size + ROOM_BESIDE
         for folder in (path.parent, self._folder):
             require_disk_space(folder, needed, f"{format} and what it is made of", "free some space")
         config = self.run.config
-        # Not the path of the corpus on this machine.
+        # The path of the corpus on this machine stays out of the artifact.
         data = {key: value for key, value in config.data.items() if key != "data_dir"}
         artifact = Artifact(
             path=path,
@@ -170,16 +173,16 @@ class Exporter:
         return artifact.write()
 
     def finish(self, artifact: Artifact, parity: dict[str, Any]) -> Artifact:
-        """Adds the figures of the check to an artifact, and its card."""
+        """Adds the figures of the check and the card to an artifact."""
         artifact = dataclasses.replace(artifact, parity=parity)
         (artifact.path / CARD_FILE).write_text(artifact_card(artifact), encoding="utf-8")
         return artifact.write()
 
     def accuracy(self, artifact: Artifact, split: Split, force: bool) -> dict[str, Any]:
-        """Returns the accuracy of an int8 graph beside the float graph's.
+        """Returns the accuracy of an int8 graph and of the float graph.
 
         Raises:
-            ParityError: it loses too much, and `force` is not given.
+            ParityError: it loses more than `MAX_LOST_ACCURACY`, and `force` is false.
         """
         plain = dataclasses.replace(artifact, path=self._float_onnx().parent, format="onnx")
         engines = map(open_engine, (artifact, plain))
@@ -189,7 +192,12 @@ class Exporter:
                 f"{artifact.format}: accuracy on validation falls from {before:.4f} to {found:.4f}; "
                 "nothing was kept; keep it with --force"
             )
-        return {"accuracy": found, "accuracy_float": before, "accuracy_reviews": len(split)}
+        return {
+            "accuracy": found,
+            "accuracy_float": before,
+            "accuracy_reviews": len(split),
+            "accuracy_fingerprint": split.fingerprint,
+        }
 
     def _accuracy(self, engine: Engine, split: Split) -> float:
         model = Classifier(self.classifier.tokenizer, self.classifier.inputs, self.run.decision, engine)

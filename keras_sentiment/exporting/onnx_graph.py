@@ -1,8 +1,8 @@
-"""A Keras model on the torch backend -> an ONNX graph of standard operators, and its int8 version.
+"""Exports a Keras model on the torch backend to an ONNX graph of standard operators, also with int8 weights.
 
-torch's exporter writes what Keras computes; here are the two operators that it would write otherwise. An
-`Einsum` with weights becomes a `MatMul`, which runtimes quantize and run faster; attention stays one
-`Attention` operator (ONNX opset 23), which they fuse.
+torch's exporter translates all operators but two, which are translated here. An `Einsum` with weights becomes
+a `MatMul`, which runtimes can quantize and run faster. Attention becomes one `Attention` operator (ONNX opset
+23), which runtimes can fuse.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OPSET = 23
 
 
 class Graph(torch.nn.Module):
-    """A Keras model as torch's exporters take it, with its inputs as positional arguments."""
+    """A Keras model with positional arguments, as torch's exporters need it."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -34,10 +34,15 @@ class Graph(torch.nn.Module):
 
 
 def traced(model: Any, sequence_length: int) -> torch.export.ExportedProgram:
-    """Returns a Keras model on the torch backend as a program of torch's, of dynamic batch and length."""
+    """Returns a Keras model on the torch backend as an exported program with dynamic batch and length.
+
+    Args:
+        model: the Keras model.
+        sequence_length: int, the largest length.
+    """
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=sequence_length)
     shape = {0: batch, 1: length}
-    # Neither size is 0 or 1, which torch would take for constants.
+    # torch would treat a size of 0 or 1 as a constant.
     token_ids = torch.ones((2, min(9, sequence_length)), dtype=torch.int32)
     with torch.no_grad():
         return torch.export.export(
@@ -46,7 +51,7 @@ def traced(model: Any, sequence_length: int) -> torch.export.ExportedProgram:
 
 
 def save_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
-    """Writes a traced model as one ONNX file: inputs `token_ids`, `padding_mask`, output `logits`."""
+    """Writes a traced model as one ONNX file with inputs `token_ids` and `padding_mask`, output `logits`."""
     aten = torch.ops.aten
     with _quiet():
         exported = torch.onnx.export(
@@ -70,25 +75,25 @@ def save_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
 
 
 def quantize(source: Path, target: Path) -> None:
-    """Writes an ONNX graph with int8 weights; what they multiply is quantized when it runs."""
+    """Writes an ONNX graph with int8 weights; activations are quantized when it runs."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with _quiet():
         quantize_dynamic(
             source,
             target,
-            # Without it, CPUs without VNNI saturate; one scale a column costs nothing.
+            # Without reduce_range, int8 products overflow on CPUs without VNNI.
             reduce_range=True,
             per_channel=True,
             weight_type=QuantType.QInt8,
-            # Only products with weights, and the embeddings; its rule for Attention is for another operator.
+            # onnxruntime's rule for Attention is for an older operator of that name.
             op_types_to_quantize=["MatMul", "Gather"],
         )
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences advice that holds for any graph: that torchvision is missing, to fold constants first."""
+    """Silences advice that holds for any graph, such as that torchvision is missing."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -99,7 +104,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _projection(equation: str, tensors: Any, path: Any = None) -> Any:
-    """Keras's EinsumDense of an attention layer: into its heads and out of them."""
+    """Translates the two EinsumDense of Keras's attention: from hidden size to heads, and back."""
     x, kernel = tensors
     a, b, c = kernel.shape
     if equation == "abc,cde->abde":
@@ -121,8 +126,8 @@ def _attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Any:
-    """Attention over [batch, heads, length, head_dim] with a mask [batch, 1, 1, length]."""
+    """Translates attention over [batch, heads, length, head_dim] with a mask [batch, 1, 1, length]."""
     one = op.Constant(value_ints=[1])
-    # onnxruntime does not broadcast the mask over the positions that ask.
+    # onnxruntime does not broadcast the mask over the query positions.
     mask = op.Expand(attn_mask, op.Concat(one, one, op.Shape(query, start=2, end=3), one, axis=0))
     return op.Attention(query, key, value, mask, scale=scale)[0]

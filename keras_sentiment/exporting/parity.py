@@ -1,7 +1,7 @@
-"""The gate of an export: the artifact, read in a fresh process, against the Keras model, from text to label.
+"""Compares an artifact, read in a new process, with the Keras model, from text to label.
 
-`python -m keras_sentiment.exporting.parity ARTIFACT` is that process: texts come as JSON on
-standard input, what its runtime makes of them goes to standard output.
+`python -m keras_sentiment.exporting.parity ARTIFACT` is that process: it reads texts as JSON from standard
+input and writes the results of the artifact to standard output.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 
 BATCH_SIZES = (1, 3, 16)
-TOLERANCE = 1e-4  # of a probability, between float graphs
-MIN_AGREEMENT = 0.95  # share of equal labels, for int8
+TOLERANCE = 1e-4  # largest difference of a probability, for float graphs
+MIN_AGREEMENT = 0.95  # share of equal labels, for int8 graphs
 
-# What an export easily gets wrong; neighbours differ in length, so that batches hold padding.
+# Texts that an export easily gets wrong; neighbours differ in length, so that batches hold padding.
 TEXTS = (
     "",
     "good",
@@ -51,22 +51,22 @@ TEXTS = (
 
 
 class ParityError(InputError):
-    """An artifact does not do what the Keras model does; nothing of it is kept."""
+    """An artifact gives other results than the Keras model; it is not kept."""
 
 
 Results = list[dict[str, Any]]
 
 
 def check(artifact: Artifact, expected: Results, texts: Sequence[str]) -> dict[str, Any]:
-    """Compares an artifact with what the Keras model says, at several batch sizes.
+    """Compares the results of an artifact with those of the Keras model, at several batch sizes.
 
     Args:
-        artifact: as it was just written.
-        expected: what `Classifier.predict` of the run gives for the texts, in float32.
-        texts: `TEXTS` and, where there are some, real reviews.
+        artifact: an artifact that was just written.
+        expected: results of `Classifier.predict` of the run for the texts, in float32.
+        texts: `TEXTS` and, where data was given, real reviews.
 
     Returns:
-        The figures: `texts`, `batch_sizes`, `largest_difference` of a probability, `equal_labels` (a share).
+        `texts`, their number; `batch_sizes`; `largest_difference` of a probability; `equal_labels`, a share.
 
     Raises:
         ParityError: the artifact can't be run, or differs by more than its format may.
@@ -90,17 +90,17 @@ def check(artifact: Artifact, expected: Results, texts: Sequence[str]) -> dict[s
             if not differences or difference > max(differences):
                 worst = text
             differences.append(difference)
-            # Two labels are the same where the model's own last bits decide between them.
+            # Where two labels are equally probable but for rounding, either is right.
             rivals = sorted(probabilities.values())[-2:]
             close = difference <= TOLERANCE and rivals[1] - rivals[0] <= 2 * TOLERANCE
             agreements.append(ours["label"] == theirs["label"] or close)
     largest, equal = max(differences), sum(agreements) / len(agreements)
     int8 = artifact.format == "onnx_int8"
-    # Written so that a NaN does not pass.
+    # Written so that NaN fails.
     if not (equal >= MIN_AGREEMENT if int8 else equal == 1 and largest <= TOLERANCE):
         raise ParityError(
             f"{artifact.format}: the graph is not the model: probabilities differ by up to {largest:.2g} "
-            f"(at {worst[:40]!r}), {equal:.1%} of the labels are equal; nothing was kept"
+            f"(for the text {worst[:40]!r}), {equal:.1%} of the labels are equal; nothing was kept"
         )
     return {
         "texts": len(texts),
@@ -111,7 +111,7 @@ def check(artifact: Artifact, expected: Results, texts: Sequence[str]) -> dict[s
 
 
 def _run(path: str, texts: list[str]) -> list[Results]:
-    """Returns the results of an artifact for all texts, once a batch size."""
+    """Returns the results of an artifact for all texts, a list for each batch size."""
     artifact = open_artifact(path)
     tokenizer = artifact.tokenizer()
     _check_tokenizer_json(artifact, tokenizer, texts)
@@ -123,7 +123,7 @@ def _run(path: str, texts: list[str]) -> list[Results]:
 
 
 def _answers(artifact: Artifact, tokenizer: Tokenizer) -> Callable[[list[str]], Results]:
-    """Returns what labels the texts of one batch."""
+    """Returns a function from the texts of one batch to their results."""
     if artifact.format == "tf_saved_model":
         return _SavedModel(artifact)
     engine: Engine = _TorchEngine(artifact) if artifact.format == "torch" else open_engine(artifact)
@@ -138,7 +138,7 @@ def _answers(artifact: Artifact, tokenizer: Tokenizer) -> Callable[[list[str]], 
 
 
 class _TorchEngine:
-    """A program of torch's. Its file holds a pickle: only one that was just written is opened."""
+    """Runs a program of `torch.export`. Its file holds a pickle: open only one that was just written."""
 
     compiles = False
 
@@ -155,7 +155,7 @@ class _TorchEngine:
 
 
 class _SavedModel:
-    """A SavedModel, which takes texts as they are. It can hold any code: only one just written is opened."""
+    """Runs a SavedModel, which takes raw texts. It can hold any code: open only one that was just written."""
 
     def __init__(self, artifact: Artifact) -> None:
         import tensorflow as tf
@@ -174,9 +174,9 @@ class _SavedModel:
 
 
 def _check_tokenizer_json(artifact: Artifact, tokenizer: Tokenizer, texts: list[str]) -> None:
-    """Refuses a `tokenizer.json`, which clients of other servers read, that gives other ids."""
+    """Refuses a `tokenizer.json` that gives other ids than ours; clients of other servers use that file."""
     theirs = tokenizers.Tokenizer.from_file(str(artifact.path / TOKENIZER_FOLDER / "tokenizer.json"))
-    # To that file a special token written in a text is one.
+    # That file takes a special token that is written in a text for one.
     cleaned = [text for text in map(clean, texts) if "[" not in text]
     for text, ids in zip(cleaned, tokenizer.encode(cleaned), strict=True):
         if theirs.encode(text).ids != [tokenizer.cls_id, *ids.tolist(), tokenizer.sep_id]:

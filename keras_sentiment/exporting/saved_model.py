@@ -1,5 +1,6 @@
-"""A run -> a TensorFlow SavedModel that takes text: a program of its own, on the tensorflow backend.
+"""Exports a run to a TensorFlow SavedModel that takes text.
 
+This is a program of its own, since a process has one backend:
 `python -m keras_sentiment.exporting.saved_model RUN_DIR OUT`, with `KERAS_BACKEND=tensorflow`.
 """
 
@@ -19,10 +20,10 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 
 class TextClassifier(tf.Module):
-    """Cleaning, tokenizer, cutting, model and decision rule in one graph.
+    """Cleaning, tokenizer, truncation, model and decision rule in one graph.
 
     Args:
-        run: a complete one.
+        run: a complete run.
         model: its Keras model.
     """
 
@@ -48,10 +49,10 @@ class TextClassifier(tf.Module):
         return {"probabilities": probabilities, "label": label}
 
     def _rows(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        """Maps ragged int32[batch, tokens] to what the model takes."""
+        """Maps ragged int32[batch, tokens] to the inputs of the model, two int32[batch, length]."""
         head, tail = head_tail(self._inputs)
         whole = ids.row_lengths() <= head + tail
-        # For a text that is not cut, the head is all of it.
+        # The head of a text that is not truncated is the whole text.
         limit = tf.where(whole, ids.row_lengths(), head)  # int64[batch]
         positions = tf.ragged.range(ids.row_lengths())  # ragged int64[batch, tokens]
         starts = tf.where(whole, ids.row_lengths(), ids.row_lengths() - tail)

@@ -1,9 +1,9 @@
-"""Cleaning and tokenization as a TensorFlow graph, with the ids of `cleaning` and `tokenizer`.
+"""Cleaning and tokenization as a TensorFlow graph, which gives the same ids as `cleaning` and `tokenizer`.
 
-A SavedModel that takes text carries this graph. KerasHub's WordPiece layer is not in it: it counts the
-100 characters of the longest word in bytes, and a word of 40 Hangul syllables has more, so the operation
-of tensorflow-text below that layer is called. That operation's own normalization is not BERT's (it folds
-case with NFKC), so characters are mapped by a table that is read off `Tokenizer` itself.
+A SavedModel that takes text contains this graph. It calls an operation of tensorflow-text and not KerasHub's
+WordPiece layer, which limits a word to 100 bytes instead of 100 characters: a word of 40 Hangul syllables has
+more. The operation's own normalization is not BERT's (it folds case with NFKC), so a table that is computed
+with `Tokenizer` maps the characters.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _SPACE = ord(" ")
 
 
 def text_graph(tokenizer: Tokenizer) -> tf.Module:
-    """Build the graph of a tokenizer.
+    """Returns the graph of a tokenizer.
 
     Args:
-        tokenizer: whose ids the graph gives.
+        tokenizer: the tokenizer whose ids the graph gives.
 
     Returns:
         A `tf.Module` to keep as an attribute of whatever is saved. Calling it with a string[batch] of raw
@@ -70,7 +70,7 @@ def text_graph(tokenizer: Tokenizer) -> tf.Module:
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
         def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
             texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-            # regex_split ends a text at a NUL. Cleaning drops both characters.
+            # regex_split ends a text at NUL. Cleaning drops NUL and U+FFFD alike.
             texts = tf.strings.regex_replace(texts, r"\x00", "\ufffd")
             texts = tf.strings.regex_replace(texts, COMMENT_PATTERN, " ")
             texts = tf.strings.regex_replace(texts, TAG_PATTERN, " ")
@@ -104,18 +104,18 @@ def text_graph(tokenizer: Tokenizer) -> tf.Module:
 
 
 def _character_tables() -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
-    """What becomes of each character, from the cleaning of the text to the words that WordPiece takes.
+    """Returns what cleaning and BERT's normalization turn each character into.
 
-    Both work character by character: `CHARACTERS`, and BERT's normalization, since it removes the marks
-    whose order depends on their neighbours and its lower case knows no final sigma.
+    A table can hold that, since both treat each character alone: the normalization removes the marks whose
+    order depends on their neighbours, and its lower case has no final sigma.
 
     Returns:
         pages: int32[codepoints / 256], the row of `codes` that holds a codepoint's page.
         codes: int32[distinct pages, 256], positions in `replacements`.
         replacements: lists of codepoints, where 0 stands for the character itself.
     """
-    # `tokenizers` is asked once, about all characters, between two runes that it leaves as they are. In
-    # planes 4 to 13 there are no characters, and it leaves what a later Unicode puts there as it is.
+    # All characters are normalized in one text, separated by a rune, which normalization keeps. Planes 4 to
+    # 13 have no characters yet, and normalization keeps their codepoints.
     rune = "\u16a0"
     asked = itertools.chain(range(0xD800), range(0xE000, 0x40000), range(0xE0000, _NUM_CODEPOINTS))
     assigned = [codepoint for codepoint in asked if chr(codepoint) != rune]
@@ -139,8 +139,8 @@ def _character_tables() -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
 
 
 def _split_characters(characters: str) -> tuple[set[str], set[str]]:
-    """The characters that BERT makes words of their own, and those that it does not drop as white space."""
-    # Between two letters, punctuation comes out alone and white space not at all.
+    """Returns the characters that are words of their own for BERT, and all that are no white space."""
+    # Between two letters punctuation becomes a word, and white space disappears.
     pieces: list[Any] = pre_tokenizers.BertPreTokenizer().pre_tokenize_str("a" + "a".join(characters) + "a")
     words = [word for word, _ in pieces]
     return {word for word in words if word != "a" and len(word) == 1}, set("".join(words))

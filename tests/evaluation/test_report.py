@@ -1,5 +1,6 @@
 """The report: what it says, and that it needs nothing else."""
 
+import itertools
 import re
 import shutil
 
@@ -7,16 +8,15 @@ import numpy as np
 import pytest
 
 from helpers.browser import is_cut_off, open_page, requested, resize
-from helpers.pages import HOSTILE, Page, bad_logits, measured
-from helpers.served import make_classifier
+from helpers.pages import Page, bad_logits, measured
 from helpers.tiny import build
 from keras_sentiment.evaluation import report, tables
+from keras_sentiment.evaluation.error_texts import OPEN_ERRORS, SHOWN_ERRORS
 from keras_sentiment.evaluation.recorded import shown
 from keras_sentiment.inference.load import run_classifier
 from keras_sentiment.metrics.figures import compare
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import open_run
-from keras_sentiment.text.cleaning import clean
 
 pytestmark = pytest.mark.once
 
@@ -58,7 +58,7 @@ def test_the_page_in_a_browser(page, tmp_path, size):
         boxes = browser.execute_script(
             "return [...document.querySelectorAll('figure svg')].map(e => [e.clientWidth, e.clientHeight])"
         )
-        assert len(boxes) == page[1].count("figure") == 5
+        assert len(boxes) == page[1].count("figure") == 4
         assert min(min(box) for box in boxes) > 100
 
 
@@ -81,7 +81,7 @@ def test_the_page_can_be_read_aloud_and_on_a_phone(page):
     assert parsed.count("h1") == 1
     assert parsed.count("h2") >= 7
     assert parsed.count("table") == parsed.count("caption")
-    assert parsed.count("figure") == parsed.count("svg") == parsed.count("figcaption") == 5
+    assert parsed.count("figure") == parsed.count("svg") == parsed.count("figcaption") == 4
     for tag, values in elements:
         if tag == "svg":
             assert values["role"] == "img"
@@ -103,30 +103,14 @@ def test_the_page_has_the_figures(page, run, split):
         assert (version in body) == (version in run.config.versions)
 
 
-def test_errors_come_surest_first(page, split, run):
-    logits = bad_logits(split)
-    errors = report.find_errors(split, run.decision.probabilities(logits), run.decision)
-    wrong = ~run.decision.correct(logits, split.labels)
-    assert len(errors) == wrong.sum()
-    assert errors[0]["text"] == HOSTILE
-    shown = [error["probability"] for error in errors]
-    assert shown == sorted(shown, reverse=True)
-    texts = list(split.texts())
-    for error in errors:
-        assert error["label"] != error["predicted"]
-        row = texts.index(error["text"])
-        assert run.config.labels[split.labels[row]] == error["label"]
-        assert error["probability"] == pytest.approx(run.decision.probabilities(logits)[row].max())
-    _, parsed, _ = page
-    assert parsed.count("li") == len(errors)
-    assert parsed.text("li").index("alert") < 100
+def test_errors_stand_in_the_page_as_text(page, run, split):
+    text, parsed, metrics = page
+    wrong = sum(sum(row) for row in metrics["confusion"]) - sum(
+        row[place] for place, row in enumerate(metrics["confusion"])
+    )
+    assert text.count("<p>Labelled <b>") == wrong
+    assert parsed.text("ol").index("alert") < 100
     assert "label errors" not in parsed.text().lower()
-
-
-def test_no_more_than_fifty_errors_are_shown(corpus, run):
-    part = corpus.splits["train"]
-    errors = report.find_errors(part, np.eye(2)[1 - part.labels] * 0.8 + 0.1, run.decision)
-    assert len(errors) == 50
 
 
 def test_a_long_text_is_cut_and_can_be_opened(page):
@@ -136,26 +120,79 @@ def test_a_long_text_is_cut_and_can_be_opened(page):
     assert " …" in parsed.text("li")
 
 
-def test_marks_are_what_carried_the_label():
-    text = "a dull , dull and <b>fine</b> film"
-    words = [
-        {"text": "dull", "start": 2, "end": 6, "contribution": 0.5},
-        {"text": "dull", "start": 9, "end": 13, "contribution": 0.9},
-        {"text": "fine", "start": 21, "end": 25, "contribution": -3.0},
-    ]
-    pieces, carrying = report.marked(text, words)
-    assert "".join(piece for piece, _ in pieces) == text
-    assert [piece for piece, on in pieces if on] == carrying == ["dull", "dull"]
-    assert report.marked(text, []) == ([(text, False)], [])
+def test_ten_errors_are_open_and_the_others_folded(run, corpus):
+    part = corpus.splits["train"]
+    logits = bad_logits(part)
+    metrics = measured(part, logits, run.decision)
+    text = report.Page.of(run_classifier(run, build()), run, part, logits, metrics, "x").render()
+    before, folded = text.split("<summary>40 more errors</summary>")
+    assert before.count("<p>Labelled <b>") == OPEN_ERRORS == 10
+    assert folded.count("<p>Labelled <b>") == SHOWN_ERRORS - OPEN_ERRORS
+    assert '<ol start="11">' in folded
+    assert "<mark" in before
+    assert "<mark" not in folded
 
 
-def test_what_carried_the_label_is_found_in_the_text_that_was_read():
-    """Cleaned again, it would be another text, that says the contrary."""
-    text = "<b title= good good > the bad film AT&amp;T in C:\\new &lt; \\n"
-    assert clean(text) == r"the bad film AT&T in C:\new <"
-    pieces, carrying = report.explained(make_classifier(), text)
-    assert "".join(piece for piece, _ in pieces) == text
-    assert [piece for piece, on in pieces if on] == carrying == ["good", "good"]
+def test_words_are_marked_within_the_text(page):
+    """As text, whatever they are; and who can't see the marks gets them in a sentence."""
+    text = page[0]
+    marks = re.findall(r'<mark class="(?:for|against)" style="--weight: ([01]\.\d\d)">([^<]*)</mark>', text)
+    assert text.count("<mark") == len(marks) > 2
+    assert all(float(weight) >= 0.25 for weight, _ in marks)
+    assert '<p class="unseen">Words that ' in text
+    assert "<img" not in text
+
+
+def test_the_contents_lead_to_each_section(page):
+    parsed = page[1]
+    ids = [values["id"] for tag, values in parsed.elements if tag == "section"]
+    links = [values["href"] for tag, values in parsed.elements if tag == "a"]
+    assert links == [f"#{name}" for name in ids]
+    assert len(set(ids)) == len(ids) >= 8
+    headings = [int(tag[1]) for tag, _ in parsed.elements if re.fullmatch("h[1-6]", tag)]
+    assert headings[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(headings))
+
+
+def test_the_first_screen_says_what_was_measured_and_how_well(page, run):
+    _, parsed, metrics = page
+    head = parsed.text("header")
+    assert "It labels a text as negative or positive." in head
+    assert f"measured on {metrics['examples']} texts of films & more (test)" in head
+    values = parsed.text("dl")
+    for value in (metrics["accuracy"], metrics["f1"], metrics["baselines"]["tfidf"]["accuracy"]):
+        assert f"{value:.4f}" in values
+    low, high = metrics["intervals"]["accuracy"]
+    assert f"{low:.4f} to {high:.4f}" in values
+    assert "temperature" in values
+    assert "Only 30 texts were measured" in head
+
+
+def _luminance(colour):
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def _contrast(one, other):
+    """Of WCAG 2."""
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_and_curves_can_be_seen_in_both_schemes(page):
+    schemes = re.findall(r":root \{([^}]*)\}", page[0])
+    assert len(schemes) == 2
+    for scheme in schemes:
+        colours = {
+            name: value if len(value) == 7 else "#" + "".join(2 * digit for digit in value[1:])
+            for name, value in re.findall(r"--(\w+): (#[0-9a-f]+)", scheme)
+        }
+        for ground in ("page", "panel"):
+            for name in ("ink", "soft", "link"):
+                assert _contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
+        for colour in re.findall(r"stroke: (#[0-9a-f]{6})", page[0]):
+            assert _contrast(colour, colours["page"]) >= 3, colour
 
 
 def test_a_perfect_model_and_one_label(run, split):
@@ -166,8 +203,8 @@ def test_a_perfect_model_and_one_label(run, split):
     text = report.Page.of(run_classifier(run, build()), run, part, logits, metrics, "x").render()
     parsed = Page(text)
     assert "nan" not in re.sub(r"[a-z]*nan[a-z]+|[a-z]+nan", "", parsed.text().lower())
-    assert parsed.count("li") == 0
-    assert parsed.count("figure") == 4
+    assert parsed.count("ol") == parsed.count("mark") == 0
+    assert parsed.count("figure") == 2
 
 
 def test_the_curves_of_training_are_the_deep_models(page, run):
@@ -182,7 +219,19 @@ def test_without_its_history_a_run_has_no_learning_curves(run, split, tmp_path):
     logits = bad_logits(split)
     metrics = measured(split, logits, copy.decision)
     text = report.Page.of(run_classifier(copy, build()), copy, split, logits, metrics, "x").render()
-    assert Page(text).count("figure") == 3
+    assert Page(text).count("figure") == 2
+    assert "#training" not in text
+
+
+def test_one_epoch_is_a_table_and_no_plot(run, split, tmp_path):
+    copy = open_run(shutil.copytree(run.path, tmp_path / "copy"))
+    lines = copy.history.read_text().splitlines()
+    copy.history.write_text("\n".join(lines[:2]))
+    logits = bad_logits(split)
+    metrics = measured(split, logits, copy.decision)
+    text = report.Page.of(run_classifier(copy, build()), copy, split, logits, metrics, "x").render()
+    assert Page(text).count("figure") == 2
+    assert f"{read_history(copy)[0]['val_loss']:.4f}" in text[text.index('<section id="training">') :]
 
 
 def test_a_name_that_is_no_text_breaks_no_file(run, tmp_path):

@@ -7,8 +7,10 @@ import shutil
 import pytest
 
 from helpers.pages import Page, bad_logits, measured
-from helpers.tiny import RECIPE, reviews, train
+from helpers.tiny import RECIPE, TOKENIZER, reviews, train
+from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.fingerprint import copy_key
+from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.evaluation.evaluate import evaluate
 from keras_sentiment.evaluation.model_card import model_card
 from keras_sentiment.runs.run import open_run
@@ -92,13 +94,13 @@ def test_the_report_and_the_card_say_so(run, rival, corpus, tmp_path):
     whole = len(rows)
     own, other = "the model", f"{rival.path.parent.name}/few, which it is compared with,"
     page = Page((copy.path / "report.html").read_text("utf-8")).text("header")
-    assert f"Warning: {own} was trained on {whole} of the {whole} reviews, {end}" in page
-    assert f"Warning: {other} was trained on {theirs} of the {whole} reviews, {end}" in page
+    assert f"The model was trained on {whole} of the {whole} texts, {end}" in page
+    assert f"{other[0].upper()}{other[1:]} was trained on {theirs} of the {whole} texts, {end}" in page
     card = (copy.path / "README.md").read_text("utf-8")
     data = f"{tmp_path.name}/films.csv".replace("_", r"\_")
     where = f"other data, all of {data} ({evaluation.reviews.fingerprint[:12]})"
-    assert f"- Warning: {own} was trained on {whole} of the {whole} reviews of {where}, {end}\n" in card
-    assert f"- Warning: {other} was trained on {theirs} of the {whole} reviews of {where}, {end}\n" in card
+    assert f"- Warning: {own} was trained on {whole} of the {whole} texts of {where}, {end}\n" in card
+    assert f"- Warning: {other} was trained on {theirs} of the {whole} texts of {where}, {end}\n" in card
     assert str(tmp_path.parent) not in card
     recorded = json.loads((copy.path / "metrics.json").read_text())
     assert recorded["all"][evaluation.reviews.fingerprint] == evaluation.metrics
@@ -109,4 +111,24 @@ def test_the_card_names_a_part_of_its_own_data(run, corpus):
     split = corpus.splits["test"]
     metrics = {**measured(split, bad_logits(split), run.decision), "seen_in_training": 3}
     card = model_card(run, {"test": {split.fingerprint: metrics}})
-    assert f"- Warning: the model was trained on 3 of the {len(split)} test reviews of this data, so" in card
+    where = "the test split of this data"
+    assert f"- Warning: the model was trained on 3 of the {len(split)} texts of {where}, so" in card
+
+
+def test_the_source_of_the_run_is_no_other_data(corpus, tmp_path):
+    """A file of another name with the same texts is, and so is one of that name without them."""
+    rows = reviews(120, seed=3)
+    (tmp_path / "data").mkdir()
+    source = write(tmp_path / "data" / "films.csv", [(review.text, review.label) for review in rows])
+    prepare_corpus(rows, tmp_path / "corpus", TOKENIZER, source=str(source), quiet=True)
+    run = train(open_corpus(tmp_path / "corpus"), tmp_path / "run", RECIPE.replace(epochs=1))
+    evaluate(run, str(source)).save()
+    card = (run.path / "README.md").read_text("utf-8")
+    assert "| data/films.csv (all), the source of this data |" in card
+    assert " texts of data/films.csv (all), the source of this data, so its figures may be" in card
+    assert "other data" not in card
+    for name, count in (("others.csv", 120), ("films.csv", 60)):
+        evaluate(run, str(write(tmp_path / name, [(r.text, r.label) for r in rows[:count]]))).save()
+        assert f"other data, all of {tmp_path.name}/{name}".replace("_", r"\_") in (
+            run.path / "README.md"
+        ).read_text("utf-8")
