@@ -22,6 +22,7 @@ BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECIPES = ("default", "reference")
 DEFAULT_SEED = 1337
+AUTO_PRESET = "auto"  # of a BERT: the preset that the corpus was prepared with
 SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding included
 EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explain its label
 # Tokens. A padded row of it takes 64 MB where its tokens are compared with one another.
@@ -194,7 +195,8 @@ class BertConfig(NgramConfig):
     """A pretrained BERT with a new head. Of its n-grams holds what `TransformerConfig` says.
 
     Args:
-        preset: KerasHub preset, a local folder in KerasHub or Hugging Face layout, or `minilm`.
+        preset: `"minilm"`, a KerasHub preset, or a local folder in KerasHub or Hugging Face layout; `"auto"`
+            takes the one whose vocabulary the corpus was prepared with.
         trainable_blocks: int >= 0, how many of the last encoder blocks train; `"all"` trains the whole
             backbone, embeddings included.
         pooling: `"mean"` over real tokens, with a dense tanh layer of the head's own behind it;
@@ -213,7 +215,7 @@ class BertConfig(NgramConfig):
         >>> config = BertConfig(preset="minilm", trainable_blocks=2)
     """
 
-    preset: str = "bert_base_en_uncased"
+    preset: str = AUTO_PRESET
     trainable_blocks: int | Literal["all"] = 4
     pooling: Literal["mean", "cls"] = "mean"
     dropout: float = 0.0

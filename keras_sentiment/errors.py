@@ -36,6 +36,18 @@ class InputError(ValueError):
         super().__init__(printable(message))
 
 
+def install_hint(extra: str) -> str:
+    """Returns the command that installs what an optional dependency group of this project needs.
+
+    No release is on PyPI, so the package is installed from its clone.
+
+    Example:
+        >>> install_hint("export")
+        'in the folder of the clone run: pip install -e ".[export]"'
+    """
+    return f'in the folder of the clone run: pip install -e ".[{extra}]"'
+
+
 def require(condition: bool, name: str, value: Any, expected: str) -> None:
     """Raises an InputError that names a hyperparameter and its value, unless the condition holds."""
     if not condition:

@@ -130,7 +130,7 @@ BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
         TrainingConfig(epochs=1, min_steps=100, learning_rate=1e-4, epsilon=1e-6),
     ),
     "reference": Recipe(
-        BertConfig(pooling="cls", dropout=0.1, ngrams=0),
+        BertConfig(preset="bert_base_en_uncased", pooling="cls", dropout=0.1, ngrams=0),
         _REFERENCE_INPUTS,
         dataclasses.replace(_REFERENCE_TRAINING, epochs=3, learning_rate=2e-5),
     ),

@@ -1,4 +1,4 @@
-"""Trains recipes with several seeds each, unattended, and compares them on validation."""
+"""`compare`: trains several recipes with several seeds each, and compares them on validation."""
 
 from __future__ import annotations
 
@@ -10,19 +10,36 @@ from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.errors import InputError
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
+from keras_sentiment.scripts.options import command, option
 
 
-@click.command()
+@command(examples=("compare data/mine runs/sweep recipes.toml --seeds 5",))
 @click.argument("data_dir", type=click.Path())
 @click.argument("out_dir", type=click.Path(path_type=Path))
 @click.argument("recipes", type=click.Path(path_type=Path))
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many for each.")
+@option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=3,
+    show_default=True,
+    help="Number of random seeds with which each recipe is trained.",
+)
 @common_options
 def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool) -> None:
-    """Train the recipes of a TOML file on DATA_DIR into folders of OUT_DIR, and print a table.
+    """Train several recipes and compare them.
 
-    RECIPES has a table for each: its command, and the hyperparameters that differ from the defaults.
-    The same command again goes on where it was interrupted, and trains only what is new.
+    RECIPES is a TOML file with one table for each recipe: the training command, and the hyperparameters that
+    differ from its defaults, by their names in config.json:
+
+    \b
+    [wide]
+    command = "train-transformer"
+    hidden_dim = 256
+
+    Each recipe is trained on DATA_DIR with each seed, into folders of OUT_DIR. The table that is printed has
+    the accuracy and the loss on validation. The same command continues an interrupted comparison and trains
+    only what is not yet trained.
     """
     check_backend()
     from keras_sentiment.data.corpus import open_corpus

@@ -1,4 +1,4 @@
-"""`export`: a trained model in the formats of other runtimes, each proven equal to it."""
+"""`export`: converts a trained model to the formats of other runtimes, and compares each with it."""
 
 from __future__ import annotations
 
@@ -16,31 +16,51 @@ from keras_sentiment.scripts.command_line import (
     run_command,
     say,
 )
+from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.scripts.table_options import source_options
 
 FORMATS = ("onnx", "openvino", "tf_saved_model", "torch")
 PACKAGES = {"onnx": ("onnxscript", "onnxruntime"), "openvino": ("onnxscript", "openvino")}
 
 
-@click.command()
+@command(
+    examples=(
+        "export runs/small models/small",
+        "export runs/small models/small --format onnx --quantize int8 --data data/mine",
+    )
+)
 @click.argument("run_dir", type=click.Path())
 @click.argument("out_dir", type=click.Path())
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    default=("onnx",),
-    show_default=True,
-    help="Of the graph; several may be named.",
+@section(
+    "Export",
+    option(
+        "--format",
+        "formats",
+        type=click.Choice(FORMATS),
+        multiple=True,
+        default=("onnx",),
+        show_default=True,
+        help="Format of the model. May be given several times.",
+    ),
+    option(
+        "--quantize",
+        type=click.Choice(["int8"]),
+        help="With --format onnx and --data: write onnx_int8 too, a model with 8-bit weights.",
+    ),
+    option(
+        "--data",
+        type=click.Path(),
+        metavar="DATA",
+        help="Labelled texts: a folder that prepare wrote, or any source that it takes. Up to 200 of its "
+        "validation texts are added to the comparison with the Keras model; the accuracy of onnx_int8 is "
+        "measured on all of them.",
+    ),
+    option(
+        "--force",
+        is_flag=True,
+        help="Keep onnx_int8 even if its accuracy is more than 0.5 percentage points lower.",
+    ),
 )
-@click.option("--quantize", type=click.Choice(["int8"]), help="Beside onnx also onnx_int8; needs --data.")
-@click.option(
-    "--data",
-    type=click.Path(),
-    help="A DATA_DIR or SOURCE, as prepare takes it: 200 of its validation reviews join the check.",
-)
-@click.option("--force", is_flag=True, help="Keep an int8 graph that loses over half a point of accuracy.")
 @source_options
 @output_options
 def export(
@@ -54,10 +74,12 @@ def export(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Write the model of RUN_DIR to OUT_DIR/<format>, with all that turns a text into a label.
+    """Convert a trained model to ONNX and other formats.
 
-    Each graph is read again by its own runtime, in a fresh process, and compared with the Keras model from
-    text to probability. One that differs is not kept.
+    RUN_DIR is a folder that a training command wrote. For each format an artifact is written, a folder
+    OUT_DIR/FORMAT with the model, its tokenizer and all else that is needed to label texts. Each model is
+    loaded with its own runtime in a new process and compared with the Keras model. One that gives other
+    probabilities is removed.
     """
     wanted = list(dict.fromkeys(formats))
     if quantize:

@@ -1,4 +1,4 @@
-"""`predict`: labels for texts, with their probabilities."""
+"""`predict`: labels texts, with probabilities."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from keras_sentiment.scripts.command_line import (
     scoring_precision_option,
     windows_option,
 )
+from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.scripts.table_options import names_option, on_error_option, table_options
 
 if TYPE_CHECKING:
@@ -37,36 +38,62 @@ if TYPE_CHECKING:
 STANDARD = "-"
 
 
-@click.command()
+@command(
+    examples=(
+        'predict runs/small "Not bad at all."',
+        "predict runs/small --input new.csv --text-column review --output labels.csv",
+    )
+)
 @click.argument("run_dir", metavar="MODEL", type=click.Path())
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
-@click.option(
-    "--input", "source", metavar="FILE", help="Texts in a file; - for standard input; for ray a pattern too."
+@section(
+    "Files",
+    option(
+        "--input",
+        "source",
+        metavar="FILE",
+        help="Read the texts from a table or a .txt file with one text on each line; - reads standard input. "
+        "With --engine ray also a quoted pattern of files.",
+    ),
+    option(
+        "--output",
+        metavar="FILE",
+        default=STANDARD,
+        show_default="JSON lines on standard output",
+        help="Write the results to a new .jsonl, .csv or .parquet file; with --engine ray to a folder.",
+    ),
+    names_option(
+        "--keep-columns",
+        show_default="all",
+        help="Columns of the input to copy to the output, separated by commas, such as id,date.",
+    ),
 )
 @table_options
 @on_error_option
-@click.option(
-    "--output",
-    metavar="FILE",
-    default=STANDARD,
-    help="A new .jsonl, .csv or .parquet file; for ray a folder.  [default: JSON lines on standard output]",
+@section(
+    "Prediction",
+    option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Predict in this process, or on the workers of a Ray cluster.",
+    ),
+    option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        show_default="the number of CPUs of the cluster",
+        help="With --engine ray: number of workers, each on one core.",
+    ),
+    windows_option,
+    scoring_precision_option,
+    option(
+        "--explain",
+        is_flag=True,
+        help="For each TEXT, add how much each word contributes to the label's probability.",
+    ),
 )
-@names_option(
-    "--keep-columns", help="Columns of the input that stand in the output, as in id,date.  [default: all]"
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Who scores: this process, or workers of a Ray cluster.",
-)
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Of ray, a core each.  [default: the cluster's CPUs]"
-)
-@windows_option
-@scoring_precision_option
-@click.option("--explain", is_flag=True, help="With each TEXT the words that carry its label.")
 @output_options
 @click.pass_context
 def predict(
@@ -86,14 +113,17 @@ def predict(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Label each TEXT with MODEL, a RUN_DIR or an artifact: one result a text, in order.
+    """Label texts with a trained model.
 
-    With --input the texts are those of a file of any size, and a result holds the columns of its row and
-    the number of the row: that of its line in the file, counted from 1, or of its row in a Parquet or Arrow
-    file or a JSON list. A column that has the name of a result becomes input_NAME.
+    MODEL is a run that a training command wrote, or an artifact that export wrote. Each TEXT gives one JSON
+    object on standard output, in order.
 
-    With --engine ray MODEL is an artifact, --input may match many files, and --output becomes a folder
-    of Parquet files with the columns of the input and its labels; started again, it goes on.
+    With --input the texts are read from a file of any size. A result then holds the columns of its row, and
+    row: the number of the line on which the row begins, or the number of the row in a Parquet, Arrow or JSON
+    file, counted from 1. An input column with the name of a result, such as label, becomes input_label.
+
+    With --engine ray MODEL is an artifact, --input may match many files, and --output is a folder of Parquet
+    files. The same command continues an interrupted job.
     """
     if (source is None) == (not texts):
         raise click.UsageError("Give either TEXT or --input FILE.")

