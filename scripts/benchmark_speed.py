@@ -139,6 +139,8 @@ def benchmark(
             show(table(result) + "\n")
     if as_json:
         show(json.dumps(results))
+    elif not quiet:
+        say("docs/speed.md explains the table. --json prints the figures for a program.")
 
 
 def _setting(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
+from pathlib import Path
 
 import click
 
 from keras_sentiment.data.config import PrepareConfig
-from keras_sentiment.errors import InputError
+from keras_sentiment.escaping import shell
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
@@ -98,13 +98,19 @@ def evaluate(
     prepare takes. The metrics are printed, and written to RUN_DIR: metrics.json, report.html, reports/ with a
     page for each data set, and README.md, a model card.
     """
-    if output is not None and (os.path.isfile(output) or (os.path.isdir(output) and os.listdir(output))):
-        raise InputError(f"{output}: there is something already; name a new folder")
     check_backend()
+    from keras_sentiment.data.evaluation_split import require_evaluation_data
+    from keras_sentiment.runs.checks import require_comparable
     from keras_sentiment.runs.run import open_run
+    from keras_sentiment.storage.atomic import require_free_folder
 
-    # What is no run is told before Keras is imported, which takes seconds.
+    # What can be refused is refused before Keras is imported, which takes seconds.
+    if output is not None:
+        require_free_folder(Path(output), overwrite=False, is_ours=lambda folder: False)
     run, other = open_run(run_dir), None if against is None else open_run(against)
+    if other is not None:
+        require_comparable(run, other)
+    require_evaluation_data(data, split, run.tokenizer(), run.config.labels, config)
     from keras_sentiment.evaluation import evaluate as measuring
     from keras_sentiment.evaluation.summary import summary
 
@@ -123,7 +129,10 @@ def evaluate(
     report = evaluation.save(output)
     show(json.dumps(evaluation.metrics) if as_json else summary(evaluation.metrics))
     if not quiet:
-        say(f"Wrote {report}")
+        say(
+            f"Wrote {report}: open it in a browser. Next: keras-sentiment predict {shell(run_dir)} "
+            f'"some text", or keras-sentiment export {shell(run_dir)} NEW_MODEL_DIR'
+        )
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from pathlib import Path
 
 import click
 
 from keras_sentiment.data.config import PrepareConfig
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, install_hint
+from keras_sentiment.escaping import shell
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
@@ -19,6 +21,8 @@ from keras_sentiment.scripts.command_line import (
 from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.scripts.table_options import source_options
 
+# What predict and serve open: the others run code that is in the file.
+SERVED = ("onnx", "onnx_int8", "openvino")
 FORMATS = ("onnx", "openvino", "tf_saved_model", "torch")
 PACKAGES = {"onnx": ("onnxscript", "onnxruntime"), "openvino": ("onnxscript", "openvino")}
 
@@ -84,24 +88,41 @@ def export(
     wanted = list(dict.fromkeys(formats))
     if quantize:
         if "onnx" not in wanted:
-            raise InputError("--quantize int8 concerns the format onnx: add --format onnx")
+            raise click.UsageError("--quantize int8 is for the format onnx: add --format onnx.")
         wanted.insert(wanted.index("onnx") + 1, f"onnx_{quantize}")
+        if data is None:
+            raise click.UsageError("--quantize int8 needs --data DATA, on which its accuracy is measured.")
+    elif force:
+        raise click.UsageError("--force is for --quantize int8.")
     for package in (package for name in formats for package in PACKAGES.get(name, ())):
         if importlib.util.find_spec(package) is None:
-            raise InputError(f'{package} is not installed: pip install "keras-sentiment[export]"')
+            raise InputError(f"{package} is not installed; {install_hint('export')}")
     # A run opens on any backend, and torch's exporters are the ones that take it.
     os.environ["KERAS_BACKEND"] = "torch"
     check_backend()
+    from keras_sentiment.data.evaluation_split import require_evaluation_data
+    from keras_sentiment.inference.artifact import require_free_artifacts
     from keras_sentiment.runs.run import open_run
 
-    run = open_run(run_dir)  # what is none is told before Keras is imported, which takes seconds
+    # What can be refused is refused before Keras is imported, which takes seconds.
+    run = open_run(run_dir)
+    require_free_artifacts(Path(out_dir), wanted, overwrite)
+    if data is not None:
+        require_evaluation_data(data, None, run.tokenizer(), run.config.labels, config)
     from keras_sentiment.exporting import exporter
 
     progress = (lambda _: None) if quiet else say
-    for artifact in exporter.export(
+    artifacts = exporter.export(
         run, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, say=progress
-    ):
+    )
+    for artifact in artifacts:
         show(str(artifact.path))
+    served = next((artifact for artifact in artifacts if artifact.format in SERVED), None)
+    if served is None:
+        progress(f"Next: {artifacts[0].path / 'README.md'} says how to load it")
+    else:
+        path = shell(served.path)
+        progress(f'Next: keras-sentiment predict {path} "some text", or keras-sentiment serve {path}')
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import click
 
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.data.config import LEARNED_VOCABULARY, PrepareConfig
+from keras_sentiment.escaping import shell
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     output_options,
@@ -137,6 +138,9 @@ def prepare(
     for warning in corpus.info["warnings"]:
         say(f"Warning: {warning}")
     show(summarize(corpus.info))
+    if not quiet:
+        train = "pretrain" if unlabelled else "train-transformer"
+        say(f"Wrote {data_dir}. Next: keras-sentiment {train} {shell(data_dir)} NEW_RUN_DIR")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,9 @@ def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None
     check_backend()
     data_dir, run_dir = str(folder / "data"), str(folder / "transformer")
     shared = {"overwrite": overwrite, "quiet": quiet}
+    from keras_sentiment.runs.checks import require_free_run
+
+    require_free_run(Path(run_dir), overwrite, resume=False)
     say("1/4 prepare: 25,000 film reviews, cleaned, split, turned into token ids")
     ctx.invoke(prepare, source="sample", data_dir=Path(data_dir), **shared)
     say("2/4 train-transformer: a small Transformer from scratch, a few minutes")
@@ -55,7 +58,12 @@ def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None
     ctx.invoke(evaluate, run_dir=run_dir, data=data_dir, quiet=quiet)
     say("4/4 predict: two sentences")
     ctx.invoke(predict, run_dir=run_dir, texts=SENTENCES, quiet=quiet)
-    say(f'Try your own: keras-sentiment predict {shell(run_dir)} "…"')
+    if not quiet:
+        say(
+            f"Next: open {Path(run_dir) / 'report.html'} in a browser; label your own sentence with "
+            f'keras-sentiment predict {shell(run_dir)} "some text"; for your own labelled texts see '
+            "keras-sentiment prepare --help"
+        )
 
 
 if __name__ == "__main__":

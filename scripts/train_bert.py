@@ -103,11 +103,16 @@ def train_bert(
         raise click.UsageError("--cache-dir is for --cache-frozen.")
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
+    from keras_sentiment.runs.checks import require_trainable
+
+    corpus = open_corpus(data_dir)
+    wanted, chosen = chosen, require_trainable(corpus, run_dir, chosen, overwrite, resume)
+    if wanted.model.preset == AUTO_PRESET and not quiet:
+        say(f"Preset: {chosen.model.preset}, with which {data_dir} was prepared")
     from keras_sentiment.runs.chosen import chosen_on_validation
     from keras_sentiment.training.finish import finish
     from keras_sentiment.training.train import begin_training
 
-    corpus = open_corpus(data_dir)
     fit = begin_training(
         corpus, run_dir, chosen, overwrite, resume, limit, devices, cache_dir, checkpoints, quiet
     )

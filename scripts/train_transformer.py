@@ -54,11 +54,14 @@ def train_transformer(
     chosen = TRANSFORMER_RECIPES[recipe].replace(**{**changes, **others})
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
+    from keras_sentiment.runs.checks import require_trainable
+
+    corpus = open_corpus(data_dir)
+    chosen = require_trainable(corpus, run_dir, chosen, overwrite, resume)
     from keras_sentiment.runs.chosen import chosen_on_validation
     from keras_sentiment.training.finish import finish
     from keras_sentiment.training.train import begin_training
 
-    corpus = open_corpus(data_dir)
     fit = begin_training(corpus, run_dir, chosen, overwrite, resume, limit, devices, None, checkpoints, quiet)
     if fit is None:
         return say(f"{run_dir} is complete.")

