@@ -17,6 +17,7 @@ from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
 from keras_sentiment.scripts.options import command, option, section
+from keras_sentiment.text_table import text_table
 
 BESIDE_PEERS = ("train-transformer", "train-bert", "score")
 # This project alone, without its optimizations and then with one after another.
@@ -181,38 +182,49 @@ def installed(package: str) -> bool:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Returns the figures of a task as lines to read."""
+    """Returns the figures of a task as lines to read: a table, and below it how each contender computed."""
     rows = result["rows"]
     peers = list(rows[0]["times_as_fast_as"])
     letters = dict(zip(peers, "abcdefgh", strict=False))
-    width = max(len(row["name"]) for row in rows) + 3
-    ratios = "".join(f"{'/ ' + letters[peer]:>7}" for peer in peers)
-    lines = [
-        f"{result['task']}, {result['reviews']:,} reviews; peak {result['peak_gflops']:.0f} GFLOP/s",
-        f"{'':{width}}{'reviews/s':>10}{ratios}{'of peak':>9}{'memory':>9}{'start':>8}",
-    ]
-    for row in rows:
-        name = f"{letters.get(row['name'], ' ')}  {row['name']}"
-        ratios = "".join(f"{row['times_as_fast_as'][peer]:>7.2f}" for peer in peers)
-        lines.append(
-            f"{name:{width}}{row['reviews_per_second']:>10.2f}{ratios}{row['share_of_peak']:>9.1%}"
-            f"{row['memory_gb']:>6.1f} GB{row['start_seconds']:>6.0f} s"
-        )
-        versions = ", ".join(f"{package} {version}" for package, version in row["versions"].items())
-        trained, precision = row["trained_parameters"], row["precision"]
-        if (row["device"], precision) == ("gpu", "float32"):
-            precision += " with products in TensorFloat-32"
-        lines.append(
-            f"   {row['device']}, {precision}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}; "
-            f"batches of {row['batch']}; "
-            + (
-                f"{trained:,} parameters train, {row['seconds_before_steps']:.1f} s before the first step; "
-                if trained
-                else ""
+    named = [f"{letters.get(row['name'], ' ')}  {row['name']}" for row in rows]
+    cells = [
+        ("", "reviews/s", *(f"/ {letters[peer]}" for peer in peers), "of peak", "memory", "start"),
+        *(
+            (
+                name,
+                f"{row['reviews_per_second']:.1f}",
+                *(f"{row['times_as_fast_as'][peer]:.1f}" for peer in peers),
+                f"{row['share_of_peak']:.0%}",
+                f"{row['memory_gb']:.1f} GB",
+                f"{row['start_seconds']:.0f} s",
             )
-            + versions
-        )
-    return "\n".join(lines)
+            for name, row in zip(named, rows, strict=True)
+        ),
+    ]
+    return "\n".join(
+        [
+            f"{result['task']}, {result['reviews']:,} reviews; peak {result['peak_gflops']:.0f} GFLOP/s",
+            *text_table(cells),
+            *(f"{name}: {_conditions(row)}" for name, row in zip(named, rows, strict=True)),
+        ]
+    )
+
+
+def _conditions(row: dict[str, Any]) -> str:
+    """Returns on what, and how, a contender computed."""
+    versions = ", ".join(f"{package} {version}" for package, version in row["versions"].items())
+    trained, precision = row["trained_parameters"], row["precision"]
+    if (row["device"], precision) == ("gpu", "float32"):
+        precision += " with products in TensorFloat-32"
+    training = (
+        f"{trained:,} parameters train, {row['seconds_before_steps']:.1f} s before the first step; "
+        if trained
+        else ""
+    )
+    return (
+        f"{row['device']}, {precision}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}; "
+        f"batches of {row['batch']}; {training}{versions}"
+    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus_files import REJECTED_FILE, UNLABELLED
 from keras_sentiment.escaping import printable
 
+MAX_LISTED = 10  # labels of a split
+
 
 def corpus_warnings(info: dict[str, Any], config: PrepareConfig) -> list[str]:
     """Return a line for each thing about its counts that a user should look at."""
@@ -29,20 +31,39 @@ def corpus_warnings(info: dict[str, Any], config: PrepareConfig) -> list[str]:
     return found
 
 
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
+def _size(split: dict[str, Any]) -> str:
+    reviews, tokens = _counted(split["reviews"], "review"), _counted(split["tokens"], "token")
+    return f"{reviews:>17}, {tokens:>19}"
+
+
+def _labels(counts: dict[str, int]) -> str:
+    """Returns how many texts each label has: of many labels the most frequent ones."""
+    frequent = (
+        sorted(counts.items(), key=lambda item: -item[1]) if len(counts) > MAX_LISTED else counts.items()
+    )
+    shown = ", ".join(f"label {label}: {count:,}" for label, count in list(frequent)[:MAX_LISTED])
+    more = len(counts) - MAX_LISTED
+    return shown + (f", and {_counted(more, 'rarer label')}" if more > 0 else "")
+
+
 def summarize(info: dict[str, Any]) -> str:
     """Return the counts of a prepared corpus as a few readable lines."""
     width = max(len(name) for name in info["splits"])
     lines = []
     for name, split in info["splits"].items():
-        labels = ", ".join(f"{count:,} {label}" for label, count in split["labels"].items())
-        counts = f"{split['reviews']:>9,} reviews, {split['tokens']:>12,} tokens"
-        groups = "" if split["groups"] is None else f"; {split['groups']:,} groups"
-        lines.append(f"{name:<{width}}  {counts}: {labels}{groups}")
+        groups = "" if split["groups"] is None else f"; {_counted(split['groups'], 'group')}"
+        lines.append(f"{name:<{width}}  {_size(split)}{groups}")
+        if split["reviews"]:
+            lines.append(f"{'':<{width}}  {_labels(split['labels'])}")
     if more := info.get(UNLABELLED):
-        lines.append(f"{UNLABELLED:<{width}}  {more['reviews']:>9,} reviews, {more['tokens']:>12,} tokens")
+        lines.append(f"{UNLABELLED:<{width}}  {_size(more)}")
     dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())
-    lines.append(f"copies of a later split's text dropped: {dropped}")
-    lines.append(f"texts under more than one label: {info['contradictions']:,}")
+    lines.append(f"texts left out because validation or test has them too: {dropped}")
+    lines.append(f"texts that occur with more than one label: {info['contradictions']:,}")
     if info["rejected"]:
         lines.append(f"rows left out: {info['rejected']:,}, listed in {REJECTED_FILE}")
     if renamed := {found: name for found, name in info["label_names"].items() if found != name}:

@@ -222,4 +222,4 @@ def test_memory_does_not_grow_with_the_text(tmp_path, tokenizer, monkeypatch):
 def test_summary_counts(tmp_path, tokenizer):
     text = summarize(prepare_corpus(make_reviews(2000), tmp_path / "data", tokenizer, quiet=True))
     assert "1,600 reviews" in text
-    assert "800 negative, 800 positive" in text
+    assert "label negative: 800, label positive: 800" in text
