@@ -42,10 +42,10 @@ def _size(split: dict[str, Any]) -> str:
 
 def _labels(counts: dict[str, int]) -> str:
     """Returns how many texts each label has: of many labels the most frequent ones."""
-    frequent = (
-        sorted(counts.items(), key=lambda item: -item[1]) if len(counts) > MAX_LISTED else counts.items()
-    )
-    shown = ", ".join(f"label {label}: {count:,}" for label, count in list(frequent)[:MAX_LISTED])
+    listed = list(counts.items())
+    if len(listed) > MAX_LISTED:
+        listed.sort(key=lambda item: -item[1])
+    shown = ", ".join(f"label {label}: {count:,}" for label, count in listed[:MAX_LISTED])
     more = len(counts) - MAX_LISTED
     return shown + (f", and {_counted(more, 'rarer label')}" if more > 0 else "")
 
@@ -62,7 +62,7 @@ def summarize(info: dict[str, Any]) -> str:
     if more := info.get(UNLABELLED):
         lines.append(f"{UNLABELLED:<{width}}  {_size(more)}")
     dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())
-    lines.append(f"texts left out because validation or test has them too: {dropped}")
+    lines.append(f"texts dropped because a later split has them too: {dropped}")
     lines.append(f"texts that occur with more than one label: {info['contradictions']:,}")
     if info["rejected"]:
         lines.append(f"rows left out: {info['rejected']:,}, listed in {REJECTED_FILE}")

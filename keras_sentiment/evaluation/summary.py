@@ -115,7 +115,7 @@ def _labels(metrics: dict[str, Any]) -> list[str]:
     """Returns a line for each label: of the most frequent ones, where there are many."""
     names = [row.name for row in label_rows(metrics)]
     shown = names[:MANY_LABELS]
-    rows = [("label", "texts", "precision", "recall", "F1")]
+    rows: list[tuple[str, ...]] = [("label", "texts", "precision", "recall", "F1")]
     for name in shown:
         cells = (
             _share(metrics[f"{kind}_per_class"][name], metrics["intervals"][f"{kind}_{name}"])

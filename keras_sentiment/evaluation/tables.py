@@ -24,7 +24,7 @@ FIGURES = (
     ),
     (
         "class_ece",
-        "Class-wise calibration error (ECE)",
+        "Class-wise calibration error",
         "the same of each label's probability, over all labels",
     ),
     ("mean_absolute_error", "Mean absolute error", "of the label as a number; less is better"),
