@@ -101,7 +101,7 @@ def export(
     os.environ["KERAS_BACKEND"] = "torch"
     check_backend()
     from keras_sentiment.data.evaluation_split import require_evaluation_data
-    from keras_sentiment.inference.artifact import require_free_artifacts
+    from keras_sentiment.inference.artifact_folder import require_free_artifacts
     from keras_sentiment.runs.run import open_run
 
     # What can be refused is refused before Keras is imported, which takes seconds.

@@ -83,7 +83,7 @@ def _calibration(metrics: dict[str, Any]) -> list[str]:
     """Returns whether the probabilities are calibrated, and how far they are off."""
     error, before = metrics["ece"], metrics["before_calibration"]["ece"]
     interval = metrics["intervals"]["ece"]
-    chosen = metrics["calibration"]
+    chosen = metrics.get("calibration")
     if metrics["temperature"] == 1:
         reason = chosen["reason"] if chosen else "nothing was fitted on validation"
         told = f"Probabilities are not calibrated: {reason}."
@@ -183,8 +183,9 @@ def _pairs(metrics: dict[str, Any]) -> list[str]:
     pairs = confused_pairs(metrics, _SHOWN_PAIRS)
     if not pairs:
         return ["no label was taken for another"]
-    rows = [("most often confused: label", "predicted as", "texts", "share of the label")]
-    return text_table([*rows, *((true, other, f"{n:,}", share) for true, other, n, share in pairs)], left=2)
+    rows = [("label", "predicted as", "texts", "share of the label")]
+    rows += [(true, other, f"{count:,}", share) for true, other, count, share in pairs]
+    return ["most often confused:", *_indented(text_table(rows, left=2))]
 
 
 def _confusion(metrics: dict[str, Any]) -> list[str]:

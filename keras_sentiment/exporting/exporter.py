@@ -29,8 +29,8 @@ from keras_sentiment.inference.artifact import (
     TRAINED_ON_FILE,
     Artifact,
     holds_an_artifact_alone,
-    require_free_artifacts,
 )
+from keras_sentiment.inference.artifact_folder import require_free_artifacts
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.inference.load import load_model, run_classifier

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from typing import Any
 from keras_sentiment.config import InputConfig
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError, require_decision, require_labels, require_temperature
-from keras_sentiment.storage.atomic import require_free_folder
 from keras_sentiment.storage.checksums import sha256, verify
 from keras_sentiment.storage.json_files import from_json, read_versioned
 from keras_sentiment.storage.untrusted import plain_files
@@ -121,16 +119,6 @@ def holds_an_artifact_alone(path: Path) -> bool:
     """Returns whether a folder is an artifact and holds nothing that an export doesn't write."""
     ours = {MANIFEST_FILE, CARD_FILE, TOKENIZER_FOLDER, TRAINED_ON_FILE, "model.bin", *GRAPH_FILES.values()}
     return is_artifact(path) and {item.name for item in path.iterdir()} <= ours
-
-
-def require_free_artifacts(out: Path, formats: Sequence[str], overwrite: bool) -> None:
-    """Refuses a folder for artifacts that holds something which may not be replaced.
-
-    Raises:
-        InputError: with the fix.
-    """
-    for name in formats:
-        require_free_folder(out / name, overwrite, holds_an_artifact_alone)
 
 
 def open_artifact(path: str | Path) -> Artifact:
