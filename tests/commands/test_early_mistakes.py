@@ -41,7 +41,7 @@ CASES = [
     ("train-transformer data new --pretrained run", "no pretrained encoder"),
     ("pretrain data run", "run: it holds something already"),
     ("train-bert data new", "words: it holds no BERT"),
-    ("train-bert tiny new --trainable-blocks 3", "must be at most 2"),
+    ("train-bert tiny new --sequence-length 32 --trainable-blocks 3", "must be at most 2"),
     ("train-bert tiny new --sequence-length 33", "must be at most 32"),
     ("train-bert learned new", "a learned vocabulary, which no pretrained BERT has"),
     ("train-bert data new --preset no_such", "neither a folder nor a BERT preset"),
