@@ -132,8 +132,8 @@ def predict(
     with contextlib.ExitStack() as stack:
         if source is None:
             for name in context.params:
-                said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-                if said and name not in ("run_dir", "texts", "windows", "precision", "explain", "quiet"):
+                given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+                if given and name not in ("run_dir", "texts", "windows", "precision", "explain", "quiet"):
                     raise click.UsageError(f"--{name.replace('_', '-')} is for --input FILE.")
             classifier = _load(run_dir, windows, precision, quiet)
             explained = map(classifier.explain, texts)
