@@ -67,8 +67,8 @@ class TrainingConfig:
         patience: int, epochs without a better validation loss before training stops; 0 never stops.
         restore_best_weights: whether the weights of the epoch with the smallest validation loss are kept.
         class_weight: whether each label is weighted in the losses of train and validation by the inverse of
-            its count. Probabilities are corrected to those without weights; the predicted label is the one with
-            the largest weight times probability.
+            its count. Probabilities are corrected to those without weights; the predicted label is the one
+            with the largest weight times probability.
         threshold_for: what the threshold between two labels is chosen for on validation: the largest `"f1"`
             of `threshold_label`, or `"precision=P"`, at least that precision on new texts in 95% of draws;
             `None` takes the most probable label.
