@@ -1,4 +1,4 @@
-"""Every hyperparameter of models and their inputs, its default and its validity check.
+"""The hyperparameters of models and of their inputs, with their defaults and checks.
 
 Standard library only, so that a command can check its arguments and answer `--help` without
 importing Keras.
@@ -22,6 +22,7 @@ BACKENDS = ("torch", "jax", "tensorflow")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECIPES = ("default", "reference")
 DEFAULT_SEED = 1337
+AUTO_PRESET = "auto"  # of a BERT: the preset that the corpus was prepared with
 SCORING_BATCH_TOKENS = 4096  # of a batch in evaluation and prediction, padding included
 EXPLAINED_SPANS = 64  # most parts of a text that are left out in turn to explain its label
 # Tokens. A padded row of it takes 64 MB where its tokens are compared with one another.
@@ -71,13 +72,14 @@ class InputConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class NgramConfig:
-    """The linear model of n-grams whose logits are averaged with those of a deep one.
+    """The linear model of n-grams whose logits are averaged with those of the neural network.
 
     Args:
         ngrams: int >= 0, tokens of the longest n-gram; 0 leaves the linear model out.
         ngram_buckets: int, hashed places that n-grams of two tokens and more share.
-        ngram_weight: float in [0, 1], of the average; `"auto"` takes 0.5 while the model trains and then
-            the one of a few, 0 and 1 among them, that suits validation best.
+        ngram_weight: float in [0, 1], weight of the n-grams in the average of logits; `"auto"` takes 0.5
+            during training, and then the one of 0, 0.25, 0.5, 0.75, 0.9 and 1 with the smallest log loss on
+            validation.
         ngram_l2: float > 0, penalty on the linear model's weights, beside the sum of the reviews' losses.
     """
 
@@ -100,8 +102,8 @@ class NgramConfig:
 class TransformerConfig(NgramConfig):
     """The small Transformer encoder that is trained from scratch.
 
-    The n-grams take no part while `fit` trains, so that the encoder learns as if it were alone: losses on
-    train are the encoder's, those on validation the average's.
+    The n-grams take no part while `fit` trains: the loss on train is that of the encoder alone, the loss on
+    validation that of the average.
 
     Args:
         num_layers: int, encoder blocks, at most 64.
@@ -120,10 +122,11 @@ class TransformerConfig(NgramConfig):
         attention_dropout: float in [0, 1), on attention scores. Anything but 0 leaves the fused kernel.
         head_dropout: float in [0, 1), on the encoder's output after pooling.
         layer_norm_epsilon: float, added to variances in layer normalization.
-        cooccurrence: whether the token embeddings start from what stands near each token in the texts that
-            train, those without labels included, instead of from chance.
+        cooccurrence: whether the token embeddings start from counts of neighbouring tokens in the train and
+            unlabelled texts, instead of from random numbers.
         initializer: `"keras"` or `"torch"`, whose default initializers the weights start from.
-        pretrained: folder that `pretrain` made, of whose weights the embeddings and blocks start, or `None`.
+        pretrained: folder that `pretrain` wrote, whose weights the embeddings and blocks start with, or
+            `None`.
         ngrams, ngram_buckets, ngram_weight, ngram_l2: of the linear model, as `NgramConfig` has them.
 
     Raises:
@@ -177,8 +180,8 @@ class MaskedLMConfig(TransformerConfig):
     """The encoder of a `TransformerConfig`, and how it learns from unlabelled texts.
 
     Args:
-        mask_rate: float in (0, 1), share of the tokens that are to be found. As in BERT, eight in ten of them
-            are hidden behind [MASK], one is replaced by another token, and one stays.
+        mask_rate: float in (0, 1), share of the tokens that the model predicts. As in BERT, 80% of them are
+            replaced by [MASK], 10% by another token, and 10% stay.
     """
 
     mask_rate: float = 0.15
@@ -186,15 +189,21 @@ class MaskedLMConfig(TransformerConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(0 < self.mask_rate < 1, "mask_rate", self.mask_rate, "a number in (0, 1)")
-        require(self.pretrained is None, "pretrained", self.pretrained, "left out: this begins from nothing")
+        require(
+            self.pretrained is None,
+            "pretrained",
+            self.pretrained,
+            "left out: pretraining starts from random weights",
+        )
 
 
 @dataclass(frozen=True)
 class BertConfig(NgramConfig):
-    """A pretrained BERT with a new head. Of its n-grams holds what `TransformerConfig` says.
+    """A pretrained BERT with a new classification head. Its n-grams are those of `TransformerConfig`.
 
     Args:
-        preset: KerasHub preset, a local folder in KerasHub or Hugging Face layout, or `minilm`.
+        preset: `"minilm"`, a KerasHub preset, or a local folder in KerasHub or Hugging Face layout; `"auto"`
+            takes the one whose vocabulary the corpus was prepared with.
         trainable_blocks: int >= 0, how many of the last encoder blocks train; `"all"` trains the whole
             backbone, embeddings included.
         pooling: `"mean"` over real tokens, with a dense tanh layer of the head's own behind it;
@@ -202,8 +211,8 @@ class BertConfig(NgramConfig):
         dropout: float in [0, 1), inside the blocks that train, on attention scores too: KerasHub has one
             rate. Above 0 it leaves the fused kernel.
         head_dropout: float in [0, 1), before the logits.
-        cache_frozen: whether what the frozen part makes of each text is computed once and kept, float16,
-            on disk while the rest trains.
+        cache_frozen: whether the output of the frozen part is computed once for each text and kept on disk,
+            as float16, while the rest trains.
         ngrams, ngram_buckets, ngram_weight, ngram_l2: of the linear model, as `NgramConfig` has them.
 
     Raises:
@@ -213,7 +222,7 @@ class BertConfig(NgramConfig):
         >>> config = BertConfig(preset="minilm", trainable_blocks=2)
     """
 
-    preset: str = "bert_base_en_uncased"
+    preset: str = AUTO_PRESET
     trainable_blocks: int | Literal["all"] = 4
     pooling: Literal["mean", "cls"] = "mean"
     dropout: float = 0.0

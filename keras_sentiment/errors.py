@@ -16,10 +16,10 @@ MAX_LABEL_LENGTH = 200
 
 
 class InputError(ValueError):
-    """A user's mistake, told in one line that names the file, the row and the fix.
+    """A user's mistake, described in one line that names the file, the row and the fix.
 
     Commands print it without a traceback and exit with 2. What a message quotes may come from an
-    untrusted file: line ends and what else a terminal would obey stand escaped in it.
+    untrusted file: line ends and control characters in it are escaped.
 
     Example:
         >>> try:
@@ -36,6 +36,18 @@ class InputError(ValueError):
         super().__init__(printable(message))
 
 
+def install_hint(extra: str) -> str:
+    """Returns the command that installs what an optional dependency group of this project needs.
+
+    No release is on PyPI, so the package is installed from its clone.
+
+    Example:
+        >>> install_hint("export")
+        'in the folder of the clone run: pip install -e ".[export]"'
+    """
+    return f'in the folder of the clone run: pip install -e ".[{extra}]"'
+
+
 def require(condition: bool, name: str, value: Any, expected: str) -> None:
     """Raises an InputError that names a hyperparameter and its value, unless the condition holds."""
     if not condition:
@@ -43,19 +55,19 @@ def require(condition: bool, name: str, value: Any, expected: str) -> None:
 
 
 def require_labels(labels: Any) -> None:
-    """Raises an InputError unless it is given the names of at least two classes, each of its own."""
+    """Raises an InputError unless the labels are at least two different names."""
     named = isinstance(labels, (list, tuple)) and all(isinstance(name, str) for name in labels)
     valid = named and len(labels) >= 2 and len(set(labels)) == len(labels)
     require(valid, "labels", labels, "two different names or more")
     hidden = next((name for name in labels if not name.isprintable()), None)
-    require(hidden is None, "labels", hidden, "names without characters that are not seen")
+    require(hidden is None, "labels", hidden, "names without invisible characters")
     require(len(labels) <= MAX_LABELS, "labels", len(labels), f"at most {MAX_LABELS:,}")
     for name in labels:
         require_label(name, f"labels={name!r:.50}")
 
 
 def require_label(name: str, source: str) -> None:
-    """Raises an InputError for the name of a label that is far too long for one; names `source`."""
+    """Raises an InputError for a label that is too long, and names its `source`."""
     if len(name) > MAX_LABEL_LENGTH:
         raise InputError(
             f"{source}: a label of {len(name):,} characters, {name!r:.50}, and a label's name has "
@@ -64,7 +76,7 @@ def require_label(name: str, source: str) -> None:
 
 
 def require_temperature(temperature: Any) -> None:
-    """Raises an InputError unless a number is given that leaves logits as far apart as they can be told."""
+    """Raises an InputError unless the temperature is a number from 0.001 to 1000."""
     valid = type(temperature) in (int, float) and 1e-3 <= temperature <= 1e3
     require(valid, "temperature", temperature, "a number from 0.001 to 1000")
 
@@ -109,7 +121,7 @@ def require_at_most(config: Any, most: int, *names: str) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """Returns what an error says, as far as it fits into a message."""
+    """Returns the first line of an error's text, shortened to 300 characters."""
     if "set_int_max_str_digits" in str(error):  # of no use to who has the file and not the program
         return f"a whole number of more than {sys.get_int_max_str_digits():,} digits; write it as text"
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

@@ -30,7 +30,7 @@ class Recipe(Generic[Model]):
         training: how `model.fit` is run.
 
     Raises:
-        InputError: values don't go together.
+        InputError: values contradict each other.
 
     Example:
         >>> recipe = TRANSFORMER_RECIPES["default"].replace(num_layers=1, epochs=2)
@@ -50,7 +50,7 @@ class Recipe(Generic[Model]):
             require(rate == 0, "word_dropout", rate, "0 where cache_frozen is set: it changes every text")
         if isinstance(self.model, MaskedLMConfig):
             teachers = self.training.teachers
-            require(not teachers, "teachers", teachers, "left out: pretraining learns no labels")
+            require(not teachers, "teachers", teachers, "left out: pretraining reads no labels")
 
     @property
     def reads_unlabelled(self) -> bool:
@@ -130,7 +130,7 @@ BERT_RECIPES: dict[str, Recipe[BertConfig]] = {
         TrainingConfig(epochs=1, min_steps=100, learning_rate=1e-4, epsilon=1e-6),
     ),
     "reference": Recipe(
-        BertConfig(pooling="cls", dropout=0.1, ngrams=0),
+        BertConfig(preset="bert_base_en_uncased", pooling="cls", dropout=0.1, ngrams=0),
         _REFERENCE_INPUTS,
         dataclasses.replace(_REFERENCE_TRAINING, epochs=3, learning_rate=2e-5),
     ),

@@ -1,4 +1,4 @@
-"""Every hyperparameter of training, its default and its validity check; standard library only."""
+"""The hyperparameters of training, with their defaults and checks; standard library only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def least_precision(aim: str) -> float | None:
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """How a training is kept from being lost; it changes nothing of its result.
+    """How often a training is saved, to be resumed after an interruption; the result is the same.
 
     Args:
         steps: int, steps from one checkpoint to the next.
@@ -55,29 +55,29 @@ class TrainingConfig:
     """How `model.fit` is run.
 
     Args:
-        epochs: int, most passes over the train reviews, unless they are few: see `min_steps`.
-        min_steps: int >= 0, least number of steps; of few reviews as many more passes are made. Training
-            stops early only after them.
+        epochs: int, largest number of passes over the train reviews; more to make `min_steps` steps.
+        min_steps: int >= 0, smallest number of steps: few reviews are passed over more often to reach it.
+            Early stopping begins after it.
         batch_size: int, reviews a batch; in pretraining, their mean, as there batches have as many tokens.
-        learning_rate: float > 0, its peak.
+        learning_rate: float > 0, the largest of the schedule.
         warmup: float in [0, 1), share of the steps over which the rate rises from 0.
         decay: `"cosine"` lets it fall to 0 over the remaining steps, `"constant"` keeps it.
         weight_decay: float >= 0, AdamW's; not on biases and normalization unless `decay_bias_and_norm`.
         epsilon: float > 0, AdamW's.
         patience: int, epochs without a better validation loss before training stops; 0 never stops.
-        restore_best_weights: whether training ends with the weights of the epoch of least validation loss.
-        class_weight: whether rare labels weigh more in the losses of train and validation, in inverse
-            proportion to their count. Probabilities are those of unweighted texts all the same; the label is
-            the one with the largest weight times probability.
+        restore_best_weights: whether the weights of the epoch with the smallest validation loss are kept.
+        class_weight: whether each label is weighted in the losses of train and validation by the inverse of
+            its count. Probabilities are corrected to those without weights; the predicted label is the one
+            with the largest weight times probability.
         threshold_for: what the threshold between two labels is chosen for on validation: the largest `"f1"`
             of `threshold_label`, or `"precision=P"`, at least that precision on new texts in 95% of draws;
             `None` takes the most probable label.
-        threshold_label: the label that it is meant for; the second one by default.
-        word_dropout: float in [0, 1), share of the tokens of a train review that is left out, others in
+        threshold_label: the label whose F1 or precision is meant; by default the second one.
+        word_dropout: float in [0, 1), share of the tokens of a train review that are left out, at random in
             each epoch.
         teachers: runs or artifacts, whose soft labels of the unlabelled texts are learned with the labels.
         precision: `"auto"`, `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
-        seed: int >= 0, of all that is random.
+        seed: int >= 0, of all random numbers.
 
     Raises:
         InputError: a value is not valid.

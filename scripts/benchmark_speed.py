@@ -1,4 +1,4 @@
-"""Times training and scoring on this machine, beside what this project would be compared with."""
+"""`benchmark`: times training and scoring on this machine, beside comparable programs."""
 
 from __future__ import annotations
 
@@ -13,49 +13,83 @@ import click
 
 from keras_sentiment.benchmark.setting import DEVICES, Setting
 from keras_sentiment.config import BACKENDS, PRECISIONS
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
+from keras_sentiment.scripts.options import command, option, section
+from keras_sentiment.text_table import text_table
 
 BESIDE_PEERS = ("train-transformer", "train-bert", "score")
-# This project alone, slowed down and then one step after another taken back.
+# This project alone, without its optimizations and then with one after another.
 ALONE = ("steps-transformer", "steps-bert", "cache-frozen", "score-artifacts")
 TASKS = (*BESIDE_PEERS, *ALONE)
 
 
-@click.command()
+@command(
+    examples=(
+        "prepare sample data/films --tokenizer minilm",
+        "benchmark data/films --task score --reviews 128 --rounds 2",
+    )
+)
 @click.argument("data_dir", type=click.Path())
-@click.option(
-    "--task", type=click.Choice(TASKS), multiple=True, help="Which of them; by default the first three."
+@section(
+    "Measurement",
+    option(
+        "--task",
+        type=click.Choice(TASKS),
+        multiple=True,
+        show_default=" ".join(BESIDE_PEERS),
+        help="What to time. May be given several times.",
+    ),
+    option(
+        "--backend",
+        type=click.Choice(BACKENDS),
+        multiple=True,
+        show_default="all that are installed",
+        help="Keras backend on which this project is timed. May be given several times.",
+    ),
+    option(
+        "--reviews",
+        type=click.IntRange(min=64),
+        metavar="N",
+        default=512,
+        show_default=True,
+        help="Number of reviews for BERT; the small Transformer gets four times as many.",
+    ),
+    option(
+        "--rounds",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=4,
+        show_default=True,
+        help="Number of times that each contender is timed, in turns.",
+    ),
 )
-@click.option(
-    "--backend",
-    type=click.Choice(BACKENDS),
-    multiple=True,
-    help="Which of Keras's to time beside peers; by default all that are installed.",
+@section(
+    "Hardware",
+    option(
+        "--device",
+        type=click.Choice(DEVICES),
+        show_default="gpu if torch sees one, else cpu",
+        help="Device on which all contenders compute.",
+    ),
+    option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default="float32",
+        show_default=True,
+        help="Number format in which all contenders compute; auto takes mixed_bfloat16 where this machine is "
+        "fast at it, else float32.",
+    ),
+    option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        show_default="all cores",
+        help="Number of cores that each contender may use.",
+    ),
 )
-@click.option(
-    "--reviews", type=click.IntRange(min=64), default=512, show_default=True, help="How many BERT gets."
-)
-@click.option(
-    "--rounds", type=click.IntRange(min=1), default=4, show_default=True, help="Turns that each takes."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, alone, on standard output.")
-@click.option(
-    "--device",
-    type=click.Choice(DEVICES),
-    help="Where all contenders compute; by default a GPU, if torch sees one.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default="float32",
-    show_default=True,
-    help="In what numbers all contenders compute; auto takes what training takes here.",
-)
-@click.option(
-    "--threads", type=click.IntRange(min=1), help="Cores that each may use.  [default: all that there are]"
-)
+@option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, and no text.")
 @common_options
 def benchmark(
     data_dir: str,
@@ -69,15 +103,17 @@ def benchmark(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Time this project beside its peers, on reviews of DATA_DIR, in turns.
+    """Time training and prediction on this machine.
 
-    All contenders of a task have one device, one precision and as many threads; each row names them.
+    This project and comparable programs (Hugging Face's Trainer and pipeline, a plain torch loop) are timed
+    in turns on reviews of DATA_DIR, which must have been prepared with --tokenizer minilm. All contenders of
+    a task use the same device, precision and number of threads; each row of the table names them.
     """
     check_backend()
     tasks = task or BESIDE_PEERS
     for name in ("accelerate", "transformers", "onnxscript", "onnxruntime", "openvino"):
         if not installed(name) and not {*BESIDE_PEERS, "score-artifacts"}.isdisjoint(tasks):
-            raise InputError(f'{name} is not installed: pip install "keras-sentiment[benchmark]"')
+            raise InputError(f"{name} is not installed; {install_hint('benchmark')}")
     for name in backend:
         check_backend(name)
     backends = backend or tuple(filter(installed, BACKENDS))
@@ -104,6 +140,8 @@ def benchmark(
             show(table(result) + "\n")
     if as_json:
         show(json.dumps(results))
+    elif not quiet:
+        say("docs/speed.md explains the table. --json prints the figures for a program.")
 
 
 def _setting(
@@ -144,38 +182,49 @@ def installed(package: str) -> bool:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Returns the figures of a task as lines to read."""
+    """Returns the figures of a task as lines to read: a table, and below it how each contender computed."""
     rows = result["rows"]
     peers = list(rows[0]["times_as_fast_as"])
     letters = dict(zip(peers, "abcdefgh", strict=False))
-    width = max(len(row["name"]) for row in rows) + 3
-    ratios = "".join(f"{'/ ' + letters[peer]:>7}" for peer in peers)
-    lines = [
-        f"{result['task']}, {result['reviews']:,} reviews; peak {result['peak_gflops']:.0f} GFLOP/s",
-        f"{'':{width}}{'reviews/s':>10}{ratios}{'of peak':>9}{'memory':>9}{'start':>8}",
-    ]
-    for row in rows:
-        name = f"{letters.get(row['name'], ' ')}  {row['name']}"
-        ratios = "".join(f"{row['times_as_fast_as'][peer]:>7.2f}" for peer in peers)
-        lines.append(
-            f"{name:{width}}{row['reviews_per_second']:>10.2f}{ratios}{row['share_of_peak']:>9.1%}"
-            f"{row['memory_gb']:>6.1f} GB{row['start_seconds']:>6.0f} s"
-        )
-        versions = ", ".join(f"{package} {version}" for package, version in row["versions"].items())
-        trained, precision = row["trained_parameters"], row["precision"]
-        if (row["device"], precision) == ("gpu", "float32"):
-            precision += " with products in TensorFloat-32"
-        lines.append(
-            f"   {row['device']}, {precision}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}; "
-            f"batches of {row['batch']}; "
-            + (
-                f"{trained:,} parameters train, {row['seconds_before_steps']:.1f} s before the first step; "
-                if trained
-                else ""
+    named = [f"{letters.get(row['name'], ' ')}  {row['name']}" for row in rows]
+    cells = [
+        ("", "reviews/s", *(f"/ {letters[peer]}" for peer in peers), "of peak", "memory", "start"),
+        *(
+            (
+                name,
+                f"{row['reviews_per_second']:.1f}",
+                *(f"{row['times_as_fast_as'][peer]:.1f}" for peer in peers),
+                f"{row['share_of_peak']:.0%}",
+                f"{row['memory_gb']:.1f} GB",
+                f"{row['start_seconds']:.0f} s",
             )
-            + versions
-        )
-    return "\n".join(lines)
+            for name, row in zip(named, rows, strict=True)
+        ),
+    ]
+    return "\n".join(
+        [
+            f"{result['task']}, {result['reviews']:,} reviews; peak {result['peak_gflops']:.0f} GFLOP/s",
+            *text_table(cells),
+            *(f"{name}: {_conditions(row)}" for name, row in zip(named, rows, strict=True)),
+        ]
+    )
+
+
+def _conditions(row: dict[str, Any]) -> str:
+    """Returns on what, and how, a contender computed."""
+    versions = ", ".join(f"{package} {version}" for package, version in row["versions"].items())
+    trained, precision = row["trained_parameters"], row["precision"]
+    if (row["device"], precision) == ("gpu", "float32"):
+        precision += " with products in TensorFloat-32"
+    training = (
+        f"{trained:,} parameters train, {row['seconds_before_steps']:.1f} s before the first step; "
+        if trained
+        else ""
+    )
+    return (
+        f"{row['device']}, {precision}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}; "
+        f"batches of {row['batch']}; {training}{versions}"
+    )
 
 
 if __name__ == "__main__":

@@ -6,18 +6,24 @@ import importlib
 import importlib.util
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.messages import tell
+from keras_sentiment.recipes import Recipe
 from keras_sentiment.scripts.execution import run_command as run_command
+from keras_sentiment.scripts.options import Decorator, option, options, section
 from keras_sentiment.training_config import CheckpointConfig
 
 CHECKPOINTS = CheckpointConfig()
+PRECISION_HELP = (
+    "Number format in which the model computes; auto takes mixed_bfloat16 where this machine is fast at it, "
+    "else float32."
+)
 
 COMMANDS = {
     "prepare": "prepare_data",
@@ -47,37 +53,32 @@ class Commands(click.Group):
         return getattr(module, cmd_name.replace("-", "_"))
 
 
-def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Returns one decorator for several, in reading order."""
-
-    def decorate(function: Any) -> Any:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
 version_option = click.version_option(package_name="keras-sentiment")
-windows_option = click.option(
-    "--windows", is_flag=True, help="Read long texts whole, in windows that overlap, instead of cut."
+windows_option = option(
+    "--windows",
+    is_flag=True,
+    help="Read a text that is longer than the model's sequence length whole, in overlapping windows. Without "
+    "it the middle of such a text is left out.",
 )
-scoring_precision_option = click.option(
+scoring_precision_option = option(
     "--precision",
     type=click.Choice(PRECISIONS),
     default="float32",
     show_default=True,
-    help="In what numbers the model computes; auto takes what is fast here.",
+    help=PRECISION_HELP,
 )
 # What every command takes, and what every one that writes takes.
-common_options = options(click.option("--quiet", is_flag=True, help="Show no progress."), version_option)
+common_options = options(
+    option("--quiet", is_flag=True, help="Print no progress and no remarks on standard error."),
+    version_option,
+)
 output_options = options(
-    click.option("--overwrite", is_flag=True, help="Replace what is there."), common_options
+    option("--overwrite", is_flag=True, help="Replace the output if it exists already."), common_options
 )
 
 
 def hyperparameters(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
-    """Returns what `NAME=VALUE` says of each name; values are JSON, and else text."""
+    """Returns the value of each `NAME=VALUE` by its name; a value is JSON, and otherwise text."""
     found: dict[str, Any] = {}
     for value in values:
         name, equals, text = value.partition("=")
@@ -90,66 +91,168 @@ def hyperparameters(ctx: click.Context, param: click.Parameter, values: tuple[st
     return found
 
 
-# What every training command takes; a default that is not said here is the recipe's.
-pretraining_options = options(
-    click.option("--epochs", type=int, help="Passes over the train reviews."),
-    click.option("--batch-size", type=int, help="Train reviews a step."),
-    click.option("--learning-rate", type=float, help="Its peak."),
-    click.option("--sequence-length", type=int, help="Most tokens of a review that are read."),
-    click.option("--precision", type=click.Choice(PRECISIONS), help="In what numbers to compute."),
-    click.option("--seed", type=int, help="Of everything random."),
-    click.option(
-        "--set",
-        "others",
-        multiple=True,
-        callback=hyperparameters,
-        metavar="NAME=VALUE",
-        help="Another hyperparameter, by its name in config.json; repeatable.",
-    ),
-    click.option("--limit", type=click.IntRange(min=1), help="Train on so many reviews, a stratified draw."),
-    click.option("--devices", type=click.IntRange(min=1), help="On jax: of this machine. [default: all]"),
-    click.option("--resume", is_flag=True, help="Go on with the run that is there, if it was interrupted."),
-    click.option(
-        "--checkpoint-steps",
-        type=int,
-        default=CHECKPOINTS.steps,
-        show_default=True,
-        metavar="N",
-        help="Steps from one checkpoint to the next.",
-    ),
-    click.option(
-        "--max-to-keep",
-        type=int,
-        default=CHECKPOINTS.max_to_keep,
-        show_default=True,
-        help="How many of them stay.",
-    ),
-    output_options,
-)
-# And what those take that train on labels.
-training_options = options(
-    click.option("--recipe", type=click.Choice(RECIPES), default="default", show_default=True),
-    click.option("--class-weight", is_flag=True, default=None, help="Let rare labels weigh more."),
-    click.option(
-        "--teacher",
-        "teachers",
-        multiple=True,
-        metavar="RUN",
-        callback=lambda ctx, param, values: list(values) or None,
-        help="Learn also from the soft labels that this trained model gives to the unlabelled texts; "
-        "repeatable, for the mean of several.",
-    ),
-    click.option(
-        "--threshold-for",
-        metavar="f1|precision=P",
-        help="For what to choose the threshold between two labels, on validation; "
-        "without it, the more probable label is taken.",
-    ),
-    click.option(
-        "--threshold-label", metavar="LABEL", help="The label that it is meant for.  [default: the second]"
-    ),
-    pretraining_options,
-)
+def defaults_of(recipes: Mapping[str, Recipe[Any]], shown: Callable[[Recipe[Any]], Any]) -> str:
+    """Returns a hyperparameter of each recipe for the help: the default recipe's, and those that differ."""
+    first, *others = recipes
+    value = shown(recipes[first])
+    different = {name: shown(recipes[name]) for name in others if shown(recipes[name]) != value}
+    return "; ".join([f"{value}", *(f"{other} with --recipe {name}" for name, other in different.items())])
+
+
+def pretraining_options(recipes: Mapping[str, Recipe[Any]]) -> Decorator:
+    """Returns what every training command takes.
+
+    Args:
+        recipes: that the command starts from, the default first; the help shows their values.
+    """
+
+    def training_default(name: str) -> str:
+        return defaults_of(recipes, lambda recipe: getattr(recipe.training, name))
+
+    def epochs(recipe: Recipe[Any]) -> str:
+        least = recipe.training.min_steps
+        return f"{recipe.training.epochs}" + (f", or more to make {least} steps" if least else "")
+
+    return options(
+        section(
+            "Training",
+            option(
+                "--epochs",
+                type=int,
+                metavar="N",
+                show_default=defaults_of(recipes, epochs),
+                help="Largest number of passes over the train reviews.",
+            ),
+            option(
+                "--batch-size",
+                type=int,
+                metavar="N",
+                show_default=training_default("batch_size"),
+                help="Train reviews in a batch.",
+            ),
+            option(
+                "--learning-rate",
+                type=float,
+                metavar="RATE",
+                show_default=training_default("learning_rate"),
+                help="Largest learning rate of the schedule.",
+            ),
+            option(
+                "--sequence-length",
+                type=int,
+                metavar="N",
+                show_default=defaults_of(recipes, lambda recipe: recipe.inputs.sequence_length),
+                help="Largest number of tokens of a review that the model reads.",
+            ),
+            option(
+                "--precision",
+                type=click.Choice(PRECISIONS),
+                show_default=training_default("precision"),
+                help=PRECISION_HELP,
+            ),
+            option(
+                "--seed",
+                type=int,
+                metavar="N",
+                show_default=training_default("seed"),
+                help="Seed of all random numbers: initial weights, order of the reviews, dropout.",
+            ),
+            option(
+                "--limit",
+                type=click.IntRange(min=1),
+                metavar="N",
+                show_default="all",
+                help="Train on this number of the train reviews, drawn at random with the same share of each "
+                "label.",
+            ),
+            option(
+                "--set",
+                "others",
+                multiple=True,
+                callback=hyperparameters,
+                metavar="NAME=VALUE",
+                help="Set any other hyperparameter by its name in config.json. May be given several times.",
+            ),
+            option(
+                "--devices",
+                type=click.IntRange(min=1),
+                metavar="N",
+                show_default="all",
+                help="With the jax backend: how many devices of this machine share each batch.",
+            ),
+        ),
+        section(
+            "Interrupted training",
+            option(
+                "--resume",
+                is_flag=True,
+                help="Continue the training in RUN_DIR if it was interrupted; start it if there is none.",
+            ),
+            option(
+                "--checkpoint-steps",
+                type=int,
+                default=CHECKPOINTS.steps,
+                show_default=True,
+                metavar="N",
+                help="Write a checkpoint every N steps.",
+            ),
+            option(
+                "--max-to-keep",
+                type=int,
+                default=CHECKPOINTS.max_to_keep,
+                show_default=True,
+                metavar="N",
+                help="Number of latest checkpoints that stay on disk.",
+            ),
+        ),
+        output_options,
+    )
+
+
+def training_options(recipes: Mapping[str, Recipe[Any]]) -> Decorator:
+    """Returns what the commands take that train on labels: `pretraining_options` and more."""
+    return options(
+        section(
+            "Labels and recipe",
+            option(
+                "--recipe",
+                type=click.Choice(RECIPES),
+                default="default",
+                show_default=True,
+                help="Hyperparameters to start from. reference has those of the published project that this "
+                "one is compared with.",
+            ),
+            option(
+                "--class-weight",
+                is_flag=True,
+                default=None,
+                help="Weight each label in the loss by the inverse of its frequency.",
+            ),
+            option(
+                "--threshold-for",
+                metavar="f1|precision=P",
+                show_default="no threshold: the most probable label is taken",
+                help="Choose the decision threshold between two labels on validation: for the largest F1, or "
+                "for a precision of at least P, such as precision=0.9.",
+            ),
+            option(
+                "--threshold-label",
+                metavar="LABEL",
+                show_default="the second label",
+                help="With --threshold-for: the label whose F1 or precision is meant.",
+            ),
+            option(
+                "--teacher",
+                "teachers",
+                multiple=True,
+                metavar="MODEL",
+                callback=lambda ctx, param, values: list(values) or None,
+                help="Distillation: learn also from the probabilities that this run or artifact gives to the "
+                "unlabelled texts of DATA_DIR. May be given several times; the probabilities are averaged.",
+            ),
+        ),
+        pretraining_options(recipes),
+    )
 
 
 def say(message: str) -> None:
@@ -172,14 +275,18 @@ def check_backend(backend: str | None = None) -> None:
             f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}. Received: KERAS_BACKEND={backend}"
         )
     if importlib.util.find_spec(backend) is None:
-        fix = 'pip install "keras-sentiment[jax]"' if backend == "jax" else f"pip install {backend}"
-        raise InputError(f"KERAS_BACKEND={backend} is not installed: {fix}")
+        fix = install_hint("jax") if backend == "jax" else f"run: pip install {backend}"
+        raise InputError(f"KERAS_BACKEND={backend} is not installed; {fix}")
 
 
 @click.group(cls=Commands)
 @version_option
 def commands() -> None:
-    """From labelled texts to a sentiment model that can be trusted and served."""
+    """Train, evaluate, export and serve sentiment models, from your own labelled texts.
+
+    The usual order is prepare, train-transformer or train-bert, evaluate, then predict, or export and serve.
+    Each command prints the next one. Every command has a --help with its options and examples.
+    """
 
 
 def main() -> None:

@@ -1,14 +1,16 @@
-"""`export`: a trained model in the formats of other runtimes, each proven equal to it."""
+"""`export`: converts a trained model to the formats of other runtimes, and compares each with it."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+from pathlib import Path
 
 import click
 
 from keras_sentiment.data.config import PrepareConfig
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, install_hint
+from keras_sentiment.escaping import shell
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
@@ -16,31 +18,53 @@ from keras_sentiment.scripts.command_line import (
     run_command,
     say,
 )
+from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.scripts.table_options import source_options
 
+# What predict and serve open: the others run code that is in the file.
+SERVED = ("onnx", "onnx_int8", "openvino")
 FORMATS = ("onnx", "openvino", "tf_saved_model", "torch")
 PACKAGES = {"onnx": ("onnxscript", "onnxruntime"), "openvino": ("onnxscript", "openvino")}
 
 
-@click.command()
+@command(
+    examples=(
+        "export runs/small models/small",
+        "export runs/small models/small --format onnx --quantize int8 --data data/mine",
+    )
+)
 @click.argument("run_dir", type=click.Path())
 @click.argument("out_dir", type=click.Path())
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    default=("onnx",),
-    show_default=True,
-    help="Of the graph; several may be named.",
+@section(
+    "Export",
+    option(
+        "--format",
+        "formats",
+        type=click.Choice(FORMATS),
+        multiple=True,
+        default=("onnx",),
+        show_default=True,
+        help="Format of the model. May be given several times.",
+    ),
+    option(
+        "--quantize",
+        type=click.Choice(["int8"]),
+        help="With --format onnx and --data: write onnx_int8 too, a model with 8-bit weights.",
+    ),
+    option(
+        "--data",
+        type=click.Path(),
+        metavar="DATA",
+        help="Labelled texts: a folder that prepare wrote, or any source that it takes. Up to 200 of its "
+        "validation texts are added to the comparison with the Keras model; the accuracy of onnx_int8 is "
+        "measured on all of them.",
+    ),
+    option(
+        "--force",
+        is_flag=True,
+        help="Keep onnx_int8 even if its accuracy is more than 0.5 percentage points lower.",
+    ),
 )
-@click.option("--quantize", type=click.Choice(["int8"]), help="Beside onnx also onnx_int8; needs --data.")
-@click.option(
-    "--data",
-    type=click.Path(),
-    help="A DATA_DIR or SOURCE, as prepare takes it: 200 of its validation reviews join the check.",
-)
-@click.option("--force", is_flag=True, help="Keep an int8 graph that loses over half a point of accuracy.")
 @source_options
 @output_options
 def export(
@@ -54,32 +78,51 @@ def export(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Write the model of RUN_DIR to OUT_DIR/<format>, with all that turns a text into a label.
+    """Convert a trained model to ONNX and other formats.
 
-    Each graph is read again by its own runtime, in a fresh process, and compared with the Keras model from
-    text to probability. One that differs is not kept.
+    RUN_DIR is a folder that a training command wrote. For each format an artifact is written, a folder
+    OUT_DIR/FORMAT with the model, its tokenizer and all else that is needed to label texts. Each model is
+    loaded with its own runtime in a new process and compared with the Keras model. One that gives other
+    probabilities is removed.
     """
     wanted = list(dict.fromkeys(formats))
     if quantize:
         if "onnx" not in wanted:
-            raise InputError("--quantize int8 concerns the format onnx: add --format onnx")
+            raise click.UsageError("--quantize int8 is for the format onnx: add --format onnx.")
         wanted.insert(wanted.index("onnx") + 1, f"onnx_{quantize}")
+        if data is None:
+            raise click.UsageError("--quantize int8 needs --data DATA, on which its accuracy is measured.")
+    elif force:
+        raise click.UsageError("--force is for --quantize int8.")
     for package in (package for name in formats for package in PACKAGES.get(name, ())):
         if importlib.util.find_spec(package) is None:
-            raise InputError(f'{package} is not installed: pip install "keras-sentiment[export]"')
+            raise InputError(f"{package} is not installed; {install_hint('export')}")
     # A run opens on any backend, and torch's exporters are the ones that take it.
     os.environ["KERAS_BACKEND"] = "torch"
     check_backend()
+    from keras_sentiment.data.evaluation_split import require_evaluation_data
+    from keras_sentiment.inference.artifact_folder import require_free_artifacts
     from keras_sentiment.runs.run import open_run
 
-    run = open_run(run_dir)  # what is none is told before Keras is imported, which takes seconds
+    # What can be refused is refused before Keras is imported, which takes seconds.
+    run = open_run(run_dir)
+    require_free_artifacts(Path(out_dir), wanted, overwrite)
+    if data is not None:
+        require_evaluation_data(data, None, run.tokenizer(), run.config.labels, config)
     from keras_sentiment.exporting import exporter
 
     progress = (lambda _: None) if quiet else say
-    for artifact in exporter.export(
+    artifacts = exporter.export(
         run, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, say=progress
-    ):
+    )
+    for artifact in artifacts:
         show(str(artifact.path))
+    served = next((artifact for artifact in artifacts if artifact.format in SERVED), None)
+    if served is None:
+        progress(f"Next: {artifacts[0].path / 'README.md'} says how to load it")
+    else:
+        path = shell(served.path)
+        progress(f'Next: keras-sentiment predict {path} "some text", or keras-sentiment serve {path}')
 
 
 if __name__ == "__main__":

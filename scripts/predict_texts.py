@@ -1,8 +1,9 @@
-"""`predict`: labels for texts, with their probabilities."""
+"""`predict`: labels texts, with probabilities."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from click.core import ParameterSource
 
 from keras_sentiment.data.config import TableConfig
 from keras_sentiment.data.readers.table_files import matching
+from keras_sentiment.data.readers.table_rows import Row
 from keras_sentiment.data.readers.tables import ALL, Table, open_named, with_texts
 from keras_sentiment.errors import InputError
 from keras_sentiment.escaping import json_text
@@ -27,46 +29,71 @@ from keras_sentiment.scripts.command_line import (
     scoring_precision_option,
     windows_option,
 )
+from keras_sentiment.scripts.options import command, option, section
+from keras_sentiment.scripts.ray_prediction import STANDARD, cut, for_workers, score_on_ray
 from keras_sentiment.scripts.table_options import names_option, on_error_option, table_options
 
 if TYPE_CHECKING:
-    from keras_sentiment.cluster.plan import Parts
-    from keras_sentiment.inference.artifact import Artifact
     from keras_sentiment.inference.classifier import Classifier
+    from keras_sentiment.inference.streaming import Result
 
-STANDARD = "-"
 
-
-@click.command()
+@command(
+    examples=(
+        'predict runs/small "Not bad at all."',
+        "predict runs/small --input new.csv --text-column review --output labels.csv",
+    )
+)
 @click.argument("run_dir", metavar="MODEL", type=click.Path())
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
-@click.option(
-    "--input", "source", metavar="FILE", help="Texts in a file; - for standard input; for ray a pattern too."
+@section(
+    "Files",
+    option(
+        "--input",
+        "source",
+        metavar="FILE",
+        help="Read the texts from a table or a .txt file with one text on each line; - reads standard input. "
+        "With --engine ray also a quoted pattern of files.",
+    ),
+    option(
+        "--output",
+        metavar="FILE",
+        default=STANDARD,
+        show_default="JSON lines on standard output",
+        help="Write the results to a new .jsonl, .csv or .parquet file; with --engine ray to a folder.",
+    ),
+    names_option(
+        "--keep-columns",
+        show_default="all",
+        help="Columns of the input to copy to the output, separated by commas, such as id,date.",
+    ),
 )
 @table_options
 @on_error_option
-@click.option(
-    "--output",
-    metavar="FILE",
-    default=STANDARD,
-    help="A new .jsonl, .csv or .parquet file; for ray a folder.  [default: JSON lines on standard output]",
+@section(
+    "Prediction",
+    option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Predict in this process, or on the workers of a Ray cluster.",
+    ),
+    option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        show_default="the number of CPUs of the cluster",
+        help="With --engine ray: number of workers, each on one core.",
+    ),
+    windows_option,
+    scoring_precision_option,
+    option(
+        "--explain",
+        is_flag=True,
+        help="For each TEXT, add how much each word contributes to the label's probability.",
+    ),
 )
-@names_option(
-    "--keep-columns", help="Columns of the input that stand in the output, as in id,date.  [default: all]"
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Who scores: this process, or workers of a Ray cluster.",
-)
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Of ray, a core each.  [default: the cluster's CPUs]"
-)
-@windows_option
-@scoring_precision_option
-@click.option("--explain", is_flag=True, help="With each TEXT the words that carry its label.")
 @output_options
 @click.pass_context
 def predict(
@@ -86,14 +113,17 @@ def predict(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Label each TEXT with MODEL, a RUN_DIR or an artifact: one result a text, in order.
+    """Label texts with a trained model.
 
-    With --input the texts are those of a file of any size, and a result holds the columns of its row and
-    the number of the row: that of its line in the file, counted from 1, or of its row in a Parquet or Arrow
-    file or a JSON list. A column that has the name of a result becomes input_NAME.
+    MODEL is a run that a training command wrote, or an artifact that export wrote. Each TEXT gives one JSON
+    object on standard output, in order.
 
-    With --engine ray MODEL is an artifact, --input may match many files, and --output becomes a folder
-    of Parquet files with the columns of the input and its labels; started again, it goes on.
+    With --input the texts are read from a file of any size. A result then holds the columns of its row, and
+    row: the number of the line on which the row begins, or the number of the row in a Parquet, Arrow or JSON
+    file, counted from 1. An input column with the name of a result, such as label, becomes input_label.
+
+    With --engine ray MODEL is an artifact, --input may match many files, and --output is a folder of Parquet
+    files. The same command continues an interrupted job.
     """
     if (source is None) == (not texts):
         raise click.UsageError("Give either TEXT or --input FILE.")
@@ -102,8 +132,8 @@ def predict(
     with contextlib.ExitStack() as stack:
         if source is None:
             for name in context.params:
-                said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-                if said and name not in ("run_dir", "texts", "windows", "precision", "explain", "quiet"):
+                given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+                if given and name not in ("run_dir", "texts", "windows", "precision", "explain", "quiet"):
                     raise click.UsageError(f"--{name.replace('_', '-')} is for --input FILE.")
             classifier = _load(run_dir, windows, precision, quiet)
             explained = map(classifier.explain, texts)
@@ -119,19 +149,24 @@ def predict(
         if engine == "ray":
             if keep_columns is not None:
                 raise click.UsageError("--keep-columns is for one process; --engine ray keeps all columns.")
-            artifact = _for_workers(run_dir, source, output, precision)
-            parts = _cut(source, config, skip, quiet)
-            _score_on_ray(artifact, parts, Path(output), workers, windows, overwrite, quiet)
+            artifact = for_workers(run_dir, source, output, precision)
+            parts = cut(source, config, skip, quiet)
+            score_on_ray(artifact, parts, Path(output), workers, windows, overwrite, quiet)
         else:
             _require_one(source)
             table = stack.enter_context(open_named(source, config, {config.text_column: "--text-column"}))
             ending, results = stack.enter_context(_results(source, output, overwrite))
             if table.remark and not quiet:
                 say(table.remark)
+            rows = _opened_rows(table, config.text_column, keep_columns, skip)
             classifier = _load(run_dir, windows, precision, quiet)
             # A bar and results on one terminal would write over each other.
             quiet = quiet or (output == STANDARD and sys.stdout.isatty())
-            _predict_table(classifier, table, config.text_column, keep_columns, ending, results, skip, quiet)
+            count = _predict_table(
+                classifier, table, rows, config.text_column, keep_columns, ending, results, skip, quiet
+            )
+    if output != STANDARD and engine == "local" and not quiet:
+        say(f"Wrote {output}: {count:,} text{'' if count == 1 else 's'}, a row each")
     if bad_rows.count:
         say(f"Rows left out: {bad_rows.count:,}")
 
@@ -142,17 +177,38 @@ def _require_one(source: str) -> None:
         raise InputError(f"{source}: name one file; --engine ray takes a pattern of files")
 
 
+def _opened_rows(
+    table: Table,
+    text_column: str,
+    keep_columns: tuple[str, ...] | None,
+    skip: Callable[[InputError], None] | None,
+) -> Iterator[Row]:
+    """Returns the rows of a table, of which the first one has been read: before a model is loaded.
+
+    Raises:
+        InputError: a column is not there, or the first row can't be used and rows are not left out.
+    """
+    keep_columns = () if table.has_lines_alone else keep_columns
+    rows = with_texts(table.rows(ALL if keep_columns is None else keep_columns), text_column, table.name)
+    first = list(itertools.islice(rows, 1))
+    for _, row in first:
+        if isinstance(row, InputError) and skip is None:
+            raise row
+    return itertools.chain(first, rows)
+
+
 def _predict_table(
     classifier: Classifier,
     table: Table,
+    texts: Iterator[Row],
     text_column: str,
     keep_columns: tuple[str, ...] | None,
     ending: str,
     results: IO[Any],
     skip: Callable[[InputError], None] | None,
     quiet: bool,
-) -> None:
-    """Writes what a model says of the rows of a table, with the columns that stay."""
+) -> int:
+    """Writes the predictions for the rows of a table, with the columns to keep; returns how many."""
     from keras_sentiment.inference.result_files import WRITERS, ResultColumns, names_of
     from keras_sentiment.inference.streaming import KeptColumns, predict_rows
 
@@ -164,19 +220,26 @@ def _predict_table(
     schema = table.schema
     types = {} if schema is None or names is None else {n: schema.field(o).type for o, n in names.items()}
     columns = ResultColumns(None if names is None else list(names.values()), types, classifier.labels)
-    rows = table.rows(ALL if keep_columns is None else keep_columns)
-    texts = with_texts(rows, text_column, table.name)
-    chunks = predict_rows(classifier, texts, text_column, kept, skip, quiet)
+    count = 0
+
+    def counted(chunks: Iterator[list[Result]]) -> Iterator[list[Result]]:
+        nonlocal count
+        for chunk in chunks:
+            count += len(chunk)
+            yield chunk
+
+    chunks = counted(predict_rows(classifier, texts, text_column, kept, skip, quiet))
     WRITERS[ending](chunks, columns, results)
     if missing := kept.missing():
         raise InputError(
             f"{table.name}: no row has {missing[0]!r}; name columns that are there with --keep-columns"
         )
+    return count
 
 
 @contextlib.contextmanager
 def _results(source: str, output: str, overwrite: bool) -> Iterator[tuple[str, IO[Any]]]:
-    """Gives the file for the results, and the ending that says its kind."""
+    """Gives the file for the results, and the ending of its name, which decides its format."""
     from keras_sentiment.inference.result_files import WRITERS
     from keras_sentiment.storage.atomic import staged_file
 
@@ -192,47 +255,6 @@ def _results(source: str, output: str, overwrite: bool) -> Iterator[tuple[str, I
         yield ending, file
 
 
-def _for_workers(path: str, source: str, output: str, precision: str) -> Artifact:
-    """Returns the artifact for workers, after what can be refused before anything is read."""
-    if STANDARD in (source, output):
-        raise click.UsageError("--engine ray reads --input FILES and writes --output FOLDER; give both.")
-    if Path(output).suffix.lower() in (".csv", ".jsonl", ".parquet"):
-        raise InputError(
-            f"{output}: --engine ray writes a folder of Parquet files; name it without an ending"
-        )
-    from keras_sentiment.cluster.ray_job import open_for_workers
-    from keras_sentiment.inference.load import require_own_precision
-
-    artifact = open_for_workers(path)
-    require_own_precision(artifact.path, precision)
-    return artifact
-
-
-def _cut(source: str, config: TableConfig, skip: Callable[[InputError], None] | None, quiet: bool) -> Parts:
-    from keras_sentiment.cluster.partition import find_files, partition
-
-    return partition(find_files(source), config, skip, quiet)
-
-
-def _score_on_ray(
-    artifact: Artifact,
-    parts: Parts,
-    output: Path,
-    workers: int | None,
-    windows: bool,
-    overwrite: bool,
-    quiet: bool,
-) -> None:
-    from keras_sentiment.cluster.part_files import output_folder
-    from keras_sentiment.cluster.plan import Plan
-    from keras_sentiment.cluster.ray_job import score
-
-    with output_folder(output, Plan.of(artifact, windows, parts), overwrite) as folder:
-        if there := len(parts.parts) - len(folder.missing()):
-            say(f"{there:,} of {len(parts.parts):,} parts were there")
-        score(artifact, folder, workers, quiet)
-
-
 def _require_another(source: str, output: str) -> None:
     """Refuses to write over the file that is read, under whatever name."""
     there = os.fstat(sys.stdin.fileno()) if source == STANDARD else os.stat(source)
@@ -241,13 +263,15 @@ def _require_another(source: str, output: str) -> None:
 
 
 def _load(path: str, windows: bool, precision: str, quiet: bool) -> Classifier:
-    """Opens the model, and tells its precision where that is not the default."""
+    """Opens the model, and prints its precision where that is not the default."""
     from keras_sentiment.inference.artifact import is_artifact
     from keras_sentiment.inference.load import load
+    from keras_sentiment.runs.run_files import is_run
 
     if not is_artifact(path):
         check_backend()
-        if precision != "float32":
+        # What is no run is told by `load`, before Keras is imported.
+        if precision != "float32" and is_run(Path(path)):
             from keras_sentiment.models.precision import resolve_precision
 
             precision = resolve_precision(precision)

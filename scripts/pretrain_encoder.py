@@ -1,4 +1,4 @@
-"""Pretrains the small Transformer's encoder on the texts of a prepared corpus, labels unseen."""
+"""`pretrain`: pretrains the small Transformer's encoder on texts of a prepared corpus, without labels."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import click
 from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import PRETRAINING_RECIPE
 from keras_sentiment.scripts.command_line import check_backend, pretraining_options, run_command, say
+from keras_sentiment.scripts.options import command
 from keras_sentiment.training_config import CheckpointConfig
 
 
-@click.command()
+@command(
+    examples=(
+        "prepare reviews.csv data/mine --unlabelled more.txt",
+        "pretrain data/mine runs/encoder",
+        "train-transformer data/mine runs/small --pretrained runs/encoder",
+    )
+)
 @click.argument("data_dir", type=click.Path())
 @click.argument("run_dir", type=click.Path())
-@pretraining_options
+@pretraining_options({"default": PRETRAINING_RECIPE})
 def pretrain(
     data_dir: str,
     run_dir: str,
@@ -29,18 +36,23 @@ def pretrain(
     quiet: bool,
     **changes: Any,
 ) -> None:
-    """Let a small Transformer encoder find masked tokens in the texts of DATA_DIR, into RUN_DIR.
+    """Pretrain a Transformer encoder on unlabelled texts.
 
-    It reads the train reviews and what `prepare --unlabelled` added, and no label.
+    It learns to predict masked tokens (masked language modelling) in the train texts of DATA_DIR and in those
+    that prepare --unlabelled added. It reads no label. The encoder is written to a new folder RUN_DIR, for
+    train-transformer --pretrained.
     """
     checkpoints = CheckpointConfig(checkpoint_steps, max_to_keep)
     chosen = PRETRAINING_RECIPE.replace(**{**changes, **others})
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
+    from keras_sentiment.runs.checks import require_trainable
+
+    corpus = open_corpus(data_dir)
+    chosen = require_trainable(corpus, run_dir, chosen, overwrite, resume)
     from keras_sentiment.training.finish import finish_encoder
     from keras_sentiment.training.train import begin_training
 
-    corpus = open_corpus(data_dir)
     fit = begin_training(corpus, run_dir, chosen, overwrite, resume, limit, devices, None, checkpoints, quiet)
     if fit is None:
         return say(f"{run_dir} is complete.")

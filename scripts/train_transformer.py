@@ -1,4 +1,4 @@
-"""Trains the small Transformer encoder from scratch on a prepared corpus."""
+"""`train-transformer`: trains the small Transformer encoder from scratch on a prepared corpus."""
 
 from __future__ import annotations
 
@@ -9,14 +9,28 @@ import click
 from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
 from keras_sentiment.scripts.command_line import check_backend, run_command, say, training_options
+from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.training_config import CheckpointConfig
 
 
-@click.command()
+@command(
+    examples=(
+        "train-transformer data/mine runs/small",
+        "train-transformer data/mine runs/small --epochs 3 --learning-rate 0.0005",
+    )
+)
 @click.argument("data_dir", type=click.Path())
 @click.argument("run_dir", type=click.Path())
-@click.option("--pretrained", metavar="DIR", help="Start from the encoder that pretrain made there.")
-@training_options
+@section(
+    "Model",
+    option(
+        "--pretrained",
+        metavar="DIR",
+        show_default="random weights",
+        help="Start from the encoder that the command pretrain wrote to this folder.",
+    ),
+)
+@training_options(TRANSFORMER_RECIPES)
 def train_transformer(
     data_dir: str,
     run_dir: str,
@@ -31,16 +45,23 @@ def train_transformer(
     quiet: bool,
     **changes: Any,
 ) -> None:
-    """Train a small Transformer encoder on DATA_DIR, from scratch, into RUN_DIR."""
+    """Train a small Transformer from scratch.
+
+    It trains on DATA_DIR, a folder that prepare wrote, and writes the trained model to a new folder RUN_DIR.
+    A linear model of n-grams is trained beside the Transformer; their logits are averaged.
+    """
     checkpoints = CheckpointConfig(checkpoint_steps, max_to_keep)
     chosen = TRANSFORMER_RECIPES[recipe].replace(**{**changes, **others})
     check_backend()
     from keras_sentiment.data.corpus import open_corpus
+    from keras_sentiment.runs.checks import require_trainable
+
+    corpus = open_corpus(data_dir)
+    chosen = require_trainable(corpus, run_dir, chosen, overwrite, resume)
     from keras_sentiment.runs.chosen import chosen_on_validation
     from keras_sentiment.training.finish import finish
     from keras_sentiment.training.train import begin_training
 
-    corpus = open_corpus(data_dir)
     fit = begin_training(corpus, run_dir, chosen, overwrite, resume, limit, devices, None, checkpoints, quiet)
     if fit is None:
         return say(f"{run_dir} is complete.")

@@ -20,6 +20,7 @@ INTERNALS = [
     ("keras", "keras.optimizers", ("AdamW._get_variable_index", "AdamW.update_step")),
     ("torch", "torch.optim.adamw", ("adamw",)),
     ("keras-hub", "keras_hub.models", ("BertBackbone",)),
+    ("keras-hub", "keras_hub.src.models.bert.bert_presets", ("backbone_presets",)),
     ("h11", "h11", ("Connection.trailing_data", "IDLE", "SEND_BODY", "SEND_RESPONSE")),
     ("ray", "ray.data", ("DataContext.print_on_execution_start",)),
     ("onnxscript", "onnxscript.optimizer", ("fold_constants", "remove_unused_nodes")),

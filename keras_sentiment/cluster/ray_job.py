@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from keras_sentiment.cluster.part_files import OutputFolder
 from keras_sentiment.cluster.worker import Worker
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.escaping import shell
 from keras_sentiment.inference.artifact import Artifact, is_artifact, open_artifact
 from keras_sentiment.inference.engines import require_format, threads
@@ -51,7 +51,7 @@ def open_for_workers(path: str) -> Artifact:
     artifact = open_artifact(path)
     require_format(artifact)
     if importlib.util.find_spec("ray") is None:
-        raise InputError('Ray is not installed: pip install "keras-sentiment[ray]"')
+        raise InputError(f"Ray is not installed; {install_hint('ray')}")
     return artifact
 
 

@@ -10,8 +10,10 @@ from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.data.corpus_files import INFO_FILE
 from keras_sentiment.data.encoded_split import Split
+from keras_sentiment.data.readers.archive import IMDB
 from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.readers.sources import read, source_name
+from keras_sentiment.data.readers.tables import STANDARD_INPUT
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError, require
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -45,24 +47,8 @@ def open_evaluation_split(
     """
     corpus = _corpus(data)
     if corpus is not None:
-        data = corpus.path
-        if config.group_column is not None:
-            raise InputError(
-                f"{data}: the groups of a prepared corpus can't be changed; prepare {corpus.info['source']} "
-                f"again with --group-column {config.group_column}"
-            )
-        if corpus.tokenizer().sha256 != tokenizer.sha256:
-            raise InputError(
-                f"{data}: it was prepared with another vocabulary than that of the model; "
-                f"give its source instead ({corpus.info['source']})"
-            )
-        if corpus.labels != list(labels):
-            raise InputError(
-                f"{data}: its labels are {', '.join(corpus.labels)}, and those of the model are "
-                f"{', '.join(labels)}; give data with these labels"
-            )
         name = name or order[0]
-        require(name in corpus.splits, "split", name, f"one of {', '.join(corpus.splits)}")
+        _require_fitting(corpus, name, tokenizer, labels, config)
         split = corpus.splits[name]
         if not split.has_ids_of(tokenizer):
             raise InputError(
@@ -83,6 +69,50 @@ def open_evaluation_split(
     split = Split.from_reviews(reviews, tokenizer, labels, bad_rows.add)
     bad_rows.require_enough(len(split))
     return name, split
+
+
+def require_evaluation_data(
+    data: Any, name: str | None, tokenizer: Tokenizer, labels: Sequence[str], config: PrepareConfig
+) -> None:
+    """Refuses data that do not fit the model, without loading the model; it reads at most one row of a file.
+
+    Args and Raises: as `open_evaluation_split`.
+    """
+    corpus = _corpus(data)
+    if corpus is not None:
+        _require_fitting(corpus, name, tokenizer, labels, config)
+    elif _can_be_read_twice(data):
+        next(read(data, config, quiet=True, bad_rows=BadRows(quiet=True)))
+
+
+def _can_be_read_twice(data: Any) -> bool:
+    """Whether it is a table or a folder on disk, and not a pipe, a download or an archive."""
+    if not isinstance(data, (str, Path)) or str(data) in (STANDARD_INPUT, IMDB):
+        return False
+    path = Path(data)
+    return not path.exists() or path.is_dir() or (path.is_file() and not str(path).endswith((".gz", ".tgz")))
+
+
+def _require_fitting(
+    corpus: Corpus, name: str | None, tokenizer: Tokenizer, labels: Sequence[str], config: PrepareConfig
+) -> None:
+    """Refuses a corpus with another vocabulary or other labels than the model, or without the split."""
+    if config.group_column is not None:
+        raise InputError(
+            f"{corpus.path}: the groups of a prepared corpus can't be changed; prepare {corpus.info['source']} "
+            f"again with --group-column {config.group_column}"
+        )
+    if corpus.tokenizer().sha256 != tokenizer.sha256:
+        raise InputError(
+            f"{corpus.path}: it was prepared with another vocabulary than that of the model; "
+            f"give its source instead ({corpus.info['source']})"
+        )
+    if corpus.labels != list(labels):
+        raise InputError(
+            f"{corpus.path}: its labels are {', '.join(corpus.labels)}, and those of the model are "
+            f"{', '.join(labels)}; give data with these labels"
+        )
+    require(name is None or name in corpus.splits, "split", name, f"one of {', '.join(corpus.splits)}")
 
 
 def _corpus(data: Any) -> Corpus | None:

@@ -39,6 +39,7 @@ from keras_sentiment.messages import tell
 from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
 from keras_sentiment.models.precision import resolve_precision
 from keras_sentiment.runs.baseline import Baseline
+from keras_sentiment.runs.checks import require_comparable
 from keras_sentiment.runs.metrics_file import as_json, record_metrics
 from keras_sentiment.runs.run import Run, open_run
 from keras_sentiment.runs.run_files import CARD_FILE, METRICS_FILE, REPORT_FILE, REPORTS, short_name
@@ -192,8 +193,8 @@ def evaluate(
     """
     precision = resolve_precision(precision)
     run, other = open_run(run), None if against is None else open_run(against)
-    if other and other.config.labels != run.config.labels:
-        raise InputError(f"{other.path}: its labels are not those of {run.path}; they can't be compared")
+    if other:
+        require_comparable(run, other)
     labels, config, model_sha256 = run.config.labels, config or PrepareConfig(), run.model_sha256
     bad_rows = BadRows(on_error, quiet)
     name, reviews = open_evaluation_split(data, split, run.tokenizer(), labels, config, quiet, bad_rows)

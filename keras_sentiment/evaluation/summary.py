@@ -1,157 +1,199 @@
-"""What `evaluate` prints: the figures in lines of text."""
+"""What `evaluate` prints: the most important figures in sentences, then all of them in tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras_sentiment.decision import Decision
 from keras_sentiment.escaping import printable
 from keras_sentiment.evaluation.tables import (
     MANY_LABELS,
-    NONE,
-    LabelRow,
-    baseline_rows,
     confused_pairs,
-    figure,
     figure_rows,
     label_rows,
     left_out,
-    span,
+    percent,
+    verdict,
 )
+from keras_sentiment.metrics.rounding import NONE, rounded, rounded_span
+from keras_sentiment.text_table import text_table
 
 _SHOWN_PAIRS = 5
-_TITLES = {
-    "accuracy": "accuracy",
-    "f1": "f1, mean",
-    "roc_auc": "roc auc",
-    "mean_absolute_error": "mean abs. error",
-    "within_one": "within one",
-}
+_KINDS = ("precision", "recall", "f1")
 
 
 def summary(metrics: dict[str, Any]) -> str:
-    """Returns the figures as lines to read, of which a terminal of 80 columns holds most."""
-    decision = (metrics[key] for key in ("labels", "temperature", "threshold", "class_weight"))
-    before = figure(metrics["before_calibration"]["ece"])
-    rows = [
-        _figure_line(_TITLES.get(row.key, row.key), row.value, row.interval) for row in figure_rows(metrics)
-    ]
+    """Returns the figures as lines to read, of which a terminal of 80 columns holds most.
+
+    A figure has the decimals that its 95% interval justifies (`metrics.rounding`).
+    """
+    decision = Decision(*(metrics[key] for key in ("labels", "temperature", "threshold", "class_weight")))
+    rule = decision.rule()
     lines = [
-        f"{metrics['examples']:,} reviews ({metrics['split']}){_groups(metrics)}, {metrics['precision']}; "
-        "in brackets 95% intervals",
-        *rows[:1],
-        *_baselines(metrics),
-        *rows[1:],
-        "no temperature was fitted"
-        if metrics["temperature"] == 1
-        else f"ece before calibration {before}, temperature {metrics['temperature']:.4f}",
-        Decision(*decision).rule(),
+        *_accuracy(metrics),
+        *_calibration(metrics),
+        f"{rule[0].upper()}{rule[1:]}. Computed in {metrics['precision']}.",
+        "",
+        *_figures(metrics),
+        "",
         *_labels(metrics),
-        "accuracy by length in tokens:",
-        *(
-            _figure_line(_bucket(row), figure(row["accuracy"]), span(row["accuracy_ci95"]))
-            + f", {row['reviews']:,} reviews"
-            for row in metrics["by_length"]
-        ),
+        "",
+        *_lengths(metrics),
         *(_compared(metrics["against"]) if "against" in metrics else ()),
-        *(
-            f"with {name:11}  {found['accuracy']:.4f}  accuracy; {found['flipped']:,} labels flipped, "
-            f"{found['flipped_share']:.1%}"
-            for name, found in metrics.get("perturbed", {}).items()
-        ),
+        *(_perturbed(metrics) if "perturbed" in metrics else ()),
         *(_pairs(metrics) if len(metrics["labels"]) > MANY_LABELS else _confusion(metrics)),
     ]
     return "\n".join(map(printable, lines))
 
 
-def _groups(metrics: dict[str, Any]) -> str:
-    return "" if metrics["groups"] is None else f" in {metrics['groups']:,} groups"
-
-
-def _figure_line(title: str, value: str, interval: str) -> str:
-    return f"{title:16}  {value:6}  ({interval})"
-
-
-def _baselines(metrics: dict[str, Any]) -> list[str]:
-    majority = metrics["baselines"]["majority"]
-    titles = (f"always {majority['label']}", "TF-IDF")
-    width = max(14, *map(len, titles))
+def _accuracy(metrics: dict[str, Any]) -> list[str]:
+    """Returns the accuracy, its interval, and how it stands beside the baselines."""
+    interval = metrics["intervals"]["accuracy"]
+    reviews = "1 review" if metrics["examples"] == 1 else f"{metrics['examples']:,} reviews"
+    groups = "" if metrics["groups"] is None else f" in {metrics['groups']:,} groups"
+    within = "no interval" if interval is None else f"95% interval {rounded_span(interval)}"
+    majority, tfidf = metrics["baselines"]["majority"], metrics["baselines"]["tfidf"]
+    rows = [("baseline", "accuracy", "difference", "95% interval", "the model is")]
+    for title, found in ((f"always {majority['label']}", majority), ("TF-IDF regression", tfidf)):
+        beside = found["difference_ci95"]
+        rows.append(
+            (
+                title,
+                rounded(found["accuracy"], beside),
+                rounded(found["difference"], beside, "+"),
+                rounded_span(beside, "+"),
+                _verdict(beside),
+            )
+        )
     return [
-        f"  {title:{width}}  {row.accuracy}  model {row.difference} ({row.interval})"
-        + ("" if row.loss == NONE else f", loss {row.loss}")
-        for title, row in zip(titles, baseline_rows(metrics), strict=True)
+        f"Accuracy {rounded(metrics['accuracy'], interval)} ({within})",
+        f"on {reviews}{groups} ({metrics['split']}).",
+        *_indented(text_table(rows)),
     ]
 
 
+def _verdict(interval: Sequence[float] | None) -> str:
+    """Returns in few letters what an interval of a difference says."""
+    words = {"the model is better": "better", "the model is worse": "worse"}
+    return words.get(verdict(interval), "unclear")
+
+
+def _calibration(metrics: dict[str, Any]) -> list[str]:
+    """Returns whether the probabilities are calibrated, and how far they are off."""
+    error, before = metrics["ece"], metrics["before_calibration"]["ece"]
+    interval = metrics["intervals"]["ece"]
+    chosen = metrics.get("calibration")
+    if metrics["temperature"] == 1:
+        reason = chosen["reason"] if chosen else "nothing was fitted on validation"
+        told = f"Probabilities are not calibrated: {reason}."
+    else:
+        fitted = f" on {chosen['reviews']:,} validation reviews" if chosen else ""
+        told = f"Probabilities are calibrated{fitted} (temperature {metrics['temperature']:.3g})."
+    if error is None:
+        return [told, f"Calibration error (ECE): {metrics['absent']['ece']}."]
+    earlier = f"; {rounded(before, interval)} before calibration" if metrics["temperature"] != 1 else ""
+    return [
+        told,
+        f"Calibration error (ECE) {rounded(error, interval)} ({rounded_span(interval)}){earlier}.",
+    ]
+
+
+def _figures(metrics: dict[str, Any]) -> list[str]:
+    values = {**metrics, **(metrics["ordinal"] or {})}
+    rows = [("", "value", "95% interval")]
+    reasons = []
+    for row in figure_rows(metrics):
+        value, interval = values[row.key], metrics["intervals"][row.key]
+        rows.append((row.title, rounded(value, interval), rounded_span(interval)))
+        if value is None or interval is None:
+            reasons.append(f"{NONE} {row.title}: {row.interval}")
+    return [*text_table(rows), *reasons]
+
+
 def _labels(metrics: dict[str, Any]) -> list[str]:
-    """Returns a line a label: the most frequent ones, where there are many."""
-    rows = label_rows(metrics)
-    shown = rows[:MANY_LABELS]
-    names, counts = max(len(row.name) for row in shown), max(5, *(len(f"{row.support:,}") for row in shown))
-    head = f"{'':{names}}  {'texts':>{counts}}  {'precision':19}  {'recall':19}  f1"
-    lines = [head, *(_label_line(row, names, counts) for row in shown)]
-    if rows[MANY_LABELS:]:
-        lines.append(f"and {len(rows) - MANY_LABELS:,} rarer labels: metrics.json has all")
-    reasons = {
-        reason
-        for row in shown
-        for value, reason in (row.precision, row.recall, row.f1)
-        if value == NONE or reason.startswith("no interval")
+    """Returns a line for each label: of the most frequent ones, where there are many."""
+    names = [row.name for row in label_rows(metrics)]
+    shown = names[:MANY_LABELS]
+    rows: list[tuple[str, ...]] = [("label", "texts", "precision", "recall", "F1")]
+    for name in shown:
+        cells = (
+            _share(metrics[f"{kind}_per_class"][name], metrics["intervals"][f"{kind}_{name}"])
+            for kind in _KINDS
+        )
+        rows.append((name, f"{metrics['support'][name]:,}", *cells))
+    lines = text_table(rows)
+    if names[MANY_LABELS:]:
+        lines.append(f"and {len(names) - MANY_LABELS:,} rarer labels: metrics.json has all")
+    absent = metrics["absent"]
+    keys = [f"{kind}_{name}" for name in shown for kind in _KINDS]
+    reasons = {absent[key] for key in keys if key in absent}
+    reasons |= {
+        f"no interval: {absent[f'interval of {key}']}" for key in keys if f"interval of {key}" in absent
     }
     return [*lines, *(f"{NONE} {reason}" for reason in sorted(reasons)), *filter(None, [left_out(metrics)])]
 
 
-def _label_line(row: LabelRow, names: int, counts: int) -> str:
-    cells = (f"{_short(*cell):19}" for cell in (row.precision, row.recall, row.f1))
-    return f"{row.name:{names}}  {row.support:>{counts},}  {'  '.join(cells)}".rstrip()
-
-
-def _short(value: str, interval: str) -> str:
-    """Returns a share and its interval in few letters."""
-    if value == NONE:
+def _share(value: float | None, interval: Sequence[float] | None) -> str:
+    """Returns a figure and its interval in few letters."""
+    if value is None:
         return NONE
-    low, _, high = interval.partition(" to ")
-    return (
-        f"{float(value):.3f} ({float(low):.3f}-{float(high):.3f})" if high else f"{float(value):.3f} ({NONE})"
-    )
+    return f"{rounded(value, interval)} ({rounded_span(interval).replace(' to ', '-')})"
 
 
-def _bucket(row: dict[str, Any]) -> str:
-    return f"{row['from']} or more" if row["to"] is None else f"{row['from']} to {row['to']}"
+def _lengths(metrics: dict[str, Any]) -> list[str]:
+    rows = [("length in tokens", "texts", "accuracy", "95% interval")]
+    for row in metrics["by_length"]:
+        longest = f"{row['from']} or more" if row["to"] is None else f"{row['from']} to {row['to']}"
+        interval = row["accuracy_ci95"]
+        rows.append(
+            (longest, f"{row['reviews']:,}", rounded(row["accuracy"], interval), rounded_span(interval))
+        )
+    return [*text_table(rows), ""]
 
 
 def _compared(against: dict[str, Any]) -> list[str]:
     interval = against["difference_ci95"]
-    told = "no interval: all texts are of one group" if interval is None else f"{span(interval, '+')}, paired"
+    told = (
+        "no interval: all texts are of one group"
+        if interval is None
+        else f"95% interval {rounded_span(interval, '+')}, paired: {verdict(interval)}"
+    )
     return [
-        f"against {against['run_dir']}, on the same reviews:",
-        f"its accuracy      {against['accuracy']:.4f}",
-        f"difference        {against['difference']:+.4f}  ({told})",
-        f"right alone       {against['only_ours_right']:,} this one, {against['only_theirs_right']:,} that "
-        f"one; McNemar's exact p = {against['p_value']:.2g}",
+        f"Compared with {against['run_dir']} on the same reviews:",
+        f"  its accuracy  {rounded(against['accuracy'], interval)}",
+        f"  difference    {rounded(against['difference'], interval, '+')} ({told})",
+        f"  only this model is right on {against['only_ours_right']:,} reviews, only the other on "
+        f"{against['only_theirs_right']:,}",
+        f"  McNemar's exact test: p = {against['p_value']:.2g}",
+        "",
     ]
+
+
+def _perturbed(metrics: dict[str, Any]) -> list[str]:
+    rows = [("texts changed by", "accuracy", "labels that change", "share")]
+    interval = metrics["intervals"]["accuracy"]
+    for name, found in metrics["perturbed"].items():
+        share = percent(found["flipped"], metrics["examples"])
+        rows.append((name, rounded(found["accuracy"], interval), f"{found['flipped']:,}", share))
+    return [*text_table(rows), ""]
 
 
 def _pairs(metrics: dict[str, Any]) -> list[str]:
     pairs = confused_pairs(metrics, _SHOWN_PAIRS)
-    width = len(f"{pairs[0][2]:,}") if pairs else 0
-    return ["most often confused:"] * bool(pairs) + [
-        f"{count:{width},}  {true}, taken for {predicted} ({share} of its texts)"
-        for true, predicted, count, share in pairs
-    ]
+    if not pairs:
+        return ["no label was taken for another"]
+    rows = [("label", "predicted as", "texts", "share of the label")]
+    rows += [(true, other, f"{count:,}", share) for true, other, count, share in pairs]
+    return ["most often confused:", *_indented(text_table(rows, left=2))]
 
 
 def _confusion(metrics: dict[str, Any]) -> list[str]:
     names, counts = metrics["labels"], metrics["confusion"]
-    width = max(map(len, names))
-    columns = [
-        max(len(name), *(len(f"{row[place]:,}") for row in counts)) for place, name in enumerate(names)
-    ]
-    lines = [(name, [f"{n:,}" for n in row]) for name, row in zip(names, counts, strict=True)]
-    return [
-        "confusion, a line a true label:",
-        *(
-            f"{name:{width}}  " + "  ".join(cell.rjust(w) for cell, w in zip(cells, columns, strict=True))
-            for name, cells in [("", names), *lines]
-        ),
-    ]
+    rows = [("label, then predicted as", *names)]
+    rows += [(name, *(f"{n:,}" for n in row)) for name, row in zip(names, counts, strict=True)]
+    return text_table(rows)
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"  {line}" for line in lines]

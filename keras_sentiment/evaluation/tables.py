@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_sentiment.metrics.rounding import NONE as NONE
+
 MANY_LABELS = 20  # more make no matrix that anybody reads
-NONE = "–"
 
 FIGURES = (
     ("accuracy", "Accuracy", "share of the labels that are right"),
@@ -21,7 +22,11 @@ FIGURES = (
         "Calibration error (ECE)",
         "root mean square gap between confidence and accuracy, without that of chance; less is better",
     ),
-    ("class_ece", "Calibration error, each label", "the same of each label's probability, over all labels"),
+    (
+        "class_ece",
+        "Class-wise calibration error",
+        "the same of each label's probability, over all labels",
+    ),
     ("mean_absolute_error", "Mean absolute error", "of the label as a number; less is better"),
     ("within_one", "Within one", "share of the labels that are off by 1 at most"),
 )

@@ -30,6 +30,7 @@ from keras_sentiment.inference.artifact import (
     Artifact,
     holds_an_artifact_alone,
 )
+from keras_sentiment.inference.artifact_folder import require_free_artifacts
 from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.inference.load import load_model, run_classifier
@@ -98,6 +99,7 @@ def export(
     if "onnx_int8" in formats and data is None:
         raise InputError("onnx_int8 needs validation reviews to measure its accuracy: give them with --data")
     run, out = open_run(run), Path(out)
+    require_free_artifacts(out, formats, overwrite)
     validation = None if data is None else _validation(run, data, config or PrepareConfig())
     # Graphs are for servers without a GPU too.
     with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:

@@ -11,11 +11,12 @@ import keras_hub
 from keras import ops
 
 from keras_sentiment.architecture import BackboneConfig
-from keras_sentiment.config import BertConfig
+from keras_sentiment.config import AUTO_PRESET, BertConfig
 from keras_sentiment.errors import InputError
 from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.models.ngrams import with_ngrams
 from keras_sentiment.storage.json_files import read_object
+from keras_sentiment.text.presets import preset_error, require_sizes
 from keras_sentiment.text.tokenizer import packaged_minilm
 
 
@@ -96,17 +97,8 @@ def _classifier(
 ) -> keras.Model:
     """Returns the classifier of a backbone; `copy_weights` keeps the weights of a backbone that is cloned."""
     positions = backbone.get_layer("position_embedding").sequence_length
-    if sequence_length > positions:
-        raise InputError(
-            f"sequence_length must be at most {positions}, the positions of {config.preset}. "
-            f"Received: sequence_length={sequence_length}"
-        )
     blocks = _blocks(backbone)
-    if config.trainable_blocks != "all" and config.trainable_blocks > len(blocks):
-        raise InputError(
-            f"trainable_blocks must be at most {len(blocks)}, the blocks of {config.preset}, or all. "
-            f"Received: trainable_blocks={config.trainable_blocks}"
-        )
+    require_sizes(config, sequence_length, len(blocks), positions)
     frozen = 0 if config.trainable_blocks == "all" else len(blocks) - config.trainable_blocks
     if config.dropout:
         backbone = _with_dropout(backbone, config.dropout, config.trainable_blocks, copy_weights)
@@ -161,15 +153,13 @@ def load_backbone(preset: str) -> keras.Model:
     Raises:
         InputError: KerasHub cannot load the preset.
     """
+    if preset == AUTO_PRESET:
+        raise InputError("preset auto stands for the preset of a corpus; name one here, such as minilm")
     path = str(packaged_minilm()) if preset == "minilm" else preset
     try:
         backbone = keras_hub.models.BertBackbone.from_preset(path, dropout=0.0)
     except Exception as error:  # KerasHub, its hubs and h5py each raise errors of their own
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(
-            f"{preset}: no BERT weights could be loaded from it ({reason}). Give a KerasHub preset (which "
-            "needs a network), a local folder, or `minilm`"
-        ) from error
+        raise preset_error(preset, error) from error
     if _uses_exact_gelu(Path(path)):
         # KerasHub's default is the approximation of GELU by tanh.
         return _with_exact_gelu(backbone, copy_weights=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,15 @@ from keras_sentiment.storage.json_files import from_json
 from keras_sentiment.training_config import TrainingConfig
 
 _KINDS = {"bert": BertConfig, "transformer": TransformerConfig, "masked_lm": MaskedLMConfig}
+
+
+def require_threshold_labels(config: TrainingConfig, labels: Sequence[str]) -> None:
+    """Raises an InputError unless a threshold that is asked for suits the labels."""
+    aim, label = config.threshold_for, config.threshold_label
+    count = f"left out: a threshold is between two labels, and there are {len(labels):,}"
+    require(aim is None or len(labels) == 2, "threshold_for", aim, count)
+    known = label is None or label in labels
+    require(known, "threshold_label", label, f"one of the labels {', '.join(labels)}")
 
 
 @dataclass(frozen=True)
@@ -103,11 +113,7 @@ class RunConfig:
         require_temperature(self.temperature)
         by_hand = self.trained_by_hand
         require(isinstance(by_hand, bool), "trained_by_hand", by_hand, "true or false")
-        aim = self.recipe.training.threshold_for
-        require(aim is None or len(self.labels) == 2, "threshold_for", aim, "left out: it's for two labels")
-        label = self.recipe.training.threshold_label
-        known = label is None or label in self.labels
-        require(known, "threshold_label", label, f"one of the labels {', '.join(self.labels)}")
+        require_threshold_labels(self.recipe.training, self.labels)
         model, backbone = self.recipe.model, self.architecture and self.architecture.backbone
         heads = getattr(backbone or model, "num_heads", 1)
         require_row(heads, self.recipe.inputs.row_length)

@@ -147,7 +147,7 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
     """
     path = Path(os.path.realpath(path))
     remove_abandoned(path)
-    _require_free_folder(path, overwrite, is_ours)
+    require_free_folder(path, overwrite, is_ours)
     new_parents = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
         staging.mkdir()
         held = lock(staging)
         yield staging
-        _require_free_folder(path, overwrite, is_ours)
+        require_free_folder(path, overwrite, is_ours)
         if path.exists():
             path.rename(replaced)
         try:
@@ -181,7 +181,13 @@ def staged_folder(path: Path, *, overwrite: bool, is_ours: Callable[[Path], bool
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _require_free_folder(path: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
+def require_free_folder(path: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
+    """Refuses a folder to make where there is something that may not be replaced.
+
+    Args and Raises: as `staged_folder`.
+    """
+    if taken := next((parent for parent in path.parents if parent.is_file()), None):
+        raise InputError(f"{path}: no folder can be made there, since {taken} is a file; name another")
     if not path.exists():
         return
     if not path.is_dir():

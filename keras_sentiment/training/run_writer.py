@@ -14,6 +14,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.baseline import fit_baseline
+from keras_sentiment.runs.checks import require_free_run
 from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.runs.run import Run
 from keras_sentiment.runs.run_files import (
@@ -21,7 +22,6 @@ from keras_sentiment.runs.run_files import (
     MODEL_FILE,
     PREVIOUS,
     TRAINED_ON_FILE,
-    is_run,
     read_config,
     remove_leftovers,
     require_plain,
@@ -140,16 +140,7 @@ def new_run(
             run, or the run to be resumed was begun otherwise.
     """
     path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path}: it is a file; name a folder for the run")
-    if path.is_dir() and any(path.iterdir()):
-        if not (overwrite or resume):
-            raise InputError(
-                f"{path}: it holds something already; name another folder, or add --overwrite"
-                + (", or --resume to go on with it" if is_run(path) else "")
-            )
-        if not is_run(path):
-            raise InputError(f"{path}: it holds something other than a run; name another folder")
+    require_free_run(path, overwrite, resume)
     info = corpus.info
     config = RunConfig(
         labels=tuple(corpus.labels),

@@ -15,9 +15,11 @@ from typing import Any
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
+from keras_sentiment.runs.checks import chosen_preset
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run, open_run
 from keras_sentiment.runs.run_files import MODEL_FILE, read_config
+from keras_sentiment.text_table import text_table
 
 _SCRIPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "train-transformer": ("train_transformer", TRANSFORMER_RECIPES),
@@ -126,30 +128,36 @@ def _is_done(path: Path, recipe: Recipe[Any], corpus: Corpus) -> bool:
     config = read_config(path)
     if config.trained_by_hand:
         raise InputError(f"{path}: its model was trained further by hand; name another folder")
+    recipe = chosen_preset(recipe, corpus)
     return config.recipe == recipe and config.data["fingerprint"] == corpus.info["fingerprint"]
 
 
 def table(candidates: Sequence[Candidate], seeds: Sequence[int], corpus: Corpus, folder: Path) -> str:
-    """Returns what is trained so far as a Markdown table; accuracy and loss on the validation part."""
-    lines = [
-        "| recipe | seeds | validation accuracy | from, to | validation loss | seconds | parameters |",
-        "|---|---|---|---|---|---|---|",
+    """Returns what is trained so far as a table; accuracy and loss on the validation part."""
+    rows: list[tuple[str, ...]] = [
+        ("recipe", "seeds", "accuracy", "smallest", "largest", "loss", "seconds", "parameters")
     ]
     for candidate in candidates:
         paths = {seed: run_dir(folder, candidate, seed) for seed in seeds}
         done = [path for seed, path in paths.items() if _is_done(path, candidate.recipe(seed), corpus)]
         if not done:
-            lines.append(f"| {candidate.name} | 0 | | | | | |")
+            rows.append((candidate.name, "0", *[""] * 6))
             continue
         kept, seconds = zip(*map(_figures, done), strict=True)
         accuracy = [row["val_accuracy"] for row in kept]
-        lines.append(
-            f"| {candidate.name} | {len(done)} | {statistics.mean(accuracy):.4f} "
-            f"| {min(accuracy):.4f}, {max(accuracy):.4f} "
-            f"| {statistics.mean(row['val_loss'] for row in kept):.4f} "
-            f"| {statistics.mean(seconds):.0f} | {open_run(done[0]).load_model().count_params():,} |"
+        rows.append(
+            (
+                candidate.name,
+                f"{len(done)}",
+                f"{statistics.mean(accuracy):.4f}",
+                f"{min(accuracy):.4f}",
+                f"{max(accuracy):.4f}",
+                f"{statistics.mean(row['val_loss'] for row in kept):.4f}",
+                f"{statistics.mean(seconds):,.0f}",
+                f"{open_run(done[0]).load_model().count_params():,}",
+            )
         )
-    return "\n".join(lines)
+    return "\n".join(["Accuracy and loss on validation, the mean over the seeds:", *text_table(rows)])
 
 
 def _figures(path: Path) -> tuple[dict[str, float], float]:

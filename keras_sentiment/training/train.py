@@ -13,7 +13,6 @@ from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.config import BertConfig, MaskedLMConfig
 from keras_sentiment.data.corpus import Corpus, open_corpus
 from keras_sentiment.errors import InputError
-from keras_sentiment.escaping import shell
 from keras_sentiment.models.architecture import take_weights
 from keras_sentiment.models.layers import warn_unless_adapted
 from keras_sentiment.models.ngrams import adapted_layers
@@ -21,8 +20,8 @@ from keras_sentiment.models.precision import precision_of
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, load_encoder_weights
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.calibration import calibrated
+from keras_sentiment.runs.checks import require_trainable
 from keras_sentiment.runs.run import Run, open_encoder, open_run
-from keras_sentiment.text.tokenizer import find_tokenizer
 from keras_sentiment.training.class_weights import balanced_weights, without_class_weights
 from keras_sentiment.training.finish import finish
 from keras_sentiment.training.fit import Fit, prepare_fit, start_run
@@ -79,8 +78,6 @@ def train(
         >>> evaluation = evaluate(run, corpus)
     """
     _require_classifier(recipe)
-    if overwrite and resume:
-        raise InputError("overwrite and resume exclude each other; give one")
     if cache_dir is not None and not (isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen):
         raise InputError(f"cache_dir is for a BERT with cache_frozen. Received: cache_dir={cache_dir}")
     corpus = corpus if isinstance(corpus, Corpus) else open_corpus(corpus)
@@ -113,8 +110,7 @@ def begin_training(
 
     Args and Raises: as `train`.
     """
-    if isinstance(recipe.model, BertConfig):
-        _require_vocabulary(corpus, recipe.model.preset)
+    recipe = require_trainable(corpus, run_dir, recipe, overwrite, resume)
     run = start_run(run_dir, corpus, recipe, overwrite, resume, devices)
     if run.resumed and run.complete:
         run.end()
@@ -173,8 +169,7 @@ def save_run(
     """
     _require_classifier(recipe)
     corpus = corpus if isinstance(corpus, Corpus) else open_corpus(corpus)
-    if isinstance(recipe.model, BertConfig):
-        _require_vocabulary(corpus, recipe.model.preset)
+    recipe = require_trainable(corpus, run_dir, recipe, overwrite)
     run = new_run(run_dir, corpus, recipe, keras.backend.backend(), "float32", overwrite)
     split = corpus.splits["validation"]
     batches = ReviewBatches(split, corpus.tokenizer(), recipe.inputs)
@@ -231,11 +226,3 @@ def _require_classifier(recipe: Any) -> None:
         raise TypeError(f"recipe must be a Recipe, such as {example}. Received: a {type(recipe).__name__}")
     if isinstance(recipe.model, MaskedLMConfig):
         raise InputError("the recipe is one of `keras-sentiment pretrain`, whose encoder gives no labels")
-
-
-def _require_vocabulary(corpus: Corpus, preset: str) -> None:
-    if find_tokenizer(preset).sha256 != corpus.tokenizer().sha256:
-        raise InputError(
-            f"{corpus.path}: it was prepared with another vocabulary than {preset} has. Run: "
-            f"keras-sentiment prepare {shell(corpus.info['source'])} NEW_DATA_DIR --tokenizer {shell(preset)}"
-        )

@@ -18,8 +18,8 @@ def test_benchmark_wants_the_vocabulary_of_its_weights(cli, path, tmp_path):
 @pytest.mark.parametrize(
     ("missing", "expected"),
     [
-        ("accelerate", 'pip install "keras-sentiment[benchmark]"'),
-        ("jax", 'pip install "keras-sentiment[jax]"'),
+        ("accelerate", 'pip install -e ".[benchmark]"'),
+        ("jax", 'pip install -e ".[jax]"'),
     ],
 )
 def test_benchmark_wants_what_it_times(cli, path, monkeypatch, missing, expected):

@@ -150,7 +150,7 @@ def test_unknown_and_missing_backend(cli, path, tmp_path, monkeypatch):
     for arguments in (trained, ["evaluate", path / "run", path / "data"], ["predict", path / "run", "a"]):
         mistake(cli(*arguments), "torch, jax, tensorflow", "KERAS_BACKEND=theano")
     monkeypatch.setattr(command_line.importlib.util, "find_spec", lambda name: None)
-    for backend, fix in (("jax", 'pip install "keras-sentiment[jax]"'), ("torch", "pip install torch")):
+    for backend, fix in (("jax", 'pip install -e ".[jax]"'), ("torch", "pip install torch")):
         monkeypatch.setenv("KERAS_BACKEND", backend)
         mistake(cli(*trained), f"KERAS_BACKEND={backend} is not installed", fix)
     assert not (tmp_path / "run").exists()

@@ -162,7 +162,7 @@ def test_refusals(run, artifact, tmp_path, monkeypatch):
     monkeypatch.setattr(
         ray_job.importlib.util, "find_spec", lambda name: None if name == "ray" else find(name)
     )
-    mistake(run(*arguments), 'pip install "keras-sentiment[ray]"')
+    mistake(run(*arguments), 'pip install -e ".[ray]"')
     assert not out.exists()
 
 

@@ -86,7 +86,7 @@ def test_threshold_is_chosen_for_what_the_option_says(cli, path, tmp_path):
     assert 0 < config["threshold"] < 1
     status, out, _ = cli("evaluate", tmp_path / "run", path / "data", "--quiet")
     assert status == 0
-    assert f"the label is positive where its probability is {config['threshold']:.6g} or more" in out
+    assert f"The label is positive where its probability is {config['threshold']:.6g} or more" in out
     for text in ("good " * 9, "bad " * 9, "a film"):
         _, out, _ = cli("predict", tmp_path / "run", text)
         result = json.loads(out)

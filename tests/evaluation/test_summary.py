@@ -8,6 +8,7 @@ from helpers.tiny import make_split
 from keras_sentiment.decision import Decision
 from keras_sentiment.evaluation.summary import summary
 from keras_sentiment.evaluation.tables import confused_pairs, figure_rows, label_rows
+from keras_sentiment.metrics.rounding import rounded
 
 pytestmark = pytest.mark.once
 
@@ -24,8 +25,10 @@ def test_two_labels_fit_eighty_columns():
     lines = summary(found).splitlines()
     assert max(map(len, lines)) <= 80
     for found_of in found["baselines"].values():
-        assert any(f"model {found_of['difference']:+.4f}" in line for line in lines)
+        difference = rounded(found_of["difference"], found_of["difference_ci95"], "+")
+        assert any(f"  {difference}  " in line for line in lines)
     assert sum(line.startswith(("negative  ", "positive  ")) for line in lines) == 4
+    assert lines[0].startswith(f"Accuracy {rounded(found['accuracy'], found['intervals']['accuracy'])} (95%")
 
 
 def test_what_is_absent_has_a_reason():
@@ -49,7 +52,7 @@ def test_many_labels_are_cut_to_the_most_frequent():
     lines = summary(found).splitlines()
     assert sum(line.startswith("topic ") for line in lines) == 20
     assert "and 10 rarer labels: metrics.json has all" in lines
-    assert "confusion, a line a true label:" not in lines
+    assert not any(line.startswith("label, then predicted as") for line in lines)
     pairs = confused_pairs(found, 5)
     counts = np.array(found["confusion"])
     np.fill_diagonal(counts, 0)
@@ -64,5 +67,5 @@ def test_labels_that_are_numbers_have_an_order():
     found = metrics_of(["1", "2", "3"], labels, labels)
     titles = [row.key for row in figure_rows(found)]
     assert titles[-2:] == ["mean_absolute_error", "within_one"]
-    assert "within one" in summary(found)
-    assert "within one" not in summary(metrics_of(["a", "b", "c"], labels, labels))
+    assert "Within one" in summary(found)
+    assert "Within one" not in summary(metrics_of(["a", "b", "c"], labels, labels))

