@@ -14,7 +14,9 @@ import click
 from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES
 from keras_sentiment.errors import InputError
 from keras_sentiment.messages import tell
+from keras_sentiment.progress import phase
 from keras_sentiment.scripts.execution import run_command as run_command
+from keras_sentiment.scripts.library_output import LibraryOutput
 from keras_sentiment.training_config import CheckpointConfig
 
 CHECKPOINTS = CheckpointConfig()
@@ -69,8 +71,27 @@ scoring_precision_option = click.option(
     show_default=True,
     help="In what numbers the model computes; auto takes what is fast here.",
 )
+
+
+def _choose_library_output(ctx: click.Context, param: click.Parameter, verbose: bool) -> None:
+    """Keeps the output of libraries off standard error, where `run_command` runs the command."""
+    if isinstance(ctx.obj, LibraryOutput) and not verbose:
+        ctx.obj.hold()
+
+
 # What every command takes, and what every one that writes takes.
-common_options = options(click.option("--quiet", is_flag=True, help="Show no progress."), version_option)
+common_options = options(
+    click.option("--quiet", is_flag=True, help="Show no progress."),
+    click.option(
+        "--verbose",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_choose_library_output,
+        help="Show also what TensorFlow, torch and other libraries print.",
+    ),
+    version_option,
+)
 output_options = options(
     click.option("--overwrite", is_flag=True, help="Replace what is there."), common_options
 )
@@ -174,6 +195,12 @@ def check_backend(backend: str | None = None) -> None:
     if importlib.util.find_spec(backend) is None:
         fix = 'pip install "keras-sentiment[jax]"' if backend == "jax" else f"pip install {backend}"
         raise InputError(f"KERAS_BACKEND={backend} is not installed: {fix}")
+
+
+def import_keras(quiet: bool) -> None:
+    """Imports Keras, and with it its backend, and says how long that took."""
+    with phase("Loading Keras", "Loaded Keras", quiet):
+        import keras  # noqa: F401
 
 
 @click.group(cls=Commands)

@@ -9,7 +9,7 @@ import click
 from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.errors import InputError
 from keras_sentiment.messages import show
-from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
+from keras_sentiment.scripts.command_line import check_backend, common_options, import_keras, run_command
 
 
 @click.command()
@@ -25,12 +25,13 @@ def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool
     The same command again goes on where it was interrupted, and trains only what is new.
     """
     check_backend()
+    import_keras(quiet)
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.training.sweep import read_candidates, run_all, table
 
     candidates, corpus = read_candidates(recipes), open_corpus(data_dir)
     chosen = range(DEFAULT_SEED, DEFAULT_SEED + seeds)
-    failed = run_all(candidates, chosen, corpus, out_dir, (lambda _: None) if quiet else say)
+    failed = run_all(candidates, chosen, corpus, out_dir, quiet)
     show(table(candidates, chosen, corpus, out_dir))
     if failed:
         raise InputError(f"{', '.join(failed)}: not trained; what each said stands above")

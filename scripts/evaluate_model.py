@@ -13,6 +13,7 @@ from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
+    import_keras,
     run_command,
     say,
     scoring_precision_option,
@@ -67,6 +68,7 @@ def evaluate(
 
     # What is no run is told before Keras is imported, which takes seconds.
     run, other = open_run(run_dir), None if against is None else open_run(against)
+    import_keras(quiet)
     from keras_sentiment.evaluation import evaluate as measuring
     from keras_sentiment.evaluation.summary import summary
 

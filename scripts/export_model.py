@@ -12,9 +12,9 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
+    import_keras,
     output_options,
     run_command,
-    say,
 )
 from keras_sentiment.scripts.table_options import source_options
 
@@ -73,11 +73,11 @@ def export(
     from keras_sentiment.runs.run import open_run
 
     run = open_run(run_dir)  # what is none is told before Keras is imported, which takes seconds
+    import_keras(quiet)
     from keras_sentiment.exporting import exporter
 
-    progress = (lambda _: None) if quiet else say
     for artifact in exporter.export(
-        run, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, say=progress
+        run, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, quiet=quiet
     ):
         show(str(artifact.path))
 

@@ -21,6 +21,7 @@ from keras_sentiment.escaping import json_text
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
+    import_keras,
     output_options,
     run_command,
     say,
@@ -247,6 +248,7 @@ def _load(path: str, windows: bool, precision: str, quiet: bool) -> Classifier:
 
     if not is_artifact(path):
         check_backend()
+        import_keras(quiet)
         if precision != "float32":
             from keras_sentiment.models.precision import resolve_precision
 

@@ -108,7 +108,7 @@ def artifacts(exported_run, corpus, tmp_path_factory) -> dict[str, Artifact]:
     from keras_sentiment.inference.artifact import GRAPH_FILES
 
     out = tmp_path_factory.mktemp("artifacts") / "out"
-    made = export(exported_run, out, list(GRAPH_FILES), data=corpus.path, force=True, say=lambda _: None)
+    made = export(exported_run, out, list(GRAPH_FILES), data=corpus.path, force=True)
     assert [artifact.path for artifact in made] == [out / name for name in GRAPH_FILES]
     assert {item.name for item in out.iterdir()} == set(GRAPH_FILES)
     return dict(zip(GRAPH_FILES, made, strict=True))

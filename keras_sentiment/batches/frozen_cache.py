@@ -11,11 +11,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.errors import InputError
 from keras_sentiment.messages import tell
+from keras_sentiment.progress import Progress
 from keras_sentiment.storage.atomic import remove_abandoned, staged_path, writing
 from keras_sentiment.storage.disk_space import require_disk_space
 
@@ -85,14 +85,15 @@ class HiddenStateBatches(ReviewBatches):
             with path.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         scoring = ReviewBatches(self.split, self.tokenizer, self.inputs)
-        with tqdm(total=len(self.split), desc="frozen blocks", unit=" reviews", disable=quiet or None) as bar:
+        total = len(self.split)
+        with Progress("Computing the frozen blocks", total, "reviews", quiet=quiet) as progress:
             for rows, inputs in scoring.for_scoring():
                 segment_ids = np.zeros_like(inputs["token_ids"])
                 found = self._lower.predict_on_batch({**inputs, "segment_ids": segment_ids})
                 for row, vectors in zip(rows, found, strict=True):
                     begin, end = self._offsets[row : row + 2]
                     states[begin:end] = vectors[: end - begin]
-                bar.update(len(rows))
+                progress.update(len(rows))
         states.flush()
 
     def _identity(self) -> str:

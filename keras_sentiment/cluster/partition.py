@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
-from tqdm import tqdm
 
 from keras_sentiment.cluster.plan import Part, Parts, TableFile
 from keras_sentiment.data.config import TableConfig
@@ -24,6 +23,7 @@ from keras_sentiment.data.readers.table_rows import Row, read_rows
 from keras_sentiment.data.readers.tables import known_format, open_table, with_texts
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.result_files import columns_of
+from keras_sentiment.progress import Progress
 
 # A part ends with whichever it reaches first. Four of a classifier's chunks, and seconds or a few minutes
 # of a core: what a killed worker loses.
@@ -74,7 +74,7 @@ def partition(
     parts: list[Part] = []
     schema = pyarrow.schema([])
     remarks = Remarks(quiet)
-    with tqdm(desc="reading", unit=" texts", disable=quiet or None) as bar:
+    with Progress("Reading", quiet=quiet) as progress:
         for path in paths:
             # In a message the name is enough where there is one file.
             name = path.name if len(paths) == 1 else str(path)
@@ -83,7 +83,7 @@ def partition(
                 status = path.stat()
                 for part in cutter.parquet(path) if text_format == "parquet" else cutter.lines(path):
                     parts.append(part)
-                    bar.update(part.rows)
+                    progress.update(part.rows)
             except OSError as error:
                 raise InputError(f"{path}: can't be read ({error.strerror}); give --input files") from None
             if text_format in ("json", "jsonl"):

@@ -18,6 +18,8 @@ from keras_sentiment.machine import available_memory
 from keras_sentiment.messages import tell
 from keras_sentiment.models.layers import TokenEmbedding
 from keras_sentiment.models.ngrams import NgramEnsemble, adapted_layers, ngram_layer
+from keras_sentiment.progress import phase
+from keras_sentiment.quantities import plural
 from keras_sentiment.storage.disk_space import require_disk_space
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.checkpoint_file import Checkpoint, restore, to_arrays
@@ -60,12 +62,15 @@ def adapt(
     if run.devices.writes and not (run.resumed and Checkpoint.read(path)):
         if ngrams is not None:
             batches = ReviewBatches(train, tokenizer, recipe.inputs)
-            _tell(quiet, "Fitting the n-grams …")
-            for line in adapt_ngrams(ngrams, batches, class_weight, run.checkpoints):
-                _tell(quiet, line)
+            on = f"the n-grams on {plural(len(train), 'review')}"
+            with phase(f"Fitting {on}", f"Fitted {on}", quiet):
+                left_out = adapt_ngrams(ngrams, batches, class_weight, run.checkpoints)
+            for line in left_out if not quiet else ():
+                tell(line)
         if counts:
-            _tell(quiet, "Counting neighbours of tokens …")
-            adapt_embeddings(model, [train, *others], recipe.training.seed)
+            of = f"neighbouring tokens in {plural(len(train) + sum(map(len, others)), 'text')}"
+            with phase(f"Counting {of}", f"Counted {of}", quiet):
+                adapt_embeddings(model, [train, *others], recipe.training.seed)
         state = {} if ngrams is None else {"rows": ngrams.rows}
         Checkpoint(to_arrays(_KIND, _weights(fitted)), state).write(path)
     run.devices.wait("read the texts")
@@ -205,8 +210,3 @@ def _ngram_batches(layer: NgramEnsemble, batches: ReviewBatches) -> Iterator[Bat
     for rows, inputs in batches.for_scoring():
         found, counted = map(keras.ops.convert_to_numpy, layer.ngrams_of(**inputs))
         yield Batch(found[counted], counted.sum(axis=1), targets[rows])
-
-
-def _tell(quiet: bool, line: str) -> None:
-    if not quiet:
-        tell(line)

@@ -113,6 +113,16 @@ class Checkpoints(keras.callbacks.Callback):
         self._known, self._random = state["stopping"], found.arrays
         self._record.rows, self._record.seconds_before = state["rows"], state["seconds"]
 
+    @property
+    def begun(self) -> tuple[int, int]:
+        """The epochs that are done, and the steps of the next one."""
+        return self._epoch, self._step
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, counted from 0, of the best validation loss."""
+        return int(self._known["best_epoch"])
+
     def epoch_ranges(self, epochs: int) -> Iterator[range]:
         """Yields the epochs of each call of `fit` that is still to come, the batches set to begin there.
 
@@ -132,7 +142,7 @@ class Checkpoints(keras.callbacks.Callback):
             InputError: they are damaged.
         """
         if best:
-            path = self._best(self._known["best_epoch"])
+            path = self._best(self.best_epoch)
             found = Checkpoint.read(path)
             if found is None:
                 raise InputError(f"{path}: the weights of the best epoch are damaged; train anew")

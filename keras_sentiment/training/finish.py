@@ -7,8 +7,11 @@ import math
 
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import tell
 from keras_sentiment.models.layer_names import UPPER
 from keras_sentiment.models.transformer import encoder_of
+from keras_sentiment.progress import phase
+from keras_sentiment.quantities import figure, plural
 from keras_sentiment.runs.calibration import calibrated
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run
@@ -28,13 +31,18 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
         InputError: the loss became NaN or infinite, so there is nothing worth saving; or no threshold
             reaches its aim, and the run is saved without one.
     """
-    fit = _kept(fit)
-    if fit.run.config.class_weight is not None:
-        without_class_weights(fit.model, fit.run.config.class_weight)
-    config, missed = calibrated(fit.run.config, fit.model, fit.validation)
-    run = dataclasses.replace(fit.run, config=config).finish(fit.full_model, corpus)
+    with fit.run.resumable():
+        fit = _kept(fit)
+        if fit.run.config.class_weight is not None:
+            without_class_weights(fit.model, fit.run.config.class_weight)
+        on = f"on {plural(len(fit.validation.split), 'validation review')}"
+        with phase(f"Calibrating the model {on}", f"Calibrated the model {on}", fit.quiet):
+            config, missed = calibrated(fit.run.config, fit.model, fit.validation)
+        run = dataclasses.replace(fit.run, config=config).finish(fit.full_model, corpus, fit.quiet)
     if missed:
-        raise InputError(f"{run.path}: {missed}")
+        raise InputError(
+            f"{run.path}: {missed}; use it as it is, or train again with another --threshold-for"
+        )
     return run
 
 
@@ -44,8 +52,9 @@ def finish_encoder(fit: Fit, corpus: Corpus) -> None:
     Raises:
         InputError: the loss became NaN or infinite.
     """
-    fit = _kept(fit)
-    fit.run.finish(encoder_of(fit.full_model), corpus)
+    with fit.run.resumable():
+        fit = _kept(fit)
+        fit.run.finish(encoder_of(fit.full_model), corpus, fit.quiet)
 
 
 def _kept(fit: Fit) -> Fit:
@@ -55,13 +64,23 @@ def _kept(fit: Fit) -> Fit:
     model = full_model if fit.model is fit.full_model else full_model.get_layer(UPPER)
     fit = dataclasses.replace(fit, full_model=full_model, model=model)
     devices.wait("trained")
-    best = fit.run.config.recipe.training.restore_best_weights
+    config, rows = fit.run.config.recipe.training, read_history(fit.run)
+    best = config.restore_best_weights
     # The first epoch that may be the best counts as it until one is better, and none is better than NaN.
-    first = fit.epochs - fit.run.config.recipe.training.epochs
-    if not math.isfinite(read_history(fit.run)[first if best else -1]["val_loss"]):
+    first = fit.epochs - config.epochs
+    if not math.isfinite(rows[first if best else -1]["val_loss"]):
         raise InputError(
             f"{fit.run.path}: the loss is not a number; train again with a lower --learning-rate"
         )
     fit.checkpoints.restore_weights(fit.model, best=best)
     devices.wait("kept the weights")
+    if not fit.quiet:
+        if len(rows) < fit.epochs:
+            tell(
+                f"Stopped after epoch {len(rows)} of {fit.epochs}: the validation loss has not improved for "
+                f"{plural(config.patience or fit.epochs, 'epoch')}."
+            )
+        kept = fit.checkpoints.best_epoch if best else len(rows) - 1
+        loss = figure(rows[kept]["val_loss"], len(fit.validation.split))
+        tell(f"Kept the weights of epoch {kept + 1}, validation loss {loss}.")
     return fit

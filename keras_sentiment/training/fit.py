@@ -19,9 +19,11 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.models.architecture import architecture_of
 from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
+from keras_sentiment.progress import Progress
+from keras_sentiment.quantities import plural
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.training.adaptation import adapt, require_room
-from keras_sentiment.training.callbacks import EpochRecord, LossWatch, Progress
+from keras_sentiment.training.callbacks import EpochRecord, LossWatch, TrainingProgress
 from keras_sentiment.training.checkpoints import Checkpoints
 from keras_sentiment.training.fit_data import fit_data
 from keras_sentiment.training.learned_texts import with_learned_texts
@@ -42,6 +44,7 @@ class Fit:
         checkpoints: the last of the callbacks.
         epochs: int, most of them: as many as the recipe has, or more for its `min_steps`.
         class_weight: of each label in the loss, where `fit` applies it and not the batches.
+        quiet: whether to print nothing of what is done and chosen.
     """
 
     run: TrainingRun
@@ -53,15 +56,15 @@ class Fit:
     checkpoints: Checkpoints
     epochs: int
     class_weight: dict[int, float] | None
+    quiet: bool = False
 
     def summary(self) -> str:
         """Returns a line on parameters, how many of them train, reviews, backend and precision."""
         trained = sum(math.prod(weight.shape) for weight in self.full_model.trainable_weights)
         return (
             f"{self.full_model.name}: {self.full_model.count_params():,} parameters, {trained:,} train; "
-            f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch, "
-            f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}; "
-            f"{keras.backend.backend()}, {self.run.config.precision}"
+            f"{plural(len(self.train.split), 'review')}, {plural(self.train.steps, 'batch')} an epoch, "
+            f"{plural(self.epochs, 'epoch')}; {keras.backend.backend()}, {self.run.config.precision}"
         )
 
     def calls(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Iterator[dict[str, Any]]:
@@ -70,17 +73,23 @@ class Fit:
         Args:
             callbacks: more of them, called before those of the run.
         """
-        for epochs in self.checkpoints.epoch_ranges(self.epochs):
-            yield {
-                "x": self.train,
-                "validation_data": self.validation,
-                "initial_epoch": epochs.start,
-                "epochs": epochs.stop,
-                "callbacks": [*callbacks, *self.callbacks],
-                "class_weight": self.class_weight,
-                "shuffle": False,  # the batches have an order of their own, from the seed
-                "verbose": 0,
-            }
+        steps = self.train.steps + self.validation.steps
+        epoch, step = self.checkpoints.begun
+        with Progress(
+            "Training", self.epochs * steps, "batches", done=epoch * steps + step, quiet=self.quiet
+        ) as progress:
+            shown = [TrainingProgress(progress, self.train, self.validation, self.epochs)]
+            for epochs in self.checkpoints.epoch_ranges(self.epochs):
+                yield {
+                    "x": self.train,
+                    "validation_data": self.validation,
+                    "initial_epoch": epochs.start,
+                    "epochs": epochs.stop,
+                    "callbacks": [*callbacks, *([] if self.quiet else shown), *self.callbacks],
+                    "class_weight": self.class_weight,
+                    "shuffle": False,  # the batches have an order of their own, from the seed
+                    "verbose": 0,
+                }
 
 
 def start_run(
@@ -157,9 +166,10 @@ def prepare_fit(
     if data.soft is not None:
         data.soft.keep(run)
     run.devices.wait("made the run")
-    adapt(model, run, data.train, data.unlabelled, tokenizer, data.class_weight, quiet)
-    for batches in cached:
-        batches.open(keep=cache_dir is not None, quiet=quiet)
+    with run.resumable():
+        adapt(model, run, data.train, data.unlabelled, tokenizer, data.class_weight, quiet)
+        for batches in cached:
+            batches.open(keep=cache_dir is not None, quiet=quiet)
     full_model = run.devices.replicate(model, precision)
     model = full_model.get_layer(UPPER) if cached else full_model
     epochs = epochs_of(config, train.steps)
@@ -172,9 +182,9 @@ def prepare_fit(
         weighted=run.devices.count > 1,
         soft=data.soft is not None,
     )
-    callbacks = _callbacks(run, full_model, train, epochs, checkpoints or CheckpointConfig(), quiet)
+    callbacks = _callbacks(run, full_model, train, epochs, checkpoints or CheckpointConfig())
     weights = data.class_weight if run.devices.count == 1 else None  # else the batches hold them
-    return Fit(run, model, full_model, train, validation, callbacks, callbacks[-1], epochs, weights)
+    return Fit(run, model, full_model, train, validation, callbacks, callbacks[-1], epochs, weights, quiet)
 
 
 def epochs_of(config: TrainingConfig, steps: int) -> int:
@@ -188,7 +198,6 @@ def _callbacks(
     train: ReviewBatches,
     epochs: int,
     config: CheckpointConfig,
-    quiet: bool,
 ) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of a run; the last one saves what the others know."""
     training = run.config.recipe.training
@@ -204,7 +213,6 @@ def _callbacks(
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.begin_epoch(epoch)),
         LossWatch(run, train),
         record,
-        *([] if quiet else [Progress(train, epochs)]),
         stopping,
         checkpoints,
     ]

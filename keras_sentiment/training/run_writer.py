@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.text_keys import NO_TEXTS, TextKeys
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
+from keras_sentiment.progress import phase
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.baseline import fit_baseline
 from keras_sentiment.runs.config import RunConfig
@@ -85,11 +88,24 @@ class TrainingRun(Run):
         if self.devices.writes:
             super().write(name, text)
 
-    def finish(self, model: Any, corpus: Corpus) -> Run:
+    @contextlib.contextmanager
+    def resumable(self) -> Iterator[None]:
+        """Says in a Ctrl-C within the block that the run can go on from its checkpoint."""
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            if str(error):
+                raise
+            raise KeyboardInterrupt(
+                f"Interrupted; {self.path} is saved so far. Go on with the same command and --resume."
+            ) from None
+
+    def finish(self, model: Any, corpus: Corpus, quiet: bool = True) -> Run:
         """Completes the run: its baselines, the config again, the tokenizer, the model in float32.
 
         Args:
             corpus: that the model was trained on.
+            quiet: whether to show no progress.
 
         Returns:
             The run as it lies on disk.
@@ -99,7 +115,10 @@ class TrainingRun(Run):
         config = replace(self.config, architecture=architecture_of(model))
         if self.devices.writes:
             encoder = isinstance(self.config.recipe.model, MaskedLMConfig)
-            baseline = None if encoder else fit_baseline(corpus, config)
+            baseline = None
+            if not encoder:
+                with phase("Fitting the baselines", "Fitted the baselines", quiet):
+                    baseline = fit_baseline(corpus, config)
             write_config(self.path, config)
             write_model(self.path, model, corpus.tokenizer(), self.texts, baseline, begin=lambda: None)
             unlock(lock(self.path))

@@ -7,13 +7,15 @@ import statistics
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import message_descriptor, tell
+from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import Run, open_run
@@ -90,28 +92,38 @@ def run_all(
     seeds: Sequence[int],
     corpus: Corpus,
     folder: Path,
-    report: Callable[[str], None],
+    quiet: bool = False,
 ) -> list[str]:
     """Trains what is not trained yet, one after another, each in a process of its own.
 
     An interrupted one goes on where it was. One that fails does not keep the others from being trained.
 
+    Args:
+        quiet: whether to show no progress.
+
     Returns:
         The folders of those that failed.
     """
+    # The seeds one after another, so that soon there is a figure of each recipe.
+    wanted = [(candidate, seed) for seed in seeds for candidate in candidates]
+    missing = [
+        (candidate, seed, path)
+        for candidate, seed in wanted
+        if not _is_done(path := run_dir(folder, candidate, seed), candidate.recipe(seed), corpus)
+    ]
     failed = []
-    for seed in seeds:  # outermost, so that soon there is a figure of each
-        for candidate in candidates:
-            path = run_dir(folder, candidate, seed)
-            if _is_done(path, candidate.recipe(seed), corpus):
-                continue
-            report(f"{candidate.name}, seed {seed}: {path}")
+    with Progress("Training", len(missing), "runs", quiet=quiet) as progress:
+        for candidate, seed, path in missing:
+            if not quiet:
+                tell(f"Training {candidate.name} with seed {seed} into {path}")
             script = f"keras_sentiment.scripts.{_SCRIPTS[candidate.command][0]}"
             settings = {**candidate.changes, "seed": seed}
             options = [f"--set={name}={json.dumps(value)}" for name, value in settings.items()]
             command = [sys.executable, "-m", script, str(corpus.path), str(path), "--resume", "--quiet"]
-            if subprocess.run([*command, f"--recipe={candidate.base}", *options], check=False).returncode:
+            command += [f"--recipe={candidate.base}", *options]
+            if subprocess.run(command, check=False, stderr=message_descriptor()).returncode:
                 failed.append(str(path))
+            progress.update()
     return failed
 
 

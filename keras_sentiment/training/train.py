@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from keras_sentiment.models.layers import warn_unless_adapted
 from keras_sentiment.models.ngrams import adapted_layers
 from keras_sentiment.models.precision import precision_of
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, load_encoder_weights
+from keras_sentiment.progress import phase
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.calibration import calibrated
 from keras_sentiment.runs.run import Run, open_encoder, open_run
@@ -119,8 +121,9 @@ def begin_training(
     if run.resumed and run.complete:
         run.end()
         return None
-    model = build_model(recipe, corpus)
     quiet = quiet or not run.devices.writes
+    with _loading(recipe, quiet):
+        model = build_model(recipe, corpus)
     folder = None if cache_dir is None else Path(cache_dir)
     try:
         return prepare_fit(model, corpus, run, limit, quiet, folder, checkpoints)
@@ -211,6 +214,15 @@ def build_model(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
     if pretrained is not None:
         load_encoder_weights(model, open_encoder(pretrained, corpus.tokenizer()).load_model())
     return model
+
+
+def _loading(recipe: Recipe[Any], quiet: bool) -> AbstractContextManager[None]:
+    """Says that pretrained weights are loaded, if the model of a recipe has some."""
+    config = recipe.model
+    name = config.preset if isinstance(config, BertConfig) else config.pretrained
+    if name is None:
+        return nullcontext()
+    return phase(f"Loading the pretrained {name}", f"Loaded the pretrained {name}", quiet)
 
 
 def _untrained(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
