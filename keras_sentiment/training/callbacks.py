@@ -1,4 +1,4 @@
-"""Callbacks of `model.fit`: progress, history, a watch over the loss."""
+"""Callbacks of `model.fit`: progress, history, and a check of the loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keras_sentiment.quantities import duration, figure, plural
 from keras_sentiment.runs.history import HISTORY_FIELDS, write_history
 from keras_sentiment.runs.run import Run
 
-NAMED_REVIEWS = 20  # at most, of the batch that spoiled the loss
+NAMED_REVIEWS = 20  # at most, of the batch whose loss is not a number
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -85,11 +85,11 @@ class TrainingProgress(keras.callbacks.Callback):
 
 
 class EpochRecord(keras.callbacks.Callback):
-    """Writes a row an epoch to `history.csv`, seconds and speed of training alone.
+    """Writes one row for each epoch to `history.csv`; seconds and speed are those without validation.
 
     Attributes:
         rows: the rows so far, by the names of `HISTORY_FIELDS`.
-        seconds_before: float, spent on this epoch before training was interrupted in it.
+        seconds_before: float, spent on this epoch before an interruption.
     """
 
     async_safe = True
@@ -111,7 +111,7 @@ class EpochRecord(keras.callbacks.Callback):
         self._ends.append(time.perf_counter())
 
     def seconds(self) -> float:
-        """Returns how long the epoch's steps have taken."""
+        """Returns how many seconds the steps of this epoch have taken."""
         return self.seconds_before + max(self._ends, default=self._begin) - self._begin
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -129,7 +129,7 @@ class EpochRecord(keras.callbacks.Callback):
 
 
 class LossWatch(keras.callbacks.Callback):
-    """Stops training at the first step whose loss is not a number, and names its reviews."""
+    """Stops training at the first step whose loss is not a number, and names the reviews of its batch."""
 
     async_safe = True
 
@@ -143,7 +143,7 @@ class LossWatch(keras.callbacks.Callback):
         self._bad: list[int] = []
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        # The mean over the epoch so far: once it is no number, it stays none.
+        # The loss is the mean over the epoch so far: once it is not a number, it stays so.
         if not math.isfinite((logs or {})["loss"]):
             self._bad.append(batch)
         self._seen.append(batch)
@@ -157,7 +157,7 @@ class LossWatch(keras.callbacks.Callback):
     def _require_numbers(self) -> None:
         if not self._bad:
             return
-        # The losses come in from several threads, out of order: the first bad one may be still to come.
+        # Losses arrive from several threads, out of order: an earlier bad one may still be missing.
         while len(self._seen) <= max(self._bad):
             time.sleep(0.001)
         step = self._train.first + min(self._bad)

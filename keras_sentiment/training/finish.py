@@ -1,4 +1,4 @@
-"""The end of a run: the best weights, a temperature and a threshold from validation, the saved model."""
+"""The end of a run: the best weights, calibration on validation, and the saved model."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from keras_sentiment.training.fit import Fit
 
 
 def finish(fit: Fit, corpus: Corpus) -> Run:
-    """Puts back the best epoch's weights, if the config says so, calibrates, and saves the run.
+    """Restores the weights of the best epoch, if the config says so, calibrates the model, and saves the run.
 
-    Class weights are taken out of the logits first: probabilities are those of unweighted texts.
+    Class weights are removed from the logits first: probabilities are those of unweighted texts.
 
     Returns:
-        The run with the temperature, and the threshold if one was asked for, that suit validation.
+        The complete run, with a temperature and, if one was asked for, a threshold from validation.
 
     Raises:
-        InputError: the loss became NaN or infinite, so there is nothing worth saving; or no threshold
-            reaches its aim, and the run is saved without one.
+        InputError: the loss became NaN or infinite, and the run is not saved; or no threshold reaches its
+            aim, and the run is saved without one.
     """
     with fit.run.resumable():
         fit = _kept(fit)
@@ -47,7 +47,7 @@ def finish(fit: Fit, corpus: Corpus) -> Run:
 
 
 def finish_encoder(fit: Fit, corpus: Corpus) -> None:
-    """Puts back the best epoch's weights, if the config says so, and saves the encoder alone.
+    """Restores the weights of the best epoch, if the config says so, and saves only the encoder.
 
     Raises:
         InputError: the loss became NaN or infinite.
@@ -58,7 +58,7 @@ def finish_encoder(fit: Fit, corpus: Corpus) -> None:
 
 
 def _kept(fit: Fit) -> Fit:
-    """Returns the fit with the weights that are kept, on one device."""
+    """Returns the fit on one device, with the weights of the best or the last epoch."""
     devices = fit.run.devices
     full_model = devices.gather(fit.full_model, fit.run.config.precision)
     model = full_model if fit.model is fit.full_model else full_model.get_layer(UPPER)
@@ -66,7 +66,7 @@ def _kept(fit: Fit) -> Fit:
     devices.wait("trained")
     config, rows = fit.run.config.recipe.training, read_history(fit.run)
     best = config.restore_best_weights
-    # The first epoch that may be the best counts as it until one is better, and none is better than NaN.
+    # The first epoch that may be the best stays the best if its loss is NaN, since no loss compares as lower.
     first = fit.epochs - config.epochs
     if not math.isfinite(rows[first if best else -1]["val_loss"]):
         raise InputError(

@@ -157,8 +157,6 @@ def test_streams_are_as_before_when_a_command_has_ended(monkeypatch):
 FOREIGN = re.compile(
     r"[IWEF]\d{4,} |\d{4}-\d\d-\d\d |WARNING|\[W|.*(absl|oneDNN|tensorflow/|xla|cuda|Warning:)"
 )
-    r"[IWEF]\d{4,} |\d{4}-\d\d-\d\d |WARNING|\[W|.*(absl|oneDNN|tensorflow/|xla|cuda|Warning:)"
-)
 PHASES = r"(Load|Fitt|Count|Calibrat|Comput)(ed|ing) .* in .*s\.|Loading Keras: .*"
 OURS = re.compile(rf"{PHASES}|Training, .*|(Epoch|Kept|Saved|The|No) .*|transformer: .*|Wrote .*")
 

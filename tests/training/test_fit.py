@@ -199,7 +199,7 @@ def test_summary_counts_what_trains(corpus, tmp_path):
     frozen = TOKENIZER.vocabulary_size * MODEL.hidden_dim
     frozen += fit.model.get_layer("ngrams").count_params()
     total = fit.model.count_params()
-    assert f"{total:,} parameters, {total - frozen:,} train; 160 reviews" in fit.summary()
+    assert f"{total:,} parameters, {total - frozen:,} trainable; 160 reviews" in fit.summary()
 
 
 @pytest.mark.once
