@@ -156,16 +156,16 @@ def counted(
 
 @contextlib.contextmanager
 def phase(
-    doing: str, done: str, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+    doing: str, done: str | None, quiet: bool = False, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[None]:
     """Says what is done in the block, whose progress is not known, and at its end how long it took.
 
     Args:
         doing: as `"Fitting the n-grams on 1,500 reviews"`.
-        done: as `"Fitted the n-grams on 1,500 reviews"`.
+        done: as `"Fitted the n-grams on 1,500 reviews"`; `None` says nothing at the end.
     """
     begin = clock()
     with Progress(doing, unit="", quiet=quiet, clock=clock):
         yield
-    if not quiet:
+    if done is not None and not quiet:
         tell(f"{done} in {duration(clock() - begin)}.")

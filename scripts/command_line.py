@@ -198,8 +198,8 @@ def check_backend(backend: str | None = None) -> None:
 
 
 def import_keras(quiet: bool) -> None:
-    """Imports Keras, and with it its backend, and says how long that took."""
-    with phase("Loading Keras", "Loaded Keras", quiet):
+    """Imports Keras, and with it its backend, which takes seconds; says so meanwhile."""
+    with phase("Loading Keras", None, quiet):
         import keras  # noqa: F401
 
 

@@ -127,3 +127,9 @@ def test_a_terminal_gets_a_bar_that_goes(monkeypatch):
     written = terminal.getvalue()
     assert "Fitting n-grams … 00:00" in written
     assert written.endswith("Fitted n-grams in under 1 s.\n")
+
+
+def test_a_phase_may_say_nothing_at_its_end(clock, capsys):
+    with phase("Loading", None, clock=clock):
+        clock.now += 20
+    assert lines(capsys) == []
