@@ -18,13 +18,50 @@ from keras_sentiment.escaping import printable
 _LAYOUT = "\n\r\t"
 
 
+# A command's own standard error, while descriptor 2 leads elsewhere.
+_descriptor: int | None = None
+_stream: Any = None
+
+
+def redirect(descriptor: int | None) -> None:
+    """Sends messages, and bars of progress, to another descriptor than 2; `None` ends it.
+
+    A standard error that is not on descriptor 2, as in a test, gets them still.
+    """
+    global _descriptor, _stream
+    if descriptor is None:
+        _descriptor = _stream = None
+        return
+    stream = sys.stderr
+    try:
+        redirected = stream.fileno() == 2
+    except (OSError, ValueError, AttributeError):
+        redirected = False
+    if redirected:
+        stream = open(  # noqa: SIM115 (it stays open)
+            descriptor, "w", 1, encoding=stream.encoding, errors="backslashreplace", closefd=False
+        )
+    _descriptor, _stream = descriptor, _Escaping(stream)
+
+
+def message_stream() -> Any:
+    """Returns where messages go: standard error, unless a command keeps that for itself; or `None`."""
+    return sys.stderr if _stream is None else _stream
+
+
+def message_descriptor() -> int | None:
+    """Returns the standard error for a process whose messages are ours; `None` for that of this process."""
+    return _descriptor
+
+
 def tell(message: str) -> None:
     """Prints one line on standard error, above a bar of progress if there is one."""
     from tqdm import tqdm
 
-    if sys.stderr is not None:
+    stream = message_stream()
+    if stream is not None:
         with contextlib.suppress(OSError, ValueError):  # nobody reads it
-            tqdm.write(printable(message), file=sys.stderr)
+            tqdm.write(printable(message), file=stream)
 
 
 def show(result: str) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 from types import FrameType
 
 INTERRUPTED = "Interrupted."
@@ -10,8 +11,10 @@ INTERRUPTED = "Interrupted."
 
 def end_at_once(number: int, frame: FrameType | None) -> None:
     """Ends the process on Ctrl-C where it has begun nothing, or has nothing left to do."""
+    messages = sys.modules.get("keras_sentiment.messages")  # nothing is imported within a signal
+    descriptor = getattr(messages, "message_descriptor", lambda: None)()
     with contextlib.suppress(OSError):
-        os.write(2, f"{INTERRUPTED}\n".encode())
+        os.write(2 if descriptor is None else descriptor, f"{INTERRUPTED}\n".encode())
     os._exit(128 + number)
 
 

@@ -14,8 +14,10 @@ import click
 from keras_sentiment.config import BACKENDS, PRECISIONS, RECIPES
 from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.messages import tell
+from keras_sentiment.progress import phase
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.scripts.execution import run_command as run_command
+from keras_sentiment.scripts.library_output import LibraryOutput
 from keras_sentiment.scripts.options import Decorator, option, options, section
 from keras_sentiment.training_config import CheckpointConfig
 
@@ -67,9 +69,25 @@ scoring_precision_option = option(
     show_default=True,
     help=PRECISION_HELP,
 )
+
+
+def _choose_library_output(ctx: click.Context, param: click.Parameter, verbose: bool) -> None:
+    """Keeps the output of libraries off standard error, where `run_command` runs the command."""
+    if isinstance(ctx.obj, LibraryOutput) and not verbose:
+        ctx.obj.hold()
+
+
 # What every command takes, and what every one that writes takes.
 common_options = options(
     option("--quiet", is_flag=True, help="Print no progress and no remarks on standard error."),
+    option(
+        "--verbose",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_choose_library_output,
+        help="Print also the messages of TensorFlow, torch and other libraries.",
+    ),
     version_option,
 )
 output_options = options(
@@ -277,6 +295,12 @@ def check_backend(backend: str | None = None) -> None:
     if importlib.util.find_spec(backend) is None:
         fix = install_hint("jax") if backend == "jax" else f"run: pip install {backend}"
         raise InputError(f"KERAS_BACKEND={backend} is not installed; {fix}")
+
+
+def import_keras(quiet: bool) -> None:
+    """Imports Keras, and with it its backend, which takes seconds; says so meanwhile."""
+    with phase("Loading Keras", None, quiet):
+        import keras  # noqa: F401
 
 
 @click.group(cls=Commands)

@@ -10,7 +10,13 @@ from keras_sentiment.config import DEFAULT_SEED
 from keras_sentiment.errors import InputError
 from keras_sentiment.escaping import shell
 from keras_sentiment.messages import show
-from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
+from keras_sentiment.scripts.command_line import (
+    check_backend,
+    common_options,
+    import_keras,
+    run_command,
+    say,
+)
 from keras_sentiment.scripts.options import command, option
 
 
@@ -43,6 +49,7 @@ def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool
     only what is not yet trained.
     """
     check_backend()
+    import_keras(quiet)
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.runs.checks import require_trainable
     from keras_sentiment.training.sweep import read_candidates, run_all, run_dir, table
@@ -52,7 +59,7 @@ def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool
     for candidate in candidates:  # before the first one is trained, which takes minutes
         path = run_dir(out_dir, candidate, chosen[0])
         require_trainable(corpus, path, candidate.recipe(chosen[0]), resume=True)
-    failed = run_all(candidates, chosen, corpus, out_dir, (lambda _: None) if quiet else say)
+    failed = run_all(candidates, chosen, corpus, out_dir, quiet)
     show(table(candidates, chosen, corpus, out_dir))
     if not failed and not quiet:
         one = run_dir(out_dir, candidates[0], chosen[0])

@@ -13,6 +13,7 @@ from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
     common_options,
+    import_keras,
     run_command,
     say,
     scoring_precision_option,
@@ -111,6 +112,7 @@ def evaluate(
     if other is not None:
         require_comparable(run, other)
     require_evaluation_data(data, split, run.tokenizer(), run.config.labels, config)
+    import_keras(quiet)
     from keras_sentiment.evaluation import evaluate as measuring
     from keras_sentiment.evaluation.summary import summary
 

@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -19,8 +20,15 @@ from typing import Any
 import click
 
 from keras_sentiment.errors import InputError
-from keras_sentiment.messages import drop_standard_output, escaped_messages, open_standard_streams, tell
+from keras_sentiment.messages import (
+    drop_standard_output,
+    escaped_messages,
+    message_stream,
+    open_standard_streams,
+    tell,
+)
 from keras_sentiment.scripts import INTERRUPTED
+from keras_sentiment.scripts.library_output import LibraryOutput
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PATH_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
@@ -34,30 +42,29 @@ def run_command(command: click.Command) -> None:
     141 says that the reader of standard output left, as a shell does of a program without a word for it.
     """
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    # Keras and TensorFlow would write their own chatter between our lines.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     open_standard_streams()
-    before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    before, hook, of_thread = signal.getsignal(signal.SIGINT), sys.unraisablehook, threading.excepthook
     with escaped_messages():
-        sys.unraisablehook = _unraisable
+        sys.unraisablehook, threading.excepthook = _unraisable, _report_thread
         try:
-            status = _status(command)
+            with LibraryOutput() as output:
+                status = _status(command, output)
         except BaseException:
             sys.excepthook = _report
             raise
         finally:
             _set_interrupt(before)
-            sys.unraisablehook = hook
+            sys.unraisablehook, threading.excepthook = hook, of_thread
     sys.exit(status)
 
 
-def _status(command: click.Command) -> int:
+def _status(command: click.Command, output: LibraryOutput) -> int:
     """Runs a command and says what went wrong; returns the exit status."""
     interrupt = _Interrupt()
     try:
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as of a job in a shell's background
             _set_interrupt(interrupt)
-        _invoke(command)
+        _invoke(command, output)
         sys.stdout.flush()
         return 0
     except BaseException as error:
@@ -78,13 +85,16 @@ def _status(command: click.Command) -> int:
         return status
 
 
-def _invoke(command: click.Command) -> None:
+def _invoke(command: click.Command, output: LibraryOutput) -> None:
     """Does what click's `main` does, but leaves an interrupt and a closed pipe to us."""
     name = Path(sys.argv[0]).name
     if f"_{re.sub('[-.]', '_', name)}_COMPLETE".upper() in os.environ:
         command.main(standalone_mode=False)  # a shell asks how a line could go on
         return
-    with contextlib.suppress(click.exceptions.Exit), command.make_context(name, sys.argv[1:]) as context:
+    with (
+        contextlib.suppress(click.exceptions.Exit),
+        command.make_context(name, sys.argv[1:], obj=output) as context,
+    ):
         command.invoke(context)
 
 
@@ -162,7 +172,13 @@ def _unraisable(found: sys.UnraisableHookArgs) -> None:
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Prints the traceback of a bug, in which a stranger's words may stand."""
     with escaped_messages():
-        sys.__excepthook__(kind, error, trace)
+        message_stream().write("".join(traceback.format_exception(kind, error, trace)))
+
+
+def _report_thread(found: threading.ExceptHookArgs) -> None:
+    """Prints the traceback of a thread that a bug ended."""
+    if found.exc_value is not None:
+        _report(found.exc_type, found.exc_value, found.exc_traceback)
 
 
 def os_error_message(error: BaseException | None) -> str | None:

@@ -14,9 +14,9 @@ from keras_sentiment.escaping import shell
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
+    import_keras,
     output_options,
     run_command,
-    say,
 )
 from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.scripts.table_options import source_options
@@ -109,20 +109,22 @@ def export(
     require_free_artifacts(Path(out_dir), wanted, overwrite)
     if data is not None:
         require_evaluation_data(data, None, run.tokenizer(), run.config.labels, config)
+    import_keras(quiet)
     from keras_sentiment.exporting import exporter
 
-    progress = (lambda _: None) if quiet else say
     artifacts = exporter.export(
-        run, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, say=progress
+        run, out_dir, wanted, data=data, config=config, overwrite=overwrite, force=force, quiet=quiet
     )
     for artifact in artifacts:
         show(str(artifact.path))
     served = next((artifact for artifact in artifacts if artifact.format in SERVED), None)
+    if quiet:
+        return
     if served is None:
-        progress(f"Next: {artifacts[0].path / 'README.md'} says how to load it")
+        say(f"Next: {artifacts[0].path / 'README.md'} says how to load it")
     else:
         path = shell(served.path)
-        progress(f'Next: keras-sentiment predict {path} "some text", or keras-sentiment serve {path}')
+        say(f'Next: keras-sentiment predict {path} "some text", or keras-sentiment serve {path}')
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from keras_sentiment.escaping import json_text
 from keras_sentiment.messages import show
 from keras_sentiment.scripts.command_line import (
     check_backend,
+    import_keras,
     output_options,
     run_command,
     say,
@@ -271,6 +272,8 @@ def _load(path: str, windows: bool, precision: str, quiet: bool) -> Classifier:
     if not is_artifact(path):
         check_backend()
         # What is no run is told by `load`, before Keras is imported.
+        if is_run(Path(path)):
+            import_keras(quiet)
         if precision != "float32" and is_run(Path(path)):
             from keras_sentiment.models.precision import resolve_precision
 

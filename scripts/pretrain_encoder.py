@@ -8,7 +8,13 @@ import click
 
 from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import PRETRAINING_RECIPE
-from keras_sentiment.scripts.command_line import check_backend, pretraining_options, run_command, say
+from keras_sentiment.scripts.command_line import (
+    check_backend,
+    import_keras,
+    pretraining_options,
+    run_command,
+    say,
+)
 from keras_sentiment.scripts.options import command
 from keras_sentiment.training_config import CheckpointConfig
 
@@ -42,6 +48,7 @@ def pretrain(
     that prepare --unlabelled added. It reads no label. The encoder is written to a new folder RUN_DIR, for
     train-transformer --pretrained.
     """
+    following = f"keras-sentiment train-transformer {shell(data_dir)} NEW_DIR --pretrained {shell(run_dir)}"
     checkpoints = CheckpointConfig(checkpoint_steps, max_to_keep)
     chosen = PRETRAINING_RECIPE.replace(**{**changes, **others})
     check_backend()
@@ -50,12 +57,13 @@ def pretrain(
 
     corpus = open_corpus(data_dir)
     chosen = require_trainable(corpus, run_dir, chosen, overwrite, resume)
+    import_keras(quiet)
     from keras_sentiment.training.finish import finish_encoder
     from keras_sentiment.training.train import begin_training
 
     fit = begin_training(corpus, run_dir, chosen, overwrite, resume, limit, devices, None, checkpoints, quiet)
     if fit is None:
-        return say(f"{run_dir} is complete.")
+        return say(f"{run_dir} is complete. Next: {following}")
     report = fit.run.devices.writes and not quiet
     if report:
         say(fit.summary())
@@ -63,9 +71,6 @@ def pretrain(
         fit.model.fit(**arguments)
     finish_encoder(fit, corpus)
     if report:
-        following = (
-            f"keras-sentiment train-transformer {shell(data_dir)} NEW_DIR --pretrained {shell(run_dir)}"
-        )
         say(f"Saved {run_dir}. Next: {following}")
 
 

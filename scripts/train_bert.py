@@ -13,6 +13,7 @@ from keras_sentiment.recipes import BERT_RECIPES, Recipe
 from keras_sentiment.scripts.command_line import (
     check_backend,
     defaults_of,
+    import_keras,
     run_command,
     say,
     training_options,
@@ -97,6 +98,7 @@ def train_bert(
     and writes the trained model to a new folder RUN_DIR. A linear model of n-grams is trained beside the
     BERT; their logits are averaged.
     """
+    following = f"keras-sentiment evaluate {shell(run_dir)} {shell(data_dir)}"
     checkpoints = CheckpointConfig(checkpoint_steps, max_to_keep)
     chosen = BERT_RECIPES[recipe].replace(**{**changes, **others})
     if cache_dir and not chosen.model.cache_frozen:
@@ -109,6 +111,7 @@ def train_bert(
     wanted, chosen = chosen, require_trainable(corpus, run_dir, chosen, overwrite, resume)
     if wanted.model.preset == AUTO_PRESET and not quiet:
         say(f"Preset: {chosen.model.preset}, with which {data_dir} was prepared")
+    import_keras(quiet)
     from keras_sentiment.runs.chosen import chosen_on_validation
     from keras_sentiment.training.finish import finish
     from keras_sentiment.training.train import begin_training
@@ -117,19 +120,17 @@ def train_bert(
         corpus, run_dir, chosen, overwrite, resume, limit, devices, cache_dir, checkpoints, quiet
     )
     if fit is None:
-        return say(f"{run_dir} is complete.")
+        return say(f"{run_dir} is complete. Next: {following}")
     report = fit.run.devices.writes and not quiet
     if report:
         say(fit.summary())
     for arguments in fit.calls():
         fit.model.fit(**arguments)
-    if report:
-        say("Choosing on validation, fitting the baselines …")
     run = finish(fit, corpus)
     if report:
         for line in chosen_on_validation(run.config):
             say(line)
-        say(f"Saved {run_dir}. Next: keras-sentiment evaluate {shell(run_dir)} {shell(data_dir)}")
+        say(f"Saved {run_dir}. Next: {following}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,13 @@ import click
 
 from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import TRANSFORMER_RECIPES
-from keras_sentiment.scripts.command_line import check_backend, run_command, say, training_options
+from keras_sentiment.scripts.command_line import (
+    check_backend,
+    import_keras,
+    run_command,
+    say,
+    training_options,
+)
 from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.training_config import CheckpointConfig
 
@@ -50,6 +56,7 @@ def train_transformer(
     It trains on DATA_DIR, a folder that prepare wrote, and writes the trained model to a new folder RUN_DIR.
     A linear model of n-grams is trained beside the Transformer; their logits are averaged.
     """
+    following = f"keras-sentiment evaluate {shell(run_dir)} {shell(data_dir)}"
     checkpoints = CheckpointConfig(checkpoint_steps, max_to_keep)
     chosen = TRANSFORMER_RECIPES[recipe].replace(**{**changes, **others})
     check_backend()
@@ -58,25 +65,24 @@ def train_transformer(
 
     corpus = open_corpus(data_dir)
     chosen = require_trainable(corpus, run_dir, chosen, overwrite, resume)
+    import_keras(quiet)
     from keras_sentiment.runs.chosen import chosen_on_validation
     from keras_sentiment.training.finish import finish
     from keras_sentiment.training.train import begin_training
 
     fit = begin_training(corpus, run_dir, chosen, overwrite, resume, limit, devices, None, checkpoints, quiet)
     if fit is None:
-        return say(f"{run_dir} is complete.")
+        return say(f"{run_dir} is complete. Next: {following}")
     report = fit.run.devices.writes and not quiet
     if report:
         say(fit.summary())
     for arguments in fit.calls():
         fit.model.fit(**arguments)
-    if report:
-        say("Choosing on validation, fitting the baselines …")
     run = finish(fit, corpus)
     if report:
         for line in chosen_on_validation(run.config):
             say(line)
-        say(f"Saved {run_dir}. Next: keras-sentiment evaluate {shell(run_dir)} {shell(data_dir)}")
+        say(f"Saved {run_dir}. Next: {following}")
 
 
 if __name__ == "__main__":

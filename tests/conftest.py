@@ -108,7 +108,7 @@ def artifacts(exported_run, corpus, tmp_path_factory) -> dict[str, Artifact]:
     from keras_sentiment.inference.artifact import GRAPH_FILES
 
     out = tmp_path_factory.mktemp("artifacts") / "out"
-    made = export(exported_run, out, list(GRAPH_FILES), data=corpus.path, force=True, say=lambda _: None)
+    made = export(exported_run, out, list(GRAPH_FILES), data=corpus.path, force=True)
     assert [artifact.path for artifact in made] == [out / name for name in GRAPH_FILES]
     assert {item.name for item in out.iterdir()} == set(GRAPH_FILES)
     return dict(zip(GRAPH_FILES, made, strict=True))
@@ -134,7 +134,10 @@ def port(engine):
 @pytest.fixture
 def cli(monkeypatch, capfd):
     """Runs `keras-sentiment` with some arguments; returns its exit status and its two streams."""
+    from keras_sentiment import progress
     from keras_sentiment.scripts import command_line
+
+    monkeypatch.setattr(progress, "SECONDS", 3600.0)  # a slow machine has no more lines to show
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["keras-sentiment", *map(str, arguments)])

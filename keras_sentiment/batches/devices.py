@@ -1,6 +1,6 @@
-"""The devices that share a batch in training: one, several, or several of each of several processes.
+"""The devices that share a batch in training: one, or several in one or more processes.
 
-The one place that asks jax itself: of Keras's backends it alone has a distribution library.
+This is the only module that calls jax itself: Keras has a distribution library for jax alone.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _ENVIRONMENT = "KERAS_DISTRIBUTION_"
 
 @dataclass(frozen=True)
 class Devices:
-    """Who computes a batch.
+    """The devices that compute a batch together.
 
     Args:
-        names: the devices of all processes, as Keras calls them, those of a process side by side; empty where
-            Keras's own choice of one is left to it.
-        processes: int, that train together, each with the same command.
-        process: int in [0, processes), this one; 0 writes the run.
+        names: the devices of all processes, as Keras names them, those of a process side by side; empty where
+            Keras chooses the one device.
+        processes: int, how many processes train together, each started with the same command.
+        process: int in [0, processes), the number of this process; process 0 writes the run.
     """
 
     names: tuple[str, ...] = ()
@@ -40,27 +40,31 @@ class Devices:
 
     @property
     def writes(self) -> bool:
-        """Whether this process is the one that writes the run."""
+        """Whether this process writes the run."""
         return self.process == 0
 
     def padded(self, rows: int) -> int:
-        """Returns how many rows a batch has when each device gets as many."""
+        """Returns the number of rows of a batch that is filled up so that each device gets equally many."""
         return -(-rows // self.count) * self.count
 
     def share(self, rows: np.ndarray) -> np.ndarray:
-        """Returns this process's part of the rows of a batch: it may be short, or empty."""
+        """Returns this process's part of the rows of a batch; the last part may be shorter or empty."""
         size = self.padded(len(rows)) // self.processes
         return rows[self.process * size : (self.process + 1) * size]
 
     def wait(self, where: str) -> None:
-        """Waits for the other processes to come to the same place."""
+        """Waits until the other processes reach the same place.
+
+        Args:
+            where: the name of the place.
+        """
         if self.processes > 1:
             from jax.experimental import multihost_utils
 
             multihost_utils.sync_global_devices(where)
 
     def replicate(self, model: keras.Model, precision: str) -> keras.Model:
-        """Returns the model with a copy of its weights on each device; from then on Keras computes on all."""
+        """Returns the model with its weights on each device, and makes Keras compute on all devices."""
         if self.count == 1:
             return model
         distribution = keras.distribution.DataParallel(devices=self.names, auto_shard_dataset=False)
@@ -68,14 +72,14 @@ class Devices:
         return with_precision(model, precision)
 
     def gather(self, model: keras.Model, precision: str) -> keras.Model:
-        """Returns the model as this process has it; from then on Keras computes on one device again."""
+        """Returns this process's copy of the model, and makes Keras compute on one device again."""
         if self.count == 1:
             return model
         self.release()
         return with_precision(model, precision)
 
     def release(self) -> None:
-        """Lets Keras compute on one device again."""
+        """Makes Keras compute on one device again."""
         if self.count > 1:
             keras.distribution.set_distribution(None)
 
@@ -84,13 +88,13 @@ ONE_DEVICE = Devices()
 
 
 def find_devices(count: int | None = None) -> Devices:
-    """Returns the devices to train on; where several processes train, it connects them.
+    """Returns the devices to train on, and connects the processes if several train together.
 
     Args:
-        count: of each process; all of them by default.
+        count: how many devices of each process; all of them by default.
 
     Raises:
-        InputError: there are not so many, the backend can't, or the other processes don't come.
+        InputError: there are fewer devices, the backend takes only one, or the other processes don't answer.
     """
     backend = keras.backend.backend()
     processes = any(name.startswith(_ENVIRONMENT) for name in os.environ)
@@ -98,7 +102,7 @@ def find_devices(count: int | None = None) -> Devices:
         fix = "set KERAS_BACKEND=jax, for which Keras has a distribution library"
         asked = "KERAS_DISTRIBUTION_…" if processes else f"--devices {count}"
         if processes or (count or 1) > 1:
-            raise InputError(f"{asked}: on the {backend} backend one device of one process trains; {fix}")
+            raise InputError(f"{asked}: the backend {backend} trains on one device in one process; {fix}")
         return ONE_DEVICE
     import jax
 

@@ -1,4 +1,4 @@
-"""Hidden states of a BERT's frozen part, computed once and read from disk while the rest trains."""
+"""Hidden states of a BERT's frozen blocks, computed once and read from disk while the other blocks train."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.errors import InputError
 from keras_sentiment.messages import tell
+from keras_sentiment.progress import Progress
 from keras_sentiment.storage.atomic import remove_abandoned, staged_path, writing
 from keras_sentiment.storage.disk_space import require_disk_space
 
 
 class HiddenStateBatches(ReviewBatches):
-    """The same batches as others, with hidden states beside the token ids.
+    """Batches of another `ReviewBatches` with hidden states beside the token ids.
 
     Item: `({"hidden_states": float16[batch, length, hidden_dim], "token_ids": int32[batch, length],
-    "padding_mask": int32[batch, length]}, int32[batch])`, the labels last. The states lie in a file, without
-    padding, from `open` on.
+    "padding_mask": int32[batch, length]}, int32[batch])`, the labels last. `open` makes the file that holds
+    the states, without padding.
 
     Args:
-        reviews: the other batches.
+        reviews: the batches to add hidden states to.
         lower: `{"token_ids", "padding_mask", "segment_ids"}` -> float[batch, length, hidden_dim], frozen.
-        folder: for the file; one of the same reviews through the same weights is used again.
+        folder: of the file; a file made of the same reviews and weights is used again.
     """
 
     def __init__(self, reviews: ReviewBatches, lower: keras.Model, folder: Path, **kwargs: Any) -> None:
@@ -52,18 +52,18 @@ class HiddenStateBatches(ReviewBatches):
 
     @property
     def missing_bytes(self) -> int:
-        """How much `open` will write."""
+        """How many bytes `open` will write."""
         return 0 if self._path.is_file() else 2 * int(self._offsets[-1]) * self._states.shape[1]
 
     def open(self, keep: bool = False, quiet: bool = False) -> None:
-        """Maps the file of hidden states, and computes it first if it is not there.
+        """Opens the file of hidden states as a memory map; computes it first where it is missing.
 
         Args:
-            keep: whether the file outlives this process.
-            quiet: whether to show no progress bar.
+            keep: whether the file stays when this process ends.
+            quiet: whether to show no progress.
 
         Raises:
-            InputError: it can't be written.
+            InputError: the file can't be written.
         """
         with writing(self._path, fix="; leave out --cache-frozen"):
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,29 +81,30 @@ class HiddenStateBatches(ReviewBatches):
         shape = (int(self._offsets[-1]), self._states.shape[1])
         states = np.lib.format.open_memmap(path, "w+", "float16", shape)
         if hasattr(os, "posix_fallocate"):
-            # Room is taken now: writing to mapped memory that finds none would kill the process.
+            # Allocate the disk space now: a write to mapped memory on a full disk would kill the process.
             with path.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         scoring = ReviewBatches(self.split, self.tokenizer, self.inputs)
-        with tqdm(total=len(self.split), desc="frozen blocks", unit=" reviews", disable=quiet or None) as bar:
+        total = len(self.split)
+        with Progress("Computing the frozen blocks", total, "reviews", quiet=quiet) as progress:
             for rows, inputs in scoring.for_scoring():
                 segment_ids = np.zeros_like(inputs["token_ids"])
                 found = self._lower.predict_on_batch({**inputs, "segment_ids": segment_ids})
                 for row, vectors in zip(rows, found, strict=True):
                     begin, end = self._offsets[row : row + 2]
                     states[begin:end] = vectors[: end - begin]
-                bar.update(len(rows))
+                progress.update(len(rows))
         states.flush()
 
     def _identity(self) -> str:
-        """A hash of all that the hidden states depend on."""
+        """Returns a hash of the reviews, the inputs and the frozen weights, on which the states depend."""
         digest = hashlib.sha256(repr((self.inputs, self._lower.get_config())).encode())
         for array in (self.split.ids, self.split.offsets, *self._lower.get_weights()):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:32]
 
     def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
-        """Returns what the part above the frozen one takes for some reviews, padded to a length."""
+        """Returns the inputs of the trainable part for some reviews, padded to a length."""
         hidden_states = np.zeros((len(rows), length, self._states.shape[1]), "float16")
         for line, row in enumerate(rows):
             begin, end = self._offsets[row : row + 2]
@@ -114,18 +115,18 @@ class HiddenStateBatches(ReviewBatches):
 def cached_batches(
     batches: Sequence[ReviewBatches], lower: keras.Model, folder: Path, quiet: bool = False
 ) -> list[HiddenStateBatches]:
-    """Returns the batches with hidden states beside their token ids, of which `open` makes the file.
+    """Returns batches with hidden states beside the token ids; call `open` of each before training.
 
     Args:
-        lower: the frozen part.
-        folder: for the files.
-        quiet: whether not to say how large they will be.
+        lower: the frozen part of the model.
+        folder: of the files.
+        quiet: whether to leave out the message on their size.
 
     Raises:
-        InputError: the disk has no room for them, or several processes train.
+        InputError: the disk is too small for the files, or several processes train.
     """
     if batches[0].devices.processes > 1:
-        raise InputError("--cache-frozen is for one process; leave it out")
+        raise InputError("--cache-frozen works in one process only; leave it out")
     cached = [HiddenStateBatches(each, lower, folder) for each in batches]
     needed = sum(each.missing_bytes for each in cached)
     fix = "leave out --cache-frozen, lower --sequence-length, or choose another --cache-dir"

@@ -1,4 +1,4 @@
-"""Unlabelled texts -> padded batches in which some tokens are hidden, to be found."""
+"""Unlabelled texts -> padded batches for masked-token pretraining."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from keras_sentiment.data.padding import Rows
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import MASK
 
-_HIDDEN, _REPLACED = 0.8, 0.1  # the rest of what is to be found stays as it is
+_HIDDEN, _REPLACED = 0.8, 0.1  # shares of the chosen tokens; the rest keep their ids
 
 
 class MaskedBatches(ReviewBatches):
     """Batches of texts of like length, for masked-token pretraining (Devlin et al. 2019, "BERT", sec. 3.1).
 
-    Here every token weighs the same: a batch holds as many tokens as `batch_size` texts have on average.
+    Every token has the same weight: a batch holds as many tokens as `batch_size` texts have on average.
 
     Item: `({"token_ids": int32[batch, length], "padding_mask": int32[batch, length],
-    "mask_positions": int32[batch, masks]}, int32[batch, masks], float32[batch, masks])`: the tokens that are
-    to be found, and 1 for each that counts, as rows that are shorter have fewer.
+    "mask_positions": int32[batch, masks]}, int32[batch, masks], float32[batch, masks])`: the original
+    tokens at these positions, and the weight of each: 1, or 0 where a shorter row has fewer masks.
 
     Args:
-        mask_rate: float in (0, 1), share of the tokens of a row that are to be found; others in each epoch.
+        mask_rate: float in (0, 1), share of the tokens of a row to predict; drawn anew in each epoch.
 
     Raises:
         InputError: the vocabulary has no [MASK].
@@ -45,7 +45,7 @@ class MaskedBatches(ReviewBatches):
         return self._filled(len(rows), *self._hide(self.inputs_of(own, length), rng))
 
     def rows_of(self, length: int) -> int:
-        """Returns how many rows of a length a full batch holds."""
+        """Returns the number of rows of a length in a full batch."""
         if self.batch_size is None:
             return super().rows_of(length)
         return max(1, round(self.batch_size * self.lengths.mean() / length))

@@ -1,4 +1,4 @@
-"""Token ids -> padded batches of reviews of like length, for `fit`, `evaluate` and `predict`."""
+"""Token ids -> padded batches of reviews of similar length, for `fit`, `evaluate` and `predict`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 
 class ReviewBatches(keras.utils.PyDataset):
-    """Batches of reviews of like length, for `model.fit`, `evaluate` and `predict`.
+    """Batches of reviews of similar length, for `model.fit`, `evaluate` and `predict`.
 
-    They are in the order of length, or drawn: `for_scoring` says which reviews of the split a batch holds.
+    They are sorted by length, or drawn with a seed. `for_scoring` says which reviews a batch holds.
     To label texts with a model, `Classifier` is simpler.
 
     Item: `({"token_ids": int32[batch, length], "padding_mask": int32[batch, length]},
@@ -36,20 +36,20 @@ class ReviewBatches(keras.utils.PyDataset):
         split: ids, offsets and labels of the texts.
         tokenizer: the one that made the ids.
         inputs: how ids become rows.
-        batch_size: int, reviews a batch. As many in each, so that every review weighs the same in training:
-            of batches with as many tokens in each, whose losses are means, the one of short reviews would
-            count no more than the one of few long ones. `None` takes as many as are scored at once.
-        seed: int, composes the batches anew in each epoch, as a function of (seed, epoch); `None` keeps the
-            order of length, for evaluation and prediction.
-        word_dropout: float in [0, 1), share of the tokens of each review that is left out, drawn with
-            the batches (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for
-            Text Classification", section 3.1). It comes before cutting, and so shows more of a long
-            review; and what is left out costs no time.
-        devices: that share a batch. With several, an item is this process's part of it, with float32[batch]
-            last: the weight of each row, 0 of those that fill a batch up to as many for each device. They
-            hold [CLS] alone.
-        class_weight: of each label: an item has the weight of each review last, float32[batch]. Of a single
-            device `fit` takes them in its own argument instead; it can't have both.
+        batch_size: int, reviews in a batch. Batches have the same number of reviews, so that every
+            review has the same weight in training: with the same number of tokens instead, a review in a
+            batch of many short ones would count less than one in a batch of few long ones. `None` takes as
+            many as are scored at once.
+        seed: int, from which each epoch's batches are drawn, as a function of (seed, epoch); `None` sorts
+            them by length, for evaluation and prediction.
+        word_dropout: float in [0, 1), share of the tokens of each review that is left out, drawn anew in each
+            epoch (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for Text
+            Classification", section 3.1). Tokens are left out before long reviews are cut, so that more of
+            a long review is read.
+        devices: the devices that share a batch. With several, an item is this process's part of the batch,
+            and ends with the weight of each row, float32[batch]: 0 for rows of [CLS] alone that fill it up.
+        class_weight: weight of each label; an item then ends with the weight of each review, float32[batch].
+            On a single device give it to `fit` instead, which refuses both together.
 
     Raises:
         TypeError: the split is something else.
@@ -85,36 +85,36 @@ class ReviewBatches(keras.utils.PyDataset):
             raise ValueError(f"word_dropout needs a seed. Received: word_dropout={word_dropout}, seed=None")
         if len(split) == 0:
             raise ValueError("split must hold at least one review. Received: an empty split")
-        # As many in every epoch, so that the number of batches never changes.
+        # The same number of tokens in every epoch, so that the number of batches never changes.
         self._kept = split.lengths - np.floor(word_dropout * split.lengths).astype("int64")
         # int64[reviews], tokens of each row, specials counted.
         self.lengths = row_lengths(self._kept, inputs)
         # torch compiles nothing on a CPU or with CUDA.
         self._buckets = bucket_lengths(inputs, few=keras.backend.backend() != "torch")
         if self.use_multiprocessing:
-            raise ValueError("batches are counted in this process: use workers=N alone, which are threads")
+            raise ValueError("use_multiprocessing is not supported; workers=N alone uses threads")
         self._counts_epochs = seed is not None
         self._compose(0)
 
     def on_epoch_end(self) -> None:
-        """Composes the next epoch's batches if all of this one's have been taken; `fit` calls it.
+        """Draws the batches of the next epoch if all of this epoch have been taken; `fit` calls it.
 
-        Keras calls it also where it has looked at the first batches alone.
+        Keras also calls it after it has looked at the first batches only.
         """
         if self._counts_epochs and len(self._taken) == self.num_batches:
             self._compose(self.epoch + 1)
 
     def start_epoch(self, epoch: int, first: int = 0) -> None:
-        """Composes the batches of an epoch; from now on the caller counts the epochs.
+        """Draws the batches of an epoch; from now on the caller counts the epochs.
 
         Args:
-            first: int, how many of them to leave out, since an interrupted training has done them.
+            first: int, how many batches to skip, since an interrupted training has done them.
         """
         self._counts_epochs = False
         self._compose(epoch, first)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Composes the batches of an epoch, unless they are its own already: it may begin in its middle."""
+        """Draws the batches of an epoch, unless `start_epoch` has: that epoch may begin in its middle."""
         self._counts_epochs = False
         if self.epoch != epoch:
             self._compose(epoch)
@@ -125,7 +125,7 @@ class ReviewBatches(keras.utils.PyDataset):
         self._taken: set[int] = set()
 
     def can_begin_at(self, first: int) -> bool:
-        """Whether an epoch may begin there: tensorflow takes its spec of all from the first two batches."""
+        """Whether an epoch may begin at a batch: tensorflow infers the shapes of all from the first two."""
         if keras.backend.backend() != "tensorflow":
             return True
         lengths = [length for _, length in self._plan[first:]]
@@ -133,7 +133,7 @@ class ReviewBatches(keras.utils.PyDataset):
 
     @property
     def steps(self) -> int:
-        """Batches of a whole epoch."""
+        """The number of batches in a whole epoch."""
         return len(self._plan)
 
     def __len__(self) -> int:
@@ -145,16 +145,16 @@ class ReviewBatches(keras.utils.PyDataset):
 
     @property
     def batch_sizes(self) -> list[int]:
-        """Reviews of each batch."""
+        """The number of reviews in each batch."""
         return [len(rows) for rows, _ in self._plan]
 
     def sources(self, step: int) -> list[str]:
-        """Returns where the reviews of a batch come from."""
+        """Returns the file and place of each review of a batch."""
         wanted = set(self._plan[step][0].tolist())
         return [record.source for row, record in enumerate(self.split.records()) if row in wanted]
 
     def for_scoring(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """Yields each batch's rows of the split, int64[batch], and its inputs."""
+        """Yields for each batch the positions of its reviews in the split, int64[batch], and its inputs."""
         for rows, length in self._plan:
             yield rows, self.inputs_of(rows, length)
 
@@ -173,9 +173,9 @@ class ReviewBatches(keras.utils.PyDataset):
         return item if self.devices.count == 1 else self._filled(len(rows), *item)
 
     def _filled(self, rows: int, inputs: Rows, targets: np.ndarray, weights: np.ndarray) -> Any:
-        """Returns this process's part of a batch with as many rows for each device.
+        """Returns this process's part of a batch, filled up to the same number of rows for each device.
 
-        The mean over all of them, weighted, is that over the rows of the batch.
+        The weighted mean over all rows is the mean over the rows of the batch.
         """
         full = self.devices.padded(rows)
         missing = full // self.devices.processes - len(targets)
@@ -190,10 +190,10 @@ class ReviewBatches(keras.utils.PyDataset):
         return filled, fill(targets), fill(weights) * np.float32(full / rows)
 
     def inputs_of(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
-        """Returns what the model takes for some reviews, padded to a length."""
+        """Returns the inputs of the model for some reviews, padded to a length."""
         texts = [self.split[row] for row in rows]
         if self.word_dropout and len(rows):
-            # A review is in one batch of an epoch: the first one tells the batches apart.
+            # Each review is in one batch of an epoch, so the first review identifies the batch.
             rng = np.random.default_rng([self.seed, self.epoch, rows[0]])
             for line, row in enumerate(rows):
                 kept = rng.choice(len(texts[line]), self._kept[row], replace=False)
@@ -201,7 +201,7 @@ class ReviewBatches(keras.utils.PyDataset):
         return padded_rows(texts, length, self.tokenizer, self.inputs)
 
     def rows_of(self, length: int) -> int:
-        """Returns how many rows of a length a full batch holds."""
+        """Returns the number of rows of a length in a full batch."""
         if self.batch_size is not None:
             return self.batch_size
         return max(scoring_rows(length) // self.devices.count, 1) * self.devices.count
@@ -215,7 +215,7 @@ class ReviewBatches(keras.utils.PyDataset):
 
 
 def _differing_first(plan: BatchPlan) -> BatchPlan:
-    """Moves a batch of another shape to position 1: tensorflow takes its spec from the first two."""
+    """Moves a batch of another shape to position 1: tensorflow infers all shapes from the first two."""
     rows, length = plan[0]
 
     def likeness(index: int) -> int:

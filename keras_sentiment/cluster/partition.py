@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
-from tqdm import tqdm
 
 from keras_sentiment.cluster.plan import Part, Parts, TableFile
 from keras_sentiment.data.config import TableConfig
@@ -24,6 +23,7 @@ from keras_sentiment.data.readers.table_rows import Row, read_rows
 from keras_sentiment.data.readers.tables import known_format, open_table, with_texts
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.result_files import columns_of
+from keras_sentiment.progress import Progress
 
 # A part ends at the first of the two limits. 4,096 rows take a core seconds to minutes, which is the work
 # that is lost if a worker is killed.
@@ -79,7 +79,7 @@ def partition(
     parts: list[Part] = []
     schema = pyarrow.schema([])
     remarks = Remarks(quiet)
-    with tqdm(desc="reading", unit=" texts", disable=quiet or None) as bar:
+    with Progress("Reading", quiet=quiet) as progress:
         for path in paths:
             # Messages have the path only if there are several files.
             name = path.name if len(paths) == 1 else str(path)
@@ -88,7 +88,7 @@ def partition(
                 status = path.stat()
                 for part in cutter.parquet(path) if text_format == "parquet" else cutter.lines(path):
                     parts.append(part)
-                    bar.update(part.rows)
+                    progress.update(part.rows)
             except OSError as error:
                 raise InputError(f"{path}: it can't be read ({error.strerror}); name other files") from None
             if text_format in ("json", "jsonl"):

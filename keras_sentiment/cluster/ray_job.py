@@ -13,14 +13,13 @@ import os
 import socket
 from collections.abc import Iterator
 
-from tqdm import tqdm
-
 from keras_sentiment.cluster.part_files import OutputFolder
 from keras_sentiment.cluster.worker import Worker
 from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.escaping import shell
 from keras_sentiment.inference.artifact import Artifact, is_artifact, open_artifact
 from keras_sentiment.inference.engines import require_format, threads
+from keras_sentiment.progress import Progress
 
 # Bytes. The numbers of parts need little; Ray's default is a third of the memory.
 OBJECT_STORE = 128 << 20
@@ -76,16 +75,10 @@ def score(artifact: Artifact, folder: OutputFolder, workers: int | None = None, 
     try:
         with (
             _cluster(workers) as cpus,
-            tqdm(
-                desc="predicting",
-                unit=" texts",
-                initial=there,
-                total=sum(part.rows for part in parts),
-                disable=quiet or None,
-            ) as bar,
+            Progress("Predicting", sum(part.rows for part in parts), done=there, quiet=quiet) as progress,
         ):
             for rows in _results(artifact, folder, missing, workers or cpus):
-                bar.update(rows)
+                progress.update(rows)
     except KeyboardInterrupt:
         done = len(parts) - len(folder.missing())
         raise KeyboardInterrupt(
@@ -136,16 +129,14 @@ def _cluster(workers: int | None) -> Iterator[int]:
             yield _cpus()
             return
         if address == "local":
-            # Ray's C++ code reports its own log level there.
-            with _no_standard_error():
-                ray.init(
-                    address,
-                    num_cpus=workers or threads(),
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE,
-                    log_to_driver=False,
-                    logging_level=logging.CRITICAL,
-                )
+            ray.init(
+                address,
+                num_cpus=workers or threads(),
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+            )
         else:
             _join(address)
         try:
@@ -168,19 +159,6 @@ def _join(address: str) -> None:
         raise InputError(
             f"RAY_ADDRESS={address}: no cluster answers ({reason}); start the cluster or correct the address"
         ) from error
-
-
-@contextlib.contextmanager
-def _no_standard_error() -> Iterator[None]:
-    """Discards everything that any library of the process writes to standard error."""
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _cpus() -> int:

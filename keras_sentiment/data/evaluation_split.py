@@ -99,8 +99,8 @@ def _require_fitting(
     """Refuses a corpus with another vocabulary or other labels than the model, or without the split."""
     if config.group_column is not None:
         raise InputError(
-            f"{corpus.path}: the groups of a prepared corpus can't be changed; prepare {corpus.info['source']} "
-            f"again with --group-column {config.group_column}"
+            f"{corpus.path}: the groups of a prepared corpus can't be changed; prepare "
+            f"{corpus.info['source']} again with --group-column {config.group_column}"
         )
     if corpus.tokenizer().sha256 != tokenizer.sha256:
         raise InputError(

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.config import LEARNED_VOCABULARY, PrepareConfig
@@ -33,6 +32,7 @@ from keras_sentiment.data.spool import cleaned, read_spool, spool_labelled, spoo
 from keras_sentiment.data.summary import corpus_warnings
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import choose_backend
+from keras_sentiment.progress import Progress
 from keras_sentiment.storage.atomic import staged_folder
 from keras_sentiment.storage.json_files import MAX_CONFIG_BYTES
 from keras_sentiment.text.cleaning import CLEANING_VERSION
@@ -250,9 +250,7 @@ def _encode(
     with ExitStack() as files:
         dtype = ids_dtype(tokenizer.vocabulary_size)
         writers = [SplitWriter(folder / name, dtype, files) for name in SPLITS]
-        bar = files.enter_context(
-            tqdm(total=len(index), desc="encoding", unit=" reviews", disable=quiet or None)
-        )
+        progress = files.enter_context(Progress("Encoding", len(index), "reviews", quiet=quiet))
         sources = (source for _, source in read_spool(spool))
         texts = (text for text, _ in read_spool(spool))
         rows = zip(_encoded(texts, tokenizer), sources, assignment.splits, labels, strict=True)
@@ -261,7 +259,7 @@ def _encode(
                 raise InputError(f"{source}: the review has no words after cleaning; remove it")
             if split != DROPPED:
                 writers[split].add(text, names[label], source, ids, tokenizer.unk_id)
-            bar.update()
+            progress.update()
         group_numbers = index.group_numbers(labels)
         for split, (name, writer) in enumerate(zip(SPLITS, writers, strict=True)):
             members = assignment.splits == split
@@ -285,9 +283,7 @@ def _encode_unlabelled(
     """Second pass over the unlabelled texts: encode and write them; return their counts."""
     with ExitStack() as files:
         writer = SplitWriter(folder / UNLABELLED, ids_dtype(tokenizer.vocabulary_size), files)
-        bar = files.enter_context(
-            tqdm(total=reviews, desc="encoding unlabelled", unit=" reviews", disable=quiet or None)
-        )
+        progress = files.enter_context(Progress("Encoding unlabelled texts", reviews, quiet=quiet))
         sources = (source for _, source in read_spool(spool))
         written = 0
         texts = (text for text, _ in read_spool(spool))
@@ -295,5 +291,5 @@ def _encode_unlabelled(
             if len(ids):
                 writer.add(text, "", source, ids, tokenizer.unk_id)
                 written += 1
-            bar.update()
+            progress.update()
         return {"reviews": written, "tokens": writer.finish(np.full(written, -1))}

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.data.doubts import Doubts
@@ -18,6 +17,7 @@ from keras_sentiment.data.readers.bad_rows import BadRows
 from keras_sentiment.data.review_index import ReviewIndex
 from keras_sentiment.data.reviews import Review
 from keras_sentiment.errors import InputError
+from keras_sentiment.progress import counted
 from keras_sentiment.text.cleaning import clean
 
 # A review, its cleaned text, and the `copy_key` of the cleaned text.
@@ -45,7 +45,7 @@ def spool_labelled(
 ) -> None:
     """First pass: write each cleaned review to the spool and to the index."""
     with spool.open("w", encoding="utf-8", newline="\n") as file:
-        for review, text, key in tqdm(reviews, desc="reading", unit=" reviews", disable=quiet or None):
+        for review, text, key in counted(reviews, "Reading", "reviews", quiet=quiet):
             if not text:
                 bad_rows.add(InputError(f"{review.source}: the review has no text after cleaning; remove it"))
                 continue
@@ -67,7 +67,7 @@ def spool_unlabelled(
     """
     known, kept = set(held_out.tolist()), 0
     with spool.open("w", encoding="utf-8", newline="\n") as file:
-        for review, text, key in tqdm(reviews, desc="unlabelled", unit=" reviews", disable=quiet or None):
+        for review, text, key in counted(reviews, "Reading unlabelled texts", "texts", quiet=quiet):
             if text and int.from_bytes(key, "big") not in known:
                 file.write(json.dumps([text, review.source]) + "\n")
                 kept += 1

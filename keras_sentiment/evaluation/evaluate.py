@@ -38,6 +38,7 @@ from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.messages import tell
 from keras_sentiment.metrics.figures import accuracy_by_length, compare, evaluate_logits
 from keras_sentiment.models.precision import resolve_precision
+from keras_sentiment.progress import phase
 from keras_sentiment.runs.baseline import Baseline
 from keras_sentiment.runs.checks import require_comparable
 from keras_sentiment.runs.metrics_file import as_json, record_metrics
@@ -201,24 +202,28 @@ def evaluate(
     keys = copy_keys(reviews.texts())
     seen = [each.trained_on().count(keys) for each in (run, other) if each]
     baseline = run.baseline()
-    classifier = run_classifier(run, load_model(run, precision), windows)
+    with phase("Loading the model", "Loaded the model", quiet):
+        classifier = run_classifier(run, load_model(run, precision), windows)
     logits = classifier.logits(reviews, quiet)
     correct = run.decision.correct(logits, reviews.labels)
     source = str(data.path) if isinstance(data, Corpus) else source_name(data)
-    metrics = {
-        "data": short_name(source),
-        "split": name,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model_sha256": model_sha256,
-        "windows": windows,
-        "precision": precision,
-        "rejected": bad_rows.count,
-        "seen_in_training": seen[0],
-        **evaluate_logits(logits, reviews.labels, run.decision, reviews.groups),
-        "by_length": accuracy_by_length(reviews.lengths + 2, correct, reviews.groups),
-        "baselines": _beside_baselines(baseline, reviews, correct, labels),
-        "calibration": asdict(run.config.calibration) if run.config.calibration else None,
-    }
+    with phase(
+        "Computing the figures and their intervals", "Computed the figures and their intervals", quiet
+    ):
+        metrics = {
+            "data": short_name(source),
+            "split": name,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "model_sha256": model_sha256,
+            "windows": windows,
+            "precision": precision,
+            "rejected": bad_rows.count,
+            "seen_in_training": seen[0],
+            **evaluate_logits(logits, reviews.labels, run.decision, reviews.groups),
+            "by_length": accuracy_by_length(reviews.lengths + 2, correct, reviews.groups),
+            "baselines": _beside_baselines(baseline, reviews, correct, labels),
+            "calibration": asdict(run.config.calibration) if run.config.calibration else None,
+        }
     if other:
         rival = run_classifier(other, load_model(other, precision), windows)
         theirs = rival.logits(reviews.encoded_by(rival.tokenizer), quiet)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,9 @@ from keras_sentiment.inference.classifier import Classifier
 from keras_sentiment.inference.engines import Engine, open_engine
 from keras_sentiment.inference.load import load_model, run_classifier
 from keras_sentiment.machine import package_versions
+from keras_sentiment.messages import tell
+from keras_sentiment.progress import phase
+from keras_sentiment.quantities import plural
 from keras_sentiment.runs.run import Run, open_run
 from keras_sentiment.runs.run_files import MODEL_FILE
 from keras_sentiment.storage.atomic import staged_folder
@@ -59,7 +62,7 @@ def export(
     config: PrepareConfig | None = None,
     overwrite: bool = False,
     force: bool = False,
-    say: Callable[[str], None] = lambda line: None,
+    quiet: bool = True,
 ) -> list[Artifact]:
     """Exports a run into `out/<format>` for each format, and checks each against the Keras model.
 
@@ -75,7 +78,7 @@ def export(
         config: names of the columns of a table.
         overwrite: whether to replace existing artifacts.
         force: whether to keep an int8 graph that loses more accuracy than `MAX_LOST_ACCURACY`.
-        say: function that is called with each line of progress.
+        quiet: whether to print no progress.
 
     Returns:
         The artifacts, in the order of `formats`.
@@ -103,24 +106,31 @@ def export(
     validation = None if data is None else _validation(run, data, config or PrepareConfig())
     # Graphs are for servers without a GPU too.
     with keras.device("cpu"), tempfile.TemporaryDirectory() as folder:
-        exporter = Exporter(run, Path(folder))
+        with phase("Loading the model", "Loaded the model", quiet):
+            exporter = Exporter(run, Path(folder))
         texts = list(TEXTS)
         if validation is not None:
             texts += map(escaped, validation.subsample(REAL_TEXTS, DEFAULT_SEED).texts())
         expected = exporter.classifier.predict(texts)
         artifacts = []
         for format in formats:
-            say(f"{format}: writing")
             with staged_folder(out / format, overwrite=overwrite, is_ours=holds_an_artifact_alone) as staged:
-                artifact = exporter.write(format, staged)
-                say(f"{format}: comparing with the Keras model on {len(texts)} texts")
-                parity = check(artifact, expected, texts)
+                with phase(f"Writing the format {format}", f"Wrote the format {format}", quiet):
+                    artifact = exporter.write(format, staged)
+                with phase(f"Checking {format} on {len(texts)} texts", f"Checked {format}", quiet):
+                    parity = check(artifact, expected, texts)
                 if format == "onnx_int8" and validation is not None:
-                    say(f"{format}: measuring accuracy on {len(validation):,} validation reviews")
-                    parity |= exporter.accuracy(artifact, validation, force)
+                    on = f"the accuracy of {format} on {plural(len(validation), 'validation review')}"
+                    with phase(f"Measuring {on}", f"Measured {on}", quiet):
+                        parity |= exporter.accuracy(artifact, validation, force)
                 artifact = exporter.finish(artifact, parity)
             artifacts.append(dataclasses.replace(artifact, path=out / format))
-            say(f"{format}: probabilities differ by {parity['largest_difference']:.1e} at most")
+            if not quiet:
+                equal, largest = parity["equal_labels"], parity["largest_difference"]
+                tell(
+                    f"{format} and the Keras model label {equal:.1%} of {plural(len(texts), 'text')} alike; "
+                    f"their probabilities differ by at most {largest:.1e}."
+                )
     return artifacts
 
 

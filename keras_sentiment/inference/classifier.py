@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from keras_sentiment.config import InputConfig
 from keras_sentiment.data.chunks import in_chunks
@@ -27,6 +26,7 @@ from keras_sentiment.escaping import printable
 from keras_sentiment.inference.artifact import MANIFEST_FILE, Artifact
 from keras_sentiment.inference.engines import Engine, KerasEngine, open_engine
 from keras_sentiment.inference.occlusion import Explanation, spans, unread_span, without, word_contributions
+from keras_sentiment.progress import Progress
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 
@@ -231,14 +231,14 @@ class Classifier:
         lengths = np.array([part.stop - part.start for _, part in parts], np.int64)
         buckets = bucket_lengths(self.inputs, few=engine.compiles)
         found = np.zeros((len(encoded), width), "float32")
-        with tqdm(total=len(parts), desc="scoring", unit=" rows", disable=quiet or None) as bar:
+        with Progress("Scoring", len(parts), "rows", quiet=quiet) as progress:
             for batch, length in bucket_batches(row_lengths(lengths, self.inputs), buckets, scoring_rows):
                 ids = [encoded[text][part] for text, part in map(parts.__getitem__, batch)]
                 rows = padded_rows(ids, length, self.tokenizer, self.inputs)
                 if engine.compiles:
                     rows = _filled(rows)
                 np.add.at(found, texts[batch], engine(rows)[: len(batch)])
-                bar.update(len(batch))
+                progress.update(len(batch))
         return found / np.bincount(texts, minlength=len(encoded))[:, None].astype("float32")
 
 

@@ -6,11 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from tqdm import tqdm
-
 from keras_sentiment.data.chunks import in_chunks
 from keras_sentiment.errors import InputError
 from keras_sentiment.inference.classifier import Classifier
+from keras_sentiment.progress import Progress
 
 # The `row` of a text, the kept columns of the input, and the result of `Classifier.predict`.
 Result = dict[str, Any]
@@ -89,7 +88,7 @@ def predict_rows(
             else:
                 skip(row)
 
-    with tqdm(desc="predicting", unit=" texts", disable=quiet or None) as bar:
+    with Progress("Predicting", quiet=quiet) as progress:
         for chunk in in_chunks(texts()):
             yield [waiting.popleft() | result for result in classifier.predict(chunk)]
-            bar.update(len(chunk))
+            progress.update(len(chunk))

@@ -1,4 +1,4 @@
-"""`baseline.npz`: what a trained model has to beat, the majority label and a linear model on TF-IDF."""
+"""`baseline.npz`: the baselines of a trained model, the majority label and a linear model on TF-IDF."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from keras_sentiment.runs.config import RunConfig
 from keras_sentiment.storage.array_archive import read_archive, write_archive
 
 MAX_TEXTS = 20_000
-MAX_TOKENS = 8_000_000  # of all texts together: some two gigabytes of pairs while they are counted
+MAX_TOKENS = 8_000_000  # of all texts together: counting their pairs takes about 2 GB of memory
 MAX_FEATURES = 100_000
-MAX_WEIGHTS = 10_000_000  # of all labels together: 20 MB
-_LEAST_WITH_PAIRS = 50_000  # features; where there is room for fewer, words alone are worth more
-# Chinese characters and Japanese letters stand alone, since no spaces part words there.
+MAX_WEIGHTS = 10_000_000  # of all labels together: 20 MB on disk
+_LEAST_WITH_PAIRS = 50_000  # features; with fewer, words without pairs give a better baseline
+# Each Chinese or Japanese character is a word, since no spaces separate words there.
 _ALONE = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _TOKEN = rf"[{_ALONE}]|[^\W{_ALONE}]+|[^\w\s]"
 _C = 10.0
@@ -40,17 +40,17 @@ _KINDS: dict[str, tuple[npt.DTypeLike, int]] = {
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """The labels of the texts that trained a run, and a logistic regression on TF-IDF that they trained too.
+    """The label counts of the texts that trained a run, and a logistic regression on TF-IDF of these texts.
 
-    Words, marks and pairs of neighbours are counted, on a logarithmic scale; scikit-learn's TfidfVectorizer
-    and LogisticRegression do the rest. What is kept are plain numbers and words.
+    Words, punctuation and pairs of neighbouring words are counted on a logarithmic scale by scikit-learn's
+    TfidfVectorizer; LogisticRegression is fitted on them. The file holds plain numbers and words.
 
     Args:
-        counts: int64[num_classes], how many of the texts that train the run have each label.
-        trained_on: how many of these trained the logistic regression.
+        counts: int64[num_classes], how many train texts have each label.
+        trained_on: how many of them trained the logistic regression.
         vocabulary: the words and pairs.
         idf: float32[features], inverse document frequencies.
-        coefficients: float16[rows, features]; a row a label, or one for the second of two.
+        coefficients: float16[rows, features]; one row for each label, or a single row for the second of two.
         intercepts: float32[rows].
 
     Example:
@@ -69,16 +69,16 @@ class Baseline:
 
     @property
     def majority(self) -> int:
-        """The label that most of the texts that train have; of equals the first."""
+        """The most frequent label of the train texts; the first one if several are equally frequent."""
         return int(self.counts.argmax())
 
     def score(
         self, texts: Iterable[str], labels: npt.NDArray[np.integer[Any]]
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-        """Returns which texts the logistic regression labels rightly, and its cross-entropy on each.
+        """Returns which texts the logistic regression labels correctly, and its cross-entropy on each.
 
         Args:
-            texts: cleaned ones.
+            texts: cleaned texts.
             labels: int[texts].
 
         Returns:
@@ -102,10 +102,10 @@ class Baseline:
         return np.concatenate(right), np.concatenate(losses)
 
     def write(self, path: Path) -> None:
-        """Writes a file that is there whole or not at all.
+        """Writes the file, completely or not at all.
 
         Raises:
-            InputError: it can't be written.
+            InputError: the file can't be written.
         """
         words = np.frombuffer("\n".join(self.vocabulary).encode("utf-8", "surrogatepass"), np.uint8)
         arrays = {
@@ -121,14 +121,14 @@ class Baseline:
 
     @classmethod
     def read(cls, path: Path, num_classes: int, fix: str) -> Baseline:
-        """Returns what was written.
+        """Returns the baselines that `write` wrote.
 
         Args:
-            num_classes: of the run.
-            fix: what a message tells to do.
+            num_classes: number of labels of the run.
+            fix: what the message of an error advises.
 
         Raises:
-            InputError: it can't be read, or holds something else.
+            InputError: the file can't be read, or holds something else.
         """
         try:
             found = read_archive(path, _KINDS)
@@ -147,21 +147,21 @@ class Baseline:
             if array.shape != shape:
                 raise InputError(f"{name} has the shape {array.shape}, not {shape}")
             if not np.isfinite(array).all():
-                raise InputError(f"{name} holds what is no finite number")
+                raise InputError(f"{name} holds a number that is not finite")
         if len(set(self.vocabulary)) < features:
-            raise InputError("a word is there twice")
+            raise InputError("a word occurs twice")
         if self.counts.min() < 0 or not 0 < self.trained_on <= self.counts.sum():
-            raise InputError("the numbers of texts don't fit")
+            raise InputError("the numbers of texts contradict each other")
 
 
 def fit_baseline(corpus: Corpus, config: RunConfig) -> Baseline:
-    """Returns the baselines of a run, fitted on the train texts that its model is trained on.
+    """Fits the baselines of a run on its train texts.
 
-    The logistic regression reads at most `MAX_TEXTS` of them, a stratified draw, and fewer where they are
-    long; those of unlabelled texts and their soft labels it does not.
+    The logistic regression reads a stratified draw of at most `MAX_TEXTS` of them, fewer where they are long.
+    It reads no unlabelled texts.
 
     Args:
-        config: of the run.
+        config: the configuration of the run.
     """
     seed, num_classes = config.recipe.training.seed, len(corpus.labels)
     train = corpus.splits["train"].subsample(config.trained_reviews, seed)
@@ -179,7 +179,7 @@ def _fitted(train: Split, counts: npt.NDArray[np.int64], features: int) -> Basel
     matrix = vectorizer.fit_transform(train.texts())
     model = LogisticRegression(C=_C, solver="saga", max_iter=_EPOCHS, tol=_TOLERANCE, random_state=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # nothing more is to be gained after so many
+        warnings.simplefilter("ignore", ConvergenceWarning)  # further epochs improve nothing
         model.fit(matrix, np.asarray(train.labels))
     return Baseline(
         counts,

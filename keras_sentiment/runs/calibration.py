@@ -1,4 +1,4 @@
-"""What validation chooses for a trained model: the weight of its n-grams, a temperature, a threshold."""
+"""Calibration on validation: the weight of the n-grams, a temperature and a threshold."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from keras_sentiment.training_config import least_precision
 
 
 def calibrated(config: RunConfig, model: Any, batches: Any) -> tuple[RunConfig, str]:
-    """Returns a run's config with what suits a model on validation, and sets the weight of its n-grams.
+    """Calibrates a model on validation: returns the run's config, and sets the weight of the model's n-grams.
 
-    A model that was trained by hand keeps the weight that it has.
+    A model that was trained by hand keeps the weight of its n-grams.
 
     Args:
         model: a Keras model, or its upper part with the layer of n-grams.
@@ -28,7 +28,7 @@ def calibrated(config: RunConfig, model: Any, batches: Any) -> tuple[RunConfig, 
         InputError: a logit is not a number.
 
     Returns:
-        The config; and why there is no threshold, if one was asked for and none reaches its aim.
+        The config; and why no threshold was chosen, or an empty text.
     """
     from keras_sentiment.models.ngrams import ngram_layer
 
@@ -43,7 +43,7 @@ def calibrated(config: RunConfig, model: Any, batches: Any) -> tuple[RunConfig, 
     else:
         linear = _linear_logits_of(layer, batches)
         layer.share = 0.0
-        model.predict_function = None  # it may have been compiled with another share
+        model.predict_function = None  # compiled with the share before
         deep = _finite(_logits_of(model, batches))
         weight, temperature = choose_ngram_weight(deep, linear, labels, groups)
         layer.share, model.predict_function = weight, None
@@ -83,10 +83,10 @@ def _with_threshold(
     labels: np.ndarray,
     groups: np.ndarray | None,
 ) -> RunConfig:
-    """Returns the config with the threshold that its recipe asks for.
+    """Returns the config with the threshold that the recipe asks for.
 
     Raises:
-        InputError: no threshold reaches its aim.
+        InputError: no threshold reaches the aim.
     """
     label = config.recipe.training.threshold_label or config.labels[1]
     place = config.labels.index(label)
@@ -96,7 +96,7 @@ def _with_threshold(
         found = _chosen(scores, labels == place, groups, least)
     except InputError as error:
         raise InputError(f"label {label}: {error}") from None
-    # The rule of a decision speaks of the second label.
+    # The threshold of a decision is on the second label.
     threshold = found.value if place == 1 else 1 - found.value
     check = ThresholdCheck(
         label=label,

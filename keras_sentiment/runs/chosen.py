@@ -1,4 +1,4 @@
-"""What was chosen on validation for a model, in sentences for the terminal, the card and the report."""
+"""What was chosen on validation, in sentences for the terminal, the card and the report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from keras_sentiment.runs.config import Calibration, RunConfig, ThresholdCheck
 
 
 def chosen_on_validation(config: RunConfig) -> list[str]:
-    """Returns a sentence each on temperature, n-grams, class weights and threshold of a run."""
+    """Returns sentences on the temperature, n-grams, class weights and threshold of a run."""
     calibration = config.calibration
     if calibration is None:
         return ["Nothing was chosen on validation."]

@@ -1,4 +1,4 @@
-"""What `config.json` of a run holds."""
+"""The contents of a run's `config.json`."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def require_threshold_labels(config: TrainingConfig, labels: Sequence[str]) -> N
 
 @dataclass(frozen=True)
 class ThresholdCheck:
-    """What a threshold does to the validation reviews that it was chosen on.
+    """The effect of a threshold on the validation reviews that it was chosen on.
 
     Args:
-        label: the one that it is meant for.
+        label: the label that the threshold is for.
         aim: what it was chosen for, as in `TrainingConfig.threshold_for`.
-        precision, recall: floats of that label.
+        precision, recall: floats, of that label.
         precision_ci95, recall_ci95: their 95% intervals.
-        predicted: int, reviews that get the label.
-        present: int, reviews that have it.
+        predicted: int, how many reviews the model gives the label.
+        present: int, how many reviews have the label.
     """
 
     label: str
@@ -52,17 +52,16 @@ class ThresholdCheck:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What validation chose for the trained model, and from how much.
+    """What was chosen on validation for the trained model, and on how many reviews.
 
     Args:
-        reviews: int, validation reviews.
-        groups: int, what of them counts as independent of one another, such as films; `None` where each
-            review does.
+        reviews: int, how many validation reviews.
+        groups: int, how many independent groups of reviews, such as films; `None` if each review is one.
         fitted: whether a temperature was fitted.
-        reason: why not; empty where it was.
-        ngram_weight: float in [0, 1], of the n-grams in the average; `None` of a model without n-grams.
-        chose_ngram_weight: whether validation chose it.
-        threshold: of a threshold that was chosen.
+        reason: why no temperature was fitted; else empty.
+        ngram_weight: float in [0, 1], weight of the n-grams in the average of logits; `None` without n-grams.
+        chose_ngram_weight: whether that weight was chosen on validation.
+        threshold: the threshold that was chosen; `None` if none was.
     """
 
     reviews: int
@@ -76,20 +75,20 @@ class Calibration:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What `config.json` of a RUN_DIR holds: all that a run needs to turn a text into a label.
+    """The contents of a RUN_DIR's `config.json`: labels, hyperparameters, calibration and data.
 
     Args:
         labels: names of the classes; a label is its position here.
         temperature: float > 0, divides the logits before the softmax.
-        threshold: float in (0, 1) on the probability of `labels[1]`, two classes only; `None` takes
-            the most probable label, or what `class_weight` says.
+        threshold: float in (0, 1) on the probability of `labels[1]`, two classes only; without it the most
+            probable label is taken, after `class_weight`.
         class_weight: float > 0 for each label, by which probabilities are multiplied before the largest is
-            taken; `None` stands for equal weights.
-        calibration: what was chosen on validation; `None` before that.
-        versions: package name to version, of what trained it.
-        data: what identifies the DATA_DIR: path, source, fingerprint, counts; and how many reviews train.
-        trained_by_hand: whether the model was trained further by a program of the user's, and saved back.
-        architecture: what the model is built from beside this; `None` before training has ended.
+            taken; `None` means equal weights.
+        calibration: what was chosen on validation; `None` before the end of training.
+        versions: versions of the packages that trained the model, by name.
+        data: path, source, fingerprint and counts of the DATA_DIR, and the number of reviews that train.
+        trained_by_hand: whether a program of the user trained the model further and saved it here.
+        architecture: what else the model is built from; `None` before the end of training.
     """
 
     labels: tuple[str, ...]
@@ -121,28 +120,28 @@ class RunConfig:
 
     @property
     def decision(self) -> Decision:
-        """The rule from the model's logits to labels."""
+        """The rule that turns logits into labels."""
         return Decision(self.labels, self.temperature, self.threshold, self.class_weight)
 
     @property
     def kind(self) -> str:
-        """`transformer`, `bert`, or `masked_lm` of a pretrained encoder."""
+        """`"transformer"`, `"bert"`, or `"masked_lm"` for a pretrained encoder."""
         return next(kind for kind, config in _KINDS.items() if type(self.recipe.model) is config)
 
     @property
     def trained_reviews(self) -> int:
-        """How many reviews train the model, those with soft labels not counted."""
+        """The number of labelled reviews that train the model."""
         return self.data["trained_reviews"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the configuration as JSON's types; the model's kind is told by its own key."""
+        """Returns the configuration in types of JSON, with the kind of the model under `"kind"`."""
         values = dataclasses.asdict(self)
         recipe = values.pop("recipe")
         return {**values, "labels": list(self.labels), "kind": self.kind, **recipe}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Returns what `to_dict` gave.
+        """Returns the configuration of which `to_dict` made `values`.
 
         Raises:
             InputError: a key is missing or unknown, or a value is not valid.
@@ -171,7 +170,7 @@ class RunConfig:
 
 
 def _require_data(data: dict[str, Any]) -> None:
-    """Raises an InputError unless what a run notes of its data has what a report says of it, in its types."""
+    """Raises an InputError unless `data` has the entries that reports read, in their types."""
     for key in ("source", "fingerprint", "data_dir"):
         require(type(data[key]) is str, f"data.{key}", data[key], "a text")
     reviews = {f"splits.{name}.reviews": part["reviews"] for name, part in data["splits"].items()}

@@ -1,4 +1,4 @@
-"""`history.csv`: a row an epoch."""
+"""`history.csv`: one row for each epoch."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ HISTORY_FIELDS = (
     "learning_rate",
 )
 
-# What a file of a stranger may say: a loss of float32 is below that.
+# Limits for a file that somebody else wrote: a float32 loss is below 1e39.
 MOST, MOST_EPOCHS = 1e39, 100_000
 
 
 def write_history(run: Run, rows: Iterable[Mapping[str, float]]) -> None:
-    """Writes the rows, each by the names of `HISTORY_FIELDS` and in their order."""
+    """Writes the rows, each with the keys `HISTORY_FIELDS` in this order."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(HISTORY_FIELDS)
@@ -39,7 +39,7 @@ def write_history(run: Run, rows: Iterable[Mapping[str, float]]) -> None:
 
 
 def read_history(run: Run) -> list[dict[str, float]]:
-    """Returns the rows, none if the file is not there: a run works without it.
+    """Returns the rows; none if the file is missing, since a run works without it.
 
     Raises:
         InputError: it is damaged.

@@ -1,4 +1,4 @@
-"""`metrics.json`: what `evaluate` found, by split and by fingerprint of the data."""
+"""`metrics.json`: the figures of `evaluate`, by split and fingerprint of the data."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from keras_sentiment.storage.locks import lock, unlock
 
 
 def record_metrics(run: Run, split: str, fingerprint: str, metrics: dict[str, Any]) -> dict[str, Any]:
-    """Adds figures to those of a run.
+    """Adds the figures of one evaluation to `metrics.json`.
 
     Returns:
-        All that the file holds now, by split and fingerprint.
+        All figures that the file now holds, by split and fingerprint.
 
     Raises:
-        InputError: what is there is damaged, or nothing can be written.
+        InputError: the file is damaged or can't be written.
     """
     held = lock(run.path, wait_seconds=10)
     try:
@@ -39,7 +39,7 @@ def record_metrics(run: Run, split: str, fingerprint: str, metrics: dict[str, An
 
 
 def as_json(recorded: dict[str, Any]) -> str:
-    """Returns the text of the file: a line a figure, however many numbers it has."""
+    """Returns the text of the file, with one line for each figure."""
     splits = {split: _lines(map(_entry, found.items()), 2) for split, found in recorded.items()}
     return _lines((f"{json.dumps(split)}: {text}" for split, text in splits.items()), 1) + "\n"
 
@@ -53,7 +53,7 @@ def _entry(item: tuple[str, Any]) -> str:
 
 
 def _lines(entries: Iterable[str], depth: int) -> str:
-    """Returns an object of entries, a line each."""
+    """Returns a JSON object with one line for each entry."""
     indent = " " * depth
     inside = ",\n".join(f"{indent}{entry}" for entry in entries)
     return f"{{\n{inside}\n{indent[1:]}}}" if inside else "{}"

@@ -1,19 +1,18 @@
-"""The run directory (RUN_DIR) on disk: the one owner of what is saved of a run and how it is read.
+"""The run directory (RUN_DIR) on disk: the files of a run, and how they are saved and read.
 
-config.json      what a text goes through on its way to a label, and how the model was trained; written
-                 again, calibrated, before the model
-checkpoints/     what an interrupted training goes on from; gone when it is complete
-previous/        the complete run that was there before, until this one is complete
-history.csv      a row an epoch
+config.json      labels, hyperparameters, data and calibration; written at the start, and again at the end
+checkpoints/     what an interrupted training goes on from; removed when the run is complete
+previous/        the complete run that was in this folder before; removed when this run is complete
+history.csv      one row for each epoch
 tokenizer/       the tokenizer of the model
-trained_on.npy   the keys of all texts that the model has learned from, 8 bytes each
-baseline.npz     what the model has to beat: the labels of its train texts, a linear model on TF-IDF
-checksums.json   SHA-256 of all that a model is read from: config, tokenizer, these two, the model
-model.keras      the model, float32; written last, so a RUN_DIR that has it is complete
-metrics.json     what `evaluate` found, by split and fingerprint of the data
-reports/         the same in pictures and texts, a page for each part of each data set
-report.html      the page of what was found last
-README.md        the model's card
+trained_on.npy   the keys of all texts that the model was trained on, 8 bytes each
+baseline.npz     the baselines: the counts of labels, and a linear model on TF-IDF
+checksums.json   SHA-256 of config.json, tokenizer/, trained_on.npy, baseline.npz and model.keras
+model.keras      the model in float32; written last: a RUN_DIR that has it is complete
+metrics.json     the figures of `evaluate`, by split and fingerprint of the data
+reports/         a report for each split of each data set
+report.html      the report of the last evaluation
+README.md        the model card
 """
 
 from __future__ import annotations
@@ -55,11 +54,11 @@ from keras_sentiment.text.tokenizer import Tokenizer
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A RUN_DIR: a trained model with its tokenizer, its labels, and how it was trained.
+    """A RUN_DIR: a trained model with its tokenizer, labels and training configuration.
 
     Args:
         path: the folder.
-        config: what `config.json` held when it was opened: labels, recipe, decision, calibration, data.
+        config: the contents of `config.json` when the run was opened.
 
     Example:
         >>> run = open_run(run.path)
@@ -101,24 +100,24 @@ class Run:
 
     @property
     def decision(self) -> Decision:
-        """The rule from this model's logits to labels."""
+        """The rule that turns the logits of this model into labels."""
         return self.config.decision
 
     @property
     def complete(self) -> bool:
-        """Whether its training has ended and its model is saved."""
+        """Whether the training has ended and the model is saved."""
         return (self.path / MODEL_FILE).is_file()
 
     @property
     def model_sha256(self) -> str:
-        """The checksum of the model that is there now."""
+        """The SHA-256 of the model file that is in the folder now."""
         return str(read_object(self.path / CHECKSUMS_FILE).get(MODEL_FILE))
 
     def write(self, name: str, text: str) -> None:
-        """Writes a file of the RUN_DIR, which appears whole or not at all.
+        """Writes a file of the RUN_DIR, completely or not at all.
 
         Raises:
-            InputError: nothing can be written there.
+            InputError: the file can't be written.
         """
         write_text(self.path / name, text)
 
@@ -127,18 +126,18 @@ class Run:
         return Tokenizer.read(self.path / TOKENIZER_FOLDER)
 
     def trained_on(self) -> TextKeys:
-        """Returns the keys of the texts that the model has learned from, its teachers and encoder included.
+        """Returns the keys of the texts that the model, its teachers and its encoder were trained on.
 
         Raises:
-            InputError: their file is missing or damaged.
+            InputError: the file is missing or damaged.
         """
         return TextKeys.read(self.path / TRAINED_ON_FILE, ANEW)
 
     def baseline(self) -> Baseline:
-        """Returns what the model has to beat: the majority label and a linear model on TF-IDF.
+        """Returns the baselines: the majority label and a linear model on TF-IDF.
 
         Raises:
-            InputError: their file is missing or damaged.
+            InputError: the file is missing or damaged.
         """
         return Baseline.read(self.path / BASELINE_FILE, len(self.config.labels), ANEW)
 
@@ -148,10 +147,10 @@ class Run:
         It takes `{"token_ids": int32[batch, length], "padding_mask": int32[batch, length]}` and returns
         logits float32[batch, num_classes].
 
-        The config says how it is built, and of `model.keras` the weights alone are read.
+        The model is built from the config; only its weights are read from `model.keras`.
 
         Raises:
-            InputError: `model.keras` is damaged, or its weights are those of another model than the config's.
+            InputError: `model.keras` is damaged, or its weights don't fit the config.
         """
         from keras_sentiment.models.architecture import rebuild
         from keras_sentiment.models.model_file import read_weights
@@ -163,26 +162,26 @@ class Run:
         return read_weights(self.path / MODEL_FILE, build)
 
     def save(self, model: Any, corpus: Corpus | None = None) -> Run:
-        """Saves a model that was trained further by hand in the place of this run's own.
+        """Replaces the model of this run with one that was trained further by hand.
 
-        Its weights are taken, and the layers stay this run's. Class weights of a loss of your own are not
-        taken out of the logits. Temperature and threshold are chosen anew on validation, and what `evaluate`
-        found of the model before is removed.
+        Only the weights are taken. Temperature and threshold are chosen again on validation, and the figures
+        and reports of the model before are removed. If your loss had class weights, the probabilities stay
+        those of weighted texts.
 
         Args:
             model: a Keras model of this run's architecture, in any precision, however compiled.
-            corpus: whose validation split calibrates it, with the run's labels and vocabulary; by default the
-                one that the run was trained on. Another one is recorded as `calibrated_on`. Its train split
-                counts as trained on.
+            corpus: its validation split calibrates the model. It has the labels and the vocabulary of the
+                run; by default it is the corpus that the run was trained on. Another one is recorded as
+                `calibrated_on`. The train split counts as trained on.
 
         Returns:
             The run as it is now.
 
         Raises:
-            InputError: the architecture is another one; the corpus isn't there any more, or has other labels
-                or another vocabulary; the logits are not numbers; the run is not complete, or another process
-                writes there. The run stays as it was then. Or no threshold reaches its aim, and the model is
-                saved without one.
+            InputError: the architecture is another one; the corpus is missing, or has other labels or another
+                vocabulary; the logits are not numbers; the run is not complete, or another process writes to
+                it. The run then stays as it was. Or no threshold reaches its aim; the model is then saved
+                without one.
 
         Example:
             >>> model = run.load_model()
@@ -217,7 +216,7 @@ class Run:
         return Run(self.path, config)
 
     def _corpus(self) -> Corpus:
-        """Returns the corpus that the run was trained on."""
+        """Returns the corpus that the run was trained on; refuses another one in its folder."""
         folder = self.config.data["data_dir"]
         try:
             corpus = open_corpus(folder)
@@ -232,13 +231,14 @@ class Run:
 
 
 def open_run(path: str | Path | Run) -> Run:
-    """Opens a complete RUN_DIR; the model is read by `load_model`.
+    """Opens a complete RUN_DIR; `load_model` reads the model.
 
     Args:
-        path: the folder, or a run, which is opened as it lies on disk now.
+        path: the folder, or a run, which is opened again as it is on disk now.
 
     Raises:
-        InputError: it is none, is incomplete or damaged, or comes from a later version; or is of `pretrain`.
+        InputError: it is no run, is incomplete or damaged, comes from a later version, or is an encoder of
+            `pretrain`.
 
     Example:
         >>> open_run("runs/films").config.labels
@@ -257,13 +257,13 @@ def open_run(path: str | Path | Run) -> Run:
 
 
 def open_encoder(path: str | Path, tokenizer: Tokenizer) -> Run:
-    """Opens what `pretrain` made; the encoder is read by `load_model`.
+    """Opens an encoder that `pretrain` made; `load_model` reads it.
 
     Args:
-        tokenizer: of the corpus that a classifier is to be trained on.
+        tokenizer: of the corpus that the classifier will be trained on.
 
     Raises:
-        InputError: it is none, is incomplete or damaged, or has another vocabulary.
+        InputError: it is no encoder, is incomplete or damaged, or has another vocabulary.
     """
     run = _open(Path(path))
     if not isinstance(run.config.recipe.model, MaskedLMConfig):

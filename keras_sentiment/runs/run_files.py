@@ -45,27 +45,27 @@ _NAMES = {
 
 
 def short_name(path: str | Path) -> str:
-    """Returns the last two names of a path: enough to know a run by, and nothing of the machine."""
+    """Returns the last two names of a path: enough to recognise a run, without the folders of the machine."""
     return "/".join(Path(path).parts[-2:]) or str(path)
 
 
 def require_plain(path: Path) -> None:
-    """Refuses a RUN_DIR in which a file of ours is a link or no regular file; files of others are not read.
+    """Refuses a RUN_DIR in which a file of a run is a link or not a regular file. Other files are ignored.
 
     Raises:
-        InputError: names it.
+        InputError: names the file.
     """
     plain_files(path, lambda name: name in _NAMES)
 
 
 def _listed_files(path: Path, encoder: bool) -> dict[str, str]:
-    """Returns the SHA-256 of each file that a model is read from; a complete run lists these and no others.
+    """Returns the SHA-256 of each file that a model is read from; `checksums.json` lists exactly these.
 
     Args:
         encoder: whether the run is one of `pretrain`.
 
     Raises:
-        InputError: the list lacks one or has another; or the folder of the tokenizer has.
+        InputError: a file is missing in the list, or the list or the tokenizer's folder has another file.
     """
     listed = read_object(path / CHECKSUMS_FILE, MAX_CONFIG_BYTES, follow_links=False)
     names = {CONFIG_FILE, MODEL_FILE, TRAINED_ON_FILE, *([] if encoder else [BASELINE_FILE])}
@@ -80,7 +80,7 @@ def _listed_files(path: Path, encoder: bool) -> dict[str, str]:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder holds a run and nothing else: other people's models have a config.json too."""
+    """Whether a folder holds a run and nothing else: models of other libraries have a config.json too."""
     try:
         values = read_object(path / CONFIG_FILE)
     except InputError:
@@ -92,9 +92,9 @@ def is_run(path: Path) -> bool:
 
 
 def set_aside(path: Path) -> None:
-    """Moves a complete run to `previous`; removes the files of one that is not.
+    """Moves a complete run to `previous`; removes the files of an incomplete one.
 
-    The folder itself stays: it may be a link, a mount or the working directory. So do files that no run has.
+    The folder itself stays, since it may be a link, a mount or the working directory. Other files stay too.
     """
     previous, complete = path / PREVIOUS, (path / MODEL_FILE).is_file()
     names = _names(path)
@@ -102,7 +102,7 @@ def set_aside(path: Path) -> None:
         _remove(previous)
         previous.mkdir()
     if complete or ((previous / MODEL_FILE).exists() and not (previous / CONFIG_FILE).exists()):
-        # The config goes last: a move that was broken off is told by its absence, and ended here.
+        # The config is moved last: where it is missing in `previous`, an interrupted move is completed here.
         for name in sorted(names, key=lambda name: (name == CONFIG_FILE, name == MODEL_FILE)):
             os.replace(path / name, previous / name)
     else:
@@ -111,7 +111,7 @@ def set_aside(path: Path) -> None:
 
 
 def put_back(path: Path) -> None:
-    """Undoes `set_aside` of a complete run, also where it was broken off: the config had to go last."""
+    """Undoes `set_aside` of a complete run, also if it was interrupted before it moved the config."""
     previous = path / PREVIOUS
     if not previous.is_dir():
         return
@@ -124,15 +124,15 @@ def put_back(path: Path) -> None:
 
 
 def _names(path: Path) -> list[str]:
-    """Returns the names of a run's own files that are there, but for the run before it."""
+    """Returns the names of the files of a run in a folder, without `previous`."""
     return [item.name for item in path.iterdir() if item.name in _NAMES - {PREVIOUS}]
 
 
 def read_config(path: Path) -> RunConfig:
-    """Returns what `config.json` of a RUN_DIR holds.
+    """Reads `config.json` of a RUN_DIR.
 
     Raises:
-        InputError: there is none, it is damaged, or comes from a later version.
+        InputError: the file is missing or damaged, or comes from a later version.
     """
     file = path / CONFIG_FILE
     make = "train one with train-transformer or train-bert"
@@ -144,7 +144,7 @@ def read_config(path: Path) -> RunConfig:
 
 
 def require_sound(path: Path, config: RunConfig) -> None:
-    """Refuses a complete RUN_DIR whose files are not what was written, or don't go together.
+    """Refuses a complete RUN_DIR whose files were changed or don't belong together.
 
     Raises:
         InputError: names the file.
@@ -175,12 +175,12 @@ def write_model(
 ) -> None:
     """Writes tokenizer, keys of texts, baselines, checksums and, last, the model, under the float32 policy.
 
-    What a complete run doesn't need goes then: its checkpoints, and the run before it.
+    Then it removes the checkpoints and the previous run.
 
     Args:
-        texts: that the model has learned from.
-        baseline: none of an encoder, which gives no labels.
-        begin: writes what comes before them; it is called once the model is on the disk, under another name.
+        texts: the keys of the texts that the model was trained on.
+        baseline: `None` for an encoder, which gives no labels.
+        begin: called when the model is on the disk under a temporary name, before anything else is written.
     """
     from keras_sentiment.models.precision import with_precision
 
@@ -205,10 +205,12 @@ def write_model(
 def replace_model(
     path: Path, config: RunConfig, model: Any, tokenizer: Tokenizer, texts: TextKeys, baseline: Baseline
 ) -> None:
-    """Writes another model, and its config, in the place of a complete run's; its history stays.
+    """Replaces the model and the config of a complete run; the history stays.
+
+    After an error the run is as it was.
 
     Raises:
-        InputError: another process writes there. The run is then as it was, as after any other error.
+        InputError: another process writes to the run.
     """
     history = (path / HISTORY_FILE).read_text("utf-8") if (path / HISTORY_FILE).is_file() else None
 
@@ -220,7 +222,7 @@ def replace_model(
 
     held = lock(path)
     try:
-        remove_leftovers(path)  # of a process that was killed: the run is complete
+        remove_leftovers(path)  # left by a process that was killed
         write_model(path, model, tokenizer, texts, baseline, begin)
     except BaseException:
         put_back(path)
@@ -230,13 +232,13 @@ def replace_model(
 
 
 def remove_leftovers(path: Path) -> None:
-    """Removes what a complete run doesn't need."""
+    """Removes the checkpoints and the previous run, which a complete run doesn't need."""
     _remove(path / CHECKPOINTS)
     _remove(path / PREVIOUS)
 
 
 def _remove(path: Path) -> None:
-    """Removes a file, a link or a folder with all that is in it, if it is there."""
+    """Removes a file, a link, or a folder with its contents, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from keras_sentiment.messages import LogLines
+from keras_sentiment.messages import LogLines, message_stream
 
 SECONDS = 10.0
 # Most lines from one place in the code in that time: of requests, and of warnings, which may have tracebacks.
@@ -47,7 +47,7 @@ def configure_log(quiet: bool) -> None:
     Args:
         quiet: bool, whether only warnings are written.
     """
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(message_stream())
     handler.addFilter(RepetitionFilter())
     handler.setFormatter(LogLines("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level="WARNING" if quiet else "INFO", handlers=[handler])

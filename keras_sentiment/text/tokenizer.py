@@ -264,7 +264,9 @@ def find_tokenizer(name: str) -> Tokenizer:
         raise InputError(f"{name}: it is not a folder; give a folder with vocab.txt, or a KerasHub preset")
     if "://" not in name and (known := preset_names()) and name not in known:
         uncased = ", ".join(each for each in known if each.endswith("uncased"))
-        raise InputError(f"{name}: it is neither a folder nor a BERT preset; give minilm, {uncased} or a folder")
+        raise InputError(
+            f"{name}: it is neither a folder nor a BERT preset; give minilm, {uncased} or a folder"
+        )
     choose_backend()  # KerasHub imports Keras
     try:
         from keras_hub.tokenizers import BertTokenizer

@@ -1,4 +1,4 @@
-"""What a model takes from the texts before `fit`: vectors of tokens, a linear model of n-grams."""
+"""What is fitted to the texts before `model.fit`: token embeddings and a linear model of n-grams."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from keras_sentiment.machine import available_memory
 from keras_sentiment.messages import tell
 from keras_sentiment.models.layers import TokenEmbedding
 from keras_sentiment.models.ngrams import NgramEnsemble, adapted_layers, ngram_layer
+from keras_sentiment.progress import phase
+from keras_sentiment.quantities import plural
 from keras_sentiment.storage.disk_space import require_disk_space
 from keras_sentiment.text.tokenizer import Tokenizer
 from keras_sentiment.training.checkpoint_file import Checkpoint, restore, to_arrays
@@ -37,17 +39,17 @@ def adapt(
     class_weight: Mapping[int, float] | None,
     quiet: bool = False,
 ) -> None:
-    """Fits to the texts what a model fits before it trains, and keeps it in a run that has begun.
+    """Fits the n-grams and the token embeddings of a model, and saves them in a run that has begun.
 
-    So a run that is resumed goes on with the same, and several processes have it of the one that writes.
+    A run that is resumed reads them back, and so do the other processes if several train.
 
     Args:
-        train: the reviews that train, with the labels that are learned.
-        others: texts beside them, without labels.
-        quiet: whether not to tell what takes a while.
+        train: the reviews that train.
+        others: further texts, without labels.
+        quiet: whether to show no progress.
 
     Raises:
-        InputError: it can't be written.
+        InputError: the result can't be written.
     """
     recipe, ngrams = run.config.recipe, ngram_layer(model)
     counts = isinstance(recipe.model, TransformerConfig) and recipe.model.uses_cooccurrence
@@ -60,18 +62,21 @@ def adapt(
     if run.devices.writes and not (run.resumed and Checkpoint.read(path)):
         if ngrams is not None:
             batches = ReviewBatches(train, tokenizer, recipe.inputs)
-            _tell(quiet, "Fitting the n-grams …")
-            for line in adapt_ngrams(ngrams, batches, class_weight, run.checkpoints):
-                _tell(quiet, line)
+            on = f"the n-grams on {plural(len(train), 'review')}"
+            with phase(f"Fitting {on}", f"Fitted {on}", quiet):
+                left_out = adapt_ngrams(ngrams, batches, class_weight, run.checkpoints)
+            for line in left_out if not quiet else ():
+                tell(line)
         if counts:
-            _tell(quiet, "Counting neighbours of tokens …")
-            adapt_embeddings(model, [train, *others], recipe.training.seed)
+            of = f"neighbouring tokens in {plural(len(train) + sum(map(len, others)), 'text')}"
+            with phase(f"Counting {of}", f"Counted {of}", quiet):
+                adapt_embeddings(model, [train, *others], recipe.training.seed)
         state = {} if ngrams is None else {"rows": ngrams.rows}
         Checkpoint(to_arrays(_KIND, _weights(fitted)), state).write(path)
     run.devices.wait("read the texts")
     kept = Checkpoint.read(path)
     if kept is None:
-        raise InputError(f"{path}: it can't be read; processes that train together share the run's folder")
+        raise InputError(f"{path}: it can't be read; processes that train together must share this folder")
     if ngrams is not None:
         ngrams.resize(kept.state["rows"])
     restore(_weights(fitted), _KIND, kept.arrays)
@@ -84,10 +89,10 @@ def _weights(layers: Sequence[keras.layers.Layer]) -> list[Any]:
 
 
 def require_room(model: keras.Model, run: TrainingRun, train: Split, tokenizer: Tokenizer) -> None:
-    """Refuses to fit n-grams that memory or disk may have no room for; of a new run, before it begins.
+    """Refuses a new run, before it begins, whose n-grams need more memory or disk than there may be.
 
     Raises:
-        InputError: it says how much they may take, and what helps.
+        InputError: names the bytes that are needed and the fix.
     """
     ngrams = ngram_layer(model)
     if ngrams is None or run.resumed or not run.devices.writes:
@@ -114,11 +119,11 @@ def adapt_model(
     class_weight: Mapping[int, float] | None = None,
     seed: int = DEFAULT_SEED,
 ) -> None:
-    """Fits to the train reviews what a new model fits before `model.fit`; `train` does it too.
+    """Fits the n-grams and the token embeddings of a new model before `model.fit`, as `train` does.
 
     The linear model of n-grams is fitted (Wang & Manning 2012, NB-SVM), and the token embeddings of a model
-    that trains from scratch start from counts of which tokens stand near one another. A layer that was
-    adapted before, as in a saved model, stays as it is.
+    that trains from scratch start from counts of neighbouring tokens. A layer that was adapted before, as
+    in a saved model, stays as it is.
 
     Args:
         model: from `build_transformer` or `build_bert`.
@@ -176,17 +181,17 @@ def adapt_ngrams(
     """Fits the linear model of n-grams to the train reviews (`nbsvm`).
 
     Args:
-        batches: of them; their own order and word dropout don't matter.
-        class_weight: of the loss of each label.
-        folder: for a temporary file of four bytes for each n-gram of each review.
+        batches: the batches of the train reviews; their order and word dropout are ignored.
+        class_weight: weight of each label's loss.
+        folder: of a temporary file, of four bytes for each n-gram of each review.
 
     Returns:
-        A line for the user where n-grams were left out.
+        A message for the user if n-grams were left out.
 
     Raises:
-        InputError: it can't be written.
+        InputError: the file can't be written.
     """
-    # In the order of length, and without word dropout, which makes pairs that nobody wrote.
+    # Without word dropout, which would make pairs of words that do not follow one another.
     whole = ReviewBatches(batches.split, batches.tokenizer, batches.inputs)
     found = fit_nbsvm(_ngram_batches(layer, whole), layer.num_classes, layer.l2, class_weight, folder)
     layer.set_ngrams(found.features, found.weights, found.bias)
@@ -194,8 +199,8 @@ def adapt_ngrams(
     if kept == found.occurring:
         return []
     return [
-        f"N-grams: of {found.occurring:,} that occur, the {kept:,} that most texts hold are kept, as "
-        f"{layer.num_classes:,} labels take a weight of each"
+        f"N-grams: {found.occurring:,} occur, and the {kept:,} most frequent are kept, since each has a "
+        f"weight for each of {layer.num_classes:,} labels."
     ]
 
 
@@ -205,8 +210,3 @@ def _ngram_batches(layer: NgramEnsemble, batches: ReviewBatches) -> Iterator[Bat
     for rows, inputs in batches.for_scoring():
         found, counted = map(keras.ops.convert_to_numpy, layer.ngrams_of(**inputs))
         yield Batch(found[counted], counted.sum(axis=1), targets[rows])
-
-
-def _tell(quiet: bool, line: str) -> None:
-    if not quiet:
-        tell(line)

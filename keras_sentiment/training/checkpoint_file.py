@@ -1,4 +1,4 @@
-"""A checkpoint: one file with all that a training needs to go on as if it had never been stopped."""
+"""A checkpoint: one file with everything that a training needs to go on as if it had not been stopped."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Arrays, and a state in JSON's types."""
+    """The contents of a checkpoint: arrays, and a state in types of JSON."""
 
     arrays: Arrays
     state: dict[str, Any]
 
     def write(self, path: Path) -> None:
-        """Writes a file that is there whole or not at all.
+        """Writes the file, completely or not at all.
 
         Raises:
-            InputError: it can't be written.
+            InputError: the file can't be written.
         """
         with writing(path), staged_path(path) as staging, staging.open("wb") as file:
-            # Damage to a zip's directory can hide a part of it.
+            # The names detect a damaged directory of the zip, which can hide arrays.
             content = json.dumps({"arrays": sorted(self.arrays), "state": self.state})
             state = np.frombuffer(content.encode(), "uint8")
             arrays = {name: np.asarray(array, order="C") for name, array in self.arrays.items()}
@@ -41,10 +41,10 @@ class Checkpoint:
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint | None:
-        """Returns what was written, or `None` of a damaged file: a zip has a checksum of each part."""
+        """Reads a checkpoint; returns `None` if the file is missing or damaged."""
         try:
             arrays = read_arrays(path)
-            content = json.loads(arrays.pop("state").tobytes())  # a loss in it may be infinite
+            content = json.loads(arrays.pop("state").tobytes())  # which may hold an infinite loss
             if content["arrays"] == sorted(arrays) and isinstance(content["state"], dict):
                 return cls(arrays, content["state"])
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -53,38 +53,38 @@ class Checkpoint:
 
 
 def to_arrays(kind: str, variables: Iterable[Any]) -> Arrays:
-    """Returns the values of variables, named after a kind and their places."""
+    """Returns the values of variables, each under the name of a kind and a number."""
     return {f"{kind}_{i:05}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
 
 
 def restore(variables: Iterable[Any], kind: str, arrays: Arrays) -> None:
-    """Gives variables the values that `to_arrays` found.
+    """Assigns to variables the values that `to_arrays` returned.
 
     Raises:
-        InputError: they are those of other variables.
+        InputError: the arrays are those of other variables.
     """
     for i, variable in enumerate(variables):
         name, shape = f"{kind}_{i:05}", tuple(variable.shape)
         array = arrays.get(name)
         if array is None or array.shape != shape or array.dtype.kind not in "biuf":
             raise InputError(
-                f"the checkpoint has no {name} of shape {list(shape)}, so it is one of another model; begin "
-                "anew with --overwrite"
+                f"the checkpoint has no {name} of shape {list(shape)}, so it belongs to another model; begin "
+                "again with --overwrite"
             )
         variable.assign(array)
 
 
 def trainable_state(model: keras.Model) -> list[Any]:
-    """Returns the variables that training changes: weights that train, and seeds.
+    """Returns the variables that training changes: trainable weights and seeds.
 
-    No layer of ours has other weights that move, as batch normalization has.
+    None of our layers has other weights that change, as batch normalization has.
     """
     still = {id(variable) for variable in model.non_trainable_weights}
     return [variable for variable in model.variables if id(variable) not in still]
 
 
 def frozen_checksum(model: keras.Model) -> int:
-    """Returns a checksum of the weights that don't train."""
+    """Returns a checksum of the frozen weights."""
     checksum = 0
     for array in to_arrays("", model.non_trainable_weights).values():
         checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
@@ -92,7 +92,7 @@ def frozen_checksum(model: keras.Model) -> int:
 
 
 def random_state() -> Arrays:
-    """Returns the state of what is random apart from a model's own seeds: torch's generators."""
+    """Returns the states of torch's random generators; other backends have seeds in the model only."""
     if keras.backend.backend() != "torch":
         return {}
     import torch
@@ -102,10 +102,10 @@ def random_state() -> Arrays:
 
 
 def _is_random_state(state: np.ndarray) -> bool:
-    """Whether bytes are a state of torch's generator on the CPU.
+    """Whether an array is a state of torch's generator on the CPU.
 
-    torch itself takes any that are as long, and reads behind the generator's numbers where a state counts on
-    more of them: a seed of 8 bytes, `left` and `seeded` of 4, `next` of 8, then 624 numbers.
+    torch accepts any bytes of this length, and reads beyond its memory if `next` is too large. The
+    layout is: a seed of 8 bytes, `left` and `seeded` of 4, `next` of 8, then 624 numbers.
     """
     import torch
 
@@ -113,22 +113,22 @@ def _is_random_state(state: np.ndarray) -> bool:
         return False
     left, seeded = state[8:16].view("<i4")
     following = int(state[16:24].view("<u8")[0])
-    # Of 624 numbers `left` is what is still to be drawn, and one more.
+    # `left` is the number of the 624 numbers that are still to be drawn, plus one.
     return seeded == 1 and 1 <= left <= 624 and following in ((0, 625 - left) if left == 1 else (625 - left,))
 
 
 def set_random_state(arrays: Arrays) -> None:
-    """Goes back to a state that `random_state` told.
+    """Restores what `random_state` returned.
 
     Raises:
-        InputError: it is none.
+        InputError: the arrays are no states of torch's generators.
     """
     states = [arrays[name] for name in sorted(arrays) if name.startswith("random_")]
     if states:
         import torch
 
         if not _is_random_state(states[0]):
-            raise InputError("the checkpoint has no state of torch's generator; begin anew with --overwrite")
+            raise InputError("the checkpoint has no state of torch's generator; begin again with --overwrite")
 
         torch.set_rng_state(torch.from_numpy(states[0]))
         # Another machine may have other devices.

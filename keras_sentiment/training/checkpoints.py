@@ -1,4 +1,4 @@
-"""What keeps a training from being lost: checkpoints as it goes, the way back from one, a timely end."""
+"""Checkpoints during training, resuming from one, and ending at a signal."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from keras_sentiment.training.checkpoint_file import (
 from keras_sentiment.training.run_writer import TrainingRun
 from keras_sentiment.training_config import CheckpointConfig
 
-# What an EarlyStopping knows, and forgets when `fit` is called again.
+# Attributes of an EarlyStopping that a new call of `fit` resets.
 _STOPPING = ("wait", "best", "best_epoch", "stopped_epoch")
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or a request to end came during training; the message says how to go on.
+    """Ctrl-C or SIGTERM arrived during training; the message says how to go on.
 
     Args:
         number: int, the signal's.
@@ -47,23 +47,23 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Writes checkpoints of a run, goes on from one, and ends training at a signal.
+    """Writes checkpoints of a run, resumes from one, and ends training at a signal.
 
-    Keras's `BackupAndRestore` begins an interrupted epoch again, with the weights of its middle, and
-    forgets seeds, early stopping and the best epoch.
+    Keras's `BackupAndRestore` repeats an interrupted epoch from its beginning with the weights of its middle,
+    and does not save seeds, early stopping and the best epoch.
 
-    It is the last of the callbacks, since it saves what the others know. All it does to the model it does in
-    hooks that Keras calls from the training thread.
+    This must be the last callback, since it saves the state of the others. It changes the model only in
+    methods that Keras calls from the training thread.
 
-    Where several processes train, one writes, and each ends by itself at a signal.
+    If several processes train, one of them writes, and each ends by itself at a signal.
 
     Args:
-        run: its `checkpoints/` is the place.
-        full_model: the model that a run is made of; what trains may be its upper part.
-        train: the batches, their order a function of (seed, epoch).
-        stopping: knows the best epoch and when to stop.
+        run: the checkpoints go to its `checkpoints/`.
+        full_model: the whole model of the run; only its upper part may train.
+        train: the batches, whose order is a function of (seed, epoch).
+        stopping: early stopping, which has the best epoch.
         record: the history.
-        config: how often, and how many stay.
+        config: how often checkpoints are written, and how many are kept.
     """
 
     async_safe = True
@@ -81,7 +81,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._run, self._train, self._config = run, train, config
         self._stopping, self._record = stopping, record
         self._frozen = frozen_checksum(full_model)
-        # Saved last: `_step` steps of `_epoch`, and whether there will be no more.
+        # The last checkpoint has `_step` steps of `_epoch`; `_ended` says that training has ended.
         self._epoch, self._step, self._ended = 0, 0, False
         self._known: dict[str, Any] = {}
         self._found: Checkpoint | None = None
@@ -90,33 +90,43 @@ class Checkpoints(keras.callbacks.Callback):
         self._handlers: dict[int, Any] = {}
 
     def find(self) -> None:
-        """Takes the newest checkpoint that is not damaged, if there is one, to go on from.
+        """Reads the newest checkpoint that is not damaged, if there is one.
 
         Raises:
-            InputError: its run froze other weights.
+            InputError: its frozen weights differ from those of the model.
         """
         for path in reversed(self._files("step")):
             found = Checkpoint.read(path)
-            # A file may be anybody's, and `fit` would find no end of an epoch that it begins behind.
+            # A file may be manipulated: `fit` would never end an epoch that it starts beyond its last step.
             if found is not None and _is_state(found.state) and found.state["step"] < self._train.steps:
                 self._found = found
                 break
-            tell(f"{path}: the checkpoint is damaged; the one before it is taken, if there is one")
+            tell(f"{path}: the checkpoint is damaged; the one before it is used, if there is one.")
         else:
             return
         state = found.state
         if state["frozen"] != self._frozen:
             raise InputError(
-                f"{path}: the frozen weights were others: of another preset, or other n-grams; train anew"
+                f"{path}: its frozen weights differ from the model's (another preset or n-grams); train again"
             )
         self._epoch, self._step, self._ended = state["epoch"], state["step"], state["ended"]
         self._known, self._random = state["stopping"], found.arrays
         self._record.rows, self._record.seconds_before = state["rows"], state["seconds"]
 
-    def epoch_ranges(self, epochs: int) -> Iterator[range]:
-        """Yields the epochs of each call of `fit` that is still to come, the batches set to begin there.
+    @property
+    def begun(self) -> tuple[int, int]:
+        """The epochs that are done, and the steps of the next one."""
+        return self._epoch, self._step
 
-        An epoch that was interrupted takes a call of its own: Keras counts an epoch's batches once a call.
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, counted from 0, of the best validation loss."""
+        return int(self._known["best_epoch"])
+
+    def epoch_ranges(self, epochs: int) -> Iterator[range]:
+        """Yields the epochs of each call of `fit` that remains, after setting the batches to begin there.
+
+        An interrupted epoch needs a call of its own: Keras counts the batches of an epoch once in each call.
         """
         if self._step:
             self._train.start_epoch(self._epoch, self._step)
@@ -126,31 +136,31 @@ class Checkpoints(keras.callbacks.Callback):
             yield range(self._epoch, epochs)
 
     def restore_weights(self, model: keras.Model, best: bool) -> None:
-        """Gives a model the weights of the best epoch, or of the last.
+        """Assigns to a model the weights of the best epoch, or of the last one.
 
         Raises:
-            InputError: they are damaged.
+            InputError: the weights are damaged.
         """
         if best:
-            path = self._best(self._known["best_epoch"])
+            path = self._best(self.best_epoch)
             found = Checkpoint.read(path)
             if found is None:
-                raise InputError(f"{path}: the weights of the best epoch are damaged; train anew")
+                raise InputError(f"{path}: the weights of the best epoch are damaged; train again")
             restore(model.trainable_variables, "best", found.arrays)
-        elif self._found is not None:  # nothing was left to train
+        elif self._found is not None:  # `fit` was not called
             restore(trainable_state(model), "model", self._found.arrays)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         vars(self._stopping).update(self._known)
         self._handlers = {}
-        if threading.current_thread() is threading.main_thread():  # Python gives signals to no other
+        if threading.current_thread() is threading.main_thread():  # only this thread may set them
             for number in (signal.SIGINT, signal.SIGTERM):
                 if signal.getsignal(number) != signal.SIG_IGN:  # as of a job in a shell's background
                     self._handlers[number] = signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
-        self._restore_handlers()  # so that the second signal ends it at once
+        self._restore_handlers()  # a second signal ends the process at once
 
     def _restore_handlers(self) -> None:
         for number, handler in self._handlers.items():
@@ -161,22 +171,22 @@ class Checkpoints(keras.callbacks.Callback):
         if self._found is not None:
             model, arrays = self.model, self._found.arrays
             if self._step:
-                # tensorflow would make the metrics' variables within the first step.
+                # tensorflow would create the variables of the metrics in the first step.
                 model.test_on_batch(*self._train[0])
                 restore(model.metrics_variables, "metrics", arrays)
             restore(trainable_state(model), "model", arrays)
             restore(model.optimizer.variables, "optimizer", arrays)
-        # Between two epochs `fit` may have been called anew, which takes random numbers.
+        # A new call of `fit` has drawn random numbers.
         set_random_state(self._random)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         done = self._train.first + batch
         if self._found is not None:
-            if self._step:  # the beginning of the epoch took random numbers before
+            if self._step:  # the beginning of the epoch has drawn random numbers
                 set_random_state(self._random)
             self._found = None
         due = done - self._step >= self._config.steps or done == self._train.steps - 1
-        # The other processes know nothing of a signal, and save nothing with this one.
+        # Other processes have not got the signal, and would not save with this one.
         alone = self._run.devices.processes == 1
         if (due or (self._signal and alone)) and done > self._step and self._train.can_begin_at(done):
             self._step = done
@@ -204,10 +214,10 @@ class Checkpoints(keras.callbacks.Callback):
     def _save(self) -> None:
         if not self._run.devices.writes:
             return
-        model = self.model  # which brings its variables up to date on jax
+        model = self.model  # reading it updates its variables on jax
         arrays = to_arrays("model", trainable_state(model))
         if not all(np.isfinite(array).all() for array in arrays.values()):
-            return  # LossWatch will tell
+            return  # LossWatch reports it
         arrays |= to_arrays("optimizer", model.optimizer.variables)
         if self._step:
             arrays |= to_arrays("metrics", model.metrics_variables)
@@ -225,7 +235,7 @@ class Checkpoints(keras.callbacks.Callback):
         Checkpoint(arrays | self._random, state).write(path)
         for old in self._files("step")[: -self._config.max_to_keep]:
             old.unlink()
-        # The checkpoints that stay may speak of as many best epochs, and of one before them.
+        # Each checkpoint that is kept may need the weights of another best epoch.
         for old in self._files("best")[: -self._config.max_to_keep - 1]:
             old.unlink()
 
@@ -233,7 +243,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._restore_handlers()
         done = f"up to step {self._step} of epoch {self._epoch + 1}"
         raise Interrupted(
-            f"Interrupted; {self._run.path} is saved {done}. Go on with the same command and --resume.",
+            f"Interrupted. {self._run.path} is saved {done}. Go on with the same command and --resume.",
             self._signal,
         )
 
@@ -245,7 +255,7 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 def _is_state(state: dict[str, Any]) -> bool:
-    """Returns whether a state has what `_save` writes, in its types: a file may be anybody's."""
+    """Whether a state has the entries and types that `_save` writes: the file may be manipulated."""
     kinds = {"epoch": int, "step": int, "ended": bool, "stopping": dict, "rows": list, "seconds": float}
     kinds["frozen"] = int
     if state.keys() != kinds.keys() or any(type(state[name]) is not kind for name, kind in kinds.items()):

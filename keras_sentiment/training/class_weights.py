@@ -1,4 +1,4 @@
-"""The weights of labels in the loss, and how a trained model is freed from them."""
+"""Class weights in the loss, and their removal from the logits of a trained model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from keras_sentiment.models.ngrams import ngram_layer
 
 
 def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
-    """Returns a weight a class, in inverse proportion to its count; their mean over reviews is 1.
+    """Returns a weight for each class, inversely proportional to its count; their mean over reviews is 1.
 
-    A review of soft labels counts as one of its most probable label, as Keras weights it.
+    A review with soft labels counts as one of its most probable label, as in Keras.
     """
     labels = split.labels if split.soft_labels is None else split.soft_labels.argmax(axis=1)
     counts = np.bincount(labels, minlength=num_classes)
@@ -22,11 +22,11 @@ def balanced_weights(split: Split, num_classes: int) -> dict[int, float]:
 
 
 def without_class_weights(model: keras.Model, class_weight: Sequence[float]) -> None:
-    """Takes class weights out of the logits of a model that was trained with them, n-grams included.
+    """Removes class weights from the logits of a model that was trained with them, including its n-grams.
 
     Weights in the loss multiply the odds that are learned (Elkan 2001, "The Foundations of Cost-Sensitive
-    Learning", theorem 2). Less their logarithm, the logits stand for the probabilities of unweighted texts;
-    nearly so where soft labels were learned, whose weight is that of the most probable label.
+    Learning", theorem 2). After subtracting their logarithms the logits give the probabilities of unweighted
+    texts; approximately so with soft labels, which have the weight of their most probable label.
     """
     logarithms = np.log(np.asarray(class_weight, "float64")).astype("float32")
     bias, ngrams = _logits_layer(model).bias, ngram_layer(model)
@@ -36,7 +36,7 @@ def without_class_weights(model: keras.Model, class_weight: Sequence[float]) -> 
 
 
 def _logits_layer(model: keras.Model) -> keras.layers.Dense:
-    """Returns the dense layer that gives the deep model's logits, of a model or of its last part."""
+    """Returns the dense layer of the deep model's logits, in a model or in its last part."""
     for layer in reversed(model.layers):
         if isinstance(layer, keras.Model):
             return _logits_layer(layer)

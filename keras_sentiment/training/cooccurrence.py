@@ -1,4 +1,4 @@
-"""Vectors of tokens from what stands near them: what texts tell without a label and in a minute."""
+"""Token vectors from counts of neighbouring tokens, which need no labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_sentiment.data.chunks import token_ranges
 from keras_sentiment.data.encoded_split import Split
 
 _WINDOW = 8  # tokens to either side
-_SMOOTHING = 0.75  # of how often a token is a neighbour, against rare ones
+_SMOOTHING = 0.75  # exponent of the counts of neighbours, which lowers the scores of rare tokens
 _SPREAD = 0.1  # standard deviation of the numbers in all vectors
 _CHUNK_TOKENS = 2**20
 
@@ -22,14 +22,14 @@ _CHUNK_TOKENS = 2**20
 def token_vectors(
     splits: Sequence[Split], vocabulary_size: int, dim: int, seed: int
 ) -> npt.NDArray[np.float32]:
-    """Factorises how much oftener tokens stand near one another than by chance.
+    """Factorises how much more often tokens are neighbours than by chance.
 
     Positive pointwise mutual information, its largest singular values, their square roots as weights
     (Levy et al. 2015, "Improving Distributional Similarity with Lessons Learned from Word Embeddings",
-    section 3): word2vec's matrix, without its hours of training.
+    section 3): the matrix that word2vec factorises, without its training.
 
     Returns:
-        float32[vocabulary_size, dim]. Tokens that the texts lack share the vector in the middle.
+        float32[vocabulary_size, dim]. Tokens that do not occur share the mean vector.
     """
     near = _counts(splits, vocabulary_size)
     total = np.asarray(near.sum(axis=1)).ravel()
@@ -47,7 +47,7 @@ def token_vectors(
 
 
 def _counts(splits: Sequence[Split], vocabulary_size: int) -> Any:
-    """Returns how often two tokens of a text are neighbours, the nearer the more, as a sparse matrix."""
+    """Returns a sparse matrix of how often tokens are neighbours; nearer ones count more."""
     shape = (vocabulary_size, vocabulary_size)
     counts = sparse.csr_matrix(shape, dtype=np.float32)
     for split in splits:

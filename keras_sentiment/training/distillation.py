@@ -1,4 +1,4 @@
-"""Soft labels: what trained models say of texts that nobody has labelled, for another model to learn."""
+"""Soft labels: the probabilities that trained models give to unlabelled texts, for another model to learn."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ _NAME, _FILE = "soft_labels", "soft_labels.npz"
 
 @dataclass(frozen=True)
 class SoftLabels:
-    """The labels that a corpus's other texts lack, as the mean opinion of one or more teachers.
+    """The unlabelled texts of a corpus with the mean probabilities of one or more teachers.
 
     Self-training (Xie et al. 2020, "Self-training with Noisy Student improves ImageNet classification") where
-    a teacher is as large as what learns, distillation (Hinton et al. 2015, "Distilling the Knowledge in a
-    Neural Network") where it is larger. The mean is that of their logits, each by its temperature.
+    a teacher is as large as the student, distillation (Hinton et al. 2015, "Distilling the Knowledge in a
+    Neural Network") where it is larger. The mean is taken over their logits, each divided by its
+    temperature.
 
     Args:
-        texts: those without labels.
+        texts: the unlabelled texts.
         probabilities: float32[texts, num_classes].
     """
 
@@ -41,10 +42,10 @@ class SoftLabels:
 
     @classmethod
     def of_run(cls, run: TrainingRun, corpus: Corpus, quiet: bool = False) -> SoftLabels:
-        """Asks the teachers of a run, if it is not resumed and has kept what they said.
+        """Lets the teachers of a run label the texts; a run that is resumed reads its saved soft labels.
 
         Raises:
-            InputError: there are no unlabelled texts, or others than the run was begun with; or a teacher
+            InputError: there are no unlabelled texts, or others than those the run was begun with; a teacher
                 can't be read, has other labels, or is the run itself; or several processes train.
         """
         texts, kept = corpus.unlabelled, Checkpoint.read(run.checkpoints / _FILE)
@@ -54,11 +55,11 @@ class SoftLabels:
                 "with --unlabelled, or leave out --teacher"
             )
         if run.devices.processes > 1:
-            raise InputError("--teacher is for one process; leave it out")
+            raise InputError("--teacher works in one process only; leave it out")
         if run.resumed and kept is not None:
             if kept.state != {"texts": _sha256(texts)}:
                 raise InputError(
-                    f"{run.path}: it was begun with other unlabelled texts; begin anew with --overwrite"
+                    f"{run.path}: it was begun with other unlabelled texts; begin again with --overwrite"
                 )
             return cls(texts, kept.arrays[_NAME])
         paths = run.config.recipe.training.teachers
@@ -73,18 +74,18 @@ class SoftLabels:
                 read = texts.encoded_by(classifier.tokenizer)
             total += classifier.logits(read, quiet) / classifier.decision.temperature
             if not np.isfinite(total).all():
-                raise InputError(f"{path}: a teacher whose logits are no finite numbers; name another")
+                raise InputError(f"{path}: the logits of this teacher are not finite numbers; name another")
         probabilities = Decision(corpus.labels).probabilities(total / len(paths))
         return cls(texts, probabilities.astype("float32"))
 
     def join(self, labelled: Split) -> Split:
-        """Returns labelled reviews and then these texts."""
+        """Returns the labelled reviews followed by these texts."""
         known = labelled.targets(self.probabilities.shape[1])
         soft_labels = np.concatenate([known, self.probabilities])
         return replace(concatenate(labelled, self.texts), soft_labels=soft_labels)
 
     def keep(self, run: TrainingRun) -> None:
-        """Writes them into a run that has begun, for it to be resumed without its teachers."""
+        """Writes the soft labels into a run that has begun, which can then resume without its teachers."""
         state = {"texts": _sha256(self.texts)}
         Checkpoint({_NAME: self.probabilities}, state).write(run.checkpoints / _FILE)
 
@@ -93,7 +94,7 @@ def _open(path: str, labels: Sequence[str], precision: str) -> Classifier:
     classifier = load(path) if is_artifact(path) else load(path, precision)
     if list(classifier.labels) != list(labels):
         raise InputError(
-            f"{path}: a teacher with the labels {', '.join(classifier.labels)}, and the corpus has "
+            f"{path}: this teacher has the labels {', '.join(classifier.labels)}, and the corpus has "
             f"{', '.join(labels)}; train it on this corpus"
         )
     return classifier

@@ -1,4 +1,4 @@
-"""What `model.fit` is called with: a compiled model, batches, callbacks."""
+"""The arguments of `model.fit`: a compiled model, batches and callbacks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.models.architecture import architecture_of
 from keras_sentiment.models.layer_names import LOWER, UPPER
 from keras_sentiment.models.precision import allow_tf32, resolve_precision, with_precision
+from keras_sentiment.progress import Progress
+from keras_sentiment.quantities import plural
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.training.adaptation import adapt, require_room
-from keras_sentiment.training.callbacks import EpochRecord, LossWatch, Progress
+from keras_sentiment.training.callbacks import EpochRecord, LossWatch, TrainingProgress
 from keras_sentiment.training.checkpoints import Checkpoints
 from keras_sentiment.training.fit_data import fit_data
 from keras_sentiment.training.learned_texts import with_learned_texts
@@ -34,14 +36,15 @@ from keras_sentiment.training_config import CheckpointConfig, TrainingConfig
 class Fit:
     """The arguments of `model.fit`, and the model compiled for them.
 
-    `for arguments in fit.calls(): fit.model.fit(**arguments)` trains it, and `finish.finish` ends the run.
+    `for arguments in fit.calls(): fit.model.fit(**arguments)` trains the model; `finish.finish` ends the run.
 
     Args:
-        run: what is trained, and where to.
-        full_model: what a run is made of: `model`, or what `model` is the upper part of.
+        run: the run that is trained.
+        full_model: the model that is saved: `model`, or the model of which `model` is the upper part.
         checkpoints: the last of the callbacks.
-        epochs: int, most of them: as many as the recipe has, or more for its `min_steps`.
-        class_weight: of each label in the loss, where `fit` applies it and not the batches.
+        epochs: int, the most epochs: those of the recipe, or more for its `min_steps`.
+        class_weight: weight of each label's loss, if `fit` applies it and not the batches.
+        quiet: whether to show no progress.
     """
 
     run: TrainingRun
@@ -53,34 +56,40 @@ class Fit:
     checkpoints: Checkpoints
     epochs: int
     class_weight: dict[int, float] | None
+    quiet: bool = False
 
     def summary(self) -> str:
-        """Returns a line on parameters, how many of them train, reviews, backend and precision."""
+        """Returns a line with the counts of parameters, reviews, batches and epochs, and the backend."""
         trained = sum(math.prod(weight.shape) for weight in self.full_model.trainable_weights)
         return (
-            f"{self.full_model.name}: {self.full_model.count_params():,} parameters, {trained:,} train; "
-            f"{len(self.train.split):,} reviews, {self.train.num_batches} batches an epoch, "
-            f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}; "
-            f"{keras.backend.backend()}, {self.run.config.precision}"
+            f"{self.full_model.name}: {self.full_model.count_params():,} parameters, {trained:,} trainable; "
+            f"{plural(len(self.train.split), 'review')}, {plural(self.train.steps, 'batch')} an epoch, "
+            f"{plural(self.epochs, 'epoch')}; {keras.backend.backend()}, {self.run.config.precision}"
         )
 
     def calls(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Iterator[dict[str, Any]]:
-        """Yields the arguments of each call of `model.fit`: of one; of two where an epoch was interrupted.
+        """Yields the arguments of each call of `model.fit`: one call, or two if an epoch was interrupted.
 
         Args:
-            callbacks: more of them, called before those of the run.
+            callbacks: your own callbacks, called before those of the run.
         """
-        for epochs in self.checkpoints.epoch_ranges(self.epochs):
-            yield {
-                "x": self.train,
-                "validation_data": self.validation,
-                "initial_epoch": epochs.start,
-                "epochs": epochs.stop,
-                "callbacks": [*callbacks, *self.callbacks],
-                "class_weight": self.class_weight,
-                "shuffle": False,  # the batches have an order of their own, from the seed
-                "verbose": 0,
-            }
+        steps = self.train.steps + self.validation.steps
+        epoch, step = self.checkpoints.begun
+        with Progress(
+            "Training", self.epochs * steps, "batches", done=epoch * steps + step, quiet=self.quiet
+        ) as progress:
+            shown = [TrainingProgress(progress, self.train, self.validation, self.epochs)]
+            for epochs in self.checkpoints.epoch_ranges(self.epochs):
+                yield {
+                    "x": self.train,
+                    "validation_data": self.validation,
+                    "initial_epoch": epochs.start,
+                    "epochs": epochs.stop,
+                    "callbacks": [*callbacks, *([] if self.quiet else shown), *self.callbacks],
+                    "class_weight": self.class_weight,
+                    "shuffle": False,  # the batches are shuffled already, by the seed
+                    "verbose": 0,
+                }
 
 
 def start_run(
@@ -91,18 +100,18 @@ def start_run(
     resume: bool = False,
     devices: int | None = None,
 ) -> TrainingRun:
-    """Returns a new run, its folder not yet made, and seeds all that is random: Keras, numpy, the backend.
+    """Returns a new run without making its folder, and sets the seeds of Keras, numpy and the backend.
 
-    Where several processes train together, this connects them.
+    If several processes train together, this connects them.
 
     Args:
-        overwrite: take the place of the run in that folder.
+        overwrite: replace the run in that folder.
         resume: go on with the run in that folder, if there is one; it may be complete.
-        devices: how many of this process share its part of a batch; all by default.
+        devices: how many devices of this process to use; all by default.
 
     Raises:
-        InputError: `run_dir` holds something and neither is given, or the run was begun otherwise; or the
-            devices are not there.
+        InputError: `run_dir` is not empty and neither `overwrite` nor `resume` is given; the run was begun
+            with other settings; or there are fewer devices.
     """
     shared = find_devices(devices)
     precision = resolve_precision(recipe.training.precision)
@@ -122,21 +131,21 @@ def prepare_fit(
     cache_dir: Path | None = None,
     checkpoints: CheckpointConfig | None = None,
 ) -> Fit:
-    """Returns what `model.fit` takes to train `model` on a corpus as the run's config says.
+    """Returns the arguments of `model.fit` that train `model` on a corpus as the run's config says.
 
-    It makes the RUN_DIR when nothing of the user's is left to refuse.
+    The RUN_DIR is made after all of the user's settings have been checked.
 
     Args:
-        model: built in float32; the one returned has the precision of the run.
+        model: built in float32; the returned model has the precision of the run.
         limit: how many of the train reviews to use, a stratified draw; all by default.
         quiet: whether to show no progress.
-        cache_dir: keeps the hidden states of a run with `cache_frozen`, and has those of earlier ones;
-            by default they go with the run.
-        checkpoints: how often they are written, and how many stay.
+        cache_dir: folder that keeps the hidden states of a run with `cache_frozen` for later runs; by
+            default they are removed with the checkpoints.
+        checkpoints: how often checkpoints are written, and how many are kept.
 
     Raises:
-        InputError: the disk has no room for the hidden states, or disk or memory for the n-grams, the run
-            can't be resumed like this, or a model that it learns from doesn't tell what texts it has seen.
+        InputError: the disk is too small for the hidden states, disk or memory for the n-grams; the run
+            can't be resumed with these settings; or the texts of a teacher or encoder can't be read.
     """
     config, tokenizer, precision = run.config.recipe.training, corpus.tokenizer(), run.config.precision
     data, run = fit_data(corpus, run, limit, quiet)
@@ -150,16 +159,17 @@ def prepare_fit(
         train, validation = cached = cached_batches(
             [train, validation], model.get_layer(LOWER), folder, quiet
         )
-    # What a run can't hold is refused now, and not when its training has ended.
+    # A model that a run can't save is refused now, and not after training.
     dataclasses.replace(run.config, architecture=architecture_of(model))
     require_room(model, run, data.train, tokenizer)
     run.begin()
     if data.soft is not None:
         data.soft.keep(run)
     run.devices.wait("made the run")
-    adapt(model, run, data.train, data.unlabelled, tokenizer, data.class_weight, quiet)
-    for batches in cached:
-        batches.open(keep=cache_dir is not None, quiet=quiet)
+    with run.resumable():
+        adapt(model, run, data.train, data.unlabelled, tokenizer, data.class_weight, quiet)
+        for batches in cached:
+            batches.open(keep=cache_dir is not None, quiet=quiet)
     full_model = run.devices.replicate(model, precision)
     model = full_model.get_layer(UPPER) if cached else full_model
     epochs = epochs_of(config, train.steps)
@@ -172,13 +182,13 @@ def prepare_fit(
         weighted=run.devices.count > 1,
         soft=data.soft is not None,
     )
-    callbacks = _callbacks(run, full_model, train, epochs, checkpoints or CheckpointConfig(), quiet)
-    weights = data.class_weight if run.devices.count == 1 else None  # else the batches hold them
-    return Fit(run, model, full_model, train, validation, callbacks, callbacks[-1], epochs, weights)
+    callbacks = _callbacks(run, full_model, train, epochs, checkpoints or CheckpointConfig())
+    weights = data.class_weight if run.devices.count == 1 else None  # else the batches have them
+    return Fit(run, model, full_model, train, validation, callbacks, callbacks[-1], epochs, weights, quiet)
 
 
 def epochs_of(config: TrainingConfig, steps: int) -> int:
-    """Returns how many epochs of so many steps make the least number of steps, or the recipe's epochs."""
+    """Returns the recipe's epochs, or as many epochs of so many steps as `min_steps` needs."""
     return max(config.epochs, math.ceil(config.min_steps / steps))
 
 
@@ -188,12 +198,11 @@ def _callbacks(
     train: ReviewBatches,
     epochs: int,
     config: CheckpointConfig,
-    quiet: bool,
 ) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks of a run; the last one saves what the others know."""
+    """Returns the callbacks of a run; the last one saves the state of the others."""
     training = run.config.recipe.training
-    # Epochs that only make the least number of steps are neither the best nor the last: a loss of few
-    # reviews falls and rises by chance, and the learning rate falls to the end.
+    # The epochs added for `min_steps` are not candidates for the best, and don't stop training: with few
+    # reviews the loss varies by chance, and the learning rate falls until the end.
     first = epochs - training.epochs
     stopping = keras.callbacks.EarlyStopping(
         "val_loss", patience=training.patience or epochs, start_from_epoch=first
@@ -204,13 +213,12 @@ def _callbacks(
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.begin_epoch(epoch)),
         LossWatch(run, train),
         record,
-        *([] if quiet else [Progress(train, epochs)]),
         stopping,
         checkpoints,
     ]
     for callback in callbacks:
-        # They may be called from another thread. Otherwise the training thread reads the metrics after every
-        # step, and so waits until the device is done instead of handing it the next one.
+        # Allows Keras to call them from another thread. Otherwise the training thread reads the metrics after
+        # each step, and waits for the device before it can start the next step.
         callback.async_safe = True
     checkpoints.find()
     return callbacks

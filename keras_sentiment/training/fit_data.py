@@ -1,4 +1,4 @@
-"""What trains: the reviews, their soft labels, the weights of classes, the batches."""
+"""The data of a training: reviews, soft labels, class weights and batches."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from keras_sentiment.training.run_writer import TrainingRun
 
 @dataclasses.dataclass(frozen=True)
 class FitData:
-    """What a run trains on.
+    """The data that a run trains on.
 
     Args:
-        train: the reviews that train, with those of the teachers behind them.
-        unlabelled: texts beside them that adapt a model and don't train it.
-        validation: the reviews that choose.
-        soft: what the teachers of the run found, if it has some.
-        class_weight: of each label, or `None` for equal ones; they weigh in validation's loss too.
+        train: the reviews that train the model, followed by the texts that teachers have labelled.
+        unlabelled: further texts, for the token embeddings only.
+        validation: the validation reviews.
+        soft: the soft labels of the run's teachers, if it has some.
+        class_weight: weight of each label, or `None` for equal ones; also used in the validation loss.
     """
 
     train: Split
@@ -39,7 +39,7 @@ class FitData:
     class_weight: dict[int, float] | None
 
     def batches(self, run: TrainingRun, tokenizer: Tokenizer) -> tuple[ReviewBatches, ReviewBatches]:
-        """Returns the batches of what trains and of validation."""
+        """Returns the train and the validation batches."""
         recipe = run.config.recipe
         kind: Any = ReviewBatches
         if isinstance(recipe.model, MaskedLMConfig):
@@ -51,7 +51,7 @@ class FitData:
             batch_size=config.batch_size,
             seed=config.seed,
             word_dropout=config.word_dropout,
-            # Of one device `fit` is given them.
+            # On one device `fit` gets them.
             class_weight=self.class_weight if run.devices.count > 1 else None,
             **shared,
         )
@@ -61,14 +61,14 @@ class FitData:
 def fit_data(
     corpus: Corpus, run: TrainingRun, limit: int | None = None, quiet: bool = False
 ) -> tuple[FitData, TrainingRun]:
-    """Returns what a run trains on, and the run with the number of its train reviews in its config.
+    """Returns the data that a run trains on, and the run with the number of train reviews in its config.
 
     Args:
         limit: how many of the train reviews to use, a stratified draw; all by default.
         quiet: whether to show no progress.
 
     Raises:
-        InputError: a run that is resumed was begun with another number of reviews; or as `SoftLabels.of_run`.
+        InputError: a resumed run was begun with another number of reviews; or as in `SoftLabels.of_run`.
     """
     config = run.config.recipe.training
     train, validation = corpus.splits["train"], corpus.splits["validation"]
@@ -88,15 +88,15 @@ def fit_data(
     soft = SoftLabels.of_run(run, corpus, quiet) if config.teachers else None
     if soft is not None:
         train, unlabelled = soft.join(train), []
-        # What is compiled for soft labels knows no others.
+        # A loss for soft labels takes no others.
         probabilities = validation.targets(len(corpus.labels))
         validation = dataclasses.replace(validation, soft_labels=probabilities)
-        # Reading the teachers took random numbers, and a run that is resumed doesn't read them. Those that
-        # the seed itself gives are in the model's first weights already.
+        # The teachers have drawn random numbers, which a resumed run does not repeat. The seed itself has
+        # already given the initial weights of the model.
         keras.utils.set_random_seed(config.seed + 1)
     weights = balanced_weights(train, len(corpus.labels)) if config.class_weight else None
     if weights is not None:
-        # Of a run that was killed while it was saved, what was chosen at its end is chosen again.
+        # A run that was killed while it was saved is calibrated again.
         weighted = dataclasses.replace(
             run.config, class_weight=tuple(weights.values()), threshold=None, calibration=None
         )

@@ -1,4 +1,4 @@
-"""The texts that a run learns from, and which of its corpus's held-out texts are among them."""
+"""The texts that a run is trained on, and how many held-out texts of its corpus are among them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _HELD_OUT = ("test", "validation")
 
 
 def with_learned_texts(run: TrainingRun, corpus: Corpus, *read: Split) -> TrainingRun:
-    """Returns a run with the keys of all texts that it learns from, also by way of others.
+    """Returns a run with the keys of all texts that it, its teachers and its encoder were trained on.
 
-    Of a run that is resumed these are the ones that it was begun with: its teachers may be gone. Texts of the
-    corpus's test and validation part that a teacher or an encoder has learned from become warnings, on
-    standard error and in the run's config.
+    A resumed run keeps the keys that it was begun with, since its teachers may be gone. If a teacher or an
+    encoder was trained on test or validation texts of the corpus, a warning goes to standard error and into
+    the run's config.
 
     Args:
-        read: the texts that the run itself learns from.
+        read: the texts that the run itself is trained on.
 
     Raises:
-        InputError: a teacher or an encoder doesn't tell what it has learned from.
+        InputError: the keys of a teacher or an encoder can't be read.
     """
     if run.resumed:
         with suppress(InputError):
-            return replace(run, texts=TextKeys.read(run.checkpoints / TRAINED_ON_FILE, "begin anew"))
+            return replace(run, texts=TextKeys.read(run.checkpoints / TRAINED_ON_FILE, "begin again"))
     models = _models(run.config.recipe)
     noted = list(run.config.data["warnings"])
     for warning in _warnings(models, corpus):
@@ -50,9 +50,7 @@ def with_learned_texts(run: TrainingRun, corpus: Corpus, *read: Split) -> Traini
 
 
 def _models(recipe: Recipe[Any]) -> list[tuple[str, str, TextKeys]]:
-    """Returns what a recipe's teachers and encoder are called, whose figures each of them concerns, and what
-    texts it has learned from.
-    """
+    """Returns the name of each teacher and encoder of a recipe, whose figures it affects, and its texts."""
     found = [("teacher", path, "its figures and this model's") for path in recipe.training.teachers]
     if isinstance(recipe.model, TransformerConfig) and recipe.model.pretrained is not None:
         found.append(("encoder", recipe.model.pretrained, "this model's figures"))
@@ -64,7 +62,7 @@ def _models(recipe: Recipe[Any]) -> list[tuple[str, str, TextKeys]]:
 
 
 def _warnings(models: list[tuple[str, str, TextKeys]], corpus: Corpus) -> list[str]:
-    """Returns a line for each model that has learned from texts that the corpus holds out."""
+    """Returns a line for each of these models that was trained on held-out texts of the corpus."""
     if not models:
         return []
     held_out = {name: copy_keys(corpus.splits[name].texts()) for name in _HELD_OUT}

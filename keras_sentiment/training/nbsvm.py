@@ -1,4 +1,4 @@
-"""NB-SVM: a linear model of what texts hold, fitted on log-count ratios."""
+"""NB-SVM: a logistic regression on features of texts, scaled by log-count ratios."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keras_sentiment.errors import InputError
 
 # Of a linear model, 4 bytes each: 134 MB. The default's million n-grams have as many for 31 labels.
 MAX_WEIGHTS = 2**25
-# Weights that are fitted at once, and bytes that each of them takes.
+# Weights that are fitted at once, and the bytes of memory for each.
 _BLOCK, _BYTES = 2**22, 300
 _SWEEPS = 2  # over the blocks of labels, where there are several
 _CHUNK = 2**20  # features, and logits, that are in memory at once
@@ -28,11 +28,11 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 class Batch(NamedTuple):
-    """What some texts hold.
+    """The features of some texts.
 
     Args:
-        features: int[features], different ones in each text, one text after another.
-        lengths: int[texts], how many each holds.
+        features: int[features], of one text after another; those of a text are distinct.
+        lengths: int[texts], the number of features of each text.
         targets: int[texts], labels; or float[texts, num_classes], probabilities.
     """
 
@@ -42,13 +42,13 @@ class Batch(NamedTuple):
 
 
 class LinearModel(NamedTuple):
-    """What features add to the logits of a text that holds them; the others add nothing.
+    """The weights that the features of a text add to its logits; features that are not listed add nothing.
 
     Args:
         features: int64[kept], in increasing order.
         weights: float32[kept, num_classes].
-        bias: float32[num_classes], what the logits begin with.
-        occurring: how many features some text holds.
+        bias: float32[num_classes].
+        occurring: how many features occur in the texts.
     """
 
     features: npt.NDArray[np.int64]
@@ -67,21 +67,20 @@ def fit_nbsvm(
 ) -> LinearModel:
     """Fits a logistic regression on log-count ratios.
 
-    What a text holds counts once, and the weight that is trained for it is multiplied by its log-count
-    ratio (Wang & Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification",
-    section 2), of each label against the others. The features lie on disk, four bytes each, while L-BFGS
-    reads them some dozen times. The loss is that of all labels together (multinomial); where their weights
-    are too many to be fitted at once, some labels at a time are, and the others stay meanwhile (block
-    coordinate descent), so that memory does not grow with the number of labels (`memory_needed`).
+    Each feature of a text counts once, and its weight is multiplied by its log-count ratio of each label
+    against the others (Wang & Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic
+    Classification", section 2). The features are on disk, four bytes each, and L-BFGS reads them some dozens
+    of times. The loss is multinomial. If the weights are too many to be fitted at once, those of some labels
+    are fitted at a time while the others are fixed (block coordinate descent), so that memory does not grow
+    with the number of labels (`memory_needed`).
 
     Args:
-        batches: texts of two labels or more.
-        num_classes: int, labels.
-        l2: float > 0, the penalty on half the squares of the weights, beside the sum of the texts' losses.
-        class_weight: of the loss of texts of each label, their most probable; 1 by default.
-        folder: for the file of features, which has no name; the system's for temporary files by default.
-        max_weights: int, of the model. Where the features that occur would have more, those that most texts
-            hold are kept.
+        batches: texts of at least two labels.
+        num_classes: int, the number of labels.
+        l2: float > 0, penalty on half the squared weights, relative to the summed loss of the texts.
+        class_weight: weight of each label's loss, by the most probable label of a text; 1 by default.
+        folder: of the temporary file of features; the system's folder by default.
+        max_weights: int, of the model. If the features need more, the most frequent ones are kept.
 
     Raises:
         InputError: the features can't be written.
@@ -111,13 +110,13 @@ def fit_nbsvm(
 def _compact(
     features: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], most: int
 ) -> tuple[npt.NDArray[np.int64], int]:
-    """Keeps the features that most texts hold, in place, each as its position among those that are kept.
+    """Keeps the most frequent features, in place, and replaces each by its position among them.
 
     Args:
-        offsets: int64[texts + 1], where each text begins, changed in place too.
+        offsets: int64[texts + 1], where each text begins; changed in place too.
 
     Returns:
-        int64[kept], the features, in increasing order; and how many occur.
+        int64[kept], the features in increasing order; and how many features occur.
     """
     ranges = list(token_ranges(offsets, _CHUNK))
     texts = np.zeros(int(features.max()) + 1, np.int64)  # that hold each
@@ -143,20 +142,20 @@ def _compact(
 
 
 def most_weights(features: int, num_classes: int) -> int:
-    """Returns how many weights a model has at most, of so many features that may occur."""
+    """Returns the largest number of weights of a model with at most so many features."""
     return min(features, max(MAX_WEIGHTS // num_classes, 1)) * num_classes
 
 
 def memory_needed(weights: int) -> int:
-    """Returns how many bytes `fit_nbsvm` may take for a model of so many weights, beside its texts."""
+    """Returns the bytes of memory that `fit_nbsvm` may need for so many weights, without the texts."""
     return _BYTES * min(weights, _BLOCK) + 3 * 4 * weights + 100 * _CHUNK
 
 
 class _Regression:
-    """The penalized loss of a logistic regression on log-count ratios, and where it is least.
+    """The penalised loss of a logistic regression on log-count ratios, and its minimum.
 
     Args:
-        columns: int32[…], what the texts hold, each below `width`.
+        columns: int32[…], the features of the texts, each below `width`.
         offsets: int64[texts + 1], where each text begins.
         targets: as of `Batch`.
     """
@@ -178,7 +177,7 @@ class _Regression:
         self.text_weights = np.array(of_label)[labels, None]  # [texts, 1]
 
     def _chunks(self, labels: slice) -> Iterator[tuple[Any, slice]]:
-        """Yields which of some texts hold what, a sparse matrix of ones, and which texts."""
+        """Yields the features of some texts as a sparse matrix of ones, and the slice of these texts."""
         most = max(_CHUNK // (labels.stop - labels.start), 1)
         for first, end in token_ranges(self.offsets, _CHUNK):
             for start in range(first, end, most):
@@ -196,7 +195,7 @@ class _Regression:
         return (self.targets[part, None] == np.arange(labels.start, labels.stop)).astype(np.float64)
 
     def ratios(self, labels: slice) -> Floats:
-        """Returns float64[width, labels], of each label against all others."""
+        """Returns float64[width, labels], the log-count ratios of each label against all others."""
         counts = np.ones((self.width, labels.stop - labels.start))
         held = np.zeros(self.width)
         for matrix, part in self._chunks(labels):
@@ -210,7 +209,7 @@ class _Regression:
 
         Args:
             flat: float64[(width + 1) * labels], the bias last.
-            others: float[texts, 1], what the other labels' logits come to; -inf where there are none.
+            others: float[texts, 1], log-sum-exp of the logits of the other labels; -inf if there are none.
         """
         weights = flat.reshape(self.width + 1, -1)
         scaled, bias = ratios * weights[:-1], weights[-1]
@@ -243,7 +242,7 @@ class _Regression:
         starts = range(0, self.num_classes, step)
         blocks = [slice(start, min(start + step, self.num_classes)) for start in starts]
         weights = np.zeros((self.width + 1, self.num_classes), np.float32)  # the bias last
-        # The logarithm of the sum of the exponentials of each block's logits, of each text.
+        # The log-sum-exp of the logits of each block, for each text.
         sums = np.empty((len(self.offsets) - 1, len(blocks)), np.float32)
         sweeps, tolerance = 1, _TOLERANCE
         if len(blocks) > 1:
@@ -263,7 +262,7 @@ class _Regression:
         return weights[:-1], weights[-1]
 
     def _log_priors(self) -> Floats:
-        """Returns float64[num_classes], logarithms of the labels' shares."""
+        """Returns float64[num_classes], the logarithms of the shares of the labels."""
         if self.targets.ndim == 1:
             counts = np.bincount(self.targets, self.text_weights[:, 0], self.num_classes)
         else:
@@ -271,7 +270,7 @@ class _Regression:
         return np.log((counts + 1) / (counts + 1).sum())
 
     def _solve(self, start: Floats, tolerance: float, *arguments: Any) -> Floats:
-        """Returns float64[width + 1, labels], where `loss` with these arguments is least."""
+        """Returns float64[width + 1, labels], the minimum of `loss` with these arguments."""
         solved = optimize.minimize(
             self.loss,
             start.astype(np.float64).ravel(),
@@ -283,6 +282,6 @@ class _Regression:
         return solved.x.reshape(start.shape)
 
     def _sums(self, labels: slice, scaled: Floats, bias: Floats) -> Floats:
-        """Returns float[texts], the logarithm of the sum of the exponentials of some labels' logits."""
+        """Returns float[texts], the log-sum-exp of the logits of some labels."""
         sums = [np.logaddexp.reduce(matrix @ scaled + bias, axis=1) for matrix, _ in self._chunks(labels)]
         return np.concatenate(sums)

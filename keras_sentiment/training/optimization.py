@@ -1,4 +1,4 @@
-"""A model compiled: its loss, its optimizer, its learning rate over time."""
+"""Compiling a model: loss, optimizer and learning rate schedule."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def compile_model(
     """Compiles a model with AdamW and cross-entropy on its logits.
 
     Args:
-        steps: int, of the whole training, over which the learning rate rises and falls.
+        steps: int, of the whole training, for the learning rate schedule.
         precision: its dtype policy; `mixed_float16` scales the loss.
-        masked: whether it finds masked tokens, and each of them comes with a weight.
-        weighted: whether the reviews come with a weight.
-        soft: whether they come with a probability for each label.
+        masked: whether the model predicts masked tokens, each with a weight.
+        weighted: whether each review has a weight.
+        soft: whether each review has a probability for each label.
     """
     optimizer = adamw(_learning_rate(config, steps), config.weight_decay, config.epsilon)
     if not config.decay_bias_and_norm:
@@ -48,7 +48,8 @@ def compile_model(
 def masked_lm_loss(tokens: Any, logits: Any) -> Any:
     """Maps int32[batch, masks] and float[batch, masks, vocabulary_size] to cross-entropy, one for each mask.
 
-    On torch Keras's own writes out a one-hot vector for each token, which takes as long as the products.
+    On torch, Keras's own loss builds a one-hot vector for each token, which takes as long as the matrix
+    products.
     """
     logits = ops.cast(logits, "float32")
     chosen = ops.take_along_axis(logits, ops.cast(tokens, "int32")[:, :, None], axis=-1)[:, :, 0]
@@ -68,7 +69,7 @@ def _learning_rate(config: TrainingConfig, steps: int) -> Any:
 
 
 def adamw(learning_rate: Any, weight_decay: float, epsilon: float) -> keras.optimizers.Optimizer:
-    """Returns `keras.optimizers.AdamW`, or its equal that is fast on this machine.
+    """Returns `keras.optimizers.AdamW`, or on torch on a CPU the equivalent and faster `FusedAdamW`.
 
     Args:
         learning_rate: float > 0, or a schedule.
@@ -80,14 +81,13 @@ def adamw(learning_rate: Any, weight_decay: float, epsilon: float) -> keras.opti
 
 @keras.saving.register_keras_serializable("keras_sentiment")
 class FusedAdamW(keras.optimizers.AdamW):
-    """`keras.optimizers.AdamW` by torch's fused kernel.
+    """`keras.optimizers.AdamW` with torch's fused kernel.
 
-    Keras passes ten times over each variable, and of the small Transformer's four million weights nearly
-    all are embeddings: that took a sixth of a step.
+    Keras makes ten passes over each variable, which took a sixth of a step of the small Transformer.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Updates a variable and its moments in one pass; Keras has applied the weight decay."""
+        """Updates a variable and its moments in one pass, after Keras has applied the weight decay."""
         if self.amsgrad:
             return super().update_step(gradient, variable, learning_rate)
         import torch

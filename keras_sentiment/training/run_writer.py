@@ -1,7 +1,9 @@
-"""A run while it is trained: how its RUN_DIR begins, is resumed, and is completed."""
+"""A run during training: beginning, resuming and completing its RUN_DIR."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.data.text_keys import NO_TEXTS, TextKeys
 from keras_sentiment.errors import InputError
 from keras_sentiment.machine import package_versions
+from keras_sentiment.progress import phase
 from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.baseline import fit_baseline
 from keras_sentiment.runs.checks import require_free_run
@@ -40,9 +43,9 @@ class TrainingRun(Run):
     """A RUN_DIR that this process trains.
 
     Args:
-        resumed: whether it was begun before, by another process.
-        devices: that train it; of several processes one writes.
-        texts: that it learns from (`learned_texts`).
+        resumed: whether another process began it.
+        devices: the devices that train it; of several processes one writes.
+        texts: the keys of the texts that it is trained on (`learned_texts`).
     """
 
     resumed: bool = False
@@ -50,13 +53,13 @@ class TrainingRun(Run):
     texts: TextKeys = field(default=NO_TEXTS, compare=False)
 
     def begin(self) -> None:
-        """Makes the RUN_DIR with its `config.json`, and keeps other processes from writing there.
+        """Makes the RUN_DIR with its `config.json`, and locks it against other processes.
 
-        A complete run that was there moves to `previous` until this one is complete. Of a run that is
-        resumed everything stays.
+        A complete run in the folder moves to `previous` until this one is complete. A run that is resumed
+        stays as it is.
 
         Raises:
-            InputError: nothing can be written there, or another process does.
+            InputError: the folder can't be written to, or another process writes to it.
         """
         if not self.devices.writes:
             return
@@ -76,30 +79,46 @@ class TrainingRun(Run):
         self.texts.write(self.checkpoints / TRAINED_ON_FILE)  # for a run that is resumed
 
     def with_data(self, **facts: Any) -> TrainingRun:
-        """Returns this run, with more in its config about the data that it is trained on."""
+        """Returns this run with further entries in the `data` of its config."""
         config = replace(self.config, data={**self.config.data, **facts})
         return replace(self, config=config)
 
     def write(self, name: str, text: str) -> None:
-        """Writes a file of the RUN_DIR, if this is the process that does."""
+        """Writes a file of the RUN_DIR, if this is the process that writes."""
         if self.devices.writes:
             super().write(name, text)
 
-    def finish(self, model: Any, corpus: Corpus) -> Run:
-        """Completes the run: its baselines, the config again, the tokenizer, the model in float32.
+    @contextlib.contextmanager
+    def resumable(self) -> Iterator[None]:
+        """Adds to a Ctrl-C in the block how to go on: a run that has begun can be resumed."""
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            if str(error):
+                raise
+            raise KeyboardInterrupt(
+                f"Interrupted. {self.path} is saved so far. Go on with the same command and --resume."
+            ) from None
+
+    def finish(self, model: Any, corpus: Corpus, quiet: bool = True) -> Run:
+        """Completes the run: fits the baselines, and writes config, tokenizer and model in float32.
 
         Args:
-            corpus: that the model was trained on.
+            corpus: the corpus that the model was trained on.
+            quiet: whether to show no progress.
 
         Returns:
-            The run as it lies on disk.
+            The run as it is on disk.
         """
         from keras_sentiment.models.architecture import architecture_of
 
         config = replace(self.config, architecture=architecture_of(model))
         if self.devices.writes:
             encoder = isinstance(self.config.recipe.model, MaskedLMConfig)
-            baseline = None if encoder else fit_baseline(corpus, config)
+            baseline = None
+            if not encoder:
+                with phase("Fitting the baselines", "Fitted the baselines", quiet):
+                    baseline = fit_baseline(corpus, config)
             write_config(self.path, config)
             write_model(self.path, model, corpus.tokenizer(), self.texts, baseline, begin=lambda: None)
             unlock(lock(self.path))
@@ -107,13 +126,13 @@ class TrainingRun(Run):
         return Run(self.path, config)
 
     def leave(self) -> None:
-        """Lets other processes write there, and Keras compute on one device: training was broken off."""
+        """Unlocks the run after training was interrupted, and makes Keras compute on one device."""
         self.devices.release()
         if self.devices.writes and self.path.is_dir():
             unlock(lock(self.path))
 
     def end(self) -> None:
-        """Removes what a complete run doesn't need, and lets other processes write there."""
+        """Removes the checkpoints and the previous run of a complete run, and unlocks it."""
         if self.devices.writes:
             remove_leftovers(self.path)
             unlock(lock(self.path))
@@ -129,15 +148,15 @@ def new_run(
     resume: bool = False,
     devices: Devices = ONE_DEVICE,
 ) -> TrainingRun:
-    """Returns a new run, of which nothing is on disk before `begin`; or the one that is there.
+    """Returns a new run, or the run in the folder to resume; `begin` writes the first file.
 
     Args:
-        resume: go on with the run that is there, if there is one.
-        devices: that will train it.
+        resume: go on with the run in the folder, if there is one.
+        devices: the devices that will train it.
 
     Raises:
-        InputError: it holds something and neither `overwrite` nor `resume` is given, or something that is no
-            run, or the run to be resumed was begun otherwise.
+        InputError: the folder is not empty and neither `overwrite` nor `resume` is given, or it holds
+            something else than a run, or the run to resume was begun with other settings.
     """
     path = Path(path)
     require_free_run(path, overwrite, resume)
@@ -167,14 +186,14 @@ def new_run(
 
 
 def _require_same(path: Path, begun: RunConfig, now: RunConfig) -> None:
-    """Refuses to resume a run with settings that it was not begun with."""
+    """Refuses to resume a run with other settings than those it was begun with."""
     told = {
         "source",
         "splits",
         "trained_reviews",
         "data_dir",
         "warnings",
-    }  # of the data the fingerprint tells
+    }  # the fingerprint identifies the data
     for part in ("labels", "cleaning_version", "backend", "precision", "data", "model", "inputs", "training"):
         one, two = (config.to_dict()[part] for config in (begun, now))
         if not isinstance(one, dict):
@@ -183,5 +202,5 @@ def _require_same(path: Path, begun: RunConfig, now: RunConfig) -> None:
             if one.get(name) != two.get(name):
                 raise InputError(
                     f"{path}: it was begun with {name} {one.get(name)}, not {two.get(name)}; resume it with "
-                    "the command that began it, or begin anew with --overwrite"
+                    "the command that began it, or begin again with --overwrite"
                 )

@@ -1,4 +1,4 @@
-"""Recipes times seeds: each trained into a folder of its own, unattended, and one table of them all."""
+"""Comparing recipes: each is trained with several seeds, and one table shows the results."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import statistics
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keras_sentiment.data.corpus import Corpus
 from keras_sentiment.errors import InputError
+from keras_sentiment.messages import message_descriptor, tell
+from keras_sentiment.progress import Progress
 from keras_sentiment.recipes import BERT_RECIPES, TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.checks import chosen_preset
 from keras_sentiment.runs.history import read_history
@@ -32,10 +34,10 @@ class Candidate:
     """A recipe to compare.
 
     Args:
-        name: what the table calls it, and its folder.
-        command: that trains it, `train-transformer` or `train-bert`.
-        base: the recipe that it begins with.
-        changes: hyperparameters that differ, by name.
+        name: its name in the table, and of its folder.
+        command: the command that trains it, `train-transformer` or `train-bert`.
+        base: the recipe that it is based on.
+        changes: the hyperparameters that differ, by name.
     """
 
     name: str
@@ -44,10 +46,10 @@ class Candidate:
     changes: dict[str, Any]
 
     def recipe(self, seed: int) -> Recipe[Any]:
-        """Returns the recipe that its run with this seed will have.
+        """Returns the recipe of the run with this seed.
 
         Raises:
-            InputError: there is no such base or hyperparameter, or a value is not valid.
+            InputError: the base or a hyperparameter is unknown, or a value is not valid.
         """
         recipes = _SCRIPTS[self.command][1]
         if self.base not in recipes:
@@ -59,11 +61,11 @@ class Candidate:
 
 
 def read_candidates(path: Path) -> list[Candidate]:
-    """Reads the recipes of a TOML file: a table for each, with its `command`, maybe the `recipe` that it
-    begins with, and the hyperparameters that differ.
+    """Reads the recipes of a TOML file: a table for each, with its `command`, optionally the `recipe` that it
+    is based on, and the hyperparameters that differ.
 
     Raises:
-        InputError: it is no such file.
+        InputError: the file is not valid.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -92,33 +94,43 @@ def run_all(
     seeds: Sequence[int],
     corpus: Corpus,
     folder: Path,
-    report: Callable[[str], None],
+    quiet: bool = False,
 ) -> list[str]:
-    """Trains what is not trained yet, one after another, each in a process of its own.
+    """Trains the runs that are not complete, one after another, each in a process of its own.
 
-    An interrupted one goes on where it was. One that fails does not keep the others from being trained.
+    An interrupted run is resumed. After a run that fails the others are trained.
+
+    Args:
+        quiet: whether to show no progress.
 
     Returns:
-        The folders of those that failed.
+        The folders of the runs that failed.
     """
+    # The seeds one after another, so that soon there is a figure of each recipe.
+    wanted = [(candidate, seed) for seed in seeds for candidate in candidates]
+    missing = [
+        (candidate, seed, path)
+        for candidate, seed in wanted
+        if not _is_done(path := run_dir(folder, candidate, seed), candidate.recipe(seed), corpus)
+    ]
     failed = []
-    for seed in seeds:  # outermost, so that soon there is a figure of each
-        for candidate in candidates:
-            path = run_dir(folder, candidate, seed)
-            if _is_done(path, candidate.recipe(seed), corpus):
-                continue
-            report(f"{candidate.name}, seed {seed}: {path}")
+    with Progress("Training", len(missing), "runs", quiet=quiet) as progress:
+        for candidate, seed, path in missing:
+            if not quiet:
+                tell(f"Training {candidate.name} with seed {seed} into {path}")
             script = f"keras_sentiment.scripts.{_SCRIPTS[candidate.command][0]}"
             settings = {**candidate.changes, "seed": seed}
             options = [f"--set={name}={json.dumps(value)}" for name, value in settings.items()]
             command = [sys.executable, "-m", script, str(corpus.path), str(path), "--resume", "--quiet"]
-            if subprocess.run([*command, f"--recipe={candidate.base}", *options], check=False).returncode:
+            command += [f"--recipe={candidate.base}", *options]
+            if subprocess.run(command, check=False, stderr=message_descriptor()).returncode:
                 failed.append(str(path))
+            progress.update()
     return failed
 
 
 def run_dir(folder: Path, candidate: Candidate, seed: int) -> Path:
-    """Returns where a candidate is trained with a seed."""
+    """Returns the folder of the run of a candidate with a seed."""
     return folder / candidate.name / f"seed-{seed}"
 
 
@@ -133,7 +145,7 @@ def _is_done(path: Path, recipe: Recipe[Any], corpus: Corpus) -> bool:
 
 
 def table(candidates: Sequence[Candidate], seeds: Sequence[int], corpus: Corpus, folder: Path) -> str:
-    """Returns what is trained so far as a table; accuracy and loss on the validation part."""
+    """Returns a table of the complete runs, with accuracy and loss on validation."""
     rows: list[tuple[str, ...]] = [
         ("recipe", "seeds", "accuracy", "smallest", "largest", "loss", "seconds", "parameters")
     ]
@@ -161,7 +173,7 @@ def table(candidates: Sequence[Candidate], seeds: Sequence[int], corpus: Corpus,
 
 
 def _figures(path: Path) -> tuple[dict[str, float], float]:
-    """Returns the history's row of the epoch whose weights were kept, and the seconds of all epochs."""
+    """Returns the row of the history for the epoch whose weights were kept, and the seconds of all epochs."""
     config = read_config(path)
     rows = read_history(Run(path, config))
     kept = (

@@ -1,9 +1,10 @@
-"""A corpus and a recipe -> a trained run."""
+"""Training: from a corpus and a recipe to a complete run."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from keras_sentiment.models.layers import warn_unless_adapted
 from keras_sentiment.models.ngrams import adapted_layers
 from keras_sentiment.models.precision import precision_of
 from keras_sentiment.models.transformer import build_masked_lm, build_transformer, load_encoder_weights
+from keras_sentiment.progress import phase
 from keras_sentiment.recipes import TRANSFORMER_RECIPES, Recipe
 from keras_sentiment.runs.calibration import calibrated
 from keras_sentiment.runs.checks import require_trainable
@@ -47,19 +49,20 @@ def train(
     """Trains the model of a recipe on a corpus with `model.fit`, calibrates it on validation and saves it.
 
     Args:
-        corpus: what `prepare` made, or its folder.
+        corpus: a prepared corpus, or its folder.
         run_dir: the folder to make.
         recipe: one of `TRANSFORMER_RECIPES` or `BERT_RECIPES`, with `replace` for other hyperparameters.
-        callbacks: your own, called before those of the run. The learning rate is a schedule of the recipe,
-            so callbacks that set it (`ReduceLROnPlateau`) fail. What they remember is not in a checkpoint:
-            of a run that is resumed they see the rest, and `fit` twice where an epoch was interrupted.
+        callbacks: your own callbacks, called before those of the run. The learning rate is a schedule of the
+            recipe, so callbacks that set it (`ReduceLROnPlateau`) fail. Their state is not saved in
+            checkpoints: in a resumed run they see the rest, and two calls of `fit` if an epoch was
+            interrupted.
         overwrite: replace the run in that folder.
-        resume: go on with the run in that folder, with the recipe that it was begun with. Where there is
-            none it begins; a complete one is returned as it is.
+        resume: go on with the run in that folder, with the recipe that it was begun with. Without a run it
+            begins one; a complete run is returned as it is.
         limit: int, how many of the train reviews to use, a stratified draw; all by default.
-        devices: int, on jax: how many of this machine share a batch; all by default.
-        cache_dir: keeps the hidden states of a recipe with `cache_frozen`, for other runs too.
-        checkpoints: how often they are written, and how many stay.
+        devices: int, on jax: how many devices of this machine share a batch; all by default.
+        cache_dir: folder that keeps the hidden states of a recipe with `cache_frozen` for later runs.
+        checkpoints: how often checkpoints are written, and how many are kept.
         quiet: whether to show no progress.
 
     Returns:
@@ -67,7 +70,7 @@ def train(
 
     Raises:
         InputError: the folder is taken, the recipe doesn't fit the corpus, the loss became NaN; or no
-            threshold reaches its aim, and the run is saved without one.
+            threshold reaches its aim; the run is then saved without one.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; a checkpoint is saved, and `resume=True` goes on.
         TypeError: an argument is of another kind.
 
@@ -106,17 +109,18 @@ def begin_training(
     checkpoints: CheckpointConfig | None = None,
     quiet: bool = False,
 ) -> Fit | None:
-    """Returns what `model.fit` takes to train the model of a recipe; `None` of a run that is complete.
+    """Returns the arguments of `model.fit` for the model of a recipe; `None` if the run is complete.
 
-    Args and Raises: as `train`.
+    Args and Raises: as in `train`.
     """
     recipe = require_trainable(corpus, run_dir, recipe, overwrite, resume)
     run = start_run(run_dir, corpus, recipe, overwrite, resume, devices)
     if run.resumed and run.complete:
         run.end()
         return None
-    model = build_model(recipe, corpus)
     quiet = quiet or not run.devices.writes
+    with _loading(recipe, quiet):
+        model = build_model(recipe, corpus)
     folder = None if cache_dir is None else Path(cache_dir)
     try:
         return prepare_fit(model, corpus, run, limit, quiet, folder, checkpoints)
@@ -133,17 +137,17 @@ def save_run(
     *,
     overwrite: bool = False,
 ) -> Run:
-    """Makes a run of a model that was trained by hand, calibrated on validation.
+    """Saves a model that was trained by hand as a run, calibrated on validation.
 
-    The hyperparameters of the recipe's `training` are recorded as they are: make them those that you used.
-    With `class_weight` the balanced weights of the train split are taken out of the logits.
+    The hyperparameters of the recipe's `training` are recorded as they are: set them to those that you used.
+    With `class_weight` the balanced weights of the train split are removed from the logits.
 
     Args:
-        model: of the architecture that the recipe describes, in any precision, however compiled.
-        corpus: that it was trained on, or its folder. Its train split counts as trained on, and so do its
-            unlabelled texts, where the recipe reads them.
+        model: a model of the recipe's architecture, in any precision, however compiled.
+        corpus: the corpus that it was trained on, or its folder. The train split counts as trained on, and so
+            do the unlabelled texts if the recipe reads them.
         run_dir: the folder to make.
-        recipe: of the model and its inputs.
+        recipe: the recipe of the model and its inputs.
         overwrite: replace the run in that folder.
 
     Returns:
@@ -153,9 +157,9 @@ def save_run(
         UserWarning: the model was not adapted (`adapt_model`).
 
     Raises:
-        InputError: the folder is taken, the model is of another architecture, or its logits are not numbers;
-            a teacher or an encoder of the recipe isn't there; or no threshold reaches its aim, and the run is
-            saved without one.
+        InputError: the folder is not empty, the model has another architecture, or its logits are not
+            numbers; a teacher or an encoder of the recipe is missing; or no threshold reaches its aim, and
+            the run is then saved without one.
 
     Example:
         >>> recipe = TRANSFORMER_RECIPES["default"].replace(num_layers=1, sequence_length=64)
@@ -199,13 +203,22 @@ def build_model(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
     """Returns the untrained model of a recipe, for the vocabulary and the labels of a corpus.
 
     Raises:
-        InputError: its pretrained weights can't be had, or don't fit.
+        InputError: its pretrained weights can't be loaded, or don't fit.
     """
     model = _untrained(recipe, corpus)
     pretrained = None if isinstance(recipe.model, BertConfig) else recipe.model.pretrained
     if pretrained is not None:
         load_encoder_weights(model, open_encoder(pretrained, corpus.tokenizer()).load_model())
     return model
+
+
+def _loading(recipe: Recipe[Any], quiet: bool) -> AbstractContextManager[None]:
+    """Says that pretrained weights are loaded, if the model of a recipe has some."""
+    config = recipe.model
+    name = config.preset if isinstance(config, BertConfig) else config.pretrained
+    if name is None:
+        return nullcontext()
+    return phase(f"Loading the pretrained {name}", f"Loaded the pretrained {name}", quiet)
 
 
 def _untrained(recipe: Recipe[Any], corpus: Corpus) -> keras.Model:
@@ -225,4 +238,4 @@ def _require_classifier(recipe: Any) -> None:
         example = 'TRANSFORMER_RECIPES["default"].replace(epochs=2)'
         raise TypeError(f"recipe must be a Recipe, such as {example}. Received: a {type(recipe).__name__}")
     if isinstance(recipe.model, MaskedLMConfig):
-        raise InputError("the recipe is one of `keras-sentiment pretrain`, whose encoder gives no labels")
+        raise InputError("this recipe is for `keras-sentiment pretrain`, whose encoder gives no labels")

@@ -188,7 +188,9 @@ def test_the_command_starts_a_cluster_and_says_nothing(run, artifact, tmp_path):
     source, out = write_csv(tmp_path / "it.csv", 10), tmp_path / "out"
     started = command(artifact.path, "--input", source, "--output", out, "--workers", "1")
     result = subprocess.run(**started, capture_output=True, text=True, timeout=120)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert (result.returncode, result.stdout) == (0, "")
+    # On a slow machine there is progress to tell.
+    assert [line for line in result.stderr.splitlines() if not line.startswith("Predicting: ")] == []
     same_as_one_process(run, artifact, source, out)
 
 

@@ -116,7 +116,8 @@ def test_ctrl_c_in_training_is_130_and_no_model(cli, path, tmp_path, monkeypatch
     assert cli(*again, "--resume", "--max-to-keep", "1")[:2] == (0, "")
     assert (tmp_path / "run" / "model.keras").is_file()
     status, _, error = cli(*again, "--resume")
-    assert (status, error) == (0, f"{tmp_path / 'run'} is complete.\n")
+    following = f"keras-sentiment evaluate {tmp_path / 'run'} {path / 'data'}"
+    assert (status, error) == (0, f"{tmp_path / 'run'} is complete. Next: {following}\n")
 
 
 @pytest.mark.once

@@ -126,4 +126,4 @@ def train(corpus: Corpus, path: Path, recipe: Recipe = RECIPE, **options: Any) -
 def fit_all(fit: Fit, callbacks: Sequence[keras.callbacks.Callback] = ()) -> None:
     """Calls `model.fit` like the commands."""
     for arguments in fit.calls():
-        fit.model.fit(**{**arguments, "callbacks": [*callbacks, *fit.callbacks]})
+        fit.model.fit(**{**arguments, "callbacks": [*callbacks, *arguments["callbacks"]]})

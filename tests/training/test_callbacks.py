@@ -47,4 +47,4 @@ def test_skipped_steps_are_counted(small_corpus, recipes, tmp_path, capsys):
     fit_all(fit, [Kill(fit, 0, lambda: fit.model.optimizer.dynamic_scale.assign(2.0**60))])
     skipped = fit.train.steps - int(fit.model.optimizer.iterations)
     assert skipped > 0
-    assert f", {skipped} steps skipped so far" in capsys.readouterr().err
+    assert f"; {skipped} steps skipped so far" in capsys.readouterr().err

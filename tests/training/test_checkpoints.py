@@ -89,7 +89,7 @@ def test_a_state_of_no_training_is_told(small_corpus, recipes, whole, tmp_path, 
     assert_same(
         train(small_corpus, recipes["transformer"], tmp_path / "run", resume=True), whole("transformer")
     )
-    assert f"{last.name}: the checkpoint is damaged; the one before it is taken" in capsys.readouterr().err
+    assert f"{last.name}: the checkpoint is damaged; the one before it is used" in capsys.readouterr().err
 
 
 @pytest.mark.once
@@ -130,7 +130,7 @@ def test_a_preset_that_has_changed_is_told(small_corpus, recipes, tmp_path):
     try:
         backbone.set_weights([weight + 0.1 for weight in before])
         backbone.save_to_preset(recipe.model.preset)
-        with pytest.raises(InputError, match="frozen weights were others"):
+        with pytest.raises(InputError, match="frozen weights differ"):
             prepared(small_corpus, recipe, tmp_path / "run", resume=True)
     finally:
         backbone.set_weights(before)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from keras_sentiment.errors import InputError
 from keras_sentiment.inference.load import run_classifier
 from keras_sentiment.metrics.calibration import fit_temperature
 from keras_sentiment.metrics.thresholds import with_precision
+from keras_sentiment.runs.history import read_history
 from keras_sentiment.runs.run import open_run
 from keras_sentiment.scripts.command_line import commands
 
@@ -112,7 +114,8 @@ def test_an_aim_out_of_reach_is_said_and_the_model_kept(corpus, tmp_path):
     message = str(caught.value)
     assert "\n" not in message
     assert "precision 0.999" in message
-    assert "the label is the most probable one" in message
+    assert "the model is saved without one, and the label is the most probable one" in message
+    assert message.endswith("use it as it is, or train again with another --threshold-for")
     assert open_run(tmp_path / "run").config.threshold is None
 
 
@@ -126,3 +129,39 @@ def test_the_command_refuses_an_aim_before_it_trains(corpus, tmp_path):
     result = CliRunner().invoke(commands, arguments)
     assert isinstance(result.exception, InputError)
     assert not (tmp_path / "run").exists()
+
+
+class Ruin(keras.callbacks.Callback):
+    """Makes the validation loss large from the second epoch on."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch:
+            self.model.get_layer("logits").bias.assign([30.0, -30.0])
+
+
+def test_early_stopping_and_the_epoch_that_was_kept_are_told(corpus, tmp_path, capfd):
+    recipe = RECIPE.replace(sequence_length=5, epochs=6, patience=2)
+    run = keras_sentiment.train(corpus, tmp_path / "run", recipe, callbacks=[Ruin()])
+    told = capfd.readouterr().err.splitlines()
+    assert [line.split(" in ")[0] for line in told if line.startswith("Epoch")] == [
+        f"Epoch {n} of 6" for n in (1, 2, 3)
+    ]
+    assert "Stopped after epoch 3 of 6: the validation loss has not improved for 2 epochs." in told
+    loss = read_history(run)[0]["val_loss"]
+    assert f"Kept the weights of epoch 1, validation loss {loss:.2f}." in told
+
+
+def test_ctrl_c_while_calibrating_says_how_to_go_on_and_it_is_true(corpus, tmp_path, monkeypatch):
+    place, recipe = "keras_sentiment.training.finish.calibrated", HARD.replace(threshold_for=None)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, interrupted)
+        with pytest.raises(KeyboardInterrupt, match=r"run is saved so far. Go on .* --resume"):
+            keras_sentiment.train(corpus, tmp_path / "run", recipe, quiet=True)
+    resumed = keras_sentiment.train(corpus, tmp_path / "run", recipe, resume=True, quiet=True)
+    whole = keras_sentiment.train(corpus, tmp_path / "whole", recipe, quiet=True)
+    assert resumed.config.temperature == whole.config.temperature
+    assert read_history(resumed)[0]["val_loss"] == read_history(whole)[0]["val_loss"]

@@ -1,5 +1,6 @@
 """Training: it learns, keeps the best epoch, and repeats itself bit for bit."""
 
+import re
 import threading
 
 import keras
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.short_training import SHORT, prepared, train
-from helpers.tiny import MODEL, TOKENIZER, TRAINING, build
+from helpers.tiny import MODEL, TOKENIZER, TRAINING, build, fit_all
 from keras_sentiment.batches.review_batches import ReviewBatches
 from keras_sentiment.decision import Decision
 from keras_sentiment.errors import InputError
@@ -15,7 +16,7 @@ from keras_sentiment.inference.load import run_classifier
 from keras_sentiment.metrics.figures import evaluate_logits
 from keras_sentiment.runs.history import HISTORY_FIELDS
 from keras_sentiment.runs.run import open_run
-from keras_sentiment.training.callbacks import EpochRecord, Progress
+from keras_sentiment.training.callbacks import EpochRecord
 from keras_sentiment.training.fit import prepare_fit, start_run
 
 BACKEND = keras.backend.backend()
@@ -198,7 +199,7 @@ def test_summary_counts_what_trains(corpus, tmp_path):
     frozen = TOKENIZER.vocabulary_size * MODEL.hidden_dim
     frozen += fit.model.get_layer("ngrams").count_params()
     total = fit.model.count_params()
-    assert f"{total:,} parameters, {total - frozen:,} train; 160 reviews" in fit.summary()
+    assert f"{total:,} parameters, {total - frozen:,} trainable; 160 reviews" in fit.summary()
 
 
 @pytest.mark.once
@@ -216,8 +217,10 @@ def test_ngrams_that_dont_fit_are_refused_before_the_run_begins(corpus, tmp_path
 def test_progress_goes_to_standard_error(corpus, tmp_path, capfd):
     run = start_run(tmp_path / "run", corpus, SHORT)
     fit = prepare_fit(build(), corpus, run, limit=60)
-    progress = [callback for callback in fit.callbacks if isinstance(callback, Progress)]
-    fit.model.fit(fit.train, epochs=1, callbacks=progress, shuffle=False, verbose=0)
+    fit_all(fit)
     streams = capfd.readouterr()
     assert streams.out == ""
-    assert "epoch 1/2: accuracy" in streams.err
+    told = [line for line in streams.err.splitlines() if line.startswith("Epoch")]
+    figures = r"train loss \d\.\d\d, accuracy \d\.\d\d; validation loss \d\.\d\d, accuracy \d\.\d\d"
+    assert [re.fullmatch(rf"Epoch {n} of 2 in .* s: {figures}", line) for n, line in enumerate(told, 1)]
+    assert len(told) == 2

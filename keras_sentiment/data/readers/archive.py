@@ -20,6 +20,7 @@ from keras_sentiment.data.readers.tar_members import Member, members
 from keras_sentiment.data.reviews import Review, require_size
 from keras_sentiment.errors import InputError
 from keras_sentiment.messages import tell
+from keras_sentiment.progress import Progress
 from keras_sentiment.storage.atomic import staged_path
 
 IMDB = "imdb"  # the source name of the download
@@ -132,26 +133,18 @@ def download(
 
 def _fetch(url: str, path: Path, quiet: bool) -> str:
     """Download a URL to `path` and return its SHA-256."""
-    from tqdm import tqdm
-
     if not quiet:
-        tell(f"downloading {url}")
+        tell(f"Downloading {url}")
     digest = hashlib.sha256()
     with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, path.open("wb") as file:
         size = int(answer.headers.get("Content-Length") or 0)
-        with tqdm(
-            total=size or None,
-            unit="B",
-            unit_scale=True,
-            desc=url.rsplit("/", 1)[-1].split(".")[0],
-            disable=quiet or None,
-        ) as bar:
-            received = 0
+        received = 0
+        with Progress("Downloading", size // 1_000_000 or None, "MB", quiet=quiet) as progress:
             while chunk := answer.read(CHUNK_BYTES):
                 file.write(chunk)
                 digest.update(chunk)
                 received += len(chunk)
-                bar.update(len(chunk))
+                progress.update(received // 1_000_000 - progress.done)
     if size and received != size:
         raise OSError(f"the connection closed after {received:,} of {size:,} bytes")
     return digest.hexdigest()
