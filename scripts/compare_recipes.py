@@ -49,7 +49,6 @@ def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool
     only what is not yet trained.
     """
     check_backend()
-    import_keras(quiet)
     from keras_sentiment.data.corpus import open_corpus
     from keras_sentiment.runs.checks import require_trainable
     from keras_sentiment.training.sweep import read_candidates, run_all, run_dir, table
@@ -60,6 +59,7 @@ def compare(data_dir: str, out_dir: Path, recipes: Path, seeds: int, quiet: bool
         path = run_dir(out_dir, candidate, chosen[0])
         require_trainable(corpus, path, candidate.recipe(chosen[0]), resume=True)
     failed = run_all(candidates, chosen, corpus, out_dir, quiet)
+    import_keras(quiet)
     show(table(candidates, chosen, corpus, out_dir))
     if not failed and not quiet:
         one = run_dir(out_dir, candidates[0], chosen[0])

@@ -17,6 +17,7 @@ from keras_sentiment.scripts.command_line import (
     import_keras,
     output_options,
     run_command,
+    say,
 )
 from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.scripts.table_options import source_options
