@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -69,7 +70,7 @@ class Progress:
                 initial=self.done,
                 file=stream,
                 leave=False,
-                dynamic_ncols=True,
+                **_width(stream),
                 smoothing=0,  # the mean of all so far, as in a log
                 bar_format=None if self.unit else "{desc} … {elapsed}",
             )
@@ -142,6 +143,14 @@ class Progress:
                 if self._bar is not None:
                     self._bar.refresh()
             self.tell_if_due()
+
+
+def _width(stream: Any) -> dict[str, Any]:
+    """Returns the width of a bar: the terminal's, or 80 where it says 0, as in a container."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if os.get_terminal_size(stream.fileno()).columns:
+            return {"dynamic_ncols": True}
+    return {"ncols": 80}
 
 
 def counted(

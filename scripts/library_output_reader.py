@@ -38,19 +38,19 @@ def read(pipe: int, control: int) -> bytes:
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         selector.register(control, selectors.EVENT_READ)
-        ended = False
+        ended, closed = False, False
         while not ended:
             ready = {key.fd for key, _ in selector.select()}
             ended = control in ready
             if ended and os.read(control, 1):
                 return b""
             with contextlib.suppress(BlockingIOError):
-                while pipe in ready or ended:  # empty it
+                while not closed and (pipe in ready or ended):  # empty it
                     found = os.read(pipe, KEPT)
                     kept = (kept + found)[-KEPT:]
-                    if not found:
+                    closed = not found
+                    if closed:
                         selector.unregister(pipe)
-                        break
     return kept
 
 

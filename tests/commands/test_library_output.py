@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import click
 import pytest
@@ -114,9 +116,29 @@ def test_more_than_a_pipe_holds_stops_nobody():
 
 
 @pytest.mark.once
+def test_the_reader_keeps_what_came_before_the_pipe_was_closed():
+    """The pipe may end before the control does, and after it."""
+    for first in (0, 1):
+        (pipe, library), (control, command) = os.pipe(), os.pipe()
+        os.write(library, b"said\n")
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(reader.read, pipe, control)
+            os.close((library, command)[first])
+            time.sleep(0.05)  # for the reader to see the one alone
+            if first:
+                assert found.result(10) == b"said\n"
+            os.close((command, library)[first])
+            assert found.result(10) == b"said\n"
+        os.close(pipe)
+        os.close(control)
+
+
+@pytest.mark.once
 def test_messages_know_a_terminal():
     code = BEGIN + "    from keras_sentiment.messages import message_stream\n"
-    code += "    print(message_stream().isatty(), sys.stderr.isatty())\nrun_command(made)\n"
+    code += "    from keras_sentiment.progress import Progress\n"
+    code += "    print(message_stream().isatty(), sys.stderr.isatty())\n"
+    code += "    with Progress('Reading', 4) as shown: shown.update(3)\nrun_command(made)\n"
     import pty
 
     ours, theirs = pty.openpty()
@@ -124,10 +146,12 @@ def test_messages_know_a_terminal():
         found = subprocess.run(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=True
         )
+        written = os.read(ours, 10_000)
     finally:
         os.close(ours)
         os.close(theirs)
     assert found.stdout == b"True False\n"
+    assert b"Reading:   0%" in written  # though this terminal has a width of 0
 
 
 @pytest.mark.once
