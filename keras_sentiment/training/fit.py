@@ -63,8 +63,9 @@ class Fit:
         trained = sum(math.prod(weight.shape) for weight in self.full_model.trainable_weights)
         return (
             f"{self.full_model.name}: {self.full_model.count_params():,} parameters, {trained:,} trainable; "
-            f"{plural(len(self.train.split), 'review')}, {plural(self.train.steps, 'batch')} an epoch, "
-            f"{plural(self.epochs, 'epoch')}; {keras.backend.backend()}, {self.run.config.precision}"
+            f"{plural(len(self.train.split), 'review')}, {self.train.steps:,} train and "
+            f"{plural(self.validation.steps, 'validation batch')} an epoch, {plural(self.epochs, 'epoch')}; "
+            f"{keras.backend.backend()}, {self.run.config.precision}"
         )
 
     def calls(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Iterator[dict[str, Any]]:
