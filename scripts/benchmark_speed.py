@@ -15,6 +15,7 @@ from keras_sentiment.benchmark.setting import DEVICES, Setting
 from keras_sentiment.config import BACKENDS, PRECISIONS
 from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.messages import show
+from keras_sentiment.quantities import plural
 from keras_sentiment.scripts.command_line import check_backend, common_options, run_command, say
 from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.text_table import text_table
@@ -222,7 +223,7 @@ def _conditions(row: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"{row['device']}, {precision}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}; "
+        f"{row['device']}, {precision}, {plural(row['threads'], 'thread')}; "
         f"batches of {row['batch']}; {training}{versions}"
     )
 

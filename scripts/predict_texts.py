@@ -21,6 +21,7 @@ from keras_sentiment.data.readers.tables import ALL, Table, open_named, with_tex
 from keras_sentiment.errors import InputError
 from keras_sentiment.escaping import json_text
 from keras_sentiment.messages import show
+from keras_sentiment.quantities import plural
 from keras_sentiment.scripts.command_line import (
     check_backend,
     import_keras,
@@ -167,7 +168,7 @@ def predict(
                 classifier, table, rows, config.text_column, keep_columns, ending, results, skip, quiet
             )
     if output != STANDARD and engine == "local" and not quiet:
-        say(f"Wrote {output}: {count:,} text{'' if count == 1 else 's'}, a row each")
+        say(f"Wrote {output}: {plural(count, 'text')}, a row each")
     if bad_rows.count:
         say(f"Rows left out: {bad_rows.count:,}")
 

@@ -11,11 +11,11 @@ from keras_sentiment.recipes import PRETRAINING_RECIPE
 from keras_sentiment.scripts.command_line import (
     check_backend,
     import_keras,
-    pretraining_options,
     run_command,
     say,
 )
 from keras_sentiment.scripts.options import command
+from keras_sentiment.scripts.training_options import pretraining_options
 from keras_sentiment.training_config import CheckpointConfig
 
 

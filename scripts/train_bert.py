@@ -12,13 +12,12 @@ from keras_sentiment.escaping import shell
 from keras_sentiment.recipes import BERT_RECIPES, Recipe
 from keras_sentiment.scripts.command_line import (
     check_backend,
-    defaults_of,
     import_keras,
     run_command,
     say,
-    training_options,
 )
 from keras_sentiment.scripts.options import command, option, section
+from keras_sentiment.scripts.training_options import defaults_of, training_options
 from keras_sentiment.training_config import CheckpointConfig
 
 

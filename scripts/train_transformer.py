@@ -13,9 +13,9 @@ from keras_sentiment.scripts.command_line import (
     import_keras,
     run_command,
     say,
-    training_options,
 )
 from keras_sentiment.scripts.options import command, option, section
+from keras_sentiment.scripts.training_options import training_options
 from keras_sentiment.training_config import CheckpointConfig
 
 

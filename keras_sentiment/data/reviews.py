@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from keras_sentiment.errors import InputError, require_label
+from keras_sentiment.quantities import plural
 
 NEGATIVE = frozenset({"neg", "negative", "0"})
 POSITIVE = frozenset({"pos", "positive", "1"})
@@ -52,11 +53,6 @@ def require_size(size: int, source: str) -> None:
         )
 
 
-def reviews_text(count: int) -> str:
-    """Return a number of reviews in words: `1 review`, `2,000 reviews`."""
-    return f"{count:,} review{'' if count == 1 else 's'}"
-
-
 def fold(label: str) -> str:
     """Return a label in lower case and in Unicode normal form NFKC."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
@@ -90,7 +86,7 @@ def doubtful_labels(counts: dict[str, int]) -> list[str]:
     for name in sorted(counts):
         if fold(name) in MISSING:
             found.append(
-                f"label {name!r} ({reviews_text(counts[name])}) is used as a label; if it stands for a "
+                f"label {name!r} ({plural(counts[name], 'review')}) is used as a label; if it stands for a "
                 "missing label, remove these rows"
             )
     return found

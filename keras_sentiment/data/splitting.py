@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sentiment.data.config import PrepareConfig
-from keras_sentiment.data.reviews import reviews_text
 from keras_sentiment.errors import InputError
+from keras_sentiment.quantities import plural
 
 SPLITS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
@@ -196,7 +196,7 @@ def _require_labels(
             different = len(np.unique(texts[members]))
             raise InputError(
                 f"label {name!r} has no review for the {split_name} split (it has "
-                f"{reviews_text(int(members.sum()))} with {different:,} different "
+                f"{plural(int(members.sum()), 'review')} with {different:,} different "
                 f"text{'s' if different != 1 else ''}); "
                 f"add reviews until it has at least {least} different texts{where}"
             )

@@ -8,6 +8,7 @@ from typing import Any
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus_files import REJECTED_FILE, UNLABELLED
 from keras_sentiment.escaping import printable
+from keras_sentiment.quantities import plural
 
 MAX_SHOWN_LABELS = 10
 MAX_SHOWN_CHARACTERS = 40  # of a label's name
@@ -71,7 +72,7 @@ def _count_rows(info: dict[str, Any]) -> list[list[str]]:
         rows.append([f"label {shown}", *(f"{split['labels'].get(name, 0):,}" for split in splits)])
     if others := [name for name in totals if name not in frequent]:
         counts = (sum(split["labels"].get(name, 0) for name in others) for split in splits)
-        title = f"{len(others):,} other label{'' if len(others) == 1 else 's'}"
+        title = f"{plural(len(others), 'other label')}"
         rows.append([title, *(f"{count:,}" for count in counts)])
     return rows
 
