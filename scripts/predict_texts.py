@@ -268,19 +268,20 @@ def _load(path: str, windows: bool, precision: str, quiet: bool) -> Classifier:
     """Opens the model, and prints its precision where that is not the default."""
     from keras_sentiment.inference.artifact import is_artifact
     from keras_sentiment.inference.load import load
+    from keras_sentiment.runs.run import open_run
     from keras_sentiment.runs.run_files import is_run
 
     if not is_artifact(path):
         check_backend()
-        # What is no run is told by `load`, before Keras is imported.
-        if is_run(Path(path)):
+        if is_run(Path(path)):  # `load` refuses another folder
+            open_run(path)  # so that a damaged run is refused before Keras is imported, which takes seconds
             import_keras(quiet)
-        if precision != "float32" and is_run(Path(path)):
-            from keras_sentiment.models.precision import resolve_precision
+            if precision != "float32":
+                from keras_sentiment.models.precision import resolve_precision
 
-            precision = resolve_precision(precision)
-            if not quiet:
-                say(f"Computing in {precision}")
+                precision = resolve_precision(precision)
+                if not quiet:
+                    say(f"Computing in {precision}")
     return load(path, precision, windows)
 
 

@@ -63,7 +63,7 @@ def test_evaluate_prints_one_object(cli, run, path):
     assert set(json.loads((run / "metrics.json").read_text())) == {"test", "validation", "all"}
     names = {item.name for item in run.iterdir()}
     assert names == {*NAMES, "metrics.json", "report.html", "reports", "README.md"}
-    assert "120 reviews of" in (run / "report.html").read_text()
+    assert "measured on 120 texts of" in (run / "report.html").read_text()
 
 
 @pytest.mark.once
@@ -82,7 +82,7 @@ def test_authors_are_the_units_of_the_intervals(cli, run, path, tmp_path):
     mistake(cli("evaluate", run, tmp_path / "authors.csv", "--group-column", "writer"), "writer", "author")
     mistake(
         cli("evaluate", run, path / "data", "--group-column", "author"),
-        "prepared with",
+        "groups of a prepared corpus",
         "--group-column author",
     )
 
@@ -112,7 +112,7 @@ def test_evaluate_compares_two_models(cli, run, path, tmp_path):
     assert found["only_ours_right"] - found["only_theirs_right"] == ours - theirs
     low, high = found["difference_ci95"]
     assert low <= found["difference"] <= high
-    assert "Against" in (run / "report.html").read_text()
+    assert "Comparison with run" in (run / "report.html").read_text()
 
     status, out, _ = cli("evaluate", run, path / "data", "--against", run, "--quiet")
     assert status == 0
@@ -144,7 +144,7 @@ def test_evaluate_counts_the_labels_that_a_perturbation_flips(cli, run, path):
     # Tags are cleaned away, and nothing else is changed by them.
     unchanged = {"accuracy": metrics["accuracy"], "flipped": 0, "flipped_share": 0}
     assert metrics["perturbed"]["markup"] == unchanged
-    assert "Does it keep its label?" in (run / "report.html").read_text()
+    assert "<h2>Robustness</h2>" in (run / "report.html").read_text()
     assert "texts changed by" in cli(*arguments, "--quiet")[1]
 
 
