@@ -17,6 +17,7 @@ from keras_sentiment.data.groups import UNKNOWN, number_groups, where_all_known
 from keras_sentiment.data.reviews import Review, match_label
 from keras_sentiment.data.splitting import SPLITS
 from keras_sentiment.errors import InputError
+from keras_sentiment.quantities import plural
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
 
@@ -146,7 +147,7 @@ class Split:
         names = np.unique(labels)
         if size < len(names):
             raise InputError(
-                f"a sample of {size} reviews can't have all {len(names)} labels; raise the limit"
+                f"a sample of {plural(size, 'review')} can't have all {len(names)} labels; raise the limit"
             )
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(labels))

@@ -112,7 +112,7 @@ def test_evaluate_compares_two_models(cli, run, path, tmp_path):
     assert found["only_ours_right"] - found["only_theirs_right"] == ours - theirs
     low, high = found["difference_ci95"]
     assert low <= found["difference"] <= high
-    assert "Comparison with run" in (run / "report.html").read_text()
+    assert f"Comparison with {tmp_path.name}/run" in (run / "report.html").read_text()
 
     status, out, _ = cli("evaluate", run, path / "data", "--against", run, "--quiet")
     assert status == 0

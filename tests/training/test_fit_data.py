@@ -21,7 +21,7 @@ def test_limit_draws_in_proportion_and_leaves_validation_whole(corpus, tmp_path)
 
 @pytest.mark.once
 def test_limit_below_the_number_of_labels_is_refused(corpus, tmp_path):
-    with pytest.raises(InputError, match="limit of 1"):
+    with pytest.raises(InputError, match="sample of 1 review can't have all 2 labels"):
         prepared(corpus, tmp_path / "run", limit=1)
     # A mistake leaves nothing: the corrected command needs no --overwrite.
     assert not (tmp_path / "run").exists()

@@ -55,11 +55,14 @@ def test_overwrite_keeps_a_link_and_the_working_directory(corpus, copy, tmp_path
     assert (copy / "config.json").is_file()
 
 
-@pytest.mark.parametrize("path", ["/proc/run", "/dev/null/run"])
-def test_run_that_cannot_be_written(corpus, path):
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("/proc/run", "no run can be written"), ("/dev/null/run", "/dev/null: it is a file")],
+)
+def test_run_that_cannot_be_written(corpus, path, message):
     with pytest.raises(InputError) as caught:
         start(path, corpus).begin()
-    one_line(caught, path, "no run can be written")
+    one_line(caught, message)
 
 
 def test_an_empty_folder_is_taken(corpus, tmp_path):
