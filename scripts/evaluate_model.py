@@ -111,7 +111,7 @@ def evaluate(
     run, other = open_run(run_dir), None if against is None else open_run(against)
     if other is not None:
         require_comparable(run, other)
-    require_evaluation_data(data, split, run.tokenizer(), run.config.labels, config)
+    require_evaluation_data(data, split, run.tokenizer(), run.config.labels, config, on_error)
     import_keras(quiet)
     from keras_sentiment.evaluation import evaluate as measuring
     from keras_sentiment.evaluation.summary import summary

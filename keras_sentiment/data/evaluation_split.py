@@ -72,9 +72,14 @@ def open_evaluation_split(
 
 
 def require_evaluation_data(
-    data: Any, name: str | None, tokenizer: Tokenizer, labels: Sequence[str], config: PrepareConfig
+    data: Any,
+    name: str | None,
+    tokenizer: Tokenizer,
+    labels: Sequence[str],
+    config: PrepareConfig,
+    on_error: str = "fail",
 ) -> None:
-    """Refuses data that do not fit the model, without loading the model; it reads at most one row of a file.
+    """Refuses data that do not fit the model, without loading the model; it reads up to the first usable row.
 
     Args and Raises: as `open_evaluation_split`.
     """
@@ -82,7 +87,7 @@ def require_evaluation_data(
     if corpus is not None:
         _require_fitting(corpus, name, tokenizer, labels, config)
     elif _can_be_read_twice(data):
-        next(read(data, config, quiet=True, bad_rows=BadRows(quiet=True)))
+        next(iter(read(data, config, quiet=True, bad_rows=BadRows(on_error, quiet=True))), None)
 
 
 def _can_be_read_twice(data: Any) -> bool:

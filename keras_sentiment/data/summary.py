@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from keras_sentiment.data.config import PrepareConfig
 from keras_sentiment.data.corpus_files import REJECTED_FILE, UNLABELLED
 from keras_sentiment.escaping import printable
 from keras_sentiment.quantities import plural
+from keras_sentiment.text_table import text_table
 
 MAX_SHOWN_LABELS = 10
 MAX_SHOWN_CHARACTERS = 40  # of a label's name
@@ -43,7 +43,7 @@ def summarize(info: dict[str, Any]) -> str:
     """
     dropped = ", ".join(f"{count:,} from {name}" for name, count in info["dropped"].items())
     lines = [
-        *_aligned(_count_rows(info)),
+        *text_table(_count_rows(info)),
         f"texts dropped because a later split has the same text: {dropped}",
         f"texts with more than one label: {info['contradictions']:,}",
     ]
@@ -72,27 +72,6 @@ def _count_rows(info: dict[str, Any]) -> list[list[str]]:
         rows.append([f"label {shown}", *(f"{split['labels'].get(name, 0):,}" for split in splits)])
     if others := [name for name in totals if name not in frequent]:
         counts = (sum(split["labels"].get(name, 0) for name in others) for split in splits)
-        title = f"{plural(len(others), 'other label')}"
+        title = plural(len(others), "other label")
         rows.append([title, *(f"{count:,}" for count in counts)])
-    return rows
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    """Return the rows of a table as lines: the first column is left-aligned, the others right-aligned."""
-    shown = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(_width(row[n]) for row in shown if n < len(row)) for n in range(len(shown[0]))]
-    lines = []
-    for row in shown:
-        cells = [row[0] + " " * (widths[0] - _width(row[0]))]
-        cells += [
-            " " * (width - _width(cell)) + cell for cell, width in zip(row[1:], widths[1:], strict=False)
-        ]
-        lines.append("  ".join(cells))
-    return lines
-
-
-def _width(text: str) -> int:
-    """Return how many columns of a terminal a text takes: Chinese characters take two, accents none."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return [[*row, *[""] * (len(rows[0]) - len(row))] for row in rows]

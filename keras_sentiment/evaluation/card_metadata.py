@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -81,14 +82,14 @@ def eval_results(metrics: dict[str, Any], data: str, split: str, fingerprint: st
             task_name="Text classification",
             dataset_type="custom",
             dataset_name=_plain(data),
-            dataset_split=split,
-            dataset_revision=fingerprint,
+            dataset_split=_plain(split),
+            dataset_revision=_plain(fingerprint),
             metric_type=metric,
             metric_value=round(metrics[key], 6),
             metric_args=arguments or None,
         )
         for key, (metric, arguments) in METRICS.items()
-        if metrics.get(key) is not None
+        if metrics.get(key) is not None and math.isfinite(metrics[key])
     ]
 
 

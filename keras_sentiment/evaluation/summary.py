@@ -93,9 +93,10 @@ def _calibration(metrics: dict[str, Any]) -> list[str]:
     if error is None:
         return [told, f"Calibration error (ECE): {metrics['absent']['ece']}."]
     earlier = f"; {rounded(before, interval)} before calibration" if metrics["temperature"] != 1 else ""
+    span = "no interval" if interval is None else rounded_span(interval)
     return [
         told,
-        f"Calibration error (ECE) {rounded(error, interval)} ({rounded_span(interval)}){earlier}.",
+        f"Calibration error (ECE) {rounded(error, interval)} ({span}){earlier}.",
     ]
 
 

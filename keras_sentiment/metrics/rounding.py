@@ -12,14 +12,16 @@ NONE = "–"
 def decimals(interval: Sequence[float] | None) -> int:
     """Returns the decimals that show two significant digits of an interval's half width, at most 4.
 
-    Without an interval, or of one without width, 4.
+    Without an interval, or with one that has no width or no end, 4.
 
     Example:
         >>> decimals([0.84, 0.88]), decimals([0.4, 0.8]), decimals(None)
         (3, 2, 4)
     """
     half = (interval[1] - interval[0]) / 2 if interval is not None else 0.0
-    return MAX_DECIMALS if half <= 0 else min(MAX_DECIMALS, max(0, 1 - math.floor(math.log10(half))))
+    if not 0 < half < math.inf:
+        return MAX_DECIMALS
+    return min(MAX_DECIMALS, max(0, 1 - math.floor(math.log10(half))))
 
 
 def rounded(value: float | None, interval: Sequence[float] | None = None, sign: str = "") -> str:

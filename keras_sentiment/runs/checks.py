@@ -13,7 +13,7 @@ from keras_sentiment.recipes import Recipe
 from keras_sentiment.runs.config import require_threshold_labels
 from keras_sentiment.runs.run import Run, open_encoder
 from keras_sentiment.runs.run_files import is_run
-from keras_sentiment.text.presets import require_sizes, sizes_in
+from keras_sentiment.text.presets import preset_names, require_sizes, sizes_in
 from keras_sentiment.text.tokenizer import default_tokenizer_name, find_tokenizer, packaged_minilm
 
 
@@ -86,7 +86,8 @@ def chosen_preset(recipe: Recipe[Any], corpus: Corpus) -> Recipe[Any]:
     """Returns the recipe with the preset that a corpus was prepared with in the place of `"auto"`.
 
     Raises:
-        InputError: the corpus has a learned vocabulary, which no preset has.
+        InputError: the corpus has a learned vocabulary, which no preset has, or a vocabulary that its folder
+            only names: a corpus of somebody else must not choose what is downloaded or read.
     """
     if not isinstance(recipe.model, BertConfig) or recipe.model.preset != AUTO_PRESET:
         return recipe
@@ -95,6 +96,10 @@ def chosen_preset(recipe: Recipe[Any], corpus: Corpus) -> Recipe[Any]:
         raise InputError(
             f"{corpus.path}: it was prepared with a learned vocabulary, which no pretrained BERT has. Run: "
             f"keras-sentiment prepare {shell(corpus.info['source'])} NEW_DATA_DIR --tokenizer minilm"
+        )
+    if name != "minilm" and name not in preset_names():
+        raise InputError(
+            f"{corpus.path}: it was prepared with the tokenizer {name}; name the BERT with --preset"
         )
     return recipe.replace(preset=name)
 

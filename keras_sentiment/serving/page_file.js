@@ -79,7 +79,11 @@ async function askAgain(texts, signal) {
     } catch (error) {
       if (signal.aborted || tries === MAX_TRIES || ![0, 503].includes(error.status)) throw error;
       const seconds = Math.max(error.retryAfter || 0, 2 ** (tries - 1));
-      await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(seconds, 10)));
+      await new Promise((resolve) => {
+        setTimeout(resolve, 1000 * Math.min(seconds, 10));
+        signal.addEventListener("abort", resolve, { once: true });
+      });
+      if (signal.aborted) throw error;
     }
   }
 }
@@ -172,14 +176,14 @@ function showSummary(shown, rows) {
   }
   if (empty) parts.push(element("p", `${counted(empty, "row has", "rows have")} no text and no label.`));
   if (done.length) {
-    const table = resultRows(shown);
+    const labelled = resultRows(shown);
     URL.revokeObjectURL(download);
-    download = URL.createObjectURL(new Blob(writeTable(table), { type: "text/csv" }));
+    download = URL.createObjectURL(new Blob(writeTable(labelled), { type: "text/csv" }));
     const link = element("a", `Download ${resultName(shown.fileName)}`, "download");
     link.href = download;
     link.download = resultName(shown.fileName);
     parts.push(element("p", link));
-    const formulas = table.flat().filter((cell) => typeof cell === "string" && /^[=+\-@]/.test(cell)).length;
+    const formulas = labelled.flat().filter((cell) => typeof cell === "string" && /^[=+\-@\t\r]/.test(cell)).length;
     if (formulas) {
       const begin = counted(formulas, "cell begins", "cells begin");
       const note = `${begin} with =, +, - or @, as a formula does. The file has the cells as they are: ` +

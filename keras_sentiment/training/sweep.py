@@ -123,6 +123,8 @@ def run_all(
             options = [f"--set={name}={json.dumps(value)}" for name, value in settings.items()]
             command = [sys.executable, "-m", script, str(corpus.path), str(path), "--resume", "--quiet"]
             command += [f"--recipe={candidate.base}", *options]
+            if message_descriptor() is None:  # the output of libraries is not held here either
+                command.append("--verbose")
             if subprocess.run(command, check=False, stderr=message_descriptor()).returncode:
                 failed.append(str(path))
             progress.update()

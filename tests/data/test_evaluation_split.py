@@ -5,7 +5,7 @@ import pytest
 from helpers.saved_runs import one_line
 from helpers.tiny import TOKENIZER, reviews
 from keras_sentiment.data.config import PrepareConfig
-from keras_sentiment.data.evaluation_split import open_evaluation_split
+from keras_sentiment.data.evaluation_split import open_evaluation_split, require_evaluation_data
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -83,3 +83,15 @@ def test_the_default_is_the_test_split(transformer, tmp_path):
         assert (name, list(split.texts())) == (found, [f"{word} film"] * 2)
     with pytest.raises(InputError, match="no validation split"):
         open_evaluation_split(tmp_path / "aclImdb", "validation", run.tokenizer(), run.config.labels, COLUMNS)
+
+
+def test_the_early_check_leaves_out_rows_where_the_evaluation_does(tmp_path):
+    bad, good = ["," for _ in range(10_001)], ["a good film,positive"] * 3
+    (tmp_path / "films.csv").write_text("\n".join(["text,label", *bad, *good]))
+    arguments = (tmp_path / "films.csv", None, TOKENIZER, ["negative", "positive"], COLUMNS)
+    with pytest.raises(InputError, match="10,000 rows"):
+        require_evaluation_data(*arguments)
+    require_evaluation_data(*arguments, on_error="skip")
+    (tmp_path / "films.csv").write_text("\n".join(["text,label", *bad]))
+    with pytest.raises(InputError, match="only 0 of 10,001 rows can be used"):
+        require_evaluation_data(*arguments, on_error="skip")

@@ -4,12 +4,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from helpers.made_up import VOCABULARY, contents, make_reviews
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
 from keras_sentiment.data.reviews import Review
-from keras_sentiment.data.summary import _width, summarize
+from keras_sentiment.data.summary import summarize
 from keras_sentiment.errors import InputError
 from keras_sentiment.text.cleaning import clean
 from keras_sentiment.text.tokenizer import Tokenizer
@@ -238,7 +239,7 @@ def test_summary_columns_align_for_any_label(names):
     dropped = {"validation": 0, "train": 0}
     rest = {"dropped": dropped, "contradictions": 0, "rejected": 0, "label_names": {}}
     table = summarize({"labels": names, "splits": splits, **rest}).splitlines()[:-2]
-    assert len({_width(line) for line in table}) == 1
+    assert len({cell_len(line) for line in table}) == 1
     assert all(name[:39] in "\n".join(table) for name in names[-10:])
     if len(names) > 10:
         others = sum(counts[name] for name in names[:-10])

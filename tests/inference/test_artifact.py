@@ -181,5 +181,5 @@ def test_what_is_no_regular_file_is_refused(artifact, tmp_path, name, kind):
 
 def test_files_may_not_be_of_any_size(artifact, monkeypatch):
     monkeypatch.setattr(checksums, "MAX_BYTES", 1000)
-    with pytest.raises(InputError, match="larger than 1,000 bytes"):
+    with pytest.raises(InputError, match="have more than 1,000 bytes"):
         open_artifact(artifact.path)

@@ -22,3 +22,7 @@ def test_limits_of_the_rule():
     assert rounded(None) == rounded_span(None) == "–"
     assert rounded(-0.001, [-0.2, 0.2]) == "0.00"
     assert rounded(0.001, [-0.2, 0.2], "+") == "+0.00"
+
+
+def test_an_interval_without_end_justifies_no_digits_less():
+    assert decimals([0, float("inf")]) == decimals([float("nan")] * 2) == 4

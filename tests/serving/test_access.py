@@ -274,7 +274,7 @@ def test_a_file_of_keys(tmp_path):
         (b"secretsecretsecret\x07", "line 1"),
         ("secretsecretsecré".encode(), "not ASCII"),
         ((b"secret" * 10 + b"\n") * 2000, "larger"),
-        (None, "no regular file"),
+        (None, "not a regular file"),
     ],
 )
 def test_a_file_of_no_keys_is_refused_and_not_quoted(tmp_path, content, said):
