@@ -91,7 +91,7 @@ def test_predict_answers_the_rows_of_a_file(cli, path, tmp_path):
         assert result["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
     new = tmp_path / "new.csv"
-    assert cli(*arguments, "--output", new) == (0, "", "")
+    assert cli(*arguments, "--output", new) == (0, "", f"Wrote {new}: 120 texts, a row each\n")
     table = list(csv.DictReader(new.read_text().splitlines()))
     assert [(int(row["row"]), row["label"]) for row in table] == [(r["row"], r["label"]) for r in printed]
     with (path / "films.csv").open(newline="") as file:

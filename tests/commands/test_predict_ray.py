@@ -84,7 +84,7 @@ def test_a_bad_row_stops_before_anything_is_scored_or_is_left_out(run, workers, 
     assert not out.exists()
     status, stdout, error = run(*arguments, "--on-error", "skip")
     assert (status, stdout) == (0, "")
-    assert error.splitlines()[0].startswith("Left out: it.csv:22: 1 fields")
+    assert error.splitlines()[0].startswith("Left out: it.csv:22: the row has 1 instead of 2 fields")
     assert error.splitlines()[1:] == ["Rows left out: 1"]
     same_as_one_process(run, artifact, source, out, "--on-error", "skip")
     assert [row["id"] for row in rows_in(out)] == [str(i) for i in range(20)]

@@ -65,7 +65,7 @@ def test_bert_from_a_preset_folder(cli, path, tmp_path):
         "\n".join([*TOKENIZER.vocabulary[:-1], "other"]) + "\n"
     )
     mistake(
-        cli(*arguments, "--overwrite"),
+        cli(*arguments, "--overwrite", "--trainable-blocks", "1"),
         path / "data",
         f"keras-sentiment prepare {path / 'films.csv'} NEW_DATA_DIR --tokenizer {preset}",
     )
