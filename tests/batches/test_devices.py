@@ -191,7 +191,7 @@ def test_more_devices_than_there_are(cli, data, folder, bert_preset):
 @pytest.mark.skipif(BACKEND == "jax", reason="jax can")
 def test_other_backends_say_what_to_do(monkeypatch):
     assert find_devices(1).count == find_devices().count == 1
-    with pytest.raises(InputError, match=rf"--devices 2: on the {BACKEND} .* set KERAS_BACKEND=jax"):
+    with pytest.raises(InputError, match=rf"--devices 2: the backend {BACKEND} .* set KERAS_BACKEND=jax"):
         find_devices(2)
     monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "2")
     with pytest.raises(InputError, match=r"KERAS_DISTRIBUTION_….* set KERAS_BACKEND=jax"):
