@@ -41,22 +41,18 @@ _NEUTRAL = ["It came with a {}.", "I bought it for the {}.", "The {} is black.",
 
 
 def write_reviews(path: Path, count: int = 4000, seed: int = 0) -> None:
-    """Writes a table of reviews of several sentences. The label is the side that more of them take.
-
-    One review in twenty has the other label, so that no model can be right about all.
-    """
+    """Writes a table of reviews of several sentences. The label is the side that more of them take."""
     rng = np.random.default_rng(seed)
     with path.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["text", "label"])
         for _ in range(count):
-            share = rng.choice([0.15, 0.35, 0.65, 0.85])
-            sides = rng.random(rng.choice([3, 5, 7, 21, 45])) < share
+            share = rng.choice([0.1, 0.3, 0.7, 0.9])
+            sides = rng.random(rng.choice([1, 3, 5, 7])) < share
             sentences = [_sentence(rng, side) for side in sides]
             sentences += [str(each).format(rng.choice(_THINGS)) for each in rng.choice(_NEUTRAL, 2)]
             rng.shuffle(sentences)
-            positive = (sides.mean() > 0.5) != (rng.random() < 0.05)
-            table.writerow([" ".join(sentences), "positive" if positive else "negative"])
+            table.writerow([" ".join(sentences), "positive" if sides.mean() > 0.5 else "negative"])
 
 
 def _sentence(rng: np.random.Generator, positive: bool) -> str:
@@ -86,9 +82,9 @@ def picture_of_page(artifact: Path) -> bytes:
                 from selenium.webdriver.common.by import By
                 from selenium.webdriver.support.ui import WebDriverWait
 
-                browser.find_element(By.CSS_SELECTOR, "textarea").send_keys(_EXAMPLE)
-                browser.find_element(By.CSS_SELECTOR, "form button").click()
-                WebDriverWait(browser, 30).until(lambda page: page.find_elements(By.TAG_NAME, "mark"))
+                browser.find_element(By.ID, "text").send_keys(_EXAMPLE)
+                browser.find_element(By.ID, "label").click()
+                WebDriverWait(browser, 30).until(lambda page: page.find_elements(By.CLASS_NAME, "marked"))
                 return browser.get_screenshot_as_png()
         finally:
             server.terminate()
