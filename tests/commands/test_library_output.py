@@ -182,7 +182,7 @@ FOREIGN = re.compile(
     r"[IWEF]\d{4,} |\d{4}-\d\d-\d\d |WARNING|\[W|.*(absl|oneDNN|tensorflow/|xla|cuda|Warning:)"
 )
 PHASES = r"(Load|Fitt|Count|Calibrat|Comput)(ed|ing) .* in .*s\.|Loading Keras: .*"
-OURS = re.compile(rf"{PHASES}|Training, .*|(Epoch|Kept|Saved|The|No) .*|transformer: .*|Wrote .*")
+OURS = re.compile(rf"{PHASES}|Training, .*|(Epoch|Kept|Saved|The|No|Logits) .*|transformer: .*|Wrote .*")
 
 
 def test_no_foreign_line_on_any_backend(folder, tmp_path):
