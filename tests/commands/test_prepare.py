@@ -115,7 +115,7 @@ def test_output_goes_where_it_belongs(tmp_path, vocabulary):
     source = make_aclimdb(tmp_path / "aclImdb")
     loud = command(source, tmp_path / "a", "--tokenizer", vocabulary)
     assert loud.returncode == 0
-    assert "reviews 64 8 8".split() in [line.split() for line in loud.stdout.splitlines()]
+    assert ["reviews", "64", "8", "8"] in [line.split() for line in loud.stdout.splitlines()]
     # A log file gets no bar.
     assert [line.split(" ")[0] for line in loud.stderr.splitlines()] == ["Wrote"]
     for flags, shown in (([], True), (["--quiet"], False)):
