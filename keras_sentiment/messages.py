@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from keras_sentiment.escaping import printable
 
@@ -38,9 +38,7 @@ def redirect(descriptor: int | None) -> None:
     except (OSError, ValueError, AttributeError):
         redirected = False
     if redirected:
-        stream = open(  # noqa: SIM115 (it stays open)
-            descriptor, "w", 1, encoding=stream.encoding, errors="backslashreplace", closefd=False
-        )
+        stream = open_descriptor(descriptor, stream.encoding)
     _descriptor, _stream = descriptor, _Escaping(stream)
 
 
@@ -121,6 +119,17 @@ class _Escaping:
         return getattr(self._stream, name)
 
 
+def open_descriptor(descriptor: int, encoding: str | None = None, reading: bool = False) -> TextIO:
+    """Returns a text stream on a descriptor, line by line, which stays open when the stream is gone.
+
+    Args:
+        encoding: the locale's by default; characters that it lacks are escaped.
+        reading: whether the stream is read, and not written.
+    """
+    mode: Literal["r", "w"] = "r" if reading else "w"
+    return open(descriptor, mode, 1, encoding=encoding, errors="backslashreplace", closefd=False)
+
+
 def open_standard_streams() -> None:
     """Gives each standard stream that is closed a place that takes and gives nothing.
 
@@ -135,10 +144,9 @@ def open_standard_streams() -> None:
             if opened != number:  # a lower one is free too
                 os.dup2(opened, number)
                 os.close(opened)
-    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 (it stays open)
-            setattr(sys, name, stream)
+            setattr(sys, name, open_descriptor(number, "utf-8", reading=number == 0))
 
 
 def drop_standard_output() -> None:

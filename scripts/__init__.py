@@ -11,7 +11,9 @@ INTERRUPTED = "Interrupted."
 
 def end_at_once(number: int, frame: FrameType | None) -> None:
     """Ends the process on Ctrl-C where it has begun nothing, or has nothing left to do."""
-    messages = sys.modules.get("keras_sentiment.messages")  # nothing is imported within a signal
+    # Nothing is imported within a signal.
+    getattr(sys.modules.get("keras_sentiment.scripts.library_output"), "foresee_end", lambda: None)()
+    messages = sys.modules.get("keras_sentiment.messages")
     descriptor = getattr(messages, "message_descriptor", lambda: None)()
     with contextlib.suppress(OSError):
         os.write(2 if descriptor is None else descriptor, f"{INTERRUPTED}\n".encode())

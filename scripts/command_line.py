@@ -116,7 +116,7 @@ def check_backend(backend: str | None = None) -> None:
 def import_keras(quiet: bool) -> None:
     """Imports Keras, and with it its backend, which takes seconds; says so meanwhile."""
     with phase("Loading Keras", None, quiet):
-        import keras  # noqa: F401
+        importlib.import_module("keras")
 
 
 @click.group(cls=Commands)

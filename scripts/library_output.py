@@ -19,6 +19,17 @@ from keras_sentiment import messages
 
 READER = Path(__file__).with_name("library_output_reader.py")
 _SECONDS = 5.0  # for the reader to end
+_control: int | None = None  # the reader's standard input, while output is held
+
+
+def foresee_end() -> None:
+    """Says that the process is about to end without an error, so that nothing that was held is printed.
+
+    A signal's handler may call it.
+    """
+    if _control is not None:
+        with contextlib.suppress(OSError):
+            os.write(_control, b".")
 
 
 class LibraryOutput:
@@ -63,9 +74,11 @@ class LibraryOutput:
             if self._reader is not None:
                 os.dup2(libraries, 2)  # which processes that are started have too
             os.close(libraries)
+        global _control
+        _control = self._reader.stdin.fileno() if self._reader.stdin else None
         self._own, self._before = own, sys.stderr
         messages.redirect(own)
-        sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+        sys.stderr = messages.open_descriptor(2)
 
     def release(self, foreseen: bool = True) -> None:
         """Gives libraries the standard error back.
@@ -75,7 +88,8 @@ class LibraryOutput:
         """
         if self._reader is None:
             return
-        reader, self._reader = self._reader, None
+        global _control
+        reader, self._reader, _control = self._reader, None, None
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
         sys.stderr = self._before

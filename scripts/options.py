@@ -31,7 +31,7 @@ class Command(click.Command):
         examples: command lines, without `keras-sentiment`.
     """
 
-    def __init__(self, *args: Any, examples: tuple[str, ...] = (), **settings: Any) -> None:
+    def __init__(self, *args: Any, examples: tuple[str, ...], **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.examples = examples
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from types import FrameType
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from keras_sentiment.errors import InputError, install_hint
 from keras_sentiment.scripts import end_at_once
 from keras_sentiment.scripts.command_line import common_options, run_command, say
+from keras_sentiment.scripts.library_output import foresee_end
 from keras_sentiment.scripts.options import command, option, section
 from keras_sentiment.serving.config import ServingConfig
 from keras_sentiment.serving.log import configure_log
@@ -77,7 +79,7 @@ def serve(artifact: str, quiet: bool, api_key_file: str | None, **settings: Any)
     """
     # Until the server listens there is nothing to finish. An exception could be lost in whatever is being
     # imported or opened, or end in a traceback.
-    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+    signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, end_at_once)
     config = ServingConfig(**settings)
     configure_log(quiet)
@@ -86,6 +88,12 @@ def serve(artifact: str, quiet: bool, api_key_file: str | None, **settings: Any)
     except ImportError as error:
         raise InputError(f"{error.name} is not installed; {install_hint('serve')}") from None
     server.serve(artifact, config, (lambda message: None) if quiet else say, api_key_file)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Ends a server that is still starting, as a container's manager asks it to."""
+    foresee_end()
+    os._exit(0)
 
 
 if __name__ == "__main__":

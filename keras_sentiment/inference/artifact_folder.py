@@ -1,4 +1,4 @@
-"""Where artifacts may be written."""
+"""Where artifacts may be written; apart from `artifact`, since a server only reads them."""
 
 from __future__ import annotations
 

@@ -119,6 +119,7 @@ class LimitedProtocol(H11Protocol):
             self.flow.pause_reading()
             self.loop.call_later(len(data) / DROPPED_BYTES_PER_SECOND, self.flow.resume_reading)
 
+    # asyncio keeps the connection open if this returns true; uvicorn's own always returns None.
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keeps the connection of a client that has ended its side and waits for an answer."""
         if self._refusing:

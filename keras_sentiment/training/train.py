@@ -84,6 +84,7 @@ def train(
     if cache_dir is not None and not (isinstance(recipe.model, BertConfig) and recipe.model.cache_frozen):
         raise InputError(f"cache_dir is for a BERT with cache_frozen. Received: cache_dir={cache_dir}")
     corpus = corpus if isinstance(corpus, Corpus) else open_corpus(corpus)
+    recipe = require_trainable(corpus, run_dir, recipe, overwrite, resume)
     fit = begin_training(
         corpus, run_dir, recipe, overwrite, resume, limit, devices, cache_dir, checkpoints, quiet
     )
@@ -111,9 +112,11 @@ def begin_training(
 ) -> Fit | None:
     """Returns the arguments of `model.fit` for the model of a recipe; `None` if the run is complete.
 
-    Args and Raises: as in `train`.
+    Args:
+        recipe: what `require_trainable` returned for it.
+
+    Other Args and Raises: as in `train`.
     """
-    recipe = require_trainable(corpus, run_dir, recipe, overwrite, resume)
     run = start_run(run_dir, corpus, recipe, overwrite, resume, devices)
     if run.resumed and run.complete:
         run.end()

@@ -188,7 +188,7 @@ def test_more_devices_than_there_are(cli, data, folder, bert_preset):
     assert not (folder / "many").exists()
 
 
-@pytest.mark.skipif(BACKEND == "jax", reason="jax can")
+@pytest.mark.skipif(BACKEND == "jax", reason="jax trains on several devices")
 def test_other_backends_say_what_to_do(monkeypatch):
     assert find_devices(1).count == find_devices().count == 1
     with pytest.raises(InputError, match=rf"--devices 2: the backend {BACKEND} .* set KERAS_BACKEND=jax"):

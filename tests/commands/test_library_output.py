@@ -102,7 +102,16 @@ def test_an_interrupt_is_told_whatever_libraries_print():
     assert made(WRITE, interrupt, "time.sleep(9)") == (130, "Interrupted.\n")
     at_once = "from keras_sentiment.scripts import end_at_once"
     handled = "signal.signal(signal.SIGINT, end_at_once)"
-    assert made(at_once, handled, WRITE, interrupt, "time.sleep(9)") == (130, "Interrupted.\n")
+    said = f"os.write(2, {(FATAL + chr(10)).encode()!r})"
+    assert made(at_once, handled, said, interrupt, "time.sleep(9)") == (130, "Interrupted.\n")
+
+
+@pytest.mark.once
+def test_an_end_that_is_foreseen_shows_nothing_of_libraries():
+    said = f"os.write(2, {(FATAL + chr(10)).encode()!r})"
+    foreseen = "from keras_sentiment.scripts.library_output import foresee_end"
+    assert made(foreseen, said, "foresee_end()", "os._exit(0)") == (0, "")
+    assert made(foreseen, said, "os._exit(0)") == (0, f"{FATAL}\n")
 
 
 @pytest.mark.once
