@@ -11,7 +11,6 @@ from keras_sentiment.quantities import plural
 from keras_sentiment.text_table import text_table
 
 MAX_SHOWN_LABELS = 10
-MAX_SHOWN_CHARACTERS = 40  # of a label's name
 
 
 def corpus_warnings(info: dict[str, Any], config: PrepareConfig) -> list[str]:
@@ -68,8 +67,7 @@ def _count_rows(info: dict[str, Any]) -> list[list[str]]:
     totals = {name: sum(split["labels"].get(name, 0) for split in splits) for name in info["labels"]}
     frequent = sorted(totals, key=lambda name: -totals[name])[:MAX_SHOWN_LABELS]
     for name in sorted(frequent):
-        shown = name if len(name) <= MAX_SHOWN_CHARACTERS else f"{name[: MAX_SHOWN_CHARACTERS - 1]}…"
-        rows.append([f"label {shown}", *(f"{split['labels'].get(name, 0):,}" for split in splits)])
+        rows.append([f"label {name}", *(f"{split['labels'].get(name, 0):,}" for split in splits)])
     if others := [name for name in totals if name not in frequent]:
         counts = (sum(split["labels"].get(name, 0) for name in others) for split in splits)
         title = plural(len(others), "other label")
