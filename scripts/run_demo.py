@@ -54,7 +54,7 @@ def demo(ctx: click.Context, folder: Path, overwrite: bool, quiet: bool) -> None
         limit=None,
         **shared,
     )
-    say("3/4 evaluate: on the test part, which trained nothing and chose nothing")
+    say("3/4 evaluate: on the test split, on which nothing was trained or chosen")
     ctx.invoke(evaluate, run_dir=run_dir, data=data_dir, quiet=quiet)
     say("4/4 predict: two sentences")
     ctx.invoke(predict, run_dir=run_dir, texts=SENTENCES, quiet=quiet)

@@ -277,7 +277,7 @@ def _limits(config: RunConfig, recorded: Recorded) -> list[str]:
         "- It gives one of its labels to every text, also to a text without sentiment.",
         "- Probabilities are calibrated on validation texts and may be wrong on texts of another kind."
         if calibrated
-        else "- Probabilities are not calibrated: no temperature was fitted.",
+        else "- Probabilities have no temperature.",
     ]
 
 

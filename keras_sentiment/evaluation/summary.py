@@ -86,7 +86,7 @@ def _calibration(metrics: dict[str, Any]) -> list[str]:
     chosen = metrics.get("calibration")
     if metrics["temperature"] == 1:
         reason = chosen["reason"] if chosen else "nothing was fitted on validation"
-        told = f"Probabilities are not calibrated: {reason}."
+        told = f"Probabilities have no temperature: {reason}."
     else:
         fitted = f" on {chosen['reviews']:,} validation reviews" if chosen else ""
         told = f"Probabilities are calibrated{fitted} (temperature {metrics['temperature']:.3g})."
