@@ -140,9 +140,9 @@ def score_ours(
     corpus, split = reviews_of(data_dir, count)
     recipe = BERT_RECIPES["default"].replace(preset="minilm", sequence_length=SEQUENCE_LENGTH)
     with tempfile.TemporaryDirectory() as folder:
-        run = new_run(Path(folder) / "run", corpus, recipe, keras.backend.backend(), "float32")
-        run.begin()
-        run.finish(build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels)), corpus)
+        new = new_run(Path(folder) / "run", corpus, recipe, keras.backend.backend(), "float32")
+        new.begin()
+        run = new.finish(build_bert(recipe.model, SEQUENCE_LENGTH, len(corpus.labels)), corpus)
         if format == "keras":
             model = load_model(run, setting.precision)
             classifier, facts = run_classifier(run, model), keras_facts(model)

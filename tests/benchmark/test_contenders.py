@@ -10,6 +10,7 @@ from keras_sentiment.benchmark import ours, peers
 from keras_sentiment.benchmark.setting import Setting
 from keras_sentiment.data.corpus import open_corpus
 from keras_sentiment.data.preparation import prepare_corpus
+from keras_sentiment.text.tokenizer import find_tokenizer
 from keras_sentiment.training import fit as fitting
 
 pytestmark = [
@@ -90,3 +91,13 @@ def test_contenders_have_the_same_reviews_and_share_of_the_unlabelled(tmp_path):
     again, _ = ours.reviews_of(str(corpus.path), half)
     assert list(again.splits["train"].texts()) == list(split.texts())
     assert list(again.unlabelled.texts()) == list(drawn.unlabelled.texts())
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("format", ["keras", "onnx"])
+def test_scoring_is_timed_pass_by_pass(tmp_path, format):
+    prepare_corpus(reviews(60), tmp_path / "data", find_tokenizer("minilm"), quiet=True)
+    timer = RecordingTimer()
+    ours.score_ours(timer, str(tmp_path / "data"), 8, 2, Setting("cpu", "float32", 1), format)
+    assert timer.events == [("plan", True), (8, True), (8, True)]
+    assert (timer.facts["device"], timer.facts["precision"]) == ("cpu", "float32")
